@@ -1,0 +1,335 @@
+"""Every refusal by name: its SQLSTATE, HTTP status, exit code, and the exception that carries it.
+
+The rows with a SQLSTATE are those of ``artifactstore.error_codes`` (sql/2_append/error_codes.sql);
+a test keeps the two equal. Nothing here or elsewhere looks at the text of a message.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+
+EXIT_OK = 0
+EXIT_DIFFERENCES = 1
+EXIT_BAD_INPUT = 2
+EXIT_REFUSED = 3
+EXIT_NOT_FOUND = 4
+EXIT_RETRY = 5
+EXIT_DAMAGED = 6
+EXIT_FORBIDDEN = 7
+EXIT_INTERNAL = 70
+EXIT_INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorSpec:
+    """One kind of error: ``sqlstate`` is None when only Python raises it."""
+
+    name: str
+    sqlstate: str | None
+    http_status: int
+    exit_code: int
+    message: str
+    hint: str
+
+
+# fmt: off
+_SPECS = (
+    ErrorSpec("bad-payload", "ST001", 422, 2,
+              "the payload does not fit its event type",
+              "see artifactstore.event_types for the fields of the type; the problem is in DETAIL"),
+    ErrorSpec("unknown-event-type", "ST002", 422, 2,
+              "the event type is not in the catalogue",
+              "SELECT event_type FROM artifactstore.event_types; a newer log needs newer software: "
+              "upgrade, then migrate"),
+    ErrorSpec("not-found", "ST003", 404, 4,
+              "the subject does not exist",
+              "check the id, and that it was created before"),
+    ErrorSpec("id-taken", "ST004", 409, 3,
+              "the id was used before",
+              "ids are never used twice; make a new UUIDv7"),
+    ErrorSpec("wrong-package", "ST005", 409, 3,
+              "the file or location belongs to another package",
+              "name the package that it belongs to"),
+    ErrorSpec("bad-subject", "ST006", 422, 2,
+              "the subject id is missing or not the one that the payload names",
+              "give the id of the package, file, location or log that the event is about"),
+    ErrorSpec("bad-actor", "ST007", 422, 2,
+              "the actor is not a text of 1 to 255 bytes",
+              "give the identity of who does it, e.g. user:ann"),
+    ErrorSpec("bad-digest", "ST008", 422, 2,
+              "the payload digest is not the BLAKE3 of the payload",
+              "compute BLAKE3 (32 bytes) of the payload bytes as they are sent"),
+    ErrorSpec("too-large", "ST009", 413, 2,
+              "a payload or request is over its limit",
+              "the limit is in DETAIL; split the request"),
+    ErrorSpec("invalid-purl", "ST010", 422, 2,
+              "the purl is not a well-formed package URL",
+              "e.g. pkg:generic/name@1.0, ASCII, special bytes percent-encoded"),
+    ErrorSpec("name-taken", "ST011", 409, 3,
+              "the purl was used before",
+              "a purl is never used twice, not even after a purge; choose another version"),
+    ErrorSpec("not-future", "ST012", 422, 2,
+              "the end of retention is not after the time of the event",
+              "give a later instant"),
+    ErrorSpec("purged", "ST013", 409, 3,
+              "the package is purged",
+              "nothing can change a purged package"),
+    ErrorSpec("nothing-to-do", "ST014", 409, 3,
+              "the event would change no label",
+              "leave it out"),
+    ErrorSpec("not-open", "ST015", 409, 3,
+              "the package is not open",
+              "only open packages take or lose files"),
+    ErrorSpec("empty", "ST016", 409, 3,
+              "the package has no file",
+              "ingest files first"),
+    ErrorSpec("manifest-changed", "ST017", 409, 3,
+              "the files are not those that the command counted",
+              "read the files again, then repeat the command"),
+    ErrorSpec("no-change", "ST018", 409, 3,
+              "the package is not sealed or the yank flag is that already",
+              "read the package again"),
+    ErrorSpec("wrong-state", "ST019", 409, 3,
+              "the state of the package does not allow it",
+              "open or sealed packages can be deleted, deleted ones restored or purged"),
+    ErrorSpec("legal-hold", "ST020", 409, 3,
+              "a legal hold is in force",
+              "release every hold first; see retention_holds"),
+    ErrorSpec("retention-active", "ST021", 409, 3,
+              "retention is in force",
+              "wait until retain_until; operators may bypass governance (bypass_governance)"),
+    ErrorSpec("bad-path", "ST022", 422, 2,
+              "the path is not allowed",
+              "relative, / between segments, no empty, . or .. segment, no control characters, NFC"),
+    ErrorSpec("path-taken", "ST023", 409, 3,
+              "the package has a live file with this path",
+              "remove that file first or choose another path"),
+    ErrorSpec("gone", "ST024", 409, 3,
+              "the file is removed or purged",
+              "ingest it again under a new id"),
+    ErrorSpec("digest-mismatch", "ST025", 409, 3,
+              "size or digest differ from those of the file",
+              "a copy must be the same bytes; check what was stored"),
+    ErrorSpec("location-taken", "ST026", 409, 3,
+              "this file has a live location with this backend and uri",
+              "use that location"),
+    ErrorSpec("retired", "ST027", 409, 3,
+              "the location is retired",
+              "register the copy again under a new id"),
+    ErrorSpec("last-good-copy", "ST028", 409, 3,
+              "it is the last good copy of a live file",
+              "register another copy first"),
+    ErrorSpec("retention-changed", "ST029", 409, 3,
+              "retention is not what the command took it to be",
+              "read retention_state again, then repeat the command"),
+    ErrorSpec("not-later", "ST030", 409, 3,
+              "an extension must end later",
+              "give a later instant; to shorten is another command"),
+    ErrorSpec("not-earlier", "ST031", 409, 3,
+              "a shortening must end earlier",
+              "give an earlier instant; to extend is another command"),
+    ErrorSpec("wrong-mode", "ST032", 409, 3,
+              "retention is not in governance mode",
+              "only active governance retention can be escalated"),
+    ErrorSpec("compliance-locked", "ST033", 409, 3,
+              "compliance retention cannot be shortened",
+              "nobody can; it ends at retain_until"),
+    ErrorSpec("hold-exists", "ST034", 409, 3,
+              "the hold id was used on this package before",
+              "make a new hold id"),
+    ErrorSpec("no-such-hold", "ST035", 409, 3,
+              "no such hold is in force",
+              "see retention_holds for those in force"),
+    ErrorSpec("already-initialized", "ST036", 409, 3,
+              "the log has begun already",
+              "only the first event of a log can be its beginning"),
+    ErrorSpec("wrong-epoch", "ST037", 409, 3,
+              "the epoch is not the current one + 1, or names another log",
+              "read log_epochs"),
+    ErrorSpec("changed", "ST040", 412, 3,
+              "the row is not in the state that was expected",
+              "read it again, decide, repeat with its new last_sequence"),
+    ErrorSpec("request-mismatch", "ST041", 422, 3,
+              "the idempotency key was used for another request",
+              "use a new key for a new request"),
+    ErrorSpec("bad-request-group", "ST042", 422, 2,
+              "the request does not cover the events that it says",
+              "only the first event of a request carries it; events counts all of them"),
+    ErrorSpec("forbidden", "ST043", 403, 7,
+              "the role may not do this",
+              "ask an operator"),
+    ErrorSpec("wrong-isolation", "ST044", 500, 2,
+              "the transaction is not READ COMMITTED",
+              "BEGIN ISOLATION LEVEL READ COMMITTED; a snapshot from before the lock would not see the head"),
+    ErrorSpec("busy", "ST045", 503, 5,
+              "the log is locked by another transaction",
+              "retry; if it lasts, find the holder: SELECT * FROM pg_locks WHERE relation = "
+              "'artifactstore.append_lock'::regclass"),
+    ErrorSpec("clock-behind", "ST046", 503, 5,
+              "the clock is more than 60 s behind the log",
+              "set the clock of the server right; nothing is destroyed meanwhile"),
+    ErrorSpec("append-only", "ST047", 403, 7,
+              "the log is append-only",
+              "append an event that corrects it; see artifactstore.append_json"),
+    ErrorSpec("direct-write", "ST048", 403, 7,
+              "views are written by projectors only",
+              "append an event; see artifactstore.append_json"),
+    ErrorSpec("log-damaged", "ST050", 500, 6,
+              "the log is damaged",
+              "run artifactstore verify; restore the log from a backup"),
+    ErrorSpec("cursor-ahead", None, 409, 3,
+              "the cursor is after the end of the log",
+              "the log was restored or it is another log: begin again"),
+    ErrorSpec("schema-outdated", None, 503, 3,
+              "the database is older than this software",
+              "run artifactstore migrate"),
+    ErrorSpec("schema-newer", None, 503, 3,
+              "the database is newer than this software",
+              "upgrade this software"),
+    ErrorSpec("unavailable", None, 503, 5,
+              "the database cannot be reached or ended the work",
+              "check that it runs and takes connections, then retry"),
+    ErrorSpec("usage", None, 400, 2,
+              "the command or request is not understood",
+              "see --help"),
+    ErrorSpec("internal", None, 500, 70,
+              "the database refused something that it should not",
+              "this is a defect: report it with its DETAIL"),
+)
+# fmt: on
+
+ERRORS: Mapping[str, ErrorSpec] = {spec.name: spec for spec in _SPECS}
+"""Every error by name."""
+
+BY_SQLSTATE: Mapping[str, ErrorSpec] = {spec.sqlstate: spec for spec in _SPECS if spec.sqlstate is not None}
+"""Those that SQL raises, by SQLSTATE."""
+
+
+class ArtifactstoreError(Exception):
+    """An error of ``ERRORS``, with what is particular to this one in ``detail``.
+
+    Args:
+        code: its name in ``ERRORS``.
+        detail: JSON-compatible facts, as the DETAIL of the SQL error; ``problem`` is a phrase for people.
+        hint: what to do, when better is known than the hint of the code.
+        sqlstate: the SQLSTATE that the database gave, when it is not that of the code.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: Mapping[str, object] | None = None,
+        hint: str | None = None,
+        sqlstate: str | None = None,
+    ) -> None:
+        super().__init__(code, detail, hint, sqlstate)
+        spec = ERRORS[code]
+        self.code = code
+        self.detail: dict[str, object] = {**(detail or {}), "code": code}
+        self.hint = hint or spec.hint
+        self.sqlstate = sqlstate or spec.sqlstate
+        self.status = spec.http_status
+        self.exit_code = spec.exit_code
+        problem = self.detail.get("problem")
+        self.message = f"{code}: {spec.message}" + (f": {problem}" if problem else "")
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class BadInput(ArtifactstoreError):
+    """What was given cannot be used, whatever the state of the log."""
+
+
+class Refused(ArtifactstoreError):
+    """The state of the log does not allow it."""
+
+
+class NotFound(Refused):
+    """The subject does not exist."""
+
+
+class Forbidden(ArtifactstoreError):
+    """This role may not do it."""
+
+
+class Busy(ArtifactstoreError):
+    """Nothing was appended; the same command may succeed when it is repeated."""
+
+
+class Damaged(ArtifactstoreError):
+    """The log or its database is damaged."""
+
+
+_EXCEPTIONS: Mapping[int, type[ArtifactstoreError]] = {
+    EXIT_BAD_INPUT: BadInput,
+    EXIT_REFUSED: Refused,
+    EXIT_NOT_FOUND: NotFound,
+    EXIT_RETRY: Busy,
+    EXIT_DAMAGED: Damaged,
+    EXIT_FORBIDDEN: Forbidden,
+    EXIT_INTERNAL: ArtifactstoreError,
+}
+
+# SQLSTATEs and classes of PostgreSQL itself (Appendix A of its manual) that mean something here.
+_FOREIGN: Mapping[str, str] = {
+    "08": "unavailable",  # connection exceptions
+    "25006": "unavailable",  # read-only transaction: a standby
+    "25P03": "unavailable",  # idle in transaction for too long
+    "25P04": "unavailable",  # transaction timeout
+    "28": "unavailable",  # login refused
+    "3D": "unavailable",  # no such database
+    "3F": "schema-outdated",  # no such schema
+    "40": "busy",  # serialization failure, deadlock
+    "42501": "forbidden",
+    "42883": "schema-outdated",  # no such function
+    "42P01": "schema-outdated",  # no such table
+    "53": "unavailable",  # out of memory, disk or connections
+    "54": "too-large",
+    "55P03": "busy",
+    "57": "unavailable",  # cancelled, shut down, starting up
+    "58": "unavailable",  # system errors
+    "XX001": "log-damaged",
+    "XX002": "log-damaged",
+}
+
+
+def error(code: str, detail: Mapping[str, object] | None = None) -> ArtifactstoreError:
+    """The exception for a code of ``ERRORS``, in the class that fits it."""
+    return _EXCEPTIONS[ERRORS[code].exit_code](code, detail)
+
+
+def translate(failure: psycopg.Error) -> ArtifactstoreError:
+    """What a failure of the database means, judged by its SQLSTATE alone.
+
+    A failure without one (no connection, connection lost) is ``unavailable``; a SQLSTATE that
+    means nothing here is ``internal``.
+    """
+    sqlstate = failure.sqlstate
+    own = BY_SQLSTATE.get(sqlstate or "")
+    if own is not None:
+        code = own.name
+        detail = json.loads(failure.diag.message_detail or "{}")
+    else:
+        code = _foreign_code(failure)
+        detail = {"problem": (failure.diag.message_primary or str(failure)).strip()}
+    hint = failure.diag.message_hint
+    return _EXCEPTIONS[ERRORS[code].exit_code](code, detail, hint, sqlstate)
+
+
+def _foreign_code(failure: psycopg.Error) -> str:
+    if failure.sqlstate is None:
+        return "unavailable" if isinstance(failure, psycopg.OperationalError) else "internal"
+    return _FOREIGN.get(failure.sqlstate) or _FOREIGN.get(failure.sqlstate[:2], "internal")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise what the database raises inside as an ``ArtifactstoreError``."""
+    try:
+        yield
+    except psycopg.Error as failure:
+        raise translate(failure) from failure
