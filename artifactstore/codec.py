@@ -1,0 +1,184 @@
+"""AS-CBOR/1: the one byte form of a payload (DESIGN §4; RFC 8949 §4.2.1 without floats and tags).
+
+A payload is one definite-length map of at most 64 KiB and 16 levels: text keys ascending by their
+encoded bytes, values text (UTF-8, no U+0000), byte strings, integers within ±(2^53 - 1), booleans,
+null, arrays and maps. ``artifactstore.cbor_decode`` accepts exactly the same bytes in SQL.
+"""
+
+from collections.abc import Callable
+from typing import Any, Never, TypeAlias
+
+import cbor2
+from blake3 import blake3
+
+from artifactstore.errors import BadInput
+
+Value: TypeAlias = "str | bytes | int | bool | list[Value] | dict[str, Value] | None"
+Payload: TypeAlias = dict[str, Value]
+
+MAX_PAYLOAD = 65_536
+MAX_DEPTH = 16
+MAX_INTEGER = 2**53 - 1
+
+
+class Problem(Exception):
+    """What is wrong with a value, and where in it: the keys and indexes that lead there.
+
+    Raised at the bad value and given the way to it while it passes the containers; only this
+    package sees it, callers get ``BadInput``.
+    """
+
+    def __init__(self, text: str, *path: str | int) -> None:
+        super().__init__(text)
+        self.text = text
+        self.path = list(path)
+
+    def refuse(self, event_type: str | None = None) -> Never:
+        """Raise as ``BadInput`` bad-payload with ``field`` such as ``locations[0].uri``."""
+        detail: dict[str, object] = {"problem": self.text}
+        if self.path:
+            steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)
+            detail["field"] = "".join(steps).removeprefix(".")
+        if event_type is not None:
+            detail["event_type"] = event_type
+        raise BadInput("bad-payload", detail) from None
+
+
+def encode(payload: Payload, event_type: str | None = None) -> bytes:
+    """The canonical bytes of a payload.
+
+    Raises ``BadInput`` bad-payload, naming ``event_type`` and field, for a value that the profile does
+    not have and for more than 64 KiB.
+    """
+    try:
+        if type(payload) is not dict:
+            raise Problem("a payload is a map")
+        data = _dump(payload)
+        _check_size(data)
+    except Problem as problem:
+        problem.refuse(event_type)
+    return data
+
+
+def encode_item(value: Value) -> bytes:
+    """The canonical bytes of any value of the profile, map or not, of any size."""
+    try:
+        return _dump(value)
+    except Problem as problem:
+        problem.refuse()
+
+
+def decode(data: bytes, event_type: str | None = None) -> Payload:
+    """The payload of which these are the canonical bytes.
+
+    Raises ``BadInput`` bad-payload, naming ``event_type``, for any other bytes.
+    """
+    try:
+        payload = _load(data)
+        canonical = _dump(payload)
+        if canonical != data:
+            raise Problem(
+                f"not in canonical form, or bytes after its end, at byte {_first_difference(data, canonical)}"
+            )
+    except Problem as problem:
+        problem.refuse(event_type)
+    return payload
+
+
+def digest(data: bytes) -> bytes:
+    """BLAKE3 of ``data``, 32 bytes."""
+    return blake3(data).digest()
+
+
+def utf8_length(text: str) -> int:
+    """Bytes of ``text`` in UTF-8; raises ``Problem`` if it holds U+0000 or a lone surrogate."""
+    if "\0" in text:
+        raise Problem("text cannot hold U+0000")
+    if text.isascii():
+        return len(text)
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        raise Problem("text cannot hold a lone surrogate") from None
+
+
+class _NoTags(dict[int, Callable[[Any, bool], Any]]):
+    """Decoders by tag: looking one up is refused, before a tag can build anything.
+
+    Shared references (tags 28 and 29) could else make a graph that takes ages to walk.
+    """
+
+    def __getitem__(self, tag: int) -> Never:
+        raise ValueError("tags are not allowed")
+
+
+_NO_TAGS = _NoTags()
+
+
+def _load(data: bytes) -> Payload:
+    _check_size(data)
+    try:
+        payload: object = cbor2.loads(
+            data,
+            semantic_decoders=_NO_TAGS,
+            max_depth=MAX_DEPTH,
+            allow_indefinite=False,
+            allow_duplicate_keys=False,
+            strict_hashable_types=True,
+        )
+    except cbor2.CBORDecodeError as error:
+        raise Problem(f"not CBOR of the profile: {error}") from None
+    if type(payload) is not dict:
+        raise Problem("a payload is a map")
+    return payload
+
+
+def _dump(value: object) -> bytes:
+    _check(value, 1)
+    # Sorts keys length-first, which is bytewise order of the encoded keys because all are text.
+    return cbor2.dumps(value, canonical=True)
+
+
+def _check_size(data: bytes) -> None:
+    if len(data) > MAX_PAYLOAD:
+        raise Problem(f"{len(data)} bytes, of which {MAX_PAYLOAD} are allowed")
+
+
+def _first_difference(left: bytes, right: bytes) -> int:
+    pairs = enumerate(zip(left, right, strict=False))
+    return next((offset for offset, (a, b) in pairs if a != b), min(len(left), len(right)))
+
+
+def _check(value: object, depth: int) -> None:
+    """Raise ``Problem`` unless the profile has the value; types are exact, so True is no integer."""
+    if type(value) is str:
+        utf8_length(value)
+    elif type(value) is int:
+        if not -MAX_INTEGER <= value <= MAX_INTEGER:
+            raise Problem("an integer is within ±(2^53 - 1)")
+    elif type(value) is dict:
+        _check_depth(depth)
+        for key, item in value.items():
+            if type(key) is not str:
+                raise Problem(f"a key is text, not {type(key).__name__}")
+            try:
+                utf8_length(key)
+                _check(item, depth + 1)
+            except Problem as problem:
+                problem.path.insert(0, key)
+                raise
+    elif type(value) is list:
+        _check_depth(depth)
+        for index, item in enumerate(value):
+            try:
+                _check(item, depth + 1)
+            except Problem as problem:
+                problem.path.insert(0, index)
+                raise
+    elif value is not None and type(value) is not bytes and type(value) is not bool:
+        raise Problem(f"{type(value).__name__} is not a type of the profile")
+
+
+def _check_depth(depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise Problem(f"nested deeper than {MAX_DEPTH} levels")

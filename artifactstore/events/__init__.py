@@ -1,0 +1,81 @@
+"""Events as typed values: what a payload may hold, and its bytes.
+
+``NewEvent(FileIngested(...), subject_id=file_id, actor="user:ann").payload()`` is what
+``artifactstore.append`` takes; ``from_payload`` gives the event back.
+"""
+
+from artifactstore.events.ids import new_id
+from artifactstore.events.manifest import manifest_digest
+from artifactstore.events.models import (
+    EVENT_TYPES,
+    Event,
+    FileIngested,
+    FileRemoved,
+    HoldPlaced,
+    HoldReleased,
+    Location,
+    Origin,
+    PackageCreated,
+    PackageDeleted,
+    PackageLabeled,
+    PackagePurged,
+    PackageRestored,
+    PackageSealed,
+    PackageUnyanked,
+    PackageYanked,
+    Request,
+    Retention,
+    RetentionApplied,
+    RetentionEscalated,
+    RetentionExtended,
+    RetentionShortened,
+    StorageFailed,
+    StorageRegistered,
+    StorageRetired,
+    StorageVerified,
+    SystemInitialized,
+    SystemRestored,
+    TokenIssued,
+    TokenRevoked,
+)
+from artifactstore.events.payloads import NewEvent, catalogue, from_payload
+from artifactstore.events.times import parse_time
+
+__all__ = [
+    "EVENT_TYPES",
+    "Event",
+    "FileIngested",
+    "FileRemoved",
+    "HoldPlaced",
+    "HoldReleased",
+    "Location",
+    "NewEvent",
+    "Origin",
+    "PackageCreated",
+    "PackageDeleted",
+    "PackageLabeled",
+    "PackagePurged",
+    "PackageRestored",
+    "PackageSealed",
+    "PackageUnyanked",
+    "PackageYanked",
+    "Request",
+    "Retention",
+    "RetentionApplied",
+    "RetentionEscalated",
+    "RetentionExtended",
+    "RetentionShortened",
+    "StorageFailed",
+    "StorageRegistered",
+    "StorageRetired",
+    "StorageVerified",
+    "SystemInitialized",
+    "SystemRestored",
+    "TokenIssued",
+    "TokenRevoked",
+    "catalogue",
+    "from_payload",
+    "manifest_digest",
+    "new_id",
+    "parse_time",
+]
