@@ -43,11 +43,13 @@ CREATE TABLE artifactstore.event_types (
     subject_kind text COLLATE "C" NOT NULL,
     min_role text NOT NULL,
     destructive boolean NOT NULL,
+    lane text NOT NULL,
     description text NOT NULL,
     fields jsonb NOT NULL,
     CONSTRAINT event_types_pkey PRIMARY KEY (event_type),
     CONSTRAINT event_types_subject_kind_check CHECK (subject_kind IN ('package', 'file', 'retention', 'storage', 'system')),
-    CONSTRAINT event_types_min_role_check CHECK (min_role IN ('writer', 'operator'))
+    CONSTRAINT event_types_min_role_check CHECK (min_role IN ('writer', 'operator')),
+    CONSTRAINT event_types_lane_check CHECK (lane IN ('package', 'file', 'label', 'retention'))
 );
 
 COMMENT ON TABLE artifactstore.event_types IS 'The catalogue: every event type, who may append it and what its payload holds';
@@ -55,6 +57,7 @@ COMMENT ON COLUMN artifactstore.event_types.event_type IS 'Versioned slug; never
 COMMENT ON COLUMN artifactstore.event_types.subject_kind IS 'subject_kind of its events';
 COMMENT ON COLUMN artifactstore.event_types.min_role IS 'Least role that may append it with append_json: writer or operator';
 COMMENT ON COLUMN artifactstore.event_types.destructive IS 'True when the destruction guard (holds, retention) judges it';
+COMMENT ON COLUMN artifactstore.event_types.lane IS 'What its events must stay in order with when a range is folded: everything of their package (package), or only events of the same file, of the label lane or of the retention lane';
 COMMENT ON COLUMN artifactstore.event_types.description IS 'What happened';
 COMMENT ON COLUMN artifactstore.event_types.fields IS 'Payload fields: name → {type, required, bounds, doc}';
 
@@ -95,3 +98,12 @@ CREATE TYPE artifactstore.decoded_event AS (
 );
 
 COMMENT ON TYPE artifactstore.decoded_event IS 'An event with its payload decoded, as projectors get it';
+
+CREATE TYPE artifactstore.purl_parts AS (
+    type text,
+    namespace text,
+    name text,
+    version text
+);
+
+COMMENT ON TYPE artifactstore.purl_parts IS 'Parts of a package URL, percent-decoded; all null for a text that is none';

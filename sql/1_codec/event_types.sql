@@ -10,9 +10,9 @@ WITH common (fields) AS (
         "reason": {"type": "text", "required": false, "max": 1024, "doc": "why"},
         "on_behalf_of": {"type": "text", "required": false, "max": 255, "doc": "actor for whom the actor acts"}
     }'::jsonb)
-), catalogue (event_type, subject_kind, min_role, destructive, description, fields) AS (
+), catalogue (event_type, subject_kind, min_role, destructive, lane, description, fields) AS (
     VALUES
-    ('v1.package.created', 'package', 'writer', false, 'A package was created, open for files', '{
+    ('v1.package.created', 'package', 'writer', false, 'package', 'A package was created, open for files', '{
         "purl": {"type": "text", "required": true, "max": 1024, "doc": "package URL, never used before"},
         "media_type": {"type": "text", "required": false, "max": 255, "doc": "media type of the package"},
         "labels": {"type": "map", "required": false, "max_items": 256, "key_max": 128, "value_max": 1024, "doc": "labels, text to text"},
@@ -21,35 +21,35 @@ WITH common (fields) AS (
             "until": {"type": "time", "required": true, "doc": "keep until"},
             "policy": {"type": "text", "required": false, "max": 255, "doc": "name of the policy it comes from"}}}
     }'::jsonb),
-    ('v1.package.labeled', 'package', 'writer', false, 'Labels of a package were set or unset', '{
+    ('v1.package.labeled', 'package', 'writer', false, 'label', 'Labels of a package were set or unset', '{
         "set": {"type": "map", "required": false, "max_items": 256, "key_max": 128, "value_max": 1024, "doc": "labels to set"},
         "unset": {"type": "list", "required": false, "max_items": 256, "items": {"type": "text", "max": 128}, "doc": "labels to remove"}
     }'),
-    ('v1.package.sealed', 'package', 'writer', false, 'A package was sealed: its files are final', '{
+    ('v1.package.sealed', 'package', 'writer', false, 'package', 'A package was sealed: its files are final', '{
         "manifest_digest": {"type": "hash", "required": true, "doc": "BLAKE3 of canonical CBOR [[path, size, blake3], …] of its files, ascending by path bytes"},
         "file_count": {"type": "int", "required": true, "doc": "number of files"},
         "total_bytes": {"type": "int", "required": true, "doc": "sum of their sizes"},
         "as_of": {"type": "int", "required": true, "doc": "highest last_sequence of its files when they were read"}
     }'),
-    ('v1.package.yanked', 'package', 'writer', false, 'A sealed package was marked as not to be chosen anew', '{
+    ('v1.package.yanked', 'package', 'writer', false, 'label', 'A sealed package was marked as not to be chosen anew', '{
         "reason": {"type": "text", "required": true, "max": 1024, "doc": "why"}
     }'),
-    ('v1.package.unyanked', 'package', 'writer', false, 'A yank was taken back', '{
+    ('v1.package.unyanked', 'package', 'writer', false, 'label', 'A yank was taken back', '{
         "reason": {"type": "text", "required": true, "max": 1024, "doc": "why"}
     }'),
-    ('v1.package.deleted', 'package', 'writer', true, 'A package was deleted; it can be restored', '{
+    ('v1.package.deleted', 'package', 'writer', true, 'package', 'A package was deleted; it can be restored', '{
         "reason": {"type": "text", "required": true, "max": 1024, "doc": "why"},
         "bypass_governance": {"type": "bool", "required": false, "doc": "override governance retention (operators only)"}
     }'),
-    ('v1.package.restored', 'package', 'writer', false, 'A deleted package was restored', '{
+    ('v1.package.restored', 'package', 'writer', false, 'package', 'A deleted package was restored', '{
         "reason": {"type": "text", "required": true, "max": 1024, "doc": "why"}
     }'),
-    ('v1.package.purged', 'package', 'writer', true, 'A deleted package was purged for good: its copies are to be removed', '{
+    ('v1.package.purged', 'package', 'writer', true, 'package', 'A deleted package was purged for good: its copies are to be removed', '{
         "reason": {"type": "text", "required": true, "max": 1024, "doc": "why"},
         "file_count": {"type": "int", "required": true, "doc": "number of files purged with it"},
         "bypass_governance": {"type": "bool", "required": false, "doc": "override governance retention (operators only)"}
     }'),
-    ('v1.file.ingested', 'file', 'writer', false, 'A file was added to an open package', '{
+    ('v1.file.ingested', 'file', 'writer', false, 'file', 'A file was added to an open package', '{
         "package_id": {"type": "id", "required": true, "doc": "package that it belongs to"},
         "path": {"type": "text", "required": true, "max": 1024, "doc": "relative path, / between segments"},
         "size": {"type": "int", "required": true, "doc": "size in bytes"},
@@ -61,12 +61,12 @@ WITH common (fields) AS (
             "backend": {"type": "text", "required": true, "max": 64, "doc": "storage backend"},
             "uri": {"type": "text", "required": true, "max": 2048, "doc": "where in the backend"}}}}
     }'),
-    ('v1.file.removed', 'file', 'writer', true, 'A file was removed from an open package', '{
+    ('v1.file.removed', 'file', 'writer', true, 'package', 'A file was removed from an open package', '{
         "package_id": {"type": "id", "required": true, "doc": "package that it belongs to"},
         "reason": {"type": "text", "required": true, "max": 1024, "doc": "why"},
         "bypass_governance": {"type": "bool", "required": false, "doc": "override governance retention (operators only)"}
     }'),
-    ('v1.storage.registered', 'storage', 'writer', false, 'A copy of a file was registered', '{
+    ('v1.storage.registered', 'storage', 'writer', false, 'file', 'A copy of a file was registered', '{
         "package_id": {"type": "id", "required": true, "doc": "package of the file"},
         "file_id": {"type": "id", "required": true, "doc": "file of which it is a copy"},
         "backend": {"type": "text", "required": true, "max": 64, "doc": "storage backend"},
@@ -74,77 +74,77 @@ WITH common (fields) AS (
         "size": {"type": "int", "required": true, "doc": "size in bytes, equal to the file''s"},
         "blake3": {"type": "hash", "required": true, "doc": "BLAKE3, equal to the file''s"}
     }'),
-    ('v1.storage.verified', 'storage', 'writer', false, 'A copy was checked and found good', '{
+    ('v1.storage.verified', 'storage', 'writer', false, 'file', 'A copy was checked and found good', '{
         "package_id": {"type": "id", "required": true, "doc": "package of the file"},
         "file_id": {"type": "id", "required": true, "doc": "file of which it is a copy"},
         "method": {"type": "text", "required": true, "enum": ["full_read", "backend_checksum"], "doc": "how it was checked"}
     }'),
-    ('v1.storage.failed', 'storage', 'writer', false, 'A copy was checked and found bad or missing', '{
+    ('v1.storage.failed', 'storage', 'writer', false, 'file', 'A copy was checked and found bad or missing', '{
         "package_id": {"type": "id", "required": true, "doc": "package of the file"},
         "file_id": {"type": "id", "required": true, "doc": "file of which it is a copy"},
         "failure": {"type": "text", "required": true, "enum": ["missing", "size_mismatch", "digest_mismatch", "unreachable"], "doc": "what was wrong"},
         "observed_size": {"type": "int", "required": false, "doc": "size that was found"},
         "observed_blake3": {"type": "hash", "required": false, "doc": "BLAKE3 that was found"}
     }'),
-    ('v1.storage.retired', 'storage', 'writer', false, 'A copy is no longer kept', '{
+    ('v1.storage.retired', 'storage', 'writer', false, 'file', 'A copy is no longer kept', '{
         "package_id": {"type": "id", "required": true, "doc": "package of the file"},
         "file_id": {"type": "id", "required": true, "doc": "file of which it is a copy"},
         "outcome": {"type": "text", "required": true, "enum": ["deleted", "not_found", "detached"], "doc": "what became of it"},
         "reason": {"type": "text", "required": true, "max": 1024, "doc": "why"}
     }'),
-    ('v1.retention.applied', 'retention', 'writer', false, 'A package must be kept until an instant', '{
+    ('v1.retention.applied', 'retention', 'writer', false, 'retention', 'A package must be kept until an instant', '{
         "mode": {"type": "text", "required": true, "enum": ["governance", "compliance"], "doc": "who may bypass: operators, or nobody"},
         "until": {"type": "time", "required": true, "doc": "keep until"},
         "policy": {"type": "text", "required": false, "max": 255, "doc": "name of the policy it comes from"}
     }'),
-    ('v1.retention.extended', 'retention', 'writer', false, 'Retention was made longer', '{
+    ('v1.retention.extended', 'retention', 'writer', false, 'retention', 'Retention was made longer', '{
         "from": {"type": "time", "required": true, "doc": "retain_until before"},
         "to": {"type": "time", "required": true, "doc": "retain_until after"}
     }'),
-    ('v1.retention.escalated', 'retention', 'writer', false, 'Governance became compliance', '{}'),
-    ('v1.retention.shortened', 'retention', 'operator', false, 'Governance retention was made shorter', '{
+    ('v1.retention.escalated', 'retention', 'writer', false, 'retention', 'Governance became compliance', '{}'),
+    ('v1.retention.shortened', 'retention', 'operator', false, 'retention', 'Governance retention was made shorter', '{
         "from": {"type": "time", "required": true, "doc": "retain_until before"},
         "to": {"type": "time", "required": true, "doc": "retain_until after"},
         "reason": {"type": "text", "required": true, "max": 1024, "doc": "why"},
         "bypass_governance": {"type": "bool", "required": true, "const": true, "doc": "says that governance is bypassed (operators only)"}
     }'),
-    ('v1.retention.hold_placed', 'retention', 'writer', false, 'A legal hold was placed on a package', '{
+    ('v1.retention.hold_placed', 'retention', 'writer', false, 'retention', 'A legal hold was placed on a package', '{
         "hold_id": {"type": "id", "required": true, "doc": "identity of the hold"},
         "case": {"type": "text", "required": true, "max": 255, "doc": "case or matter that asks for it"},
         "reason": {"type": "text", "required": true, "max": 1024, "doc": "why"}
     }'),
-    ('v1.retention.hold_released', 'retention', 'writer', false, 'A legal hold was released', '{
+    ('v1.retention.hold_released', 'retention', 'writer', false, 'retention', 'A legal hold was released', '{
         "hold_id": {"type": "id", "required": true, "doc": "identity of the hold"},
         "reason": {"type": "text", "required": true, "max": 1024, "doc": "why"}
     }'),
-    ('v1.system.initialized', 'system', 'operator', false, 'The log began', '{
+    ('v1.system.initialized', 'system', 'operator', false, 'package', 'The log began', '{
         "log_id": {"type": "id", "required": true, "doc": "identity of the log"},
         "epoch": {"type": "int", "required": true, "min": 1, "max": 1, "doc": "generation of the log"},
         "epoch_id": {"type": "id", "required": true, "doc": "random identity of the epoch"},
         "payload_profile": {"type": "text", "required": true, "enum": ["AS-CBOR/1"], "doc": "profile of all payloads"}
     }'),
-    ('v1.system.restored', 'system', 'operator', false, 'The log was restored: a new epoch begins', '{
+    ('v1.system.restored', 'system', 'operator', false, 'package', 'The log was restored: a new epoch begins', '{
         "epoch": {"type": "int", "required": true, "min": 2, "doc": "new generation, the one before + 1"},
         "epoch_id": {"type": "id", "required": true, "doc": "random identity of the epoch"},
         "from_sequence": {"type": "int", "required": true, "doc": "head after the restore"},
         "reason": {"type": "text", "required": true, "max": 1024, "doc": "why"}
     }'),
-    ('v1.system.token_issued', 'system', 'operator', false, 'An access token was issued', '{
+    ('v1.system.token_issued', 'system', 'operator', false, 'package', 'An access token was issued', '{
         "token_id": {"type": "id", "required": true, "doc": "identity of the token"},
         "roles": {"type": "list", "required": false, "max_items": 16, "items": {"type": "text", "max": 64}, "doc": "roles that it gives"},
         "expires": {"type": "time", "required": false, "doc": "when it ends"}
     }'),
-    ('v1.system.token_revoked', 'system', 'operator', false, 'An access token was revoked', '{
+    ('v1.system.token_revoked', 'system', 'operator', false, 'package', 'An access token was revoked', '{
         "token_id": {"type": "id", "required": true, "doc": "identity of the token"},
         "roles": {"type": "list", "required": false, "max_items": 16, "items": {"type": "text", "max": 64}, "doc": "roles that it gave"},
         "expires": {"type": "time", "required": false, "doc": "when it would have ended"}
     }')
 ), upserted AS (
-    INSERT INTO artifactstore.event_types AS t (event_type, subject_kind, min_role, destructive, description, fields)
-    SELECT c.event_type, c.subject_kind, c.min_role, c.destructive, c.description, common.fields || c.fields
+    INSERT INTO artifactstore.event_types AS t (event_type, subject_kind, min_role, destructive, lane, description, fields)
+    SELECT c.event_type, c.subject_kind, c.min_role, c.destructive, c.lane, c.description, common.fields || c.fields
     FROM catalogue c, common
     ON CONFLICT (event_type) DO UPDATE SET
-        subject_kind = excluded.subject_kind, min_role = excluded.min_role, destructive = excluded.destructive,
+        subject_kind = excluded.subject_kind, min_role = excluded.min_role, destructive = excluded.destructive, lane = excluded.lane,
         description = excluded.description, fields = excluded.fields
     RETURNING t.event_type
 )

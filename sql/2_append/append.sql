@@ -1,0 +1,61 @@
+-- purpose: append events: check, lock, number, insert, project, ring the bell, in the caller's transaction
+-- called by: role service (Store.append), append_json, append_initialized
+-- writes: events and, through fold, the live views
+CREATE OR REPLACE FUNCTION artifactstore.append(
+    p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[],
+    p_expected bigint[] DEFAULT NULL
+)
+RETURNS TABLE ("position" integer, sequence bigint, created_at timestamptz, appended boolean)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = artifactstore, pg_temp
+SET artifactstore.projecting = 'on'
+SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+    v_events artifactstore.decoded_event[];
+    v_head bigint;
+    v_now timestamptz;
+BEGIN
+    v_events := artifactstore.open_arguments(
+        p_event_types, p_subject_ids, p_actors, p_payloads, p_digests, p_expected);
+    PERFORM artifactstore.check_door(v_events);
+
+    PERFORM artifactstore.lock_log();
+    -- A statement of its own after the lock: under READ COMMITTED it sees the last commit.
+    SELECT e.sequence, greatest(clock_timestamp(), e.created_at) INTO v_head, v_now
+    FROM artifactstore.events e ORDER BY e.sequence DESC LIMIT 1;
+    IF NOT FOUND THEN
+        v_now := clock_timestamp();
+        v_head := artifactstore.append_initialized(p_event_types[1]);
+    END IF;
+
+    v_events := artifactstore.number_events(v_events, v_head, v_now);
+    PERFORM artifactstore.check_moment(v_events, v_head, p_expected);
+
+    INSERT INTO artifactstore.events
+        (sequence, created_at, event_type, subject_kind, subject_id, actor, payload, payload_digest)
+    SELECT e.sequence, e.created_at, e.event_type, t.subject_kind, e.subject_id, e.actor, a.payload, a.digest
+    FROM ROWS FROM (unnest(v_events), unnest(p_payloads), unnest(p_digests))
+        AS a (sequence, created_at, event_type, subject_id, actor, decoded, payload, digest),
+        LATERAL (SELECT a.sequence, a.created_at, a.event_type, a.subject_id, a.actor) e
+    JOIN artifactstore.event_types t ON t.event_type = e.event_type
+    WHERE e.sequence > v_head
+    ORDER BY e.sequence;
+
+    IF FOUND THEN
+        PERFORM artifactstore.fold(ARRAY(
+            SELECT e::artifactstore.decoded_event FROM unnest(v_events) e
+            WHERE e.sequence > v_head ORDER BY e.sequence));
+        PERFORM pg_notify('artifactstore_events', v_head::text);
+    END IF;
+    RETURN QUERY
+    SELECT e.position::integer, e.sequence, e.created_at, e.sequence > v_head
+    FROM unnest(v_events) WITH ORDINALITY
+        AS e (sequence, created_at, event_type, subject_id, actor, payload, position)
+    ORDER BY e.position;
+END
+$$;
+
+COMMENT ON FUNCTION artifactstore.append(text[], uuid[], text[], bytea[], bytea[], bigint[]) IS
+'Appends 1…n events (arrays of equal length; payload = AS-CBOR/1, digest = its BLAKE3) all or nothing, and projects them. p_expected: last_sequence that the row of the subject must have (0: no row, null: any). A row per event; a known request appends nothing and returns its first sequences';

@@ -1,0 +1,51 @@
+-- purpose: what only holds at this moment: expected last_sequence, a clock that can be trusted to destroy
+-- called by: append, under the lock
+-- writes: nothing
+CREATE OR REPLACE FUNCTION artifactstore.check_moment(
+    p_events artifactstore.decoded_event[], p_head bigint, p_expected bigint[]
+)
+RETURNS void
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    c_clock_tolerance CONSTANT interval := '60 seconds';
+    v_sequence bigint;
+    v_expected bigint;
+    v_actual bigint;
+BEGIN
+    IF p_expected IS NOT NULL THEN
+        SELECT c.sequence, c.expected, c.actual INTO v_sequence, v_expected, v_actual
+        FROM (
+            SELECT e.sequence, x.expected, CASE
+                    -- An earlier event of this append changes the row, to a number nobody could expect.
+                    WHEN row_number() OVER (PARTITION BY t.subject_kind, e.subject_id ORDER BY e.sequence) > 1 THEN -1
+                    ELSE artifactstore.last_sequence(t.subject_kind, e.subject_id) END AS actual
+            FROM ROWS FROM (unnest(p_events), unnest(p_expected))
+                AS x (sequence, created_at, event_type, subject_id, actor, payload, expected),
+                LATERAL (SELECT x.sequence, x.event_type, x.subject_id) e
+            JOIN artifactstore.event_types t ON t.event_type = e.event_type
+            WHERE e.sequence > p_head
+        ) c
+        WHERE c.expected <> c.actual
+        ORDER BY c.sequence
+        LIMIT 1;
+        IF FOUND THEN
+            PERFORM artifactstore.refuse_event(p_events, v_sequence, 'changed', jsonb_build_object(
+                'expected', v_expected, 'actual', nullif(v_actual, -1)));
+        END IF;
+    END IF;
+
+    SELECT e.sequence INTO v_sequence
+    FROM unnest(p_events) e
+    JOIN artifactstore.event_types t ON t.event_type = e.event_type
+    WHERE t.destructive AND e.created_at > clock_timestamp() + c_clock_tolerance AND e.sequence > p_head
+    ORDER BY e.sequence
+    LIMIT 1;
+    IF FOUND THEN
+        PERFORM artifactstore.refuse_event(p_events, v_sequence, 'clock-behind');
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION artifactstore.check_moment(artifactstore.decoded_event[], bigint, bigint[]) IS
+'Refuses events whose subject is not at its expected last_sequence, and destructive events while the head is more than 60 s ahead of the clock';

@@ -1,0 +1,54 @@
+-- purpose: give events their sequence and time, under the lock; known requests keep those of their first run
+-- called by: append
+-- writes: nothing
+CREATE OR REPLACE FUNCTION artifactstore.number_events(
+    p_events artifactstore.decoded_event[], p_head bigint, p_now timestamptz
+)
+RETURNS artifactstore.decoded_event[]
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    v_events artifactstore.decoded_event[] := '{}';
+    v_event artifactstore.decoded_event;
+    v_request artifactstore.requests;
+    v_next bigint := p_head;
+    v_left bigint := 0;
+    v_known boolean := false;
+    v_seen text[] := '{}';
+    v_position integer := 0;
+BEGIN
+    FOREACH v_event IN ARRAY p_events LOOP
+        v_position := v_position + 1;
+        IF v_event.payload ? 'request' THEN
+            v_left := artifactstore.check_request_group(p_events, v_position, v_left, v_seen);
+            v_seen := v_seen || (v_event.actor || E'\n' || (v_event.payload #>> '{request,key}'));
+            SELECT * INTO v_request FROM artifactstore.requests r
+            WHERE r.actor = v_event.actor AND r.key = v_event.payload #>> '{request,key}';
+            v_known := FOUND;
+            IF v_known AND (v_request.digest <> decode(v_event.payload #>> '{request,digest}', 'hex')
+                OR v_request.events <> v_left)
+            THEN
+                PERFORM artifactstore.refuse('request-mismatch', jsonb_build_object(
+                    'position', v_position, 'key', v_request.key, 'first_sequence', v_request.first_sequence));
+            END IF;
+        ELSIF v_left = 0 THEN
+            v_known := false;
+        END IF;
+        v_left := greatest(v_left - 1, 0);
+        IF v_known THEN
+            v_event.sequence := v_request.first_sequence + v_request.events - 1 - v_left;
+            SELECT e.created_at INTO STRICT v_event.created_at
+            FROM artifactstore.events e WHERE e.sequence = v_event.sequence;
+        ELSE
+            v_next := v_next + 1;
+            v_event.sequence := v_next;
+            v_event.created_at := p_now;
+        END IF;
+        v_events := v_events || v_event;
+    END LOOP;
+    RETURN v_events;
+END
+$$;
+
+COMMENT ON FUNCTION artifactstore.number_events(artifactstore.decoded_event[], bigint, timestamptz) IS
+'The events with sequence and created_at: new ones after p_head, those of a known request as at first; refuses a key that was used for another request';

@@ -1,0 +1,31 @@
+-- purpose: apply events, in order of the log, to the views; what is refused is what one by one would refuse
+-- called by: append, project
+-- writes: the views, through projectors
+CREATE OR REPLACE FUNCTION artifactstore.fold(p_events artifactstore.decoded_event[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_half integer := cardinality(p_events) / 2;
+BEGIN
+    IF cardinality(p_events) = 1 THEN
+        PERFORM artifactstore.project_requests(p_events);
+        PERFORM artifactstore.project_events(p_events[1].event_type, p_events);
+        RETURN;
+    END IF;
+    BEGIN
+        PERFORM artifactstore.fold_waves(p_events);
+        RETURN;
+    EXCEPTION WHEN SQLSTATE 'ST000' THEN
+        NULL; -- class ST: some event of the range is refused; which one is first in the log, halves tell
+    END;
+    PERFORM artifactstore.fold(p_events[:v_half]);
+    PERFORM artifactstore.fold(p_events[v_half + 1:]);
+    RAISE WARNING USING
+        MESSAGE = 'a range was refused that its halves were not: report this, a projector is stricter on ranges',
+        DETAIL = format('sequences %s to %s', p_events[1].sequence, p_events[cardinality(p_events)].sequence);
+END
+$$;
+
+COMMENT ON FUNCTION artifactstore.fold(artifactstore.decoded_event[]) IS
+'Applies events to the views, set by set; raises the refusal of the first event that is not allowed';

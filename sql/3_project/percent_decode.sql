@@ -1,0 +1,29 @@
+-- purpose: undo percent-encoding
+-- called by: parse_purl
+-- writes: nothing
+CREATE OR REPLACE FUNCTION artifactstore.percent_decode(p_text text)
+RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+AS $$
+DECLARE
+    v_bytes bytea := '';
+    v_piece text;
+BEGIN
+    IF p_text IS NULL OR p_text !~ '%' THEN
+        RETURN p_text;
+    END IF;
+    IF p_text ~* '%([01][0-9a-f]|2f|7f)' THEN
+        RETURN NULL;
+    END IF;
+    FOR v_piece IN SELECT m[1] FROM regexp_matches(p_text, '(%..|[^%]+)', 'g') AS m LOOP
+        v_bytes := v_bytes || CASE WHEN v_piece LIKE '\%%'
+            THEN decode(substr(v_piece, 2), 'hex') ELSE convert_to(v_piece, 'UTF8') END;
+    END LOOP;
+    RETURN convert_from(v_bytes, 'UTF8');
+EXCEPTION WHEN character_not_in_repertoire THEN
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION artifactstore.percent_decode(text) IS
+'Text with %XX decoded as UTF-8; null when that is no UTF-8, a control character or an encoded slash';

@@ -1,0 +1,25 @@
+-- purpose: the state of files from their locations
+-- called by: project_storage_failed, project_storage_retired
+-- writes: artifact_files
+CREATE OR REPLACE FUNCTION artifactstore.project_file_state(p_events artifactstore.decoded_event[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+    UPDATE artifact_files f
+    SET state = s.state
+    FROM unnest(p_events) e,
+        LATERAL (
+            SELECT CASE
+                WHEN bool_or(l.state = 'verified') THEN 'verified'
+                WHEN bool_or(l.state = 'registered') OR count(*) = 0 THEN 'ingested'
+                ELSE 'corrupted' END AS state
+            FROM storage_locations l
+            WHERE l.file_id = (e.payload ->> 'file_id')::uuid AND l.retired_at IS NULL) s
+    WHERE f.file_id = (e.payload ->> 'file_id')::uuid
+        AND f.state NOT IN ('removed', 'purged') AND f.state <> s.state;
+END
+$$;
+
+COMMENT ON FUNCTION artifactstore.project_file_state(artifactstore.decoded_event[]) IS
+'Live files of storage events: any verified location → verified; any registered, or none known → ingested; else corrupted';

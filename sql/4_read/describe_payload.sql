@@ -1,0 +1,24 @@
+-- purpose: a payload as a person wants to read it, even of a damaged event
+-- called by: event_log, audit_events, retention_events
+-- writes: nothing
+CREATE OR REPLACE FUNCTION artifactstore.describe_payload(p_event_type text, p_payload bytea)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+DECLARE
+    v_fields jsonb;
+    v_payload jsonb;
+    v_problem text;
+BEGIN
+    v_payload := artifactstore.cbor_decode(p_payload);
+    SELECT t.fields INTO v_fields FROM artifactstore.event_types t WHERE t.event_type = p_event_type;
+    RETURN coalesce(artifactstore.describe_value(
+        jsonb_build_object('type', 'object', 'fields', v_fields), v_payload), '{}');
+EXCEPTION WHEN SQLSTATE 'ST001' OR data_exception OR SQLSTATE '22000' THEN
+    GET STACKED DIAGNOSTICS v_problem = MESSAGE_TEXT;
+    RETURN jsonb_build_object('unreadable', v_problem);
+END
+$$;
+
+COMMENT ON FUNCTION artifactstore.describe_payload(text, bytea) IS
+'Payload with ids as uuid, digests as hex, times as RFC 3339; {"unreadable": why} for a damaged one';

@@ -1,0 +1,15 @@
+-- purpose: key columns of a view, for joins
+-- called by: compare_view_sets
+-- writes: nothing
+CREATE OR REPLACE FUNCTION artifactstore.primary_key(p_view text)
+RETURNS text
+LANGUAGE sql STABLE
+AS $$
+    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.n)
+    FROM pg_catalog.pg_constraint c
+    CROSS JOIN LATERAL unnest(c.conkey) WITH ORDINALITY AS k (attnum, n)
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.attnum
+    WHERE c.conrelid = format('artifactstore.%I', p_view)::regclass AND c.contype = 'p'
+$$;
+
+COMMENT ON FUNCTION artifactstore.primary_key(text) IS 'Primary key columns of a view, comma-separated and quoted';

@@ -1,0 +1,25 @@
+-- purpose: empty the live views and fill them again from the log, in one transaction: all or nothing
+-- called by: role operator (artifactstore replay --truncate)
+-- writes: the live views
+CREATE OR REPLACE FUNCTION artifactstore.replay()
+RETURNS TABLE (head bigint, seconds double precision)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = artifactstore, pg_temp
+SET artifactstore.projecting = 'on'
+AS $$
+DECLARE
+    v_started timestamptz := clock_timestamp();
+BEGIN
+    PERFORM artifactstore.lock_log();
+    head := artifactstore.log_head();
+    TRUNCATE artifactstore.artifact_packages, artifactstore.artifact_files, artifactstore.storage_locations,
+        artifactstore.retention_state, artifactstore.retention_holds, artifactstore.requests,
+        artifactstore.log_epochs;
+    PERFORM artifactstore.project_ranges('artifactstore', 1, head);
+    seconds := extract(EPOCH FROM clock_timestamp() - v_started);
+    RETURN NEXT;
+END
+$$;
+
+COMMENT ON FUNCTION artifactstore.replay() IS
+'Truncates the live views and projects the whole log again. Appends and readers wait; a dump or an old snapshot taken meanwhile sees empty views. Does not check digests: artifactstore replay and verify do';

@@ -1,0 +1,12 @@
+-- purpose: which tables a view set consists of, the one place that lists them
+-- called by: create_view_set, compare_view_sets, truncate_views
+-- writes: nothing
+CREATE OR REPLACE FUNCTION artifactstore.view_names()
+RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT ARRAY['artifact_packages', 'artifact_files', 'storage_locations', 'retention_state',
+        'retention_holds', 'requests', 'log_epochs']
+$$;
+
+COMMENT ON FUNCTION artifactstore.view_names() IS 'Tables of a view set';
