@@ -260,11 +260,11 @@ _known_fields: dict[type, tuple[Field, ...]] = {}
 
 
 def fields_of(model: type) -> tuple[Field, ...]:
-    """The fields of a model, in order of its annotations."""
+    """The fields of a model, in the order that their keys have in CBOR."""
     known = _known_fields.get(model)
     if known is None:
         hints = get_type_hints(model, include_extras=True)
-        known = _known_fields[model] = tuple(
+        found = (
             Field(
                 name=field.name.rstrip("_"),
                 attribute=field.name,
@@ -273,6 +273,8 @@ def fields_of(model: type) -> tuple[Field, ...]:
             )
             for field in fields(model)
         )
+        in_order = sorted(found, key=lambda field: (len(field.name), field.name))
+        known = _known_fields[model] = tuple(in_order)
     return known
 
 
