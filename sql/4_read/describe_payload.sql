@@ -14,7 +14,7 @@ BEGIN
     SELECT t.fields INTO v_fields FROM artifactstore.event_types t WHERE t.event_type = p_event_type;
     RETURN coalesce(artifactstore.describe_value(
         jsonb_build_object('type', 'object', 'fields', v_fields), v_payload), '{}');
-EXCEPTION WHEN SQLSTATE 'ST001' OR data_exception OR SQLSTATE '22000' THEN
+EXCEPTION WHEN SQLSTATE 'ST001' OR data_exception THEN
     GET STACKED DIAGNOSTICS v_problem = MESSAGE_TEXT;
     RETURN jsonb_build_object('unreadable', v_problem);
 END

@@ -7,14 +7,14 @@ LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
     v_view text;
-    v_fillfactor text;
+    v_options text;
 BEGIN
     EXECUTE format('CREATE SCHEMA %I', p_schema);
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
-        SELECT array_to_string(c.reloptions, ', ') INTO v_fillfactor
+        SELECT ' WITH (' || array_to_string(c.reloptions, ', ') || ')' INTO v_options
         FROM pg_catalog.pg_class c WHERE c.oid = format('artifactstore.%I', v_view)::regclass;
         EXECUTE format('CREATE UNLOGGED TABLE %I.%I (LIKE artifactstore.%I INCLUDING ALL)%s',
-            p_schema, v_view, v_view, coalesce(format(' WITH (%s)', v_fillfactor), ''));
+            p_schema, v_view, v_view, coalesce(v_options, ''));
     END LOOP;
 END
 $$;
