@@ -1,0 +1,196 @@
+"""Bring a database to this software: roles, migrations, functions, views, triggers and grants.
+
+All of it is one transaction under a transaction-level advisory lock. A killed migrate leaves the database
+as it was and no lock behind; any number of migrates at once take turns.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+
+import psycopg
+from psycopg import sql
+
+from artifactstore import __version__
+from artifactstore.errors import error, translated
+from artifactstore.migrate import files, history, objects, roles
+from artifactstore.migrate.files import Source
+
+__all__ = ["MigrateResult", "Source", "check_version", "migrate"]
+
+OLDEST_SERVER = 15
+_LOCK = "(1095976275, 1)"
+"""Advisory lock key: the bytes "ASTS"; the second number leaves room for other locks of this software."""
+
+
+@dataclass(frozen=True, slots=True)
+class MigrateResult:
+    """What a migrate did: ids of the migrations it applied, number of files under sql/, roles, seconds."""
+
+    migrations: tuple[str, ...]
+    files: int
+    roles: dict[str, str]
+    replayed: bool
+    seconds: float
+
+
+def migrate(
+    conninfo: str,
+    *,
+    role_prefix: str | None = None,
+    grant_to_login: bool = False,
+    replay: bool = False,
+    progress: Callable[[str], None] = lambda line: None,
+    source: Source | None = None,
+    version: str = __version__,
+) -> MigrateResult:
+    """Migrate the database that ``conninfo`` names.
+
+    The login must be a superuser, or own the database and have CREATEROLE.
+
+    Args:
+        role_prefix: prefix of role names; default: what the database has, else its name.
+        grant_to_login: make the login a member of service and operator.
+        replay: rebuild the views when projectors changed; otherwise such a migrate is refused.
+        progress: gets a line per step.
+        source: where the SQL files are, when not those of this software.
+        version: the version to record and to compare with.
+
+    Raises:
+        ArtifactstoreError: ``schema-newer``, ``migration-changed``, ``undefined-object``,
+            ``projectors-changed``, ``forbidden``, ``busy`` (a long transaction is in the way), ``usage``,
+            ``unavailable``, or what a file ran into.
+    """
+    started = monotonic()
+    source = source or files.packaged()
+    migrations, sql_files = source.read_migrations(), source.read_sql()
+    fingerprint = objects.fingerprint(sql_files)
+    with translated(), psycopg.connect(conninfo, autocommit=True, prepare_threshold=None) as conn:
+        _check_server(conn)
+        with conn.transaction():
+            _begin(conn, progress)
+            names = roles.role_names(conn, role_prefix)
+            roles.create_roles(conn, names)
+            _allow_schemas(conn, names["owner"])
+            with roles.as_owner(conn, names["owner"]):
+                past = _open_schema(conn, names["owner"])
+                history.check(past, {one.id for one in migrations}, version)
+                todo = history.pending(past, migrations)
+                for one in todo:
+                    progress(f"applying {one.id}")
+                    objects.apply(conn, f"migrations/{one.id}.sql", one.text)
+                    history.record(conn, one, version)
+                roles.remember(conn, names)
+                progress(f"applying {len(sql_files)} files of sql/")
+                objects.drop_views(conn)
+                for file in sql_files:
+                    objects.apply(conn, f"sql/{file.path}", file.text)
+                objects.refuse_undefined(conn, sql_files)
+                objects.enable_triggers(conn)
+                replayed = _replay_if_needed(conn, past, fingerprint, replay, progress)
+                history.record_software(conn, version, fingerprint)
+            if grant_to_login:
+                roles.grant_to_login(conn, names)
+    return MigrateResult(
+        tuple(one.id for one in todo), len(sql_files), names, replayed, monotonic() - started
+    )
+
+
+def check_version(conn: psycopg.Connection) -> None:
+    """Refuse a database that is older or newer than this software.
+
+    Raises:
+        ArtifactstoreError: ``schema-outdated`` or ``schema-newer``.
+    """
+    known = files.packaged().migration_ids()
+    with translated():
+        past = history.read(conn)
+    if past is None or past.version is None:
+        raise error("schema-outdated", {"problem": "it was never migrated"})
+    history.check(past, known, __version__)
+    missing = sorted(known - set(past.applied))
+    if missing or past.version != __version__:
+        told = f"it lacks {', '.join(missing)}" if missing else f"it was migrated by {past.version}"
+        raise error("schema-outdated", {"problem": told})
+
+
+def _check_server(conn: psycopg.Connection) -> None:
+    if conn.info.server_version < OLDEST_SERVER * 10000:
+        told = conn.info.parameter_status("server_version")
+        raise error("usage", {"problem": f"PostgreSQL {OLDEST_SERVER} or newer is needed, this is {told}"})
+
+
+def _begin(conn: psycopg.Connection, progress: Callable[[str], None]) -> None:
+    # The settings of login and database must not matter; a server that checks its client's socket
+    # ends a long migration soon after its migrate was killed.
+    for setting in (
+        "TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE",
+        "LOCAL search_path = pg_catalog, pg_temp",
+        "LOCAL check_function_bodies = off",
+        "LOCAL client_min_messages = warning",
+        "LOCAL statement_timeout = 0",
+        "LOCAL idle_in_transaction_session_timeout = 0",
+        "LOCAL lock_timeout = 0",
+        "LOCAL client_connection_check_interval = '1s'",
+        "LOCAL default_tablespace = ''",
+        "LOCAL timezone = 'UTC'",
+    ):
+        conn.execute(f"SET {setting}")
+    if not _truth(conn, f"SELECT pg_try_advisory_xact_lock{_LOCK}"):
+        progress("waiting for another migrate to end")
+        conn.execute(f"SELECT pg_advisory_xact_lock{_LOCK}")
+    conn.execute("SET LOCAL lock_timeout = '30s'")
+
+
+def _allow_schemas(conn: psycopg.Connection, owner: str) -> None:
+    """Let the owner role create schemas in this database: scratch view sets are schemas."""
+    if not _truth(conn, "SELECT has_database_privilege(%s, current_database(), 'CREATE')", (owner,)):
+        database = sql.Identifier(conn.info.dbname)
+        try:
+            with conn.transaction():
+                conn.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO {}").format(database, sql.Identifier(owner)))
+        except psycopg.errors.InsufficientPrivilege:
+            pass
+        if not _truth(conn, "SELECT has_database_privilege(%s, current_database(), 'CREATE')", (owner,)):
+            raise error("forbidden", {"problem": f"the login does not own the database {conn.info.dbname}"})
+
+
+def _open_schema(conn: psycopg.Connection, owner: str) -> history.History:
+    row = conn.execute(
+        "SELECT nspowner::regrole::text, pg_has_role(nspowner, 'USAGE') FROM pg_namespace "
+        "WHERE nspname = 'artifactstore'"
+    ).fetchone()
+    if row is None:
+        conn.execute("CREATE SCHEMA artifactstore")
+        conn.execute("COMMENT ON SCHEMA artifactstore IS 'The log, its views, and the functions that write them'")
+        return history.create(conn)
+    if not row[1]:
+        raise error("forbidden", {"problem": f"the schema artifactstore belongs to {row[0]}, not to {owner}"})
+    past = history.read(conn)
+    if past is None:
+        return history.create(conn)
+    # Appends wait from here on, so that none of them meets half of the new functions or waits for one of
+    # our locks while we wait for one of its.
+    conn.execute("LOCK TABLE artifactstore.append_lock IN EXCLUSIVE MODE")
+    return past
+
+
+def _replay_if_needed(
+    conn: psycopg.Connection,
+    past: history.History,
+    fingerprint: bytes,
+    replay: bool,
+    progress: Callable[[str], None],
+) -> bool:
+    if past.projectors in (None, fingerprint) or not _truth(conn, "SELECT EXISTS (SELECT FROM artifactstore.events)"):
+        return False
+    if not replay:
+        raise error("projectors-changed")
+    progress("replaying the log: projectors changed")
+    conn.execute("SELECT artifactstore.replay()")
+    return True
+
+
+def _truth(conn: psycopg.Connection, query: str, parameters: tuple[str, ...] = ()) -> bool:
+    row = conn.execute(query, parameters or None).fetchone()
+    return row is not None and row[0] is True

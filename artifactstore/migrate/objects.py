@@ -1,0 +1,103 @@
+"""Bring functions, SQL views and triggers of a database to what the files under sql/ say."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+
+import psycopg
+from psycopg import sql
+
+from artifactstore.errors import ArtifactstoreError, error, translate
+from artifactstore.migrate.files import SqlFile
+
+
+def drop_views(conn: psycopg.Connection) -> None:
+    """Drop all SQL views of the schema at once: their files make them again, whatever columns changed."""
+    names = [
+        row[0]
+        for row in conn.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'artifactstore'::regnamespace AND relkind = 'v'"
+        )
+    ]
+    if names:
+        views = sql.SQL(", ").join(sql.Identifier("artifactstore", name) for name in names)
+        conn.execute(sql.SQL("DROP VIEW {}").format(views))
+
+
+def apply(conn: psycopg.Connection, path: str, text: str) -> None:
+    """Run a file, whole: the server cuts it into statements.
+
+    Raises:
+        ArtifactstoreError: what the database refused, with file and line.
+    """
+    try:
+        conn.execute(text.encode())
+    except psycopg.Error as failure:
+        raise _located(failure, path, text) from failure
+
+
+def _located(failure: psycopg.Error, path: str, text: str) -> ArtifactstoreError:
+    position = failure.diag.statement_position
+    line = text.count("\n", 0, int(position) - 1) + 1 if position else None
+    place = path if line is None else f"{path}:{line}"
+    meaning = translate(failure)
+    told = failure.diag.message_primary or str(failure)
+    detail = {**meaning.detail, "file": path, "line": line, "problem": f"{place}: {told}"}
+    return type(meaning)(meaning.code, detail, meaning.hint, meaning.sqlstate)
+
+
+def refuse_undefined(conn: psycopg.Connection, files: Sequence[SqlFile]) -> None:
+    """Refuse functions, views and triggers that no file made in this transaction.
+
+    A function whose arguments changed leaves its old form behind, and callers would still find it.
+
+    Raises:
+        ArtifactstoreError: ``undefined-object`` naming each with the command that drops it.
+    """
+    names = [file.name for file in files if file.kind == "function"]
+    found = [f"DROP {kind} {name};" for kind, name in conn.execute(_UNDEFINED, {"functions": names})]
+    if found:
+        raise error("undefined-object", {"problem": " ".join(found), "commands": found})
+
+
+# What a file made or made again has a row of this transaction in the catalog.
+_UNDEFINED = """
+SELECT 'FUNCTION', p.oid::regprocedure::text
+FROM pg_proc p
+WHERE p.pronamespace = 'artifactstore'::regnamespace
+    AND (p.xmin <> pg_current_xact_id()::xid OR NOT p.proname = ANY (%(functions)s))
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+UNION ALL
+SELECT 'TRIGGER', format('%%I ON %%s', t.tgname, t.tgrelid::regclass)
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+WHERE c.relnamespace = 'artifactstore'::regnamespace AND NOT t.tgisinternal
+    AND t.xmin <> pg_current_xact_id()::xid
+ORDER BY 1, 2
+"""
+
+
+def enable_triggers(conn: psycopg.Connection) -> None:
+    """Set every trigger of the schema to fire ALWAYS, and make sure of it.
+
+    ``CREATE OR REPLACE TRIGGER`` and a restore with disabled triggers silently reset it.
+    """
+    triggers = conn.execute(
+        "SELECT c.relname, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
+        "WHERE c.relnamespace = 'artifactstore'::regnamespace AND NOT t.tgisinternal AND t.tgenabled <> 'A'"
+    ).fetchall()
+    for table, trigger in triggers:
+        conn.execute(
+            sql.SQL("ALTER TABLE {} ENABLE ALWAYS TRIGGER {}").format(
+                sql.Identifier("artifactstore", table), sql.Identifier(trigger)
+            )
+        )
+
+
+def fingerprint(files: Iterable[SqlFile]) -> bytes:
+    """SHA-256 of the projectors' sources without comment lines and white space."""
+    digest = hashlib.sha256()
+    for file in files:
+        if file.folder == "3_project":
+            code = re.sub(r"^\s*--.*$", "", file.text, flags=re.MULTILINE)
+            digest.update(f"{file.name}\0{' '.join(code.split())}\0".encode())
+    return digest.digest()

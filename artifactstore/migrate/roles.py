@@ -1,0 +1,158 @@
+"""The database roles of an artifactstore, and how the migrating login plays the owner for a while.
+
+Everything here runs inside the transaction of a migrate and tolerates that another database of the same
+server creates the same roles at the same time: roles belong to the whole server.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import sql
+
+from artifactstore.errors import error
+
+PARTS = ("owner", "service", "writer", "reader", "operator")
+"""The parts that roles play; grants are given to parts, deployments grant the roles to logins."""
+
+_MEMBERSHIPS = (("reader", "writer"), ("reader", "service"), ("writer", "operator"))
+_MAX_NAME = 63
+
+
+def role_names(conn: psycopg.Connection, prefix: str | None) -> dict[str, str]:
+    """Part → name of its role: as the database remembers them, else made from the prefix.
+
+    The default prefix is the name of the database.
+
+    Raises:
+        ArtifactstoreError: ``usage`` when ``prefix`` is too long or not the one that the database has.
+    """
+    known = _known_names(conn)
+    if prefix is None and known:
+        return known
+    if prefix is None:
+        prefix = str(_one(conn, "SELECT current_database()"))
+    names = {part: f"{prefix}_{part}" for part in PARTS}
+    longest = max(names.values(), key=len)
+    if len(longest.encode()) > _MAX_NAME:
+        raise error("usage", {"problem": f"the role name {longest} is longer than {_MAX_NAME} bytes: choose a prefix"})
+    if known and known != names:
+        raise error("usage", {"problem": f"this database has the roles {', '.join(known.values())}"})
+    return names
+
+
+def _known_names(conn: psycopg.Connection) -> dict[str, str]:
+    if _one(conn, "SELECT to_regclass('artifactstore.roles')") is None:
+        return {}
+    return dict(conn.execute("SELECT role, rolname::text FROM artifactstore.roles").fetchall())
+
+
+def create_roles(conn: psycopg.Connection, names: Mapping[str, str]) -> None:
+    """Create those that are missing and make them members of each other.
+
+    Raises:
+        ArtifactstoreError: ``forbidden`` with the commands for a superuser when this login may not.
+    """
+    try:
+        for name in names.values():
+            _unless_there(conn, _CREATE.format(sql.Identifier(name)), _HAS_ROLE, (name,))
+        for group, member in _MEMBERSHIPS:
+            pair = (names[group], names[member])
+            _unless_there(conn, _GRANT.format(*map(sql.Identifier, pair)), _HAS_MEMBER, pair)
+    except psycopg.errors.InsufficientPrivilege as failure:
+        raise error(
+            "forbidden",
+            {
+                "problem": f"{failure.diag.message_primary}; migrate needs a login with CREATEROLE, "
+                "or that a superuser runs these commands first",
+                "commands": _commands(conn, names),
+            },
+        ) from failure
+
+
+_CREATE = sql.SQL("CREATE ROLE {} NOLOGIN")
+_GRANT = sql.SQL("GRANT {} TO {}")
+_HAS_ROLE = "SELECT count(*) FROM pg_roles WHERE rolname = %s"
+_HAS_MEMBER = """
+    SELECT count(*) FROM pg_auth_members
+    WHERE roleid = to_regrole(quote_ident(%s)) AND member = to_regrole(quote_ident(%s))
+"""
+
+
+def _unless_there(
+    conn: psycopg.Connection, command: sql.Composed, question: str, parameters: tuple[str, ...]
+) -> None:
+    if _one(conn, question, parameters):
+        return
+    try:
+        with conn.transaction():
+            conn.execute(command)
+    except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+        # Another database of this server made it meanwhile.
+        return
+
+
+def _commands(conn: psycopg.Connection, names: Mapping[str, str]) -> list[str]:
+    commands = [_CREATE.format(sql.Identifier(name)) for name in names.values()]
+    commands += [
+        _GRANT.format(sql.Identifier(names[group]), sql.Identifier(names[member]))
+        for group, member in _MEMBERSHIPS
+    ]
+    login = str(_one(conn, "SELECT current_user"))
+    commands.append(_GRANT.format(sql.Identifier(names["owner"]), sql.Identifier(login)))
+    return [command.as_string(conn) + ";" for command in commands]
+
+
+@contextmanager
+def as_owner(conn: psycopg.Connection, owner: str) -> Iterator[None]:
+    """Run as the owner role; a login that is no member joins for this transaction and leaves again.
+
+    Raises:
+        ArtifactstoreError: ``forbidden`` when this login may not act as the owner.
+    """
+    may_set = "SET" if conn.info.server_version >= 160000 else "MEMBER"
+    joins = not _one(conn, "SELECT pg_has_role(current_user, %s, %s)", (owner, may_set))
+    role = sql.Identifier(owner)
+    if joins:
+        # From 16 on, who creates a role administers it but is not yet allowed to act as it.
+        options = " WITH INHERIT FALSE, SET TRUE" if conn.info.server_version >= 160000 else ""
+        try:
+            with conn.transaction():
+                conn.execute(sql.SQL("GRANT {} TO CURRENT_USER" + options).format(role))
+        except psycopg.errors.InsufficientPrivilege as failure:
+            login = str(_one(conn, "SELECT current_user"))
+            raise error(
+                "forbidden",
+                {
+                    "problem": f"the login {login} may not act as {owner}",
+                    "commands": [_GRANT.format(role, sql.Identifier(login)).as_string(conn) + ";"],
+                },
+            ) from failure
+    conn.execute(sql.SQL("SET LOCAL ROLE {}").format(role))
+    yield
+    conn.execute("SET LOCAL ROLE NONE")
+    if joins:
+        conn.execute(sql.SQL("REVOKE {} FROM CURRENT_USER").format(role))
+
+
+def grant_to_login(conn: psycopg.Connection, names: Mapping[str, str]) -> None:
+    """Make the migrating login a member of service and operator, for a server that one person has alone."""
+    login = str(_one(conn, "SELECT current_user"))
+    for part in ("service", "operator"):
+        pair = (names[part], login)
+        _unless_there(conn, _GRANT.format(*map(sql.Identifier, pair)), _HAS_MEMBER, pair)
+
+
+def remember(conn: psycopg.Connection, names: Mapping[str, str]) -> None:
+    """Store which role plays which part, where functions and grants look it up."""
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO artifactstore.roles (role, rolname) VALUES (%s, %s) ON CONFLICT (role) DO NOTHING",
+            list(names.items()),
+        )
+
+
+def _one(conn: psycopg.Connection, query: str, parameters: tuple[str, ...] = ()) -> object:
+    row = conn.execute(query, parameters or None).fetchone()
+    assert row is not None, query
+    return row[0]

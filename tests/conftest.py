@@ -1,0 +1,188 @@
+"""Fixtures: one real PostgreSQL server per run, and a database of its own for each test.
+
+ARTIFACTSTORE_TEST_PG selects the server: a major version that the wheel brings ("16", "18"; the newest
+is the default) or the directory of an installation's programs ("/usr/lib/postgresql/15/bin").
+A server that does not start makes the run fail.
+"""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from artifactstore import server
+from artifactstore.migrate import migrate
+
+TEST_PREFIX = "test"
+"""Prefix of the role names in every test database: clones share the roles of their template."""
+
+_SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "120",
+    "shared_buffers": "64MB",
+    "autovacuum_naptime": "10s",
+    "log_min_messages": "warning",
+    "timezone": "'UTC'",
+}
+_TEMPLATE = "artifactstore_template"
+
+
+class Connect(Protocol):
+    """Opens connections to the test's database that are closed at its end.
+
+    role: part that a fresh login user plays (service, writer, reader, operator or owner), None for the
+    superuser. Keywords go to ``psycopg.connect``; connections are autocommit unless told otherwise.
+    """
+
+    def __call__(
+        self, role: str | None = None, *, conninfo: str | None = None, **keywords: Any
+    ) -> psycopg.Connection: ...
+
+
+def programs() -> server.Programs:
+    """The PostgreSQL that ARTIFACTSTORE_TEST_PG selects."""
+    chosen = os.environ.get("ARTIFACTSTORE_TEST_PG", "")
+    if chosen.startswith("/"):
+        return server.Programs(Path(chosen))
+    return server.wheel_programs(int(chosen) if chosen else None)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[server.Cluster]:
+    """The running server of this test run; local logins are trusted, its socket directory is private."""
+    account = server.account()
+    home = Path(tempfile.mkdtemp(prefix="as-test-"))
+    try:
+        if account.switch:
+            os.chown(home, account.uid, account.gid)
+        chosen = server.reachable_programs(programs(), account, home / "programs")
+        (home / "run").mkdir()
+        made = server.Cluster(chosen, account, home / "data", home / "run", home / "run" / "log")
+        made.hand_over(made.sockets)
+        made.create("local all all trust\n", "", _SETTINGS, "")
+        made.start()
+        try:
+            yield made
+        finally:
+            made.stop()
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server_conninfo(cluster: server.Cluster) -> str:
+    """Superuser conninfo of the server's maintenance database."""
+    return make_conninfo(host=str(cluster.sockets), user=server.SUPERUSER, dbname="postgres")
+
+
+@pytest.fixture(scope="session")
+def major(server_conninfo: str) -> int:
+    """Major version of the server under test."""
+    with psycopg.connect(server_conninfo) as connection:
+        return connection.info.server_version // 10000
+
+
+def create_database(server_conninfo: str, template: str | None = None, owner: str | None = None) -> str:
+    """Create a database with a fresh name and return its superuser conninfo."""
+    name = f"db_{uuid.uuid4().hex}"
+    statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+    if template is not None:
+        statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
+    if owner is not None:
+        statement += sql.SQL(" OWNER {}").format(sql.Identifier(owner))
+    with psycopg.connect(server_conninfo, autocommit=True) as connection:
+        connection.execute(statement)
+    return make_conninfo(server_conninfo, dbname=name)
+
+
+def drop_database(server_conninfo: str, conninfo: str) -> None:
+    """Drop a database, ending the sessions in it."""
+    name = psycopg.conninfo.conninfo_to_dict(conninfo)["dbname"]
+    with psycopg.connect(server_conninfo, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(str(name))))
+
+
+@pytest.fixture(scope="session")
+def template(server_conninfo: str) -> str:
+    """Name of a migrated database that tests clone."""
+    with psycopg.connect(server_conninfo, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_TEMPLATE)))
+        # TEMPORARY, until no function sets artifactstore.projecting as an attribute
+        connection.execute("CREATE ROLE test_owner")
+        connection.execute("GRANT SET ON PARAMETER artifactstore.projecting TO test_owner")
+    migrate(make_conninfo(server_conninfo, dbname=_TEMPLATE), role_prefix=TEST_PREFIX)
+    return _TEMPLATE
+
+
+@pytest.fixture
+def database(server_conninfo: str, template: str) -> Iterator[str]:
+    """Superuser conninfo of a migrated database of this test's own."""
+    # The owner's right to create schemas is not cloned with the template; owning the database has it.
+    conninfo = create_database(server_conninfo, template, owner=f"{TEST_PREFIX}_owner")
+    yield conninfo
+    drop_database(server_conninfo, conninfo)
+
+
+@pytest.fixture
+def new_database(server_conninfo: str) -> Iterator[Callable[[], str]]:
+    """Makes empty databases; each call returns the superuser conninfo of a new one."""
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(create_database(server_conninfo))
+        return made[-1]
+
+    yield make
+    for conninfo in made:
+        drop_database(server_conninfo, conninfo)
+
+
+@pytest.fixture
+def empty_database(new_database: Callable[[], str]) -> str:
+    """Superuser conninfo of an empty database."""
+    return new_database()
+
+
+@pytest.fixture(scope="session")
+def login_names(server_conninfo: str, template: str) -> dict[str, str]:
+    """A login user per part, member of the part's role and nothing else: part → user name."""
+    assert template == _TEMPLATE
+    names = {part: f"login_{part}" for part in ("owner", "service", "writer", "reader", "operator")}
+    with psycopg.connect(server_conninfo, autocommit=True) as connection:
+        for part, name in names.items():
+            connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
+            connection.execute(
+                sql.SQL("GRANT {} TO {}").format(
+                    sql.Identifier(f"{TEST_PREFIX}_{part}"), sql.Identifier(name)
+                )
+            )
+    return names
+
+
+@pytest.fixture
+def connect(database: str, login_names: dict[str, str]) -> Iterator[Connect]:
+    """See ``Connect``."""
+    opened: list[psycopg.Connection] = []
+
+    def open_connection(
+        role: str | None = None, *, conninfo: str | None = None, **keywords: Any
+    ) -> psycopg.Connection:
+        if role is not None:
+            keywords["user"] = login_names[role]
+        keywords.setdefault("autocommit", True)
+        opened.append(psycopg.connect(conninfo or database, **keywords))
+        return opened[-1]
+
+    yield open_connection
+    for connection in opened:
+        connection.close()
