@@ -16,6 +16,7 @@ DECLARE
     v_events artifactstore.decoded_event[];
     v_head bigint;
     v_now timestamptz;
+    v_appended bigint;
 BEGIN
     v_events := artifactstore.open_arguments(
         p_event_types, p_subject_ids, p_actors, p_payloads, p_digests, p_expected);
@@ -31,23 +32,22 @@ BEGIN
     END IF;
 
     v_events := artifactstore.number_events(v_events, v_head, v_now);
-    PERFORM artifactstore.check_moment(v_events, v_head, p_expected);
+    PERFORM artifactstore.check_moment(v_events, v_head, v_now, p_expected);
 
     INSERT INTO artifactstore.events
         (sequence, created_at, event_type, subject_kind, subject_id, actor, payload, payload_digest)
-    SELECT e.sequence, e.created_at, e.event_type, t.subject_kind, e.subject_id, e.actor, a.payload, a.digest
+    SELECT a.sequence, a.created_at, a.event_type,
+        (SELECT t.subject_kind FROM artifactstore.event_types t WHERE t.event_type = a.event_type),
+        a.subject_id, a.actor, a.payload, a.digest
     FROM ROWS FROM (unnest(v_events), unnest(p_payloads), unnest(p_digests))
-        AS a (sequence, created_at, event_type, subject_id, actor, decoded, payload, digest),
-        LATERAL (SELECT a.sequence, a.created_at, a.event_type, a.subject_id, a.actor) e
-    JOIN artifactstore.event_types t ON t.event_type = e.event_type
-    WHERE e.sequence > v_head
-    ORDER BY e.sequence;
+        AS a (sequence, created_at, event_type, subject_id, actor, decoded, payload, digest)
+    WHERE a.sequence > v_head;
+    GET DIAGNOSTICS v_appended = ROW_COUNT;
 
-    IF FOUND THEN
-        PERFORM artifactstore.fold(ARRAY(
-            SELECT e::artifactstore.decoded_event FROM unnest(v_events) e
-            WHERE e.sequence > v_head ORDER BY e.sequence));
-        PERFORM pg_notify('artifactstore_events', v_head::text);
+    IF v_appended > 0 THEN
+        PERFORM artifactstore.fold(CASE WHEN v_appended = cardinality(v_events) THEN v_events ELSE ARRAY(
+            SELECT e::artifactstore.decoded_event FROM unnest(v_events) e WHERE e.sequence > v_head) END);
+        PERFORM pg_notify('artifactstore_events', (v_head + v_appended)::text);
     END IF;
     RETURN QUERY
     SELECT e.position::integer, e.sequence, e.created_at, e.sequence > v_head

@@ -6,27 +6,30 @@ RETURNS void
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-    v_position bigint;
+    v_event artifactstore.decoded_event;
+    v_position integer := 0;
     v_code text;
     v_problem text;
 BEGIN
-    SELECT d.position, d.problem[1], d.problem[2] INTO v_position, v_code, v_problem
-    FROM (
-        SELECT e.position, CASE e.event_type
+    FOREACH v_event IN ARRAY p_events LOOP
+        v_position := v_position + 1;
+        CASE v_event.event_type
             WHEN 'v1.file.ingested' THEN
-                CASE WHEN e.payload ->> 'path' IS NOT NFC NORMALIZED
-                    THEN ARRAY['bad-path', 'the path is not in Unicode normalization form C'] END
-            WHEN 'v1.package.created' THEN artifactstore.purl_problem(e.payload ->> 'purl')
-            END AS problem
-        FROM unnest(p_events) WITH ORDINALITY
-            AS e (sequence, created_at, event_type, subject_id, actor, payload, position)
-    ) d
-    WHERE d.problem IS NOT NULL
-    ORDER BY d.position
-    LIMIT 1;
-    IF FOUND THEN
-        PERFORM artifactstore.refuse(v_code, jsonb_build_object('position', v_position, 'problem', v_problem));
-    END IF;
+                IF v_event.payload ->> 'path' IS NOT NFC NORMALIZED THEN
+                    v_code := 'bad-path';
+                    v_problem := 'the path is not in Unicode normalization form C';
+                END IF;
+            WHEN 'v1.package.created' THEN
+                v_problem := artifactstore.purl_problem(v_event.payload ->> 'purl');
+                v_code := 'invalid-purl';
+            ELSE
+                NULL;
+        END CASE;
+        IF v_problem IS NOT NULL THEN
+            PERFORM artifactstore.refuse(v_code, jsonb_build_object(
+                'position', v_position, 'event_type', v_event.event_type, 'problem', v_problem));
+        END IF;
+    END LOOP;
 END
 $$;
 

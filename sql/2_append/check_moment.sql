@@ -2,7 +2,7 @@
 -- called by: append, under the lock
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.check_moment(
-    p_events artifactstore.decoded_event[], p_head bigint, p_expected bigint[]
+    p_events artifactstore.decoded_event[], p_head bigint, p_now timestamptz, p_expected bigint[]
 )
 RETURNS void
 LANGUAGE plpgsql STABLE
@@ -35,17 +35,18 @@ BEGIN
         END IF;
     END IF;
 
-    SELECT e.sequence INTO v_sequence
-    FROM unnest(p_events) e
-    JOIN artifactstore.event_types t ON t.event_type = e.event_type
-    WHERE t.destructive AND e.created_at > clock_timestamp() + c_clock_tolerance AND e.sequence > p_head
-    ORDER BY e.sequence
-    LIMIT 1;
-    IF FOUND THEN
-        PERFORM artifactstore.refuse_event(p_events, v_sequence, 'clock-behind');
+    IF p_now > clock_timestamp() + c_clock_tolerance THEN
+        SELECT min(e.sequence) INTO v_sequence
+        FROM unnest(p_events) e
+        JOIN artifactstore.event_types t ON t.event_type = e.event_type
+        WHERE t.destructive AND e.sequence > p_head;
+        IF v_sequence IS NOT NULL THEN
+            PERFORM artifactstore.refuse_event(p_events, v_sequence, 'clock-behind', jsonb_build_object(
+                'head_created_at', p_now, 'clock', clock_timestamp()));
+        END IF;
     END IF;
 END
 $$;
 
-COMMENT ON FUNCTION artifactstore.check_moment(artifactstore.decoded_event[], bigint, bigint[]) IS
+COMMENT ON FUNCTION artifactstore.check_moment(artifactstore.decoded_event[], bigint, timestamptz, bigint[]) IS
 'Refuses events whose subject is not at its expected last_sequence, and destructive events while the head is more than 60 s ahead of the clock';

@@ -6,10 +6,8 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
-    c_lock_timeout_ms CONSTANT integer := 5000;
-    c_idle_timeout_ms CONSTANT integer := 15000;
-    v_lock_timeout text := current_setting('lock_timeout');
-    v_idle_ms integer;
+    c_idle_timeout CONSTANT interval := '15 seconds';
+    v_idle_timeout interval := current_setting('idle_in_transaction_session_timeout');
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         PERFORM artifactstore.refuse('wrong-isolation',
@@ -17,16 +15,14 @@ BEGIN
     END IF;
     -- Transaction-local, since role settings are not inherited by members: a stuck client must not stop all writers,
     -- and no number may come back with other content after a crash.
-    SELECT setting::integer INTO v_idle_ms FROM pg_catalog.pg_settings
-    WHERE name = 'idle_in_transaction_session_timeout';
-    IF v_idle_ms = 0 OR v_idle_ms > c_idle_timeout_ms THEN
-        PERFORM set_config('idle_in_transaction_session_timeout', c_idle_timeout_ms::text, true);
+    IF v_idle_timeout = '0' OR v_idle_timeout > c_idle_timeout THEN
+        PERFORM set_config('idle_in_transaction_session_timeout', '15s', true);
     END IF;
     IF current_setting('synchronous_commit') = 'off' THEN
         PERFORM set_config('synchronous_commit', 'on', true);
     END IF;
-    IF v_lock_timeout = '0' THEN
-        PERFORM set_config('lock_timeout', c_lock_timeout_ms::text, true);
+    IF current_setting('lock_timeout') = '0' THEN
+        PERFORM set_config('lock_timeout', '5s', true);
     END IF;
     BEGIN
         LOCK TABLE artifactstore.append_lock IN EXCLUSIVE MODE;

@@ -14,7 +14,7 @@ DECLARE
     v_count integer := coalesce(cardinality(p_event_types), 0);
     v_events artifactstore.decoded_event[];
     v_bytes bigint;
-    v_position bigint;
+    v_event record;
     v_code text;
 BEGIN
     IF v_count = 0 OR v_count > c_max_events THEN
@@ -29,32 +29,28 @@ BEGIN
         PERFORM artifactstore.refuse('bad-payload', '{"problem": "the arrays differ in length"}');
     END IF;
 
-    SELECT a.position, CASE
-            WHEN a.event_type IS NULL OR t.event_type IS NULL THEN 'unknown-event-type'
-            WHEN a.subject_id IS NULL THEN 'bad-subject'
-            WHEN a.actor IS NULL OR octet_length(a.actor) NOT BETWEEN 1 AND 255 THEN 'bad-actor'
-            WHEN a.payload IS NULL OR octet_length(a.payload) = 0 THEN 'bad-payload'
-            WHEN octet_length(a.payload) > 65536 THEN 'too-large'
-            WHEN a.digest IS NULL OR octet_length(a.digest) <> 32 THEN 'bad-digest'
-        END
-    INTO v_position, v_code
-    FROM unnest(p_event_types, p_subject_ids, p_actors, p_payloads, p_digests) WITH ORDINALITY
-        AS a (event_type, subject_id, actor, payload, digest, position)
-    LEFT JOIN artifactstore.event_types t ON t.event_type = a.event_type
-    WHERE t.event_type IS NULL OR a.subject_id IS NULL
-        OR (octet_length(a.actor) BETWEEN 1 AND 255) IS NOT TRUE
-        OR (octet_length(a.payload) BETWEEN 1 AND 65536) IS NOT TRUE
-        OR (octet_length(a.digest) = 32) IS NOT TRUE
-    ORDER BY a.position
-    LIMIT 1;
-    IF FOUND THEN
+    FOR v_event IN
+        SELECT *
+        FROM unnest(p_event_types, p_subject_ids, p_actors, p_payloads, p_digests) WITH ORDINALITY
+            AS a (event_type, subject_id, actor, payload, digest, position)
+        WHERE num_nulls(event_type, subject_id, actor, payload, digest) > 0
+            OR octet_length(a.actor) NOT BETWEEN 1 AND 255
+            OR octet_length(a.payload) NOT BETWEEN 1 AND 65536
+            OR octet_length(a.digest) <> 32
+        LIMIT 1
+    LOOP
+        v_code := CASE
+            WHEN v_event.event_type IS NULL THEN 'unknown-event-type'
+            WHEN v_event.subject_id IS NULL THEN 'bad-subject'
+            WHEN (octet_length(v_event.actor) BETWEEN 1 AND 255) IS NOT TRUE THEN 'bad-actor'
+            WHEN octet_length(v_event.payload) > 65536 THEN 'too-large'
+            WHEN (octet_length(v_event.digest) = 32) IS NOT TRUE THEN 'bad-digest'
+            ELSE 'bad-payload' END;
         PERFORM artifactstore.refuse(v_code, jsonb_build_object(
-            'position', v_position, 'event_type', p_event_types[v_position],
-            'problem', format('event %s of %s', v_position, v_count))
-            || CASE WHEN v_code = 'too-large'
-                THEN jsonb_build_object('bytes', octet_length(p_payloads[v_position]), 'limit', 65536)
-                ELSE '{}' END);
-    END IF;
+            'position', v_event.position, 'event_type', v_event.event_type,
+            'problem', format('event %s of %s, payload of %s bytes (at most 65536)',
+                v_event.position, v_count, coalesce(octet_length(v_event.payload), 0))));
+    END LOOP;
 
     SELECT array_agg(ROW(NULL, NULL, a.event_type, a.subject_id, a.actor, artifactstore.decode_payload(
             a.event_type, a.payload, jsonb_build_object('position', a.position)

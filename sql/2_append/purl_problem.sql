@@ -2,7 +2,7 @@
 -- called by: check_door
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.purl_problem(p_purl text)
-RETURNS text[]
+RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 AS $$
 DECLARE
@@ -31,9 +31,9 @@ BEGIN
             v_problem := 'qualifiers are sorted by key, each key once';
         END IF;
     END IF;
-    RETURN CASE WHEN v_problem IS NOT NULL THEN ARRAY['invalid-purl', v_problem] END;
+    RETURN v_problem;
 END
 $$;
 
 COMMENT ON FUNCTION artifactstore.purl_problem(text) IS
-'{invalid-purl, what is not canonical}, or null. Rules per type after the purl specification: case, _ in pypi names, order of qualifiers, needless escapes';
+'What is not canonical about a purl, or null. Rules per type after the purl specification: case, _ in pypi names, order of qualifiers, needless escapes';

@@ -9,7 +9,9 @@ DECLARE
     v_half integer := cardinality(p_events) / 2;
 BEGIN
     IF cardinality(p_events) = 1 THEN
-        PERFORM artifactstore.project_requests(p_events);
+        IF p_events[1].payload ? 'request' THEN
+            PERFORM artifactstore.project_requests(p_events);
+        END IF;
         PERFORM artifactstore.project_events(p_events[1].event_type, p_events);
         RETURN;
     END IF;
