@@ -1,5 +1,5 @@
 -- purpose: payload bytes to jsonb, refused unless they are exactly what the catalogue allows
--- called by: append, decode_range
+-- called by: open_arguments, project
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.decode_payload(
     p_event_type text, p_payload bytea, p_where jsonb
@@ -9,18 +9,16 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 DECLARE
     v_payload jsonb;
-    v_detail text;
 BEGIN
-    v_payload := artifactstore.cbor_decode(p_payload);
-    -- encode(decode(p)) = p holds for a payload that fits its type, and for no other: an id sent as text decodes alike.
-    IF artifactstore.cbor_encode(p_event_type, v_payload::json) IS DISTINCT FROM p_payload THEN
-        PERFORM artifactstore.refuse('bad-payload', jsonb_build_object(
-            'event_type', p_event_type, 'problem', 'a field has another CBOR type than the catalogue says'));
+    CASE p_event_type
+        WHEN 'v1.file.ingested' THEN v_payload := artifactstore.decode_file_ingested(p_payload);
+        WHEN 'v1.storage.verified' THEN v_payload := artifactstore.decode_storage_verified(p_payload);
+        ELSE NULL;
+    END CASE;
+    IF v_payload IS NULL THEN
+        v_payload := artifactstore.decode_any_payload(p_event_type, p_payload, p_where);
     END IF;
     RETURN v_payload;
-EXCEPTION WHEN SQLSTATE 'ST001' OR SQLSTATE 'ST002' THEN
-    GET STACKED DIAGNOSTICS v_detail = PG_EXCEPTION_DETAIL;
-    PERFORM artifactstore.refuse(v_detail::jsonb ->> 'code', p_where || v_detail::jsonb);
 END
 $$;
 
