@@ -18,8 +18,8 @@ DECLARE
     v_backend text;
     v_out jsonb;
 BEGIN
-    -- Whatever is read with get_byte lies before the end: path, size, blake3 and package_id take 90 bytes.
-    IF v_length NOT BETWEEN 90 AND 1500 OR substr(p_payload, 2, 5) <> '\x6470617468' THEN -- "path"
+    -- Lengths are checked so that get_byte never reads behind the end; no such payload is under 83 bytes.
+    IF v_length NOT BETWEEN 83 AND 1500 OR substr(p_payload, 2, 5) <> '\x6470617468' THEN -- "path"
         RETURN NULL;
     END IF;
     v_n := get_byte(p_payload, 6);
