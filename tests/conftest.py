@@ -117,9 +117,6 @@ def template(server_conninfo: str) -> str:
     """Name of a migrated database that tests clone."""
     with psycopg.connect(server_conninfo, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_TEMPLATE)))
-        # TEMPORARY, until no function sets artifactstore.projecting as an attribute
-        connection.execute("CREATE ROLE test_owner")
-        connection.execute("GRANT SET ON PARAMETER artifactstore.projecting TO test_owner")
     migrate(make_conninfo(server_conninfo, dbname=_TEMPLATE), role_prefix=TEST_PREFIX)
     return _TEMPLATE
 

@@ -8,7 +8,6 @@ CREATE OR REPLACE FUNCTION artifactstore.append(
 RETURNS TABLE ("position" integer, sequence bigint, created_at timestamptz, appended boolean)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = artifactstore, pg_temp
-SET artifactstore.projecting = 'on'
 SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
@@ -34,6 +33,7 @@ BEGIN
     v_events := artifactstore.number_events(v_events, v_head, v_now);
     PERFORM artifactstore.check_moment(v_events, v_head, v_now, p_expected);
 
+    PERFORM set_config('artifactstore.projecting', 'on', true);
     INSERT INTO artifactstore.events
         (sequence, created_at, event_type, subject_kind, subject_id, actor, payload, payload_digest)
     SELECT a.sequence, a.created_at, a.event_type,
@@ -49,6 +49,7 @@ BEGIN
             SELECT e::artifactstore.decoded_event FROM unnest(v_events) e WHERE e.sequence > v_head) END);
         PERFORM pg_notify('artifactstore_events', (v_head + v_appended)::text);
     END IF;
+    PERFORM set_config('artifactstore.projecting', 'off', true);
     RETURN QUERY
     SELECT e.position::integer, e.sequence, e.created_at, e.sequence > v_head
     FROM unnest(v_events) WITH ORDINALITY

@@ -5,17 +5,18 @@ CREATE OR REPLACE FUNCTION artifactstore.replay()
 RETURNS TABLE (head bigint, seconds double precision)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = artifactstore, pg_temp
-SET artifactstore.projecting = 'on'
 AS $$
 DECLARE
     v_started timestamptz := clock_timestamp();
 BEGIN
     PERFORM artifactstore.lock_log();
     head := artifactstore.log_head();
+    PERFORM set_config('artifactstore.projecting', 'on', true);
     TRUNCATE artifactstore.artifact_packages, artifactstore.artifact_files, artifactstore.storage_locations,
         artifactstore.retention_state, artifactstore.retention_holds, artifactstore.requests,
         artifactstore.log_epochs;
     PERFORM artifactstore.project_ranges('artifactstore', 1, head);
+    PERFORM set_config('artifactstore.projecting', 'off', true);
     seconds := extract(EPOCH FROM clock_timestamp() - v_started);
     RETURN NEXT;
 END

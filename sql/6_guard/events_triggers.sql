@@ -9,8 +9,9 @@ CREATE OR REPLACE TRIGGER events_forbid_truncate
     BEFORE TRUNCATE ON artifactstore.events
     FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_change();
 
--- append sets artifactstore.projecting for its own duration; whoever may write the log at all could set it
--- too, so this is no lock, but nobody inserts by accident.
+-- append and replay set artifactstore.projecting while they write, local to the transaction. (As an attribute of
+-- the functions it would need a superuser to create them.) Whoever may write the log at all could set it too, so
+-- this is no lock, but nobody inserts by accident.
 CREATE OR REPLACE TRIGGER events_forbid_insert
     BEFORE INSERT ON artifactstore.events
     FOR EACH STATEMENT
