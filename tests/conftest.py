@@ -8,10 +8,9 @@ A server that does not start makes the run fail.
 import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import psycopg
 import pytest
@@ -20,9 +19,7 @@ from psycopg.conninfo import make_conninfo
 
 from artifactstore import server
 from artifactstore.migrate import migrate
-
-TEST_PREFIX = "test"
-"""Prefix of the role names in every test database: clones share the roles of their template."""
+from tests.databases import TEST_PREFIX, Connect, create_database, drop_database, programs
 
 _SETTINGS = {
     "fsync": "off",
@@ -35,26 +32,6 @@ _SETTINGS = {
     "timezone": "'UTC'",
 }
 _TEMPLATE = "artifactstore_template"
-
-
-class Connect(Protocol):
-    """Opens connections to the test's database that are closed at its end.
-
-    role: part that a fresh login user plays (service, writer, reader, operator or owner), None for the
-    superuser. Keywords go to ``psycopg.connect``; connections are autocommit unless told otherwise.
-    """
-
-    def __call__(
-        self, role: str | None = None, *, conninfo: str | None = None, **keywords: Any
-    ) -> psycopg.Connection: ...
-
-
-def programs() -> server.Programs:
-    """The PostgreSQL that ARTIFACTSTORE_TEST_PG selects."""
-    chosen = os.environ.get("ARTIFACTSTORE_TEST_PG", "")
-    if chosen.startswith("/"):
-        return server.Programs(Path(chosen))
-    return server.wheel_programs(int(chosen) if chosen else None)
 
 
 @pytest.fixture(scope="session")
@@ -90,26 +67,6 @@ def major(server_conninfo: str) -> int:
     """Major version of the server under test."""
     with psycopg.connect(server_conninfo) as connection:
         return connection.info.server_version // 10000
-
-
-def create_database(server_conninfo: str, template: str | None = None, owner: str | None = None) -> str:
-    """Create a database with a fresh name and return its superuser conninfo."""
-    name = f"db_{uuid.uuid4().hex}"
-    statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
-    if template is not None:
-        statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
-    if owner is not None:
-        statement += sql.SQL(" OWNER {}").format(sql.Identifier(owner))
-    with psycopg.connect(server_conninfo, autocommit=True) as connection:
-        connection.execute(statement)
-    return make_conninfo(server_conninfo, dbname=name)
-
-
-def drop_database(server_conninfo: str, conninfo: str) -> None:
-    """Drop a database, ending the sessions in it."""
-    name = psycopg.conninfo.conninfo_to_dict(conninfo)["dbname"]
-    with psycopg.connect(server_conninfo, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(str(name))))
 
 
 @pytest.fixture(scope="session")
@@ -168,7 +125,7 @@ def login_names(server_conninfo: str, template: str) -> dict[str, str]:
 
 @pytest.fixture
 def connect(database: str, login_names: dict[str, str]) -> Iterator[Connect]:
-    """See ``Connect``."""
+    """Opens connections to ``database``, see ``Connect``."""
     opened: list[psycopg.Connection] = []
 
     def open_connection(

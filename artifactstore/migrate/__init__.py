@@ -7,6 +7,7 @@ as it was and no lock behind; any number of migrates at once take turns.
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
+from typing import TypeAlias
 
 import psycopg
 from psycopg import sql
@@ -21,6 +22,13 @@ __all__ = ["MigrateResult", "Source", "check_version", "migrate"]
 OLDEST_SERVER = 15
 _LOCK = "(1095976275, 1)"
 """Advisory lock key: the bytes "ASTS"; the second number leaves room for other locks of this software."""
+
+
+Progress: TypeAlias = Callable[[str], None]
+
+
+def _silent(_line: str) -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ def migrate(
     role_prefix: str | None = None,
     grant_to_login: bool = False,
     replay: bool = False,
-    progress: Callable[[str], None] = lambda line: None,
+    progress: Progress = _silent,
     source: Source | None = None,
     version: str = __version__,
 ) -> MigrateResult:
@@ -105,7 +113,7 @@ def check_version(conn: psycopg.Connection) -> None:
     known = files.packaged().migration_ids()
     with translated():
         past = history.read(conn)
-    if past is None or past.version is None:
+    if past.version is None:
         raise error("schema-outdated", {"problem": "it was never migrated"})
     history.check(past, known, __version__)
     missing = sorted(known - set(past.applied))
@@ -120,7 +128,7 @@ def _check_server(conn: psycopg.Connection) -> None:
         raise error("usage", {"problem": f"PostgreSQL {OLDEST_SERVER} or newer is needed, this is {told}"})
 
 
-def _begin(conn: psycopg.Connection, progress: Callable[[str], None]) -> None:
+def _begin(conn: psycopg.Connection, progress: Progress) -> None:
     # The settings of login and database must not matter; a server that checks its client's socket
     # ends a long migration soon after its migrate was killed.
     for setting in (
@@ -148,7 +156,9 @@ def _allow_schemas(conn: psycopg.Connection, owner: str) -> None:
         database = sql.Identifier(conn.info.dbname)
         try:
             with conn.transaction():
-                conn.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO {}").format(database, sql.Identifier(owner)))
+                conn.execute(
+                    sql.SQL("GRANT CREATE ON DATABASE {} TO {}").format(database, sql.Identifier(owner))
+                )
         except psycopg.errors.InsufficientPrivilege:
             pass
         if not _truth(conn, "SELECT has_database_privilege(%s, current_database(), 'CREATE')", (owner,)):
@@ -156,22 +166,19 @@ def _allow_schemas(conn: psycopg.Connection, owner: str) -> None:
 
 
 def _open_schema(conn: psycopg.Connection, owner: str) -> history.History:
-    row = conn.execute(
-        "SELECT nspowner::regrole::text, pg_has_role(nspowner, 'USAGE') FROM pg_namespace "
-        "WHERE nspname = 'artifactstore'"
-    ).fetchone()
-    if row is None:
+    found = roles.schema_owner(conn)
+    if found is None:
         conn.execute("CREATE SCHEMA artifactstore")
-        conn.execute("COMMENT ON SCHEMA artifactstore IS 'The log, its views, and the functions that write them'")
-        return history.create(conn)
-    if not row[1]:
-        raise error("forbidden", {"problem": f"the schema artifactstore belongs to {row[0]}, not to {owner}"})
+        conn.execute(
+            "COMMENT ON SCHEMA artifactstore IS 'The log, its views, and the functions that write them'"
+        )
+    elif found != owner:
+        raise error("forbidden", {"problem": f"the schema artifactstore belongs to {found}, not to {owner}"})
     past = history.read(conn)
-    if past is None:
-        return history.create(conn)
-    # Appends wait from here on, so that none of them meets half of the new functions or waits for one of
-    # our locks while we wait for one of its.
-    conn.execute("LOCK TABLE artifactstore.append_lock IN EXCLUSIVE MODE")
+    if past.applied:
+        # Appends wait from here on, so that none of them meets half of the new functions or waits for one
+        # of our locks while we wait for one of its.
+        conn.execute("LOCK TABLE artifactstore.append_lock IN EXCLUSIVE MODE")
     return past
 
 
@@ -180,9 +187,11 @@ def _replay_if_needed(
     past: history.History,
     fingerprint: bytes,
     replay: bool,
-    progress: Callable[[str], None],
+    progress: Progress,
 ) -> bool:
-    if past.projectors in (None, fingerprint) or not _truth(conn, "SELECT EXISTS (SELECT FROM artifactstore.events)"):
+    if past.projectors in (None, fingerprint) or not _truth(
+        conn, "SELECT EXISTS (SELECT FROM artifactstore.events)"
+    ):
         return False
     if not replay:
         raise error("projectors-changed")

@@ -1,4 +1,4 @@
-"""The SQL files that the software carries: migrations in yoyo's form, and one file per function, view or trigger."""
+"""The SQL files that the software carries: migrations in yoyo's form, and functions, views and triggers."""
 
 import hashlib
 import re

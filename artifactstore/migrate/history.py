@@ -1,7 +1,7 @@
 """What was applied to a database: migrations with the hash of their text, and the software's version.
 
-yoyo's own tables are not used: yoyo commits them apart from the migration, hashes file names instead of
-contents, and keeps a lock row that survives a killed process.
+Both are in tables that the first migration makes. yoyo's own tables are not used: yoyo commits them apart
+from the migration, hashes file names instead of contents, and keeps a lock row that survives a killed process.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -11,35 +11,6 @@ import psycopg
 
 from artifactstore.errors import error
 from artifactstore.migrate.files import Migration
-
-_TABLES = """
-CREATE TABLE artifactstore.applied_migrations (
-    migration_id text COLLATE "C" NOT NULL,
-    digest bytea NOT NULL,
-    applied_at timestamptz NOT NULL,
-    applied_by text NOT NULL,
-    version text NOT NULL,
-    CONSTRAINT applied_migrations_pkey PRIMARY KEY (migration_id),
-    CONSTRAINT applied_migrations_digest_check CHECK (octet_length(digest) = 32)
-);
-COMMENT ON TABLE artifactstore.applied_migrations IS 'Which files of migrations/ made this schema (state outside the log)';
-COMMENT ON COLUMN artifactstore.applied_migrations.migration_id IS 'File name without suffix';
-COMMENT ON COLUMN artifactstore.applied_migrations.digest IS 'SHA-256 of the text of the file, line ends as LF';
-COMMENT ON COLUMN artifactstore.applied_migrations.applied_at IS 'When it was applied';
-COMMENT ON COLUMN artifactstore.applied_migrations.applied_by IS 'Login that applied it';
-COMMENT ON COLUMN artifactstore.applied_migrations.version IS 'Version of the software that applied it';
-
-CREATE TABLE artifactstore.software (
-    version text NOT NULL,
-    projectors bytea NOT NULL,
-    migrated_at timestamptz NOT NULL
-);
-CREATE UNIQUE INDEX software_one_row_idx ON artifactstore.software ((true));
-COMMENT ON TABLE artifactstore.software IS 'One row: the software that migrated this database last (state outside the log)';
-COMMENT ON COLUMN artifactstore.software.version IS 'Its version; older software refuses to migrate or write';
-COMMENT ON COLUMN artifactstore.software.projectors IS 'SHA-256 of the projectors that the views were made by';
-COMMENT ON COLUMN artifactstore.software.migrated_at IS 'When it last migrated';
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +22,15 @@ class History:
     projectors: bytes | None
 
 
-def read(conn: psycopg.Connection) -> History | None:
-    """The history of this database, or None if it was never migrated."""
+def read(conn: psycopg.Connection) -> History:
+    """The history of this database; one that was never migrated has an empty one."""
     row = conn.execute("SELECT to_regclass('artifactstore.applied_migrations')").fetchone()
     if row is None or row[0] is None:
-        return None
+        return History({}, None, None)
     applied = conn.execute("SELECT migration_id, digest FROM artifactstore.applied_migrations").fetchall()
     last = conn.execute("SELECT version, projectors FROM artifactstore.software").fetchone()
     version, projectors = last or (None, None)
     return History(dict(applied), version, projectors)
-
-
-def create(conn: psycopg.Connection) -> History:
-    """Make the tables of a first migrate."""
-    conn.execute(_TABLES)
-    return History({}, None, None)
 
 
 def check(history: History, known: Collection[str], version: str) -> None:
@@ -76,7 +41,9 @@ def check(history: History, known: Collection[str], version: str) -> None:
     """
     unknown = sorted(set(history.applied) - set(known))
     if unknown:
-        raise error("schema-newer", {"problem": f"it has the migrations {', '.join(unknown)}", "migrations": unknown})
+        raise error(
+            "schema-newer", {"problem": f"it has the migrations {', '.join(unknown)}", "migrations": unknown}
+        )
     if history.version is not None and _parts(history.version) > _parts(version):
         raise error("schema-newer", {"problem": f"it was migrated by {history.version}, this is {version}"})
 
@@ -96,7 +63,8 @@ def pending(history: History, migrations: Sequence[Migration]) -> list[Migration
 def record(conn: psycopg.Connection, migration: Migration, version: str) -> None:
     """Note that a migration was applied."""
     conn.execute(
-        "INSERT INTO artifactstore.applied_migrations (migration_id, digest, applied_at, applied_by, version) "
+        "INSERT INTO artifactstore.applied_migrations "
+        "(migration_id, digest, applied_at, applied_by, version) "
         "VALUES (%s, %s, clock_timestamp(), session_user, %s)",
         (migration.id, migration.digest, version),
     )

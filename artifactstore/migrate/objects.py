@@ -10,25 +10,37 @@ from psycopg import sql
 from artifactstore.errors import ArtifactstoreError, error, translate
 from artifactstore.migrate.files import SqlFile
 
+_OUTER_CAUSES = ("busy", "unavailable", "forbidden")
+"""Errors that say what they mean, whichever file met them."""
+
 
 def drop_views(conn: psycopg.Connection) -> None:
     """Drop all SQL views of the schema at once: their files make them again, whatever columns changed."""
     names = [
         row[0]
         for row in conn.execute(
-            "SELECT relname FROM pg_class WHERE relnamespace = 'artifactstore'::regnamespace AND relkind = 'v'"
+            "SELECT relname FROM pg_class "
+            "WHERE relnamespace = 'artifactstore'::regnamespace AND relkind = 'v'"
         )
     ]
     if names:
         views = sql.SQL(", ").join(sql.Identifier("artifactstore", name) for name in names)
-        conn.execute(sql.SQL("DROP VIEW {}").format(views))
+        try:
+            conn.execute(sql.SQL("DROP VIEW {}").format(views))
+        except psycopg.errors.DependentObjectsStillExist as failure:
+            problem = f"{failure.diag.message_primary}: {failure.diag.message_detail}"
+            hint = (
+                "drop those objects, migrate, and make them again; keep them outside the schema artifactstore"
+            )
+            raise ArtifactstoreError("migration-failed", {"problem": problem}, hint) from failure
 
 
 def apply(conn: psycopg.Connection, path: str, text: str) -> None:
     """Run a file, whole: the server cuts it into statements.
 
     Raises:
-        ArtifactstoreError: what the database refused, with file and line.
+        ArtifactstoreError: ``migration-failed``, or ``busy``, ``unavailable`` or ``forbidden``, with file
+            and line.
     """
     try:
         conn.execute(text.encode())
@@ -42,8 +54,10 @@ def _located(failure: psycopg.Error, path: str, text: str) -> ArtifactstoreError
     place = path if line is None else f"{path}:{line}"
     meaning = translate(failure)
     told = failure.diag.message_primary or str(failure)
-    detail = {**meaning.detail, "file": path, "line": line, "problem": f"{place}: {told}"}
-    return type(meaning)(meaning.code, detail, meaning.hint, meaning.sqlstate)
+    detail = {"file": path, "line": line, "problem": f"{place}: {told}"}
+    if meaning.code in _OUTER_CAUSES:
+        return type(meaning)(meaning.code, detail, meaning.hint, meaning.sqlstate)
+    return ArtifactstoreError("migration-failed", detail, failure.diag.message_hint, failure.sqlstate)
 
 
 def refuse_undefined(conn: psycopg.Connection, files: Sequence[SqlFile]) -> None:
@@ -66,7 +80,9 @@ SELECT 'FUNCTION', p.oid::regprocedure::text
 FROM pg_proc p
 WHERE p.pronamespace = 'artifactstore'::regnamespace
     AND (p.xmin <> pg_current_xact_id()::xid OR NOT p.proname = ANY (%(functions)s))
-    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+    AND NOT EXISTS (
+        SELECT FROM pg_depend d
+        WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
 UNION ALL
 SELECT 'TRIGGER', format('%%I ON %%s', t.tgname, t.tgrelid::regclass)
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid

@@ -25,7 +25,8 @@ def role_names(conn: psycopg.Connection, prefix: str | None) -> dict[str, str]:
     The default prefix is the name of the database.
 
     Raises:
-        ArtifactstoreError: ``usage`` when ``prefix`` is too long or not the one that the database has.
+        ArtifactstoreError: ``usage`` when ``prefix`` is too long or not the one that the database has,
+            ``forbidden`` when the login may not act as the owner of the schema.
     """
     known = _known_names(conn)
     if prefix is None and known:
@@ -35,16 +36,31 @@ def role_names(conn: psycopg.Connection, prefix: str | None) -> dict[str, str]:
     names = {part: f"{prefix}_{part}" for part in PARTS}
     longest = max(names.values(), key=len)
     if len(longest.encode()) > _MAX_NAME:
-        raise error("usage", {"problem": f"the role name {longest} is longer than {_MAX_NAME} bytes: choose a prefix"})
+        raise error(
+            "usage", {"problem": f"the role name {longest} is longer than {_MAX_NAME} bytes: choose a prefix"}
+        )
     if known and known != names:
         raise error("usage", {"problem": f"this database has the roles {', '.join(known.values())}"})
     return names
 
 
+def schema_owner(conn: psycopg.Connection) -> str | None:
+    """Name of the role that owns the schema artifactstore, or None if there is no such schema."""
+    row = conn.execute(
+        "SELECT r.rolname::text FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner "
+        "WHERE n.nspname = 'artifactstore'"
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
 def _known_names(conn: psycopg.Connection) -> dict[str, str]:
-    if _one(conn, "SELECT to_regclass('artifactstore.roles')") is None:
+    owner = schema_owner(conn)
+    if owner is None:
         return {}
-    return dict(conn.execute("SELECT role, rolname::text FROM artifactstore.roles").fetchall())
+    with as_owner(conn, owner):
+        if _one(conn, "SELECT to_regclass('artifactstore.roles')") is None:
+            return {}
+        return dict(conn.execute("SELECT role, rolname::text FROM artifactstore.roles").fetchall())
 
 
 def create_roles(conn: psycopg.Connection, names: Mapping[str, str]) -> None:
@@ -154,5 +170,4 @@ def remember(conn: psycopg.Connection, names: Mapping[str, str]) -> None:
 
 def _one(conn: psycopg.Connection, query: str, parameters: tuple[str, ...] = ()) -> object:
     row = conn.execute(query, parameters or None).fetchone()
-    assert row is not None, query
-    return row[0]
+    return None if row is None else row[0]

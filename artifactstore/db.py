@@ -1,0 +1,56 @@
+"""Which database, and connections to it."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from artifactstore import embedded
+from artifactstore.errors import translated
+
+APPLICATION_NAME = "artifactstore"
+"""Begins the application_name of every connection; the embedded server tells its users apart by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The database to work on; ``embedded`` when it is ours alone, on a server that runs for us."""
+
+    conninfo: str
+    embedded: bool
+
+
+def target(database_url: str | None = None, data_directory: Path | None = None) -> Target:
+    """The database that was named (here or in DATABASE_URL), else the embedded one, started if need be.
+
+    Args:
+        database_url: URL or keywords, as libpq takes them.
+        data_directory: directory of the embedded server, see ``embedded.data_directory``.
+
+    Raises:
+        ArtifactstoreError: ``unavailable`` when the embedded server cannot run.
+    """
+    named = database_url or os.environ.get("DATABASE_URL")
+    if named:
+        return Target(named, embedded=False)
+    return Target(embedded.ensure_running(data_directory), embedded=True)
+
+
+def connect(conninfo: str, *, purpose: str = "", **keywords: Any) -> psycopg.Connection:
+    """Connect, in autocommit mode: who wants a transaction says so.
+
+    Args:
+        purpose: what the connection is for, shown in pg_stat_activity behind the name of the software.
+        keywords: parameters of ``psycopg.connect``, such as ``prepare_threshold=None`` behind a pooler that
+            pools by transaction.
+
+    Raises:
+        ArtifactstoreError: ``unavailable``.
+    """
+    keywords = {"autocommit": True, "connect_timeout": 10, **keywords}
+    with translated():
+        return psycopg.connect(
+            conninfo, application_name=f"{APPLICATION_NAME} {purpose}".rstrip(), **keywords
+        )

@@ -1,0 +1,277 @@
+"""The PostgreSQL that serves when no database is named: in the user's data directory, while it is used.
+
+Every process that uses it holds a shared lock on the file ``users``; the last one to end stops the server.
+A killed process lets go of its lock by dying, so nothing needs cleaning up: the server goes on until the
+next one ends. Only the account that made the data, and root, can connect, and may then act as any role of it.
+"""
+
+import atexit
+import fcntl
+import hashlib
+import os
+import pwd
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from artifactstore import server
+from artifactstore.errors import error
+
+DATABASE = "artifactstore"
+
+_SETTINGS = {
+    "listen_addresses": "''",
+    "unix_socket_permissions": "0700",
+    "timezone": "'UTC'",
+    "log_timezone": "'UTC'",
+    "log_line_prefix": "'%m [%p] %q%u@%d %a '",
+}
+_OTHERS_CONNECTED = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+        AND application_name NOT LIKE 'artifactstore%'
+"""
+_held: dict[Path, tuple[int, int]] = {}
+"""Per directory in use by this process: descriptor of its lock on ``users``, and the process that took it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """State of an embedded server: ``conninfo`` is None unless it runs, ``major`` unless it has data."""
+
+    directory: Path
+    major: int | None
+    running: bool
+    keeps_running: bool
+    conninfo: str | None
+    log: Path
+
+
+def data_directory(chosen: Path | None = None) -> Path:
+    """Where the embedded server lives: as chosen, or ARTIFACTSTORE_DATA_DIR, or in the user's data directory.
+
+    Root's is outside its home, which the account that the server runs as may not enter.
+    """
+    if chosen is not None:
+        return chosen.expanduser().absolute()
+    if told := os.environ.get("ARTIFACTSTORE_DATA_DIR"):
+        return Path(told).expanduser().absolute()
+    if sys.platform == "win32":
+        raise error("usage", {"problem": "on Windows a server must be named, with DATABASE_URL"})
+    if os.geteuid() == 0:
+        return Path("/usr/local/var/artifactstore" if sys.platform == "darwin" else "/var/lib/artifactstore")
+    return Path(platformdirs.user_data_dir("artifactstore", appauthor=False))
+
+
+def ensure_running(chosen: Path | None = None, *, keep: bool = False) -> str:
+    """Start the server unless it runs, and hold it until this process ends; returns the conninfo.
+
+    Args:
+        chosen: see ``data_directory``.
+        keep: let it run on when the last user ends, until ``stop``; ARTIFACTSTORE_KEEP_RUNNING=1 does too.
+
+    Raises:
+        ArtifactstoreError: ``unavailable`` with what is wrong and what to do about it.
+    """
+    home = data_directory(chosen)
+    with _explained(home):
+        _make_home(home)
+        with _locked(home):
+            _hold(home)
+            cluster = _cluster(home)
+            if keep or os.environ.get("ARTIFACTSTORE_KEEP_RUNNING") == "1":
+                (home / "keep").touch()
+            if cluster.major() is None:
+                _create(home, cluster)
+            cluster.start()
+            return _conninfo(home, cluster)
+
+
+def release() -> None:
+    """Let go of every server that this process holds; stop those that nobody else uses. Runs at exit."""
+    for home, (descriptor, pid) in list(_held.items()):
+        del _held[home]
+        if pid == os.getpid():
+            _leave(home, descriptor)
+
+
+def stop(chosen: Path | None = None) -> bool:
+    """Stop the server now, whoever uses it; False if it did not run."""
+    home = data_directory(chosen)
+    if not home.exists():
+        return False
+    with _explained(home), _locked(home):
+        cluster = _cluster(home)
+        (home / "keep").unlink(missing_ok=True)
+        was_running = cluster.running()
+        cluster.stop()
+        return was_running
+
+
+def status(chosen: Path | None = None) -> Status:
+    """The state of the server; changes nothing."""
+    home = data_directory(chosen)
+    with _explained(home):
+        if not (home / "data").exists():
+            return Status(home, None, False, False, None, _log(home))
+        cluster = _cluster(home)
+        running = cluster.running()
+        conninfo = _conninfo(home, cluster) if running else None
+        return Status(home, cluster.major(), running, (home / "keep").exists(), conninfo, cluster.log)
+
+
+def _make_home(home: Path) -> None:
+    if not home.exists():
+        home.mkdir(mode=0o700, parents=True)
+        # Root's server runs as another account, which must get through to its own directories inside.
+        home.chmod(0o711 if os.geteuid() == 0 else 0o700)
+    if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
+        owner = pwd.getpwuid(home.stat().st_uid).pw_name
+        raise server.unavailable(f"{home} belongs to {owner}", "choose another with ARTIFACTSTORE_DATA_DIR")
+
+
+def _cluster(home: Path) -> server.Cluster:
+    """The cluster in this directory, with programs that fit its data; makes the directories around it."""
+    account = _account(home)
+    data = home / "data"
+    major = int((data / "PG_VERSION").read_text()) if data.exists() else None
+    if major is not None and major not in server.WHEEL_PREFIXES:
+        raise server.unavailable(
+            f"the data in {data} is of PostgreSQL {major}, which the installed {server.WHEEL} does not bring",
+            f"install the {server.WHEEL} that it was made with, pg_dump the database, move {data} away, "
+            "and restore into a new one",
+        )
+    programs = server.reachable_programs(server.wheel_programs(major), account, home / "programs")
+    log = _log(home)
+    sockets = _sockets(home)
+    cluster = server.Cluster(programs, account, data, sockets, log)
+    for directory in (sockets, log.parent):
+        if not directory.exists():
+            directory.mkdir(mode=0o700)
+            cluster.hand_over(directory)
+    server.check_private(sockets, account.uid)
+    return cluster
+
+
+def _account(home: Path) -> server.Account:
+    """Who owns the data serves it, also when root comes to use somebody's server."""
+    data = home / "data"
+    if not data.exists():
+        return server.account()
+    entry = pwd.getpwuid(data.stat().st_uid)
+    return server.Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+def _log(home: Path) -> Path:
+    return home / "log" / "server.log"
+
+
+def _sockets(home: Path) -> Path:
+    """``run`` inside, or, if that makes too long a path for a socket, a private directory elsewhere."""
+    inside = home / "run"
+    if server.socket_fits(inside):
+        return inside
+    name = f"artifactstore-{home.stat().st_uid}-{hashlib.sha256(os.fsencode(home)).hexdigest()[:16]}"
+    return Path("/tmp") / name  # noqa: S108 - made 0700, and its owner is checked
+
+
+def _create(home: Path, cluster: server.Cluster) -> None:
+    for left_over in home.glob("data.new-*"):
+        shutil.rmtree(left_over, ignore_errors=True)
+    login = _login(home)
+    script = [f"CREATE DATABASE {DATABASE} OWNER {_quoted(login)}"]
+    if login != server.SUPERUSER:
+        script.insert(0, f"CREATE ROLE {_quoted(login)} LOGIN CREATEROLE")
+    names = sorted({cluster.account.name, pwd.getpwuid(home.stat().st_uid).pw_name, "root"})
+    cluster.create(
+        access="local all all peer map=artifactstore\n",
+        identities="".join(f'artifactstore "{name}" all\n' for name in names),
+        settings=_SETTINGS,
+        script="".join(f"{command};\n" for command in script),
+    )
+
+
+def _login(home: Path) -> str:
+    """The role that the CLI logs in as: named like the user, so that events tell who appended them."""
+    name = pwd.getpwuid(home.stat().st_uid).pw_name
+    return f"user_{name}" if name.startswith("pg_") or name in ("public", "none") else name
+
+
+def _quoted(name: str) -> str:
+    return sql.Identifier(name).as_string(None)
+
+
+def _conninfo(home: Path, cluster: server.Cluster) -> str:
+    return make_conninfo(host=str(cluster.sockets), user=_login(home), dbname=DATABASE)
+
+
+@contextmanager
+def _locked(home: Path) -> Iterator[None]:
+    """One process at a time starts, stops or looks after the server."""
+    descriptor = _open_lock(home / "lock")
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _open_lock(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, stat.S_IRUSR | stat.S_IWUSR)
+
+
+def _hold(home: Path) -> None:
+    held = _held.get(home)
+    if held is not None and held[1] == os.getpid():
+        return
+    descriptor = _open_lock(home / "users")
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    if not _held:
+        atexit.register(release)
+    _held[home] = (descriptor, os.getpid())
+
+
+def _leave(home: Path, descriptor: int) -> None:
+    try:
+        with _locked(home):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            cluster = _cluster(home)
+            if not (home / "keep").exists() and not _used_by_others(home, cluster):
+                cluster.stop()
+    except BlockingIOError:
+        return  # others use it
+    except FileNotFoundError:
+        return  # the directory was removed meanwhile
+    finally:
+        os.close(descriptor)
+
+
+def _used_by_others(home: Path, cluster: server.Cluster) -> bool:
+    """True if a client that is none of our processes is connected, such as a psql that somebody opened."""
+    try:
+        with psycopg.connect(_conninfo(home, cluster), application_name="artifactstore") as conn:
+            row = conn.execute(_OTHERS_CONNECTED).fetchone()
+            return row is not None and row[0] > 0
+    except psycopg.OperationalError:
+        return False
+
+
+@contextmanager
+def _explained(home: Path) -> Iterator[None]:
+    """Raise what the system refuses inside as ``unavailable``, naming the file."""
+    try:
+        yield
+    except OSError as failure:
+        raise server.unavailable(
+            f"{failure.filename or home}: {failure.strerror}",
+            "choose another directory with ARTIFACTSTORE_DATA_DIR, or name a server with DATABASE_URL",
+        ) from failure

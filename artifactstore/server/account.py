@@ -1,0 +1,89 @@
+"""The system account that a server runs as."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TypedDict
+
+from artifactstore.errors import ArtifactstoreError, error
+
+
+def unavailable(problem: str, hint: str | None = None) -> ArtifactstoreError:
+    """The error of a server that cannot serve, with what to do about it."""
+    failure = error("unavailable", {"problem": problem})
+    failure.hint = hint or failure.hint
+    return failure
+
+
+class Switch(TypedDict, total=False):
+    """Arguments of ``subprocess.run`` that change the account."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The system account that a server runs as."""
+
+    name: str
+    uid: int
+    gid: int
+
+    @property
+    def switch(self) -> Switch:
+        """How to run a program as this account; empty if it is ours already."""
+        if self.uid == os.geteuid():
+            return {}
+        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+
+def account() -> Account:
+    """The account for a server: the caller's own, or for root (whom PostgreSQL refuses) one without rights.
+
+    Root's is named by ARTIFACTSTORE_SERVER_USER, else ``artifactstore`` (made when it is missing),
+    on macOS ``_postgres``, which the system has.
+
+    Raises:
+        ArtifactstoreError: ``unavailable`` when there is no such account.
+    """
+    uid = os.geteuid()
+    if uid != 0:
+        try:
+            entry = pwd.getpwuid(uid)
+        except KeyError:
+            raise unavailable(
+                f"user id {uid} has no name on this system, and PostgreSQL needs one",
+                "add it to /etc/passwd, or name a server with DATABASE_URL",
+            ) from None
+        return Account(entry.pw_name, uid, entry.pw_gid)
+    name = os.environ.get("ARTIFACTSTORE_SERVER_USER") or (
+        "_postgres" if sys.platform == "darwin" else "artifactstore"
+    )
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        entry = _create_account(name)
+    if entry.pw_uid == 0:
+        raise unavailable(f"PostgreSQL does not run as {name}", "ARTIFACTSTORE_SERVER_USER=nobody")
+    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+def _create_account(name: str) -> pwd.struct_passwd:
+    hint = "set ARTIFACTSTORE_SERVER_USER to an account without rights, or name a server with DATABASE_URL"
+    nologin = shutil.which("nologin", path="/usr/sbin:/sbin:/usr/bin:/bin") or "/bin/false"
+    command = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
+    try:
+        made = subprocess.run(
+            [*command, "--shell", nologin, name], capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        raise unavailable(f"there is no account {name} to run PostgreSQL as", hint) from None
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        raise unavailable(f"the account {name} cannot be made: {made.stderr.strip()}", hint) from None

@@ -1,0 +1,38 @@
+-- purpose: who may do what; the only place that grants, so what is not listed here is not allowed
+-- called by: migrate
+-- writes: nothing
+DO $$
+DECLARE
+    v_names text;
+    v_grant record;
+BEGIN
+    SELECT string_agg(format('%I', r.rolname), ', ') INTO STRICT v_names
+    FROM artifactstore.roles r WHERE r.role <> 'owner';
+    EXECUTE format('REVOKE ALL ON SCHEMA artifactstore FROM PUBLIC, %s', v_names);
+    EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA artifactstore FROM PUBLIC, %s', v_names);
+    EXECUTE format('REVOKE ALL ON ALL FUNCTIONS IN SCHEMA artifactstore FROM PUBLIC, %s', v_names);
+    -- Functions that are made later begin closed too.
+    ALTER DEFAULT PRIVILEGES REVOKE ALL ON FUNCTIONS FROM PUBLIC;
+
+    -- Roles are members of each other: writer and service have what reader has, operator what writer has.
+    FOR v_grant IN
+        SELECT g.what, q.object, r.rolname
+        FROM (VALUES
+            ('reader', 'USAGE ON SCHEMA', ARRAY['artifactstore']),
+            ('reader', 'SELECT ON TABLE', artifactstore.view_names() || ARRAY[
+                'events', 'event_types', 'error_codes', 'roles', 'applied_migrations', 'software',
+                'event_log', 'audit_events', 'retention_events']),
+            ('reader', 'EXECUTE ON FUNCTION', ARRAY[
+                'cbor_decode', 'describe_payload', 'describe_value', 'log_head', 'refuse', 'view_names']),
+            ('writer', 'EXECUTE ON FUNCTION', ARRAY['append_json', 'new_id']),
+            ('service', 'EXECUTE ON FUNCTION', ARRAY['append', 'new_id']),
+            ('operator', 'EXECUTE ON FUNCTION', ARRAY['compare_view_sets', 'rebuild', 'replay'])
+        ) AS g (role, what, objects)
+        JOIN artifactstore.roles r USING (role), unnest(g.objects) AS o (object),
+            LATERAL (SELECT CASE WHEN g.what LIKE '%SCHEMA' THEN format('%I', o.object)
+                ELSE format('artifactstore.%I', o.object) END) AS q (object)
+    LOOP
+        EXECUTE format('GRANT %s %s TO %I', v_grant.what, v_grant.object, v_grant.rolname);
+    END LOOP;
+END
+$$;
