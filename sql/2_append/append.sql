@@ -1,5 +1,5 @@
 -- purpose: append events: check, lock, number, insert, project, ring the bell, in the caller's transaction
--- called by: role service (Store.append), append_json, append_initialized
+-- called by: role service (Store.append), append_json
 -- writes: events and, through fold, the live views
 CREATE OR REPLACE FUNCTION artifactstore.append(
     p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[],
@@ -27,7 +27,7 @@ BEGIN
     FROM artifactstore.events e ORDER BY e.sequence DESC LIMIT 1;
     IF NOT FOUND THEN
         v_now := clock_timestamp();
-        v_head := artifactstore.append_initialized(p_event_types[1]);
+        v_head := artifactstore.append_initialized(p_event_types[1], v_now);
     END IF;
 
     v_events := artifactstore.number_events(v_events, v_head, v_now);

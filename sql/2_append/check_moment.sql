@@ -18,20 +18,20 @@ BEGIN
         FROM (
             SELECT e.sequence, x.expected, CASE
                     -- An earlier event of this append changes the row, to a number nobody could expect.
-                    WHEN row_number() OVER (PARTITION BY t.subject_kind, e.subject_id ORDER BY e.sequence) > 1 THEN -1
-                    ELSE artifactstore.last_sequence(t.subject_kind, e.subject_id) END AS actual
+                    WHEN row_number() OVER (PARTITION BY t.subject_kind, e.subject_id ORDER BY e.sequence) = 1
+                        THEN artifactstore.last_sequence(t.subject_kind, e.subject_id) END AS actual
             FROM ROWS FROM (unnest(p_events), unnest(p_expected))
                 AS x (sequence, created_at, event_type, subject_id, actor, payload, expected),
                 LATERAL (SELECT x.sequence, x.event_type, x.subject_id) e
             JOIN artifactstore.event_types t ON t.event_type = e.event_type
             WHERE e.sequence > p_head
         ) c
-        WHERE c.expected <> c.actual
+        WHERE c.expected IS NOT NULL AND c.expected IS DISTINCT FROM c.actual
         ORDER BY c.sequence
         LIMIT 1;
         IF FOUND THEN
             PERFORM artifactstore.refuse_event(p_events, v_sequence, 'changed', jsonb_build_object(
-                'expected', v_expected, 'actual', nullif(v_actual, -1)));
+                'expected', v_expected, 'actual', v_actual));
         END IF;
     END IF;
 

@@ -21,12 +21,19 @@ BEGIN
         PERFORM artifactstore.refuse('too-large', jsonb_build_object(
             'problem', format('%s events; 1 to %s are allowed in one append', v_count, c_max_events),
             'events', v_count, 'limit', c_max_events));
-    ELSIF v_count <> ALL (ARRAY[
+    ELSIF v_count <> ANY (ARRAY[
         coalesce(cardinality(p_subject_ids), 0), coalesce(cardinality(p_actors), 0),
         coalesce(cardinality(p_payloads), 0), coalesce(cardinality(p_digests), 0),
         coalesce(cardinality(p_expected), v_count)])
     THEN
         PERFORM artifactstore.refuse('bad-payload', '{"problem": "the arrays differ in length"}');
+    END IF;
+
+    SELECT sum(octet_length(p)) INTO v_bytes FROM unnest(p_payloads) p;
+    IF v_bytes > c_max_bytes THEN
+        PERFORM artifactstore.refuse('too-large', jsonb_build_object(
+            'problem', format('%s bytes of payload; %s are allowed in one append', v_bytes, c_max_bytes),
+            'bytes', v_bytes, 'limit', c_max_bytes));
     END IF;
 
     FOR v_event IN
@@ -54,15 +61,10 @@ BEGIN
 
     SELECT array_agg(ROW(NULL, NULL, a.event_type, a.subject_id, a.actor, artifactstore.decode_payload(
             a.event_type, a.payload, jsonb_build_object('position', a.position)
-        ))::artifactstore.decoded_event ORDER BY a.position), sum(octet_length(a.payload))
-    INTO v_events, v_bytes
+        ))::artifactstore.decoded_event ORDER BY a.position)
+    INTO v_events
     FROM unnest(p_event_types, p_subject_ids, p_actors, p_payloads) WITH ORDINALITY
         AS a (event_type, subject_id, actor, payload, position);
-    IF v_bytes > c_max_bytes THEN
-        PERFORM artifactstore.refuse('too-large', jsonb_build_object(
-            'problem', format('%s bytes of payload; %s are allowed in one append', v_bytes, c_max_bytes),
-            'bytes', v_bytes, 'limit', c_max_bytes));
-    END IF;
     RETURN v_events;
 END
 $$;
