@@ -3,7 +3,7 @@
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.parse_purl(p_purl text)
 RETURNS artifactstore.purl_parts
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE
 AS $$
 DECLARE
     c_segment CONSTANT text := '(?:[A-Za-z0-9._~:+-]|%[0-9A-Fa-f]{2})+';

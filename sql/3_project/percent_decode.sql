@@ -3,7 +3,7 @@
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.percent_decode(p_text text)
 RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE -- an EXCEPTION block fails in parallel plans up to PostgreSQL 16
 AS $$
 DECLARE
     v_bytes bytea := '';

@@ -13,7 +13,7 @@ BEGIN
     FROM (
         SELECT e.sequence, CASE
             WHEN e.sequence <> 1 THEN 'already-initialized'
-            WHEN e.subject_id <> (e.payload ->> 'log_id')::uuid THEN 'bad-subject'
+            WHEN e.subject_id IS DISTINCT FROM (e.payload ->> 'log_id')::uuid THEN 'bad-subject'
             END AS code
         FROM unnest(p_events) e
     ) c

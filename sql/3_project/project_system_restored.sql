@@ -13,7 +13,7 @@ BEGIN
     FROM (
         SELECT e.sequence, CASE
             WHEN g.log_id IS NULL THEN 'not-found'
-            WHEN e.subject_id <> g.log_id THEN 'bad-subject'
+            WHEN e.subject_id IS DISTINCT FROM g.log_id THEN 'bad-subject'
             WHEN (e.payload -> 'epoch')::bigint <> g.epoch + 1
                 OR (e.payload -> 'from_sequence')::bigint >= e.sequence THEN 'wrong-epoch'
             END AS code

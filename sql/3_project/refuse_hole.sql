@@ -1,5 +1,5 @@
 -- purpose: name the first number that a range of the log lacks
--- called by: project
+-- called by: decode_range
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.refuse_hole(p_first bigint, p_last bigint)
 RETURNS void
