@@ -4,7 +4,7 @@ All of it is one transaction under a transaction-level advisory lock. A killed m
 as it was and no lock behind; any number of migrates at once take turns.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import TypeAlias
@@ -15,7 +15,7 @@ from psycopg import sql
 from artifactstore import __version__
 from artifactstore.errors import error, translated
 from artifactstore.migrate import files, history, objects, roles
-from artifactstore.migrate.files import Source
+from artifactstore.migrate.files import Source, SqlFile
 
 __all__ = ["MigrateResult", "Source", "check_version", "migrate"]
 
@@ -90,10 +90,7 @@ def migrate(
                     history.record(conn, one, version)
                 roles.remember(conn, names)
                 progress(f"applying {len(sql_files)} files of sql/")
-                objects.drop_views(conn)
-                for file in sql_files:
-                    objects.apply(conn, f"sql/{file.path}", file.text)
-                objects.refuse_undefined(conn, sql_files)
+                _apply_files(conn, sql_files)
                 objects.enable_triggers(conn)
                 replayed = _replay_if_needed(conn, past, fingerprint, replay, progress)
                 history.record_software(conn, version, fingerprint)
@@ -180,6 +177,19 @@ def _open_schema(conn: psycopg.Connection, owner: str) -> history.History:
         # of our locks while we wait for one of its.
         conn.execute("LOCK TABLE artifactstore.append_lock IN EXCLUSIVE MODE")
     return past
+
+
+def _apply_files(conn: psycopg.Connection, sql_files: Sequence[SqlFile]) -> None:
+    objects.drop_views(conn, sql_files)
+    for file in sql_files:
+        if file.kind != "data":
+            objects.apply(conn, f"sql/{file.path}", file.text)
+    # Before the data: grants name functions without arguments, so a leftover would make them ambiguous.
+    objects.refuse_undefined_functions(conn, sql_files)
+    for file in sql_files:
+        if file.kind == "data":
+            objects.apply(conn, f"sql/{file.path}", file.text)
+    objects.refuse_undefined_triggers(conn)
 
 
 def _replay_if_needed(

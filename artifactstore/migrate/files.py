@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import yoyo
 from yoyo.migrations import topological_sort
 
 KINDS = ("function", "view", "trigger", "data")
-"""What a file under sql/ makes, in the order in which the files of one folder are applied."""
+"""What a file under sql/ makes: data files, which hold everything else, are applied last."""
 
 _CREATES = re.compile(
     r"^CREATE\s+(?:OR\s+REPLACE\s+)?(FUNCTION|PROCEDURE|VIEW|TRIGGER)\s", re.MULTILINE | re.IGNORECASE
@@ -78,14 +77,10 @@ class Source:
         return {path.stem for path in self.migrations.glob("*.sql")}
 
     def read_sql(self) -> list[SqlFile]:
-        """All files under sql/ in the order in which they are applied."""
-        paths = (path for path in self.sql.glob("*/*.sql"))
-        return in_order(SqlFile(str(path.relative_to(self.sql)), _read(path)) for path in paths)
-
-
-def in_order(files: Iterable[SqlFile]) -> list[SqlFile]:
-    """Sorted by folder, then kind, then name."""
-    return sorted(files, key=lambda file: (file.folder, KINDS.index(file.kind), file.name))
+        """All files under sql/, sorted by folder, then kind, then name: the order of applying them."""
+        paths = self.sql.glob("*/*.sql")
+        found = [SqlFile(str(path.relative_to(self.sql)), _read(path)) for path in paths]
+        return sorted(found, key=lambda file: (file.folder, KINDS.index(file.kind), file.name))
 
 
 def packaged() -> Source:

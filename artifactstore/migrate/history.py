@@ -1,7 +1,7 @@
 """What was applied to a database: migrations with the hash of their text, and the software's version.
 
 Both are in tables that the first migration makes. yoyo's own tables are not used: yoyo commits them apart
-from the migration, hashes file names instead of contents, and keeps a lock row that survives a killed process.
+from the migration, hashes file names instead of contents, and leaves a lock row behind when it is killed.
 """
 
 from collections.abc import Collection, Mapping, Sequence

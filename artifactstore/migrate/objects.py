@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import psycopg
 from psycopg import sql
@@ -14,25 +14,37 @@ _OUTER_CAUSES = ("busy", "unavailable", "forbidden")
 """Errors that say what they mean, whichever file met them."""
 
 
-def drop_views(conn: psycopg.Connection) -> None:
-    """Drop all SQL views of the schema at once: their files make them again, whatever columns changed."""
-    names = [
-        row[0]
-        for row in conn.execute(
-            "SELECT relname FROM pg_class "
-            "WHERE relnamespace = 'artifactstore'::regnamespace AND relkind = 'v'"
-        )
-    ]
-    if names:
-        views = sql.SQL(", ").join(sql.Identifier("artifactstore", name) for name in names)
-        try:
-            conn.execute(sql.SQL("DROP VIEW {}").format(views))
-        except psycopg.errors.DependentObjectsStillExist as failure:
-            problem = f"{failure.diag.message_primary}: {failure.diag.message_detail}"
-            hint = (
-                "drop those objects, migrate, and make them again; keep them outside the schema artifactstore"
-            )
-            raise ArtifactstoreError("migration-failed", {"problem": problem}, hint) from failure
+def drop_views(conn: psycopg.Connection, files: Iterable[SqlFile]) -> None:
+    """Drop all SQL views of the schema at once: their files make them again, whatever columns changed.
+
+    Raises:
+        ArtifactstoreError: ``undefined-object`` for a view that no file makes, ``migration-failed`` when
+            something else depends on one of them.
+    """
+    found = conn.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'artifactstore'::regnamespace AND relkind = 'v'"
+    )
+    names = sorted(row[0] for row in found)
+    _refuse(f"DROP VIEW artifactstore.{name};" for name in set(names) - _names(files, "view"))
+    if not names:
+        return
+    views = sql.SQL(", ").join(sql.Identifier("artifactstore", name) for name in names)
+    try:
+        conn.execute(sql.SQL("DROP VIEW {}").format(views))
+    except psycopg.errors.DependentObjectsStillExist as failure:
+        problem = f"{failure.diag.message_primary}: {failure.diag.message_detail}"
+        hint = "drop those objects, migrate, and make them again"
+        raise ArtifactstoreError("migration-failed", {"problem": problem}, hint) from failure
+
+
+def _names(files: Iterable[SqlFile], kind: str) -> set[str]:
+    return {file.name for file in files if file.kind == kind}
+
+
+def _refuse(commands: Iterable[str]) -> None:
+    found = sorted(commands)
+    if found:
+        raise error("undefined-object", {"problem": " ".join(found), "commands": found})
 
 
 def apply(conn: psycopg.Connection, path: str, text: str) -> None:
@@ -60,35 +72,45 @@ def _located(failure: psycopg.Error, path: str, text: str) -> ArtifactstoreError
     return ArtifactstoreError("migration-failed", detail, failure.diag.message_hint, failure.sqlstate)
 
 
-def refuse_undefined(conn: psycopg.Connection, files: Sequence[SqlFile]) -> None:
-    """Refuse functions, views and triggers that no file made in this transaction.
+def refuse_undefined_functions(conn: psycopg.Connection, files: Iterable[SqlFile]) -> None:
+    """Refuse functions that no file made in this transaction.
 
     A function whose arguments changed leaves its old form behind, and callers would still find it.
 
     Raises:
-        ArtifactstoreError: ``undefined-object`` naming each with the command that drops it.
+        ArtifactstoreError: ``undefined-object`` with the commands that drop them.
     """
-    names = [file.name for file in files if file.kind == "function"]
-    found = [f"DROP {kind} {name};" for kind, name in conn.execute(_UNDEFINED, {"functions": names})]
-    if found:
-        raise error("undefined-object", {"problem": " ".join(found), "commands": found})
+    found = conn.execute(_UNDEFINED_FUNCTIONS, {"names": sorted(_names(files, "function"))})
+    _refuse(f"DROP FUNCTION {row[0]};" for row in found)
 
 
 # What a file made or made again has a row of this transaction in the catalog.
-_UNDEFINED = """
-SELECT 'FUNCTION', p.oid::regprocedure::text
+_UNDEFINED_FUNCTIONS = """
+SELECT p.oid::regprocedure::text
 FROM pg_proc p
 WHERE p.pronamespace = 'artifactstore'::regnamespace
-    AND (p.xmin <> pg_current_xact_id()::xid OR NOT p.proname = ANY (%(functions)s))
+    AND (p.xmin <> pg_current_xact_id()::xid OR NOT p.proname = ANY (%(names)s))
     AND NOT EXISTS (
         SELECT FROM pg_depend d
         WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
-UNION ALL
-SELECT 'TRIGGER', format('%%I ON %%s', t.tgname, t.tgrelid::regclass)
+"""
+
+
+def refuse_undefined_triggers(conn: psycopg.Connection) -> None:
+    """Refuse triggers that no file made in this transaction.
+
+    Raises:
+        ArtifactstoreError: ``undefined-object`` with the commands that drop them.
+    """
+    found = conn.execute(_UNDEFINED_TRIGGERS)
+    _refuse(f"DROP TRIGGER {row[0]};" for row in found)
+
+
+_UNDEFINED_TRIGGERS = """
+SELECT format('%I ON %s', t.tgname, t.tgrelid::regclass)
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 WHERE c.relnamespace = 'artifactstore'::regnamespace AND NOT t.tgisinternal
     AND t.xmin <> pg_current_xact_id()::xid
-ORDER BY 1, 2
 """
 
 

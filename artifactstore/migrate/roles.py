@@ -4,7 +4,7 @@ Everything here runs inside the transaction of a migrate and tolerates that anot
 server creates the same roles at the same time: roles belong to the whole server.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import psycopg
@@ -12,8 +12,14 @@ from psycopg import sql
 
 from artifactstore.errors import error
 
-PARTS = ("owner", "service", "writer", "reader", "operator")
-"""The parts that roles play; grants are given to parts, deployments grant the roles to logins."""
+PARTS = {
+    "owner": "owns the tables and functions; nobody logs in as it",
+    "service": "appends events that it vouches for, and reads",
+    "writer": "appends events with append_json, and reads",
+    "reader": "reads the log and its views",
+    "operator": "replays and verifies, and does what a writer does",
+}
+"""The parts that roles play, and what each may do: deployments grant the roles to logins."""
 
 _MEMBERSHIPS = (("reader", "writer"), ("reader", "service"), ("writer", "operator"))
 _MAX_NAME = 63
@@ -70,11 +76,12 @@ def create_roles(conn: psycopg.Connection, names: Mapping[str, str]) -> None:
         ArtifactstoreError: ``forbidden`` with the commands for a superuser when this login may not.
     """
     try:
-        for name in names.values():
-            _unless_there(conn, _CREATE.format(sql.Identifier(name)), _HAS_ROLE, (name,))
+        for part, name in names.items():
+            commands = [command.format(sql.Identifier(name), PARTS[part]) for command in _CREATE]
+            _unless_there(conn, commands, _HAS_ROLE, (name,))
         for group, member in _MEMBERSHIPS:
             pair = (names[group], names[member])
-            _unless_there(conn, _GRANT.format(*map(sql.Identifier, pair)), _HAS_MEMBER, pair)
+            _unless_there(conn, [_grant(*pair)], _HAS_MEMBER, pair)
     except psycopg.errors.InsufficientPrivilege as failure:
         raise error(
             "forbidden",
@@ -84,39 +91,55 @@ def create_roles(conn: psycopg.Connection, names: Mapping[str, str]) -> None:
                 "commands": _commands(conn, names),
             },
         ) from failure
+    mighty = conn.execute(_MIGHTY, (list(names.values()),)).fetchall()
+    if mighty:
+        told = ", ".join(row[0] for row in mighty)
+        raise error(
+            "usage", {"problem": f"{told} can log in or more: it is not ours; choose another role prefix"}
+        )
 
 
-_CREATE = sql.SQL("CREATE ROLE {} NOLOGIN")
-_GRANT = sql.SQL("GRANT {} TO {}")
+_CREATE = (sql.SQL("CREATE ROLE {0} NOLOGIN"), sql.SQL("COMMENT ON ROLE {0} IS {1}"))
 _HAS_ROLE = "SELECT count(*) FROM pg_roles WHERE rolname = %s"
 _HAS_MEMBER = """
     SELECT count(*) FROM pg_auth_members
     WHERE roleid = to_regrole(quote_ident(%s)) AND member = to_regrole(quote_ident(%s))
 """
+_MIGHTY = """
+    SELECT rolname FROM pg_roles
+    WHERE rolname = ANY (%s) AND (rolcanlogin OR rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication)
+"""
+
+
+def _grant(group: str, member: str) -> sql.Composed:
+    return sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), sql.Identifier(member))
 
 
 def _unless_there(
-    conn: psycopg.Connection, command: sql.Composed, question: str, parameters: tuple[str, ...]
+    conn: psycopg.Connection, commands: Sequence[sql.Composed], question: str, parameters: tuple[str, ...]
 ) -> None:
     if _one(conn, question, parameters):
         return
     try:
         with conn.transaction():
-            conn.execute(command)
+            for command in commands:
+                conn.execute(command)
     except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
         # Another database of this server made it meanwhile.
         return
 
 
 def _commands(conn: psycopg.Connection, names: Mapping[str, str]) -> list[str]:
-    commands = [_CREATE.format(sql.Identifier(name)) for name in names.values()]
-    commands += [
-        _GRANT.format(sql.Identifier(names[group]), sql.Identifier(names[member]))
-        for group, member in _MEMBERSHIPS
-    ]
+    """All that ``create_roles`` and ``as_owner`` would do, as text."""
     login = str(_one(conn, "SELECT current_user"))
-    commands.append(_GRANT.format(sql.Identifier(names["owner"]), sql.Identifier(login)))
-    return [command.as_string(conn) + ";" for command in commands]
+    commands = [
+        command.format(sql.Identifier(name), PARTS[part])
+        for part, name in names.items()
+        for command in _CREATE
+    ]
+    commands += [_grant(names[group], names[member]) for group, member in _MEMBERSHIPS]
+    commands.append(_grant(names["owner"], login))
+    return [f"{command.as_string(conn)};" for command in commands]
 
 
 @contextmanager
@@ -141,7 +164,7 @@ def as_owner(conn: psycopg.Connection, owner: str) -> Iterator[None]:
                 "forbidden",
                 {
                     "problem": f"the login {login} may not act as {owner}",
-                    "commands": [_GRANT.format(role, sql.Identifier(login)).as_string(conn) + ";"],
+                    "commands": [f"{_grant(owner, login).as_string(conn)};"],
                 },
             ) from failure
     conn.execute(sql.SQL("SET LOCAL ROLE {}").format(role))
@@ -155,8 +178,9 @@ def grant_to_login(conn: psycopg.Connection, names: Mapping[str, str]) -> None:
     """Make the migrating login a member of service and operator, for a server that one person has alone."""
     login = str(_one(conn, "SELECT current_user"))
     for part in ("service", "operator"):
-        pair = (names[part], login)
-        _unless_there(conn, _GRANT.format(*map(sql.Identifier, pair)), _HAS_MEMBER, pair)
+        # Not _HAS_MEMBER: from 16 on, who creates a role is a member that inherits nothing.
+        if not _one(conn, "SELECT pg_has_role(current_user, %s, 'USAGE')", (names[part],)):
+            conn.execute(_grant(names[part], login))
 
 
 def remember(conn: psycopg.Connection, names: Mapping[str, str]) -> None:
