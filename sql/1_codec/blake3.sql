@@ -1,0 +1,57 @@
+-- purpose: BLAKE3 of bytes (https://github.com/BLAKE3-team/BLAKE3-specs), where no extension may be installed
+-- called by: append_json, verify, people in psql
+-- writes: nothing
+CREATE OR REPLACE FUNCTION artifactstore.blake3(p_data bytea)
+RETURNS bytea
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+AS $$
+DECLARE
+    c_start CONSTANT bigint[] := '{1779033703, 3144134277, 1013904242, 2773480762,
+        1359893119, 2600822924, 528734635, 1541459225}';
+    v_size CONSTANT int := octet_length(p_data);
+    v_data CONSTANT bytea := p_data || decode(repeat('00', 64), 'hex');
+    v_last CONSTANT int := greatest(v_size - 1, 0) / 1024;
+    v_chain bigint[];
+    -- Chaining values of the left subtrees that wait for their right ones.
+    v_stack bigint[] := '{}';
+    v_at int := 0;
+    v_end int;
+    v_flags int;
+    v_merges int;
+    v_hex text := '';
+BEGIN
+    FOR v_chunk IN 0..v_last LOOP
+        v_chain := c_start;
+        v_end := least(v_size, v_at + 1024);
+        v_flags := 1;
+        LOOP
+            IF v_end - v_at <= 64 THEN
+                v_flags := v_flags | 2 | CASE WHEN v_last = 0 THEN 8 ELSE 0 END;
+            END IF;
+            v_chain := artifactstore.blake3_compress(
+                v_chain, artifactstore.blake3_words(v_data, v_at), v_chunk, least(v_end - v_at, 64), v_flags);
+            v_at := v_at + 64;
+            v_flags := 0;
+            EXIT WHEN v_at >= v_end;
+        END LOOP;
+        -- A subtree is whole once its number of chunks is a power of two; the last chunk closes them all.
+        v_merges := v_chunk + 1;
+        WHILE cardinality(v_stack) > 0 AND (v_merges & 1 = 0 OR v_chunk = v_last) LOOP
+            v_flags := CASE WHEN v_chunk = v_last AND cardinality(v_stack) = 8 THEN 12 ELSE 4 END;
+            v_chain := artifactstore.blake3_compress(
+                c_start, v_stack[cardinality(v_stack) - 7:] || v_chain, 0, 64, v_flags);
+            v_stack := trim_array(v_stack, 8);
+            v_merges := v_merges >> 1;
+        END LOOP;
+        v_stack := v_stack || v_chain;
+    END LOOP;
+    FOR i IN 1..8 LOOP
+        v_hex := v_hex || lpad(to_hex((v_chain[i] >> 24) | (v_chain[i] >> 8 & 65280)
+            | ((v_chain[i] & 65280) << 8) | ((v_chain[i] & 255) << 24)), 8, '0');
+    END LOOP;
+    RETURN decode(v_hex, 'hex');
+END
+$$;
+
+COMMENT ON FUNCTION artifactstore.blake3(bytea) IS
+'BLAKE3 digest, 32 bytes; some 60 µs per 64 bytes';
