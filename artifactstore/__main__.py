@@ -1,0 +1,5 @@
+"""``python -m artifactstore``."""
+
+from artifactstore.cli import main
+
+main()

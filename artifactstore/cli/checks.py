@@ -1,0 +1,103 @@
+"""Commands that prove what the log and its views are worth."""
+
+import click
+
+from artifactstore.cli import options, values
+from artifactstore.cli.command import Command
+from artifactstore.cli.session import Session, with_session
+from artifactstore.errors import EXIT_DIFFERENCES, BadInput
+from artifactstore.replay import replay as replay_log
+from artifactstore.verify import LIMITS, Verification, Witness
+from artifactstore.verify import verify as verify_log
+
+_WARNING = (
+    "replay --truncate empties all views and fills them again in one transaction. Until it ends, appends "
+    "and readers wait, and a dump or a snapshot taken before sees empty views. Go on?"
+)
+
+
+@click.command(cls=Command)
+@click.option(
+    "--truncate", is_flag=True, help="The only mode yet: empty the views, then project the whole log."
+)
+@options.yes
+@with_session
+def replay(session: Session, truncate: bool, yes: bool) -> None:
+    """Rebuild all views from the log, with the functions that wrote them.
+
+    Every digest is checked meanwhile. It is all or nothing: a damaged event, an interruption or a crash
+    leaves the views as they were.
+    """
+    if not truncate:
+        problem = (
+            "a replay without downtime does not exist yet; --truncate is the only mode, readers wait for it"
+        )
+        raise BadInput("usage", {"problem": problem})
+    session.confirm(_WARNING, yes)
+    store = session.store
+    with session.progress() as progress:
+        done = replay_log(store, lambda: session.connect("replay"), progress=progress)
+    rate = done.events / done.seconds if done.seconds else 0.0
+    session.output.result(
+        {"events": done.events, "seconds": round(done.seconds, 3), "events_per_second": round(rate)}
+    )
+
+
+@click.command(cls=Command)
+@click.option("--expect-head", type=click.IntRange(min=1), metavar="N", help="The log must have event N.")
+@click.option(
+    "--expect-digest", type=values.digest, metavar="HEX", help="The payload digest that event N must have."
+)
+@click.option(
+    "--max-findings", type=click.IntRange(min=1), default=100, show_default=True, help="List at most so many."
+)
+@with_session
+def verify(session: Session, expect_head: int | None, expect_digest: bytes | None, max_findings: int) -> int:
+    """Prove that the log is whole and that the views are what it says.
+
+    Checks that events are numbered 1, 2, 3 … without a hole and in order of time, every digest, canonical
+    form, type and subject; that nothing guards less than it should; rebuilds all views beside the live
+    ones and compares every row and column; recomputes the manifests of sealed packages. Appends go on
+    meanwhile, and nothing is left behind. Exit code 1 if anything was found.
+
+    A cut-off end of the log can be told only by somebody who saw it: keep the head and digest that this
+    command prints elsewhere, and give them with --expect-head and --expect-digest.
+    """
+    if expect_digest is not None and expect_head is None:
+        raise BadInput("usage", {"problem": "--expect-digest needs --expect-head"})
+    witness = None if expect_head is None else Witness(expect_head, expect_digest)
+    with session.progress() as progress:
+        verification = verify_log(session.store, witness=witness, limit=max_findings, progress=progress)
+    _tell(session, verification)
+    return EXIT_DIFFERENCES if verification.found else 0
+
+
+def _tell(session: Session, verification: Verification) -> None:
+    if session.json:
+        from artifactstore.cli.output import jsonable
+
+        session.output.result({**jsonable(verification), "cannot_know": LIMITS})
+        return
+    say = session.output.say
+    for finding in verification.findings:
+        where = [f"event {finding.sequence}"] if finding.sequence is not None else []
+        if finding.view is not None:
+            where = [finding.view, str(finding.key), str(finding.column)]
+        say(f"{finding.kind}: {' '.join([*where, finding.what])}")
+    more = verification.found - len(verification.findings)
+    if more:
+        say(f"and {more} more")
+    verdict = (
+        f"{verification.found} findings" if verification.found else "the log is whole, the views are equal"
+    )
+    session.output.result(
+        {
+            "verdict": verdict,
+            "head": verification.head,
+            "digest": verification.head_digest,
+            "seconds": f"{verification.seconds:.2f}",
+        }
+    )
+    say("what this cannot know:")
+    for limit in LIMITS:
+        say(f"  - {limit}")

@@ -1,0 +1,59 @@
+"""What every command has: the global options, also behind the command's name."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from artifactstore.cli.session import Session
+
+
+def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def keep(context: click.Context, _parameter: click.Parameter, value: Any) -> None:
+        if value:
+            setattr(context.ensure_object(Session), name, value)
+
+    return keep
+
+
+def global_options(*, hidden: bool) -> list[click.Option]:
+    """``--json``, ``--actor`` and ``--database-url``: kept in the session, not passed to the command."""
+    common: dict[str, Any] = {"expose_value": False, "hidden": hidden}
+    return [
+        click.Option(
+            ["--json"],
+            is_flag=True,
+            callback=_keep("json"),
+            help="Results as JSON, one object per line; errors too, on stderr.",
+            **common,
+        ),
+        click.Option(
+            ["--actor"],
+            metavar="URI",
+            callback=_keep("chosen_actor"),
+            help="Who does it, for the events that are appended. Default: user:<login>.",
+            **common,
+        ),
+        click.Option(
+            ["--database-url"],
+            metavar="URL",
+            callback=_keep("database_url"),
+            help="PostgreSQL to work on. Default: DATABASE_URL, else an embedded server of your own.",
+            **common,
+        ),
+    ]
+
+
+class Command(click.Command):
+    """A command that takes the global options too, unless it has an option of that name itself."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        own = {name for parameter in self.params for name in parameter.opts}
+        self.params += [option for option in global_options(hidden=True) if not own & set(option.opts)]
+
+
+class Group(click.Group):
+    """A group of such commands."""
+
+    command_class = Command

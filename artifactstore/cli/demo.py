@@ -1,0 +1,139 @@
+"""The command that shows everything on a real directory tree."""
+
+import re
+import sys
+import sysconfig
+from itertools import count
+from pathlib import Path
+from time import monotonic
+from uuid import UUID
+
+import click
+
+from artifactstore.cli import options
+from artifactstore.cli.command import Command
+from artifactstore.cli.progress import amount
+from artifactstore.cli.session import Session, with_session
+from artifactstore.cli.values import add_duration, now
+from artifactstore.errors import Damaged, NotFound, Refused
+from artifactstore.events import (
+    Event,
+    HoldPlaced,
+    HoldReleased,
+    NewEvent,
+    PackageDeleted,
+    RetentionApplied,
+    RetentionExtended,
+    new_id,
+)
+from artifactstore.ingest import ingest
+from artifactstore.replay import replay
+from artifactstore.verify import verify
+
+_NEXT = """\
+Look further:
+  artifactstore package show {purl}
+  artifactstore audit --package {purl} --since 0 --limit 20
+  artifactstore events --type 'v1.retention.*'
+  artifactstore verify --expect-head {head} --expect-digest {digest}
+  artifactstore psql
+"""
+
+
+@click.command(cls=Command)
+@click.argument("directory", required=False, type=click.Path(path_type=Path))
+@options.yes
+@with_session
+def demo(session: Session, directory: Path | None, yes: bool) -> None:
+    """Show all of it on DIRECTORY, by default the standard library of Python.
+
+    Ingests and seals the tree as a new package, retains and holds it, tries to delete it, replays the log
+    and verifies the views. Works on the embedded PostgreSQL; asks before it uses any other database.
+    """
+    if not session.target.embedded:
+        session.confirm("The demo appends to the log of this database and replays it. Go on?", yes)
+    root = directory or Path(sysconfig.get_path("stdlib"))
+    summary = _Demo(session).run(root, _purl(session, root, directory is None))
+    session.output.say("", "Summary")
+    session.output.result(summary)
+    session.output.say("", *_NEXT.format(**summary).splitlines())
+
+
+class _Demo:
+    """The steps; each tells what it does."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.store = session.store
+        self.say = session.output.say
+
+    def run(self, root: Path, purl: str) -> dict[str, object]:
+        """All steps; the figures of the summary."""
+        started = monotonic()
+        self.say(f"1. ingest and seal {root} as {purl}")
+        with self.session.progress() as progress:
+            report = ingest(self.store, root, purl, actor=self.session.actor, seal=True, progress=progress)
+        self.say(f"   {report.files:,} files, {amount(report.bytes, 'bytes')}, {report.seconds:.1f} s")
+        self._retain(report.package_id)
+        self.say("4. replay: empty all views, fill them again from the log")
+        with self.session.progress() as progress:
+            replayed = replay(self.store, lambda: self.session.connect("replay"), progress=progress)
+        self.say(f"   {replayed.events:,} events in {replayed.seconds:.1f} s")
+        self.say("5. verify: every digest, and the live views against a rebuild")
+        with self.session.progress() as progress:
+            verification = verify(self.store, progress=progress)
+        if verification.found or verification.head_digest is None:
+            raise Damaged("log-damaged", {"problem": "run artifactstore verify to see the findings"})
+        self.say(f"   the log is whole and the views are equal ({verification.seconds:.1f} s)")
+        return {
+            "purl": purl,
+            "head": verification.head,
+            "digest": verification.head_digest.hex(),
+            "packages": self.store.view_counts()["artifact_packages"],
+            "files": report.files,
+            "bytes": report.bytes,
+            "seconds": round(monotonic() - started, 1),
+            "ingest_megabytes_per_second": round(report.bytes / 1e6 / report.seconds, 1),
+            "append_events_per_second": round(report.events / report.append_seconds),
+            "replay_events_per_second": round(replayed.events / max(replayed.seconds, 1e-6)),
+        }
+
+    def _retain(self, package_id: UUID) -> None:
+        until = add_duration(now(), "30d")
+        extended = add_duration(until, "60d")
+        hold_id = new_id()
+        self.say("2. keep it for 30 days, then 60 days longer")
+        self._append(package_id, RetentionApplied(mode="governance", until=until))
+        self._append(package_id, RetentionExtended(from_=until, to=extended))
+        self.say("3. place a legal hold, try to delete the package, release the hold, try again")
+        self._append(package_id, HoldPlaced(hold_id=hold_id, case="demo", reason="to show a hold"))
+        self._refused(package_id)
+        self._append(package_id, HoldReleased(hold_id=hold_id, reason="shown"))
+        self._refused(package_id)
+
+    def _append(self, package_id: UUID, event: Event) -> None:
+        appended = self.store.append([NewEvent(event, package_id, self.session.actor)])[0]
+        self.say(f"   event {appended.sequence}: {event.event_type}")
+
+    def _refused(self, package_id: UUID) -> None:
+        try:
+            self._append(package_id, PackageDeleted(reason="to see it refused"))
+        except Refused as refusal:
+            self.say(f"   delete is refused, as it must be: {refusal.message}")
+        else:
+            raise Damaged("log-damaged", {"problem": "a package under retention could be deleted"})
+
+
+def _purl(session: Session, root: Path, is_default: bool) -> str:
+    """A purl for the tree that no demo used before."""
+    if is_default:
+        base = f"pkg:generic/python-stdlib@{'.'.join(map(str, sys.version_info[:3]))}"
+    else:
+        base = f"pkg:generic/{re.sub(r'[^A-Za-z0-9_-]+', '-', root.resolve().name).strip('-') or 'tree'}@demo"
+    for run in count(1):
+        purl = f"{base}-{run}"
+        try:
+            session.store.package(purl)
+        except NotFound:
+            return purl
+    raise AssertionError("count does not end")

@@ -1,0 +1,202 @@
+"""Commands on the log itself."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+import click
+
+from artifactstore.cli import options, values
+from artifactstore.cli.command import Command
+from artifactstore.cli.session import Session, with_session
+from artifactstore.errors import Damaged, error, translated
+from artifactstore.store import EventFilter, Row
+
+CHANNEL = "artifactstore_events"
+_KINDS = ("package", "file", "retention", "storage", "system")
+_NEWEST = 20
+_READ_AGAIN = 2.0
+"""Seconds: a notification is a doorbell that may get lost, so the log is read again without one."""
+_EVENTS = ("sequence", "created_at", "event_type", "subject_id", "actor", "payload")
+_AUDIT = ("sequence", "created_at", "actor", "action", "result", "purl", "path", "reason")
+
+
+_OPTIONS = (
+    click.option(
+        "--type",
+        "event_types",
+        multiple=True,
+        metavar="TYPE",
+        help="Event type, or a group such as v1.retention.*; may be repeated.",
+    ),
+    click.option("--kind", "kinds", multiple=True, type=click.Choice(_KINDS), help="What it is about."),
+    click.option(
+        "--subject", "subjects", multiple=True, type=values.identity, metavar="ID", help="Subject by id."
+    ),
+    click.option("--package", type=values.package, help="Everything of one package, by id or purl."),
+    click.option("--actor", "actors", multiple=True, metavar="URI", help="Who did it; may be repeated."),
+    click.option(
+        "--since",
+        type=values.position,
+        help="After this: a sequence, head, a time, or 2h, 30d ago. Default: the newest 20.",
+    ),
+    click.option("--until", type=values.position, help="Up to this, inclusive."),
+    click.option("--limit", type=click.IntRange(min=1), help="At most so many."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Selection:
+    """The events that the options choose; ``newest``: the last ones, because no beginning was given."""
+
+    where: EventFilter
+    limit: int | None
+    newest: bool
+
+
+def _selecting(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn the options into the parameter ``selection``."""
+
+    @wraps(command)
+    def select(
+        session: Session,
+        event_types: tuple[str, ...],
+        kinds: tuple[str, ...],
+        subjects: tuple[UUID, ...],
+        package: UUID | str | None,
+        actors: tuple[str, ...],
+        since: int | str | datetime | None,
+        until: int | str | datetime | None,
+        limit: int | None,
+        **others: Any,
+    ) -> None:
+        where = EventFilter(
+            since=0 if since is None else _sequence(session, since),
+            until=None if until is None else _sequence(session, until),
+            event_types=event_types,
+            subject_kinds=kinds,
+            subject_ids=subjects,
+            actors=actors,
+            package_id=None if package is None else session.package_id(package),
+        )
+        command(session, selection=_Selection(where, limit, newest=since is None), **others)
+
+    for option in reversed(_OPTIONS):
+        select = option(select)
+    return select
+
+
+@click.command(cls=Command)
+@with_session
+@_selecting
+@click.option("--follow", "-f", is_flag=True, help="Go on with events as they are appended.")
+def events(session: Session, selection: _Selection, follow: bool) -> None:
+    """Show events of the log, the oldest first.
+
+    \b
+    artifactstore events --type 'v1.retention.*' --since 30d
+    artifactstore events --package pkg:generic/app@1.0
+    artifactstore --json events --since 0 --follow     # every event, without a hole
+    """
+    if follow:
+        session.output.rows(_EVENTS, _following(session, selection), live=True)
+        return
+    store, where, limit = session.store, selection.where, selection.limit
+    if selection.newest:
+        session.output.rows(_EVENTS, store.newest_events(where, limit or _NEWEST))
+    else:
+        _page_end(where, store.head())
+        session.output.rows(_EVENTS, _unbroken(where, store.events(where, limit)))
+
+
+@click.command(cls=Command)
+@with_session
+@_selecting
+def audit(session: Session, selection: _Selection) -> None:
+    """Show who did what, to what, when, with which result, the oldest first.
+
+    The result is always "applied": what was refused left the log untouched.
+
+    \b
+    artifactstore audit --package pkg:generic/app@1.0 --since 0
+    artifactstore audit --actor user:ann --since 7d
+    """
+    store, where, limit = session.store, selection.where, selection.limit
+    rows = store.newest_audit(where, limit or _NEWEST) if selection.newest else store.audit(where, limit)
+    session.output.rows(_AUDIT, rows)
+
+
+@click.command(cls=Command)
+@click.argument("event_type", metavar="TYPE")
+@click.option(
+    "--subject", "subject_id", required=True, type=values.identity, metavar="ID", help="What it is about."
+)
+@click.option("--payload", required=True, metavar="JSON", help="Payload; - reads it from stdin.")
+@options.expected
+@with_session
+def append(session: Session, event_type: str, subject_id: UUID, payload: str, expected: int | None) -> None:
+    """Append an event of any type of the catalogue (SELECT * FROM artifactstore.event_types).
+
+    Ids are UUIDs, digests hex, times RFC 3339. Needs the role service.
+
+    \b
+    artifactstore append v1.package.yanked --subject 0193a3c2-… --payload '{"reason": "broken"}'
+    """
+    text = sys.stdin.read() if payload == "-" else payload
+    appended = session.store.append_json(event_type, subject_id, session.actor, text, expected)
+    session.tell_appended(appended, event_type, subject_id)
+
+
+def _sequence(session: Session, position: int | str | datetime) -> int:
+    """The sequence that a position means."""
+    if isinstance(position, datetime):
+        return session.store.sequence_at(position)
+    return session.store.head() if isinstance(position, str) else position
+
+
+def _unbroken(where: EventFilter, rows: Iterable[Row]) -> Iterator[Row]:
+    """The rows; raises ``Damaged`` at a hole, if the filter leaves none."""
+    expected = where.since + 1
+    for row in rows:
+        if where.contiguous and row["sequence"] != expected:
+            problem = f"event {expected} is missing, the next is {row['sequence']}"
+            raise Damaged("log-damaged", {"problem": problem, "sequence": expected})
+        expected = row["sequence"] + 1
+        yield row
+
+
+def _following(session: Session, selection: _Selection) -> Iterator[Row]:
+    """The selected events, then new ones as they come, until the limit or the end of the selection."""
+    store, where = session.store, selection.where
+    left = sys.maxsize if selection.limit is None else selection.limit
+    listener = session.connect("follow")
+    with translated():
+        listener.execute(f"LISTEN {CHANNEL}")
+    if selection.newest:
+        newest = store.newest_events(where, min(left, _NEWEST))
+        yield from newest
+        left -= len(newest)
+        where = replace(where, since=newest[-1]["sequence"] if newest else store.head())
+    while left > 0:
+        # Read up to the present head: what a filter leaves out need not be looked at again.
+        end = _page_end(where, store.head())
+        page = replace(where, until=end)
+        for row in _unbroken(page, store.events(page, left)):
+            yield row
+            left -= 1
+        if end == where.until:
+            return
+        where = replace(where, since=end)
+        with translated():
+            for _ in listener.notifies(timeout=_READ_AGAIN, stop_after=1):
+                pass
+
+
+def _page_end(where: EventFilter, head: int) -> int:
+    if head < where.since:
+        raise error("cursor-ahead", {"problem": f"the log ends at {head}", "head": head})
+    return head if where.until is None else min(head, where.until)

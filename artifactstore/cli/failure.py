@@ -1,0 +1,54 @@
+"""How an error is told: one clear line, details, a hint, an exit code; never a traceback."""
+
+import json
+import os
+
+import click
+
+from artifactstore.cli.output import jsonable, visible
+from artifactstore.errors import ERRORS, ArtifactstoreError
+
+
+def report(failure: Exception, *, as_json: bool) -> int:
+    """Tell a failure on stderr; returns the exit code. A defect has a traceback if ARTIFACTSTORE_DEBUG is set."""
+    error = _as_error(failure)
+    if error.code == "internal" and os.environ.get("ARTIFACTSTORE_DEBUG"):
+        raise failure
+    if as_json:
+        told = {
+            "error": {
+                "code": error.code,
+                "message": _message(error),
+                "detail": error.detail,
+                "hint": error.hint,
+            }
+        }
+        click.echo(json.dumps(jsonable(told)), err=True)
+        return error.exit_code
+    click.echo(visible(f"error[{error.code}]: {_message(error)}"), err=True)
+    for name, value in error.detail.items():
+        if name not in ("code", "problem"):
+            click.echo(visible(f"  {name}: {value}"), err=True)
+    click.echo(visible(f"  hint: {error.hint}"), err=True)
+    return error.exit_code
+
+
+def _as_error(failure: Exception) -> ArtifactstoreError:
+    if isinstance(failure, ArtifactstoreError):
+        return failure
+    if isinstance(failure, click.ClickException):
+        hint = None
+        if isinstance(failure, click.UsageError) and failure.ctx is not None:
+            hint = f"see {failure.ctx.command_path} --help"
+        return ArtifactstoreError("usage", {"problem": failure.format_message()}, hint)
+    if isinstance(failure, UnicodeEncodeError):
+        return ArtifactstoreError("usage", {"problem": f"not UTF-8: {failure.object!r}"})
+    if isinstance(failure, OSError):
+        name = f"{failure.filename}: " if failure.filename else ""
+        return ArtifactstoreError("usage", {"problem": f"{name}{failure.strerror or failure}"})
+    return ArtifactstoreError("internal", {"problem": f"{type(failure).__name__}: {failure}"})
+
+
+def _message(error: ArtifactstoreError) -> str:
+    problem = error.detail.get("problem")
+    return ERRORS[error.code].message + (f": {problem}" if problem else "")

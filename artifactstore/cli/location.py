@@ -1,0 +1,187 @@
+"""Commands on the places where files are stored."""
+
+from urllib.parse import unquote_to_bytes, urlsplit
+from uuid import UUID
+
+import click
+
+from artifactstore.cli import options, values
+from artifactstore.cli.command import Group
+from artifactstore.cli.session import Session, with_session
+from artifactstore.errors import EXIT_DIFFERENCES, BadInput
+from artifactstore.events import StorageFailed, StorageRegistered, StorageRetired, StorageVerified, new_id
+from artifactstore.ingest import BACKEND
+from artifactstore.store import Row
+from artifactstore.tree import hash_file
+
+_LIST = ("path", "backend", "uri", "state", "checks", "failures", "last_checked_at", "location_id")
+
+located = click.argument("location_id", metavar="LOCATION_ID", type=values.identity)
+
+
+@click.group(cls=Group)
+def location() -> None:
+    """Register, check and retire copies of files."""
+
+
+@location.command("list")
+@click.argument("package", type=values.package)
+@click.argument("path", required=False)
+@with_session
+def list_locations(session: Session, package: UUID | str, path: str | None) -> None:
+    """List the locations of the files of a package, or of its file PATH."""
+    package_id = session.package_id(package)
+    if path is None:
+        found = session.store.locations(package_id=package_id)
+    else:
+        found = session.store.locations(file_id=session.store.file_at(package_id, path)["file_id"])
+    session.output.rows(_LIST, found)
+
+
+@location.command()
+@click.argument("package", type=values.package)
+@click.argument("path")
+@click.option("--backend", required=True, help="Storage backend, e.g. s3.")
+@click.option("--uri", required=True, help="Where in the backend; compared byte by byte.")
+@click.option("--size", type=int, help="Size in bytes as stored. Default: that of the file.")
+@click.option("--blake3", type=values.digest, help="BLAKE3 as stored. Default: that of the file.")
+@options.optional_reason
+@with_session
+def add(
+    session: Session,
+    package: UUID | str,
+    path: str,
+    backend: str,
+    uri: str,
+    size: int | None,
+    blake3: bytes | None,
+    reason: str | None,
+) -> None:
+    """Register a copy of the file PATH of a package.
+
+    \b
+    artifactstore location add pkg:generic/app@1.0 bin/app --backend s3 --uri s3://bucket/app
+    """
+    file = session.store.file_at(session.package_id(package), path)
+    event = StorageRegistered(
+        package_id=file["package_id"],
+        file_id=file["file_id"],
+        backend=backend,
+        uri=uri,
+        size=file["size"] if size is None else size,
+        blake3=blake3 or file["blake3"],
+        reason=reason,
+    )
+    session.append(event, new_id(), path=path)
+
+
+@location.command()
+@located
+@click.option(
+    "--method",
+    type=click.Choice(["full_read", "backend_checksum"]),
+    help="Record a check that was done elsewhere, in this way, and found the copy good.",
+)
+@options.optional_reason
+@options.expected
+@with_session
+def verify(
+    session: Session, location_id: UUID, method: str | None, reason: str | None, expected: int | None
+) -> int:
+    """Check a copy and record the outcome: read it if its backend is file, else say how it was checked.
+
+    Exit code 1 when the copy is bad or missing; that is recorded, too.
+    """
+    row = session.store.location(location_id)
+    event: StorageVerified | StorageFailed
+    if method is not None:
+        event = StorageVerified(
+            package_id=row["package_id"], file_id=row["file_id"], method=method, reason=reason
+        )
+    else:
+        event = _read_copy(row, reason)
+    failure = event.failure if isinstance(event, StorageFailed) else None
+    session.append(event, location_id, expected, uri=row["uri"], failure=failure)
+    return EXIT_DIFFERENCES if failure else 0
+
+
+@location.command()
+@located
+@click.option(
+    "--failure",
+    required=True,
+    type=click.Choice(["missing", "size_mismatch", "digest_mismatch", "unreachable"]),
+    help="What was wrong.",
+)
+@click.option("--observed-size", type=int, help="Size in bytes that was found.")
+@click.option("--observed-blake3", type=values.digest, help="BLAKE3 that was found.")
+@options.optional_reason
+@options.expected
+@with_session
+def fail(
+    session: Session,
+    location_id: UUID,
+    failure: str,
+    observed_size: int | None,
+    observed_blake3: bytes | None,
+    reason: str | None,
+    expected: int | None,
+) -> None:
+    """Record that a check that was done elsewhere found a copy bad or missing."""
+    row = session.store.location(location_id)
+    event = StorageFailed(
+        package_id=row["package_id"],
+        file_id=row["file_id"],
+        failure=failure,
+        observed_size=observed_size,
+        observed_blake3=observed_blake3,
+        reason=reason,
+    )
+    session.append(event, location_id, expected, uri=row["uri"])
+
+
+@location.command()
+@located
+@click.option(
+    "--outcome",
+    required=True,
+    type=click.Choice(["deleted", "not_found", "detached"]),
+    help="What became of the copy.",
+)
+@options.reason
+@options.expected
+@with_session
+def retire(session: Session, location_id: UUID, outcome: str, reason: str, expected: int | None) -> None:
+    """Record that a copy is no longer kept. Refused for the last good copy of a live file."""
+    row = session.store.location(location_id)
+    event = StorageRetired(
+        package_id=row["package_id"], file_id=row["file_id"], outcome=outcome, reason=reason
+    )
+    session.append(event, location_id, expected, uri=row["uri"])
+
+
+def _read_copy(row: Row, reason: str | None) -> StorageVerified | StorageFailed:
+    """Read a local copy; the event that says what was found."""
+    parts = urlsplit(row["uri"])
+    if row["backend"] != BACKEND or parts.scheme != "file" or parts.netloc:
+        problem = (
+            f"{row['uri']} cannot be read from here: check it elsewhere, then give --method, or use fail"
+        )
+        raise BadInput("usage", {"problem": problem})
+    file = hash_file(unquote_to_bytes(parts.path))
+    failure = file.problem and ("missing" if file.missing else "unreachable")
+    if failure is None and file.size != row["size"]:
+        failure = "size_mismatch"
+    if failure is None and file.blake3 != row["blake3"]:
+        failure = "digest_mismatch"
+    package_id, file_id = row["package_id"], row["file_id"]
+    if failure is None:
+        return StorageVerified(package_id=package_id, file_id=file_id, method="full_read", reason=reason)
+    return StorageFailed(
+        package_id=package_id,
+        file_id=file_id,
+        failure=failure,
+        observed_size=None if file.problem else file.size,
+        observed_blake3=None if file.problem else file.blake3,
+        reason=reason or file.problem,
+    )

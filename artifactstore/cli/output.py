@@ -1,0 +1,137 @@
+"""Results on stdout: JSON lines for programs, tables on a terminal, tab-separated columns elsewhere."""
+
+import json
+import sys
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+import click
+
+_TABLE_ROWS = 500
+"""Rows that a table on a terminal measures together: a long list appears while it is read."""
+_SHORT_HEX = 12
+
+
+def visible(text: str) -> str:
+    r"""The text with everything escaped that could move, hide or reorder what is on a terminal.
+
+    Those are control and format characters such as ``\x1b`` and ``\u202e``, surrogates, private and
+    unassigned ones, and separators of lines and paragraphs (Unicode categories C*, Zl, Zp).
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_visible(character) for character in text)
+
+
+def _visible(character: str) -> str:
+    category = unicodedata.category(character)
+    if category[0] != "C" and category not in ("Zl", "Zp"):
+        return character
+    return character.encode("unicode_escape", "surrogatepass").decode()
+
+
+def jsonable(value: object) -> Any:
+    """The value in JSON types: ids as text, bytes as hex, times as RFC 3339 in UTC."""
+    if isinstance(value, Mapping):
+        return {str(name): jsonable(item) for name, item in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return jsonable(value._asdict())
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: jsonable(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(item) for item in value]
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, UUID):
+        return str(value)
+    return value
+
+
+def readable(value: object) -> str:
+    """The value as text on one line, safe to print; nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(sep=" ").replace("+00:00", "Z")
+    plain = jsonable(value)
+    if isinstance(plain, (dict, list)):
+        plain = json.dumps(plain, ensure_ascii=False)
+    return visible(str(plain))
+
+
+class Output:
+    """Writes the results of one command.
+
+    Args:
+        as_json: one JSON object per line instead of text for people.
+    """
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def result(self, values: Mapping[str, object]) -> None:
+        """Write one object, a value per line."""
+        if self.as_json:
+            self._json(values)
+            return
+        width = max(map(len, values), default=0)
+        for name, value in values.items():
+            if value is not None:
+                click.echo(f"{name:<{width}}  {readable(value)}")
+
+    def rows(self, columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, live: bool = False) -> int:
+        """Write a list with these columns (as JSON: all that the rows have); returns its length.
+
+        ``live``: each row at once, not when there are enough for a table.
+        """
+        count = 0
+        if self.as_json:
+            for count, row in enumerate(rows, start=1):  # noqa: B007
+                self._json(row)
+            return count
+        stream = iter(rows)
+        if sys.stdout.isatty() and not live:
+            while page := list(islice(stream, _TABLE_ROWS)):
+                _table(columns, page)
+                count += len(page)
+            return count
+        click.echo("\t".join(columns))
+        for count, row in enumerate(stream, start=1):  # noqa: B007
+            click.echo("\t".join(readable(row[column]) for column in columns))
+        return count
+
+    def say(self, *lines: str) -> None:
+        """Write lines for people; nothing in JSON."""
+        if not self.as_json:
+            for line in lines:
+                click.echo(visible(line))
+
+    def _json(self, values: Mapping[str, object]) -> None:
+        # ASCII only: safe on every terminal and in every locale.
+        click.echo(json.dumps(jsonable(values)))
+
+
+def _table(columns: Sequence[str], rows: list[Mapping[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for column in table.columns:
+        column.overflow = "fold"
+    for row in rows:
+        table.add_row(*(Text(_short(row[column])) for column in columns))
+    Console().print(table)
+
+
+def _short(value: object) -> str:
+    return f"{value.hex()[:_SHORT_HEX]}…" if isinstance(value, bytes) else readable(value)

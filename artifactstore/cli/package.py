@@ -1,0 +1,260 @@
+"""Commands on packages."""
+
+from datetime import datetime
+from uuid import UUID
+
+import click
+
+from artifactstore.cli import options, values
+from artifactstore.cli.command import Group
+from artifactstore.cli.session import Session, with_session
+from artifactstore.errors import BadInput
+from artifactstore.events import (
+    FileRemoved,
+    PackageCreated,
+    PackageDeleted,
+    PackageLabeled,
+    PackagePurged,
+    PackageRestored,
+    PackageUnyanked,
+    PackageYanked,
+    Retention,
+    new_id,
+)
+from artifactstore.store import PackageFilter
+
+named = click.argument("package", metavar="PACKAGE", type=values.package)
+
+_LIST = ("purl", "state", "yanked", "file_count", "total_bytes", "created_at", "package_id")
+_FILES = ("path", "size", "state", "blake3", "file_id")
+
+
+@click.group(cls=Group)
+def package() -> None:
+    """Create, list, show, seal, label, yank, delete, purge packages."""
+
+
+@package.command()
+@click.argument("purl")
+@click.option("--media-type", help="Media type of the package.")
+@click.option(
+    "--label", "labels", type=values.label, multiple=True, metavar="KEY=VALUE", help="May be repeated."
+)
+@click.option(
+    "--retain-mode", type=click.Choice(["governance", "compliance"]), help="Retention from the start."
+)
+@click.option("--retain-until", type=values.instant, help="Until when: RFC 3339, or 30d, 1y from now.")
+@click.option("--policy", help="Name of the policy that the retention comes from.")
+@options.optional_reason
+@with_session
+def create(
+    session: Session,
+    purl: str,
+    media_type: str | None,
+    labels: tuple[tuple[str, str], ...],
+    retain_mode: str | None,
+    retain_until: datetime | None,
+    policy: str | None,
+    reason: str | None,
+) -> None:
+    """Create an open package named PURL.
+
+    \b
+    artifactstore package create pkg:generic/app@1.0 --label team=core
+    artifactstore package create pkg:pypi/app@1.0 --retain-mode governance --retain-until 1y
+    """
+    retention = None
+    if retain_mode is not None and retain_until is not None:
+        retention = Retention(mode=retain_mode, until=retain_until, policy=policy)
+    elif retain_mode is not None or retain_until is not None or policy is not None:
+        raise BadInput("usage", {"problem": "--retain-mode and --retain-until go together"})
+    event = PackageCreated(
+        purl=purl, media_type=media_type, labels=dict(labels) or None, retention=retention, reason=reason
+    )
+    session.append(event, new_id(), purl=purl)
+
+
+@package.command("list")
+@click.option("--state", type=click.Choice(["open", "sealed", "deleted", "purged"]))
+@click.option("--type", "purl_type", help="Type part of the purl, e.g. pypi.")
+@click.option("--name", help="Name part of the purl.")
+@click.option(
+    "--label", "labels", type=values.label, multiple=True, metavar="KEY=VALUE", help="May be repeated."
+)
+@click.option("--after", default="", metavar="PURL", help="Begin after this purl: the next page.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many.")
+@with_session
+def list_packages(
+    session: Session,
+    state: str | None,
+    purl_type: str | None,
+    name: str | None,
+    labels: tuple[tuple[str, str], ...],
+    after: str,
+    limit: int | None,
+) -> None:
+    """List packages by purl."""
+    where = PackageFilter(state=state, type=purl_type, name=name, labels=dict(labels))
+    session.output.rows(_LIST, session.store.packages(where, after=after, limit=limit))
+
+
+@package.command()
+@named
+@with_session
+def show(session: Session, package: UUID | str) -> None:
+    """Show a package: its row, what it holds now, its retention and the holds in force."""
+    row = session.store.package(package)
+    package_id = row["package_id"]
+    retention = session.store.retention(package_id)
+    holds = [hold for hold in session.store.holds(package_id) if hold["released_at"] is None]
+    names = ("mode", "retain_until", "policy", "hold_count")
+    if session.json:
+        more = {"totals": session.store.package_totals(package_id), "retention": retention, "holds": holds}
+        session.output.result({**row, **more})
+        return
+    totals = {f"now_{name}": value for name, value in session.store.package_totals(package_id).items()}
+    session.output.result({**row, **totals, **{f"retention_{name}": retention[name] for name in names}})
+    for hold in holds:
+        session.output.say(f"hold {hold['hold_id']}: {hold['case_ref']} ({hold['reason']})")
+
+
+@package.command()
+@named
+@click.option("--removed", is_flag=True, help="Also files that were removed.")
+@with_session
+def files(session: Session, package: UUID | str, removed: bool) -> None:
+    """List the files of a package by path."""
+    package_id = session.package_id(package)
+    session.output.rows(_FILES, session.store.files(package_id, removed=removed))
+
+
+@package.command()
+@named
+@options.optional_reason
+@options.expected
+@with_session
+def seal(session: Session, package: UUID | str, reason: str | None, expected: int | None) -> None:
+    """Seal a package: its files are final from then on."""
+    package_id = session.package_id(package)
+    appended, event = session.store.seal(package_id, session.actor, reason=reason, expected=expected)
+    session.tell_appended(
+        appended,
+        event.event_type,
+        package_id,
+        manifest_digest=event.manifest_digest,
+        file_count=event.file_count,
+        total_bytes=event.total_bytes,
+    )
+
+
+@package.command()
+@named
+@click.argument("labels", nargs=-1, type=values.label, metavar="[KEY=VALUE]...")
+@click.option("--unset", multiple=True, metavar="KEY", help="Remove a label; may be repeated.")
+@options.optional_reason
+@options.expected
+@with_session
+def label(
+    session: Session,
+    package: UUID | str,
+    labels: tuple[tuple[str, str], ...],
+    unset: tuple[str, ...],
+    reason: str | None,
+    expected: int | None,
+) -> None:
+    """Set and unset labels of a package.
+
+    \b
+    artifactstore package label pkg:generic/app@1.0 team=core stage=prod --unset draft
+    """
+    event = PackageLabeled(set=dict(labels) or None, unset=unset or None, reason=reason)
+    session.append(event, session.package_id(package), expected)
+
+
+@package.command("yank")
+@named
+@options.reason
+@options.expected
+@with_session
+def yank(session: Session, package: UUID | str, reason: str, expected: int | None) -> None:
+    """Mark a sealed package as not to be chosen any more; it stays available."""
+    session.append(PackageYanked(reason=reason), session.package_id(package), expected)
+
+
+@package.command()
+@named
+@options.reason
+@options.expected
+@with_session
+def unyank(session: Session, package: UUID | str, reason: str, expected: int | None) -> None:
+    """Take a yank back."""
+    session.append(PackageUnyanked(reason=reason), session.package_id(package), expected)
+
+
+@package.command()
+@named
+@options.reason
+@options.bypass
+@options.expected
+@with_session
+def delete(
+    session: Session, package: UUID | str, reason: str, bypass_governance: bool, expected: int | None
+) -> None:
+    """Delete a package; restore brings it back. Refused while a hold or retention is in force."""
+    event = PackageDeleted(reason=reason, bypass_governance=bypass_governance or None)
+    session.append(event, session.package_id(package), expected)
+
+
+@package.command()
+@named
+@options.reason
+@options.expected
+@with_session
+def restore(session: Session, package: UUID | str, reason: str, expected: int | None) -> None:
+    """Bring a deleted package back to the state that it had."""
+    session.append(PackageRestored(reason=reason), session.package_id(package), expected)
+
+
+@package.command()
+@named
+@options.reason
+@options.bypass
+@options.expected
+@options.yes
+@with_session
+def purge(
+    session: Session,
+    package: UUID | str,
+    reason: str,
+    bypass_governance: bool,
+    expected: int | None,
+    yes: bool,
+) -> None:
+    """Purge a deleted package for good: its copies are to be removed, its purl stays taken."""
+    row = session.store.package(package)
+    files = session.store.package_totals(row["package_id"])["files"]
+    session.confirm(f"Purge {row['purl']} with {files} files? Nothing brings it back.", yes)
+    event = PackagePurged(reason=reason, file_count=files, bypass_governance=bypass_governance or None)
+    session.append(event, row["package_id"], expected, purl=row["purl"])
+
+
+@package.command("remove-file")
+@named
+@click.argument("path")
+@options.reason
+@options.bypass
+@options.expected
+@with_session
+def remove_file(
+    session: Session,
+    package: UUID | str,
+    path: str,
+    reason: str,
+    bypass_governance: bool,
+    expected: int | None,
+) -> None:
+    """Remove the file PATH from an open package; the path is free again."""
+    package_id = session.package_id(package)
+    file_id = session.store.file_at(package_id, path)["file_id"]
+    event = FileRemoved(package_id=package_id, reason=reason, bypass_governance=bypass_governance or None)
+    session.append(event, file_id, expected, path=path)

@@ -1,0 +1,137 @@
+"""What the commands of one invocation share: options, the database, the output."""
+
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+import click
+
+# Everything but click is imported when it is used: --help must not wait for a database driver.
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from psycopg import Connection
+
+    from artifactstore.cli.output import Output
+    from artifactstore.cli.progress import Reporter
+    from artifactstore.db import Target
+    from artifactstore.events import Event
+    from artifactstore.store import Appended, Store
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass
+class Session:
+    """One invocation of the program.
+
+    Attributes:
+        json: results as JSON. database_url: as given, if it was. chosen_actor: likewise.
+    """
+
+    json: bool = False
+    database_url: str | None = None
+    chosen_actor: str | None = None
+    resources: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def actor(self) -> str:
+        """Who does it: as given, else ``user:<login>``."""
+        from getpass import getuser
+
+        return self.chosen_actor or f"user:{getuser()}"
+
+    @cached_property
+    def output(self) -> "Output":
+        """Where results go."""
+        from artifactstore.cli.output import Output
+
+        return Output(self.json)
+
+    @cached_property
+    def target(self) -> "Target":
+        """The database, started if it is the embedded one."""
+        from artifactstore import db
+
+        return db.target(self.database_url)
+
+    def connect(self, purpose: str = "") -> "Connection[Any]":
+        """Another connection, closed at the end of the invocation."""
+        from artifactstore import db
+        from artifactstore.errors import translated
+
+        connection = self.resources.enter_context(db.connect(self.target.conninfo, purpose=purpose))
+        with translated():
+            connection.execute("SET TimeZone = 'UTC'")
+        return connection
+
+    @cached_property
+    def store(self) -> "Store":
+        """The store of the database; an embedded database is migrated on the way, any other must be."""
+        from artifactstore.errors import ArtifactstoreError
+        from artifactstore.migrate import check_version, migrate
+        from artifactstore.store import Store
+
+        connection = self.connect()
+        try:
+            check_version(connection)
+        except ArtifactstoreError as failure:
+            if failure.code != "schema-outdated" or not self.target.embedded:
+                raise
+            migrate(self.target.conninfo, grant_to_login=True, replay=True)
+        return Store(connection)
+
+    def progress(self) -> "Reporter":
+        """Shows how far long work is, until it is left: a bar on a terminal, lines elsewhere."""
+        from artifactstore.cli.progress import Reporter
+
+        return Reporter(silent=self.json)
+
+    def package_id(self, reference: "UUID | str") -> "UUID":
+        """The id of a package that was named by id or purl; raises ``NotFound``."""
+        package_id: UUID = self.store.package(reference)["package_id"]
+        return package_id
+
+    def append(self, event: "Event", subject_id: "UUID", expected: int | None = None, **more: object) -> None:
+        """Append one event and tell its sequence; ``more`` is told with it."""
+        from artifactstore.events import NewEvent
+
+        new = NewEvent(event, subject_id, self.actor, expected)
+        self.tell_appended(self.store.append([new])[0], event.event_type, subject_id, **more)
+
+    def tell_appended(self, appended: "Appended", event_type: str, subject_id: "UUID", **more: object) -> None:
+        """Tell where an event landed."""
+        self.output.result(
+            {
+                "sequence": appended.sequence,
+                "created_at": appended.created_at,
+                "event_type": event_type,
+                "subject_id": subject_id,
+                "actor": self.actor,
+                **more,
+            }
+        )
+
+    def confirm(self, question: str, yes: bool) -> None:
+        """Go on if ``yes`` or if the person says so; raises ``BadInput`` when nobody can be asked."""
+        from artifactstore.errors import BadInput
+
+        if yes:
+            return
+        if self.json or not sys.stdin.isatty():
+            raise BadInput("usage", {"problem": f"{question} Nobody can be asked: give --yes"})
+        click.confirm(question, abort=True, err=True)
+
+
+def with_session(command: Callable[Concatenate[Session, P], R]) -> Callable[P, R]:
+    """Pass the session to a command as its first argument."""
+
+    @wraps(command)
+    def run(*arguments: P.args, **keywords: P.kwargs) -> R:
+        return command(click.get_current_context().ensure_object(Session), *arguments, **keywords)
+
+    return run

@@ -1,0 +1,43 @@
+"""The log and its views from Python: ``Store``, one method per SQL function or read.
+
+Every error of the database leaves as an ``ArtifactstoreError``. Rows of views come as dicts with all
+columns of the view (EVENTS.md): ids as ``UUID``, digests as ``bytes``, times as aware ``datetime``.
+Methods that return an iterator stream from a server-side cursor in a transaction, so that memory stays
+flat; exhaust or close the iterator before the connection is used for anything else.
+"""
+
+from artifactstore.store.log import LogReads
+from artifactstore.store.rebuilds import Rebuilds
+from artifactstore.store.rows import (
+    Appended,
+    Difference,
+    EventFilter,
+    LoggedEvent,
+    ManifestEntry,
+    PackageFilter,
+    Row,
+    Trigger,
+)
+from artifactstore.store.views import ViewReads
+from artifactstore.store.writes import Writes
+
+
+class Store(Writes, LogReads, ViewReads, Rebuilds):
+    """Typed access to one database.
+
+    Args:
+        connection: in autocommit mode and with TimeZone UTC, as ``artifactstore.db.connect`` makes it.
+    """
+
+
+__all__ = [
+    "Appended",
+    "Difference",
+    "EventFilter",
+    "LoggedEvent",
+    "ManifestEntry",
+    "PackageFilter",
+    "Row",
+    "Store",
+    "Trigger",
+]

@@ -1,0 +1,52 @@
+"""How a ``Store`` talks to its connection."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
+from typing import Any, TypeAlias, TypeVar
+
+from psycopg import Connection
+from psycopg.rows import RowFactory, dict_row
+from psycopg.sql import SQL, Composed
+
+from artifactstore.errors import NotFound, translated
+from artifactstore.store.rows import Row
+
+T = TypeVar("T")
+Parameters: TypeAlias = Sequence[object] | Mapping[str, object]
+
+_STREAM_ROWS = 2_000
+_cursors = count(1)
+
+
+class Connected:
+    """A connection, and how it is asked: one row, all rows, or a stream of them."""
+
+    def __init__(self, connection: Connection[Any]) -> None:
+        self.connection = connection
+
+    def _row(self, query: SQL | Composed, parameters: Parameters = ()) -> Row:
+        """The one row of a query that always has one."""
+        with translated(), self.connection.cursor(row_factory=dict_row) as cursor:
+            (row,) = cursor.execute(query, parameters).fetchall()
+        return row
+
+    def _find(self, query: SQL | Composed, parameters: Parameters, *, what: str, which: object) -> Row:
+        """The row that is looked for; raises ``NotFound`` naming it."""
+        with translated(), self.connection.cursor(row_factory=dict_row) as cursor:
+            row = cursor.execute(query, parameters).fetchone()
+        if row is None:
+            raise NotFound("not-found", {"problem": f"{what} {which}", what: str(which)})
+        return row
+
+    def _all(self, make: RowFactory[T], query: SQL | Composed, parameters: Parameters = ()) -> list[T]:
+        with translated(), self.connection.cursor(row_factory=make) as cursor:
+            return cursor.execute(query, parameters).fetchall()
+
+    def _stream(self, make: RowFactory[T], query: SQL | Composed, parameters: Parameters = ()) -> Iterator[T]:
+        """Rows in binary through a server-side cursor: psycopg's client cursors hold the whole result."""
+        with translated(), self.connection.transaction():
+            name = f"artifactstore_{next(_cursors)}"
+            with self.connection.cursor(name, row_factory=make) as cursor:
+                cursor.itersize = _STREAM_ROWS
+                cursor.execute(query, parameters, binary=True)
+                yield from cursor

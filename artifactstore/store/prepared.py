@@ -1,0 +1,56 @@
+"""Appending events whose bytes are ready: several commands, made elsewhere, in one append."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from artifactstore.events import NewEvent
+from artifactstore.store.rows import Appended
+from artifactstore.store.writes import Writes
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedEvent:
+    """An event with its payload encoded.
+
+    Attributes:
+        package_id: the package that it is about; None for events of the system.
+        request_key: idempotency key, when it is the first event of a request.
+    """
+
+    event_type: str
+    subject_id: UUID | None
+    actor: str
+    payload: bytes
+    expected: int | None
+    package_id: UUID | None
+    request_key: str | None
+
+
+def prepare(event: NewEvent) -> PreparedEvent:
+    """Encode an event; raises ``BadInput`` bad-payload."""
+    model = event.event
+    package_id = event.subject_id if model.subject_kind in ("package", "retention") else None
+    return PreparedEvent(
+        model.event_type,
+        event.subject_id,
+        event.actor,
+        event.payload(),
+        event.expected,
+        getattr(model, "package_id", package_id),
+        None if event.request is None else event.request.key,
+    )
+
+
+class PreparedWrites(Writes):
+    """The method of ``Store`` that appends prepared events."""
+
+    def append_prepared(self, events: Sequence[PreparedEvent]) -> list[Appended]:
+        """As ``append``, in the caller's transaction if there is one."""
+        return self._append(
+            [event.event_type for event in events],
+            [event.subject_id for event in events],
+            [event.actor for event in events],
+            [event.payload for event in events],
+            [event.expected for event in events],
+        )

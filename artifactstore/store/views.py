@@ -1,0 +1,147 @@
+"""Reading packages, files, locations and retention."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from psycopg.rows import args_row, dict_row
+from psycopg.sql import SQL, Identifier
+
+from artifactstore.events import PackageSealed, manifest_digest
+from artifactstore.store.base import Connected
+from artifactstore.store.rows import ManifestEntry, PackageFilter, Row
+
+
+class ViewReads(Connected):
+    """The methods of ``Store`` that read views."""
+
+    def package(self, reference: UUID | str) -> Row:
+        """The row of a package, by id or by purl; raises ``NotFound``."""
+        column = "package_id" if isinstance(reference, UUID) else "purl"
+        query = SQL("SELECT * FROM artifactstore.artifact_packages WHERE {} = %s").format(Identifier(column))
+        return self._find(query, (reference,), what="package", which=reference)
+
+    def packages(
+        self, where: PackageFilter | None = None, *, after: str = "", limit: int | None = None
+    ) -> Iterator[Row]:
+        """Packages by their purl bytes; ``after``: the purl of the last row of the page before."""
+        where = where or PackageFilter()
+        labels = where.labels or {}
+        query = SQL(
+            """
+            SELECT p.* FROM artifactstore.artifact_packages p
+            WHERE p.purl > %s AND p.state = coalesce(%s, p.state) AND p.type = coalesce(%s, p.type)
+                AND p.name = coalesce(%s, p.name) AND p.labels @> jsonb_object(%s::text[], %s::text[])
+            ORDER BY p.purl LIMIT %s
+            """
+        )
+        parameters = (after, where.state, where.type, where.name, [*labels], [*labels.values()], limit)
+        return self._stream(dict_row, query, parameters)
+
+    def package_totals(self, package_id: UUID) -> Row:
+        """``files`` and ``bytes`` of the live files, and ``locations`` by state: ``{"verified": 3}``."""
+        query = SQL(
+            """
+            SELECT f.files, f.bytes, l.locations
+            FROM (
+                SELECT count(*) AS files, coalesce(sum(size), 0)::bigint AS bytes
+                FROM artifactstore.artifact_files WHERE package_id = %s AND removed_at IS NULL) f,
+            (
+                SELECT coalesce(jsonb_object_agg(s.state, s.n), '{}') AS locations
+                FROM (
+                    SELECT l.state, count(*) AS n
+                    FROM artifactstore.storage_locations l
+                    JOIN artifactstore.artifact_files f USING (file_id)
+                    WHERE f.package_id = %s
+                    GROUP BY l.state) s) l
+            """
+        )
+        return self._row(query, (package_id, package_id))
+
+    def files(self, package_id: UUID, *, removed: bool = False) -> Iterator[Row]:
+        """Files of a package by path bytes; with ``removed`` also those that were removed."""
+        query = SQL(
+            """
+            SELECT f.* FROM artifactstore.artifact_files f
+            WHERE f.package_id = %s AND (f.removed_at IS NULL OR %s) ORDER BY f.path, f.created_sequence
+            """
+        )
+        return self._stream(dict_row, query, (package_id, removed))
+
+    def file(self, file_id: UUID) -> Row:
+        """The row of a file; raises ``NotFound``."""
+        query = SQL("SELECT * FROM artifactstore.artifact_files WHERE file_id = %s")
+        return self._find(query, (file_id,), what="file", which=file_id)
+
+    def file_at(self, package_id: UUID, path: str) -> Row:
+        """The row of the live file of a package with this path; raises ``NotFound``."""
+        query = SQL(
+            """
+            SELECT * FROM artifactstore.artifact_files
+            WHERE package_id = %s AND path = %s AND removed_at IS NULL
+            """
+        )
+        return self._find(query, (package_id, path), what="file", which=path)
+
+    def location(self, location_id: UUID) -> Row:
+        """The row of a location, with ``path``, ``size`` and ``blake3`` of its file; raises ``NotFound``."""
+        query = SQL(
+            """
+            SELECT l.*, f.path, f.size, f.blake3
+            FROM artifactstore.storage_locations l JOIN artifactstore.artifact_files f USING (file_id)
+            WHERE l.location_id = %s
+            """
+        )
+        return self._find(query, (location_id,), what="location", which=location_id)
+
+    def locations(self, *, package_id: UUID | None = None, file_id: UUID | None = None) -> Iterator[Row]:
+        """Locations of all files of a package, or of one file, with ``path``; by path, oldest first."""
+        query = SQL(
+            """
+            SELECT l.*, f.path
+            FROM artifactstore.storage_locations l JOIN artifactstore.artifact_files f USING (file_id)
+            WHERE {} = %s ORDER BY f.path, l.created_sequence, l.location_id
+            """
+        )
+        column = Identifier("f", "package_id" if file_id is None else "file_id")
+        return self._stream(dict_row, query.format(column), (package_id if file_id is None else file_id,))
+
+    def retention(self, package_id: UUID) -> Row:
+        """The retention row of a package; raises ``NotFound``."""
+        query = SQL("SELECT * FROM artifactstore.retention_state WHERE package_id = %s")
+        return self._find(query, (package_id,), what="package", which=package_id)
+
+    def holds(self, package_id: UUID) -> list[Row]:
+        """Legal holds of a package, also released ones, in the order in which they were placed."""
+        query = SQL(
+            """
+            SELECT * FROM artifactstore.retention_holds WHERE package_id = %s
+            ORDER BY created_sequence, hold_id
+            """
+        )
+        return self._all(dict_row, query, (package_id,))
+
+    def manifest(self, package_id: UUID) -> Iterator[ManifestEntry]:
+        """The live files of a package, ascending by path bytes."""
+        query = SQL(
+            """
+            SELECT f.path, f.size, f.blake3 FROM artifactstore.artifact_files f
+            WHERE f.package_id = %s AND f.removed_at IS NULL ORDER BY f.path
+            """
+        )
+        return self._stream(args_row(ManifestEntry), query, (package_id,))
+
+    def sealing(self, package_id: UUID, reason: str | None = None) -> PackageSealed:
+        """The event that would seal a package with the files that it has now."""
+        query = SQL(
+            "SELECT max(last_sequence) AS last FROM artifactstore.artifact_files WHERE package_id = %s"
+        )
+        # Read first: a file that comes between the two reads then makes as_of too low, which is refused.
+        as_of = self._row(query, (package_id,))["last"]
+        entries = list(self.manifest(package_id))
+        return PackageSealed(
+            manifest_digest=manifest_digest(entries),
+            file_count=len(entries),
+            total_bytes=sum(entry.size for entry in entries),
+            as_of=as_of or 0,
+            reason=reason,
+        )

@@ -1,0 +1,84 @@
+"""Appending to the log."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from psycopg.rows import args_row
+from psycopg.sql import SQL
+
+from artifactstore import codec
+from artifactstore.errors import BadInput, Refused, translated
+from artifactstore.events import NewEvent, PackageSealed
+from artifactstore.store.rows import Appended
+from artifactstore.store.views import ViewReads
+
+_SEAL_ATTEMPTS = 3
+
+_APPEND = SQL(
+    """
+    SELECT "position", sequence, created_at, appended
+    FROM artifactstore.append(%b::text[], %b::uuid[], %b::text[], %b::bytea[], %b::bytea[], %b::bigint[])
+    ORDER BY "position"
+    """
+)
+
+
+class Writes(ViewReads):
+    """The methods of ``Store`` that append events."""
+
+    def append(self, events: Sequence[NewEvent]) -> list[Appended]:
+        """Append events all or nothing, in their order, and project them.
+
+        Raises ``BadInput`` (a payload or actor that cannot be, too many events), ``Refused`` (the state
+        does not allow it), ``Forbidden``, or ``Busy`` (nothing was appended; retrying is the caller's).
+        """
+        return self._append(
+            [event.event.event_type for event in events],
+            [event.subject_id for event in events],
+            [event.actor for event in events],
+            [event.payload() for event in events],
+            [event.expected for event in events],
+        )
+
+    def append_json(
+        self, event_type: str, subject_id: UUID, actor: str, payload: str, expected: int | None = None
+    ) -> Appended:
+        """Append one event of any type, its payload as JSON text (the forms of SQL ``append_json``).
+
+        The database encodes the text itself, so ``1e2``, ``1.0`` and duplicate keys are seen and refused.
+        """
+        query = SQL("SELECT artifactstore.cbor_encode(%s, %s::json) AS payload")
+        row = self._row(query, (event_type, payload))
+        return self._append([event_type], [subject_id], [actor], [row["payload"]], [expected])[0]
+
+    def seal(
+        self, package_id: UUID, actor: str, *, reason: str | None = None, expected: int | None = None
+    ) -> tuple[Appended, PackageSealed]:
+        """Seal an open package with the manifest of its files; reads them again if some came meanwhile.
+
+        Raises ``Refused``: not-open, empty, changed, or manifest-changed when files keep coming.
+        """
+        for attempt in range(1, _SEAL_ATTEMPTS + 1):
+            event = self.sealing(package_id, reason)
+            try:
+                return self.append([NewEvent(event, package_id, actor, expected)])[0], event
+            except Refused as refusal:
+                if refusal.code != "manifest-changed" or attempt == _SEAL_ATTEMPTS:
+                    raise
+        raise AssertionError("the loop returns or raises")
+
+    def _append(
+        self,
+        event_types: list[str],
+        subject_ids: list[UUID | None],
+        actors: list[str],
+        payloads: list[bytes],
+        expected: list[int | None],
+    ) -> list[Appended]:
+        if any("\0" in actor for actor in set(actors)):
+            raise BadInput("bad-actor", {"problem": "it holds U+0000"})
+        digests = [codec.digest(payload) for payload in payloads]
+        versions = None if all(version is None for version in expected) else expected
+        with translated(), self.connection.cursor(binary=True, row_factory=args_row(Appended)) as cursor:
+            cursor.execute(_APPEND, (event_types, subject_ids, actors, payloads, digests, versions))
+            return cursor.fetchall()
