@@ -88,6 +88,7 @@ def ensure_running(chosen: Path | None = None, *, keep: bool = False) -> str:
         with _locked(home):
             _hold(home)
             cluster = _cluster(home)
+            _make_directories(cluster)
             if keep or os.environ.get("ARTIFACTSTORE_KEEP_RUNNING") == "1":
                 (home / "keep").touch()
             if cluster.major() is None:
@@ -140,7 +141,7 @@ def _make_home(home: Path) -> None:
 
 
 def _cluster(home: Path) -> server.Cluster:
-    """The cluster in this directory, with programs that fit its data; makes the directories around it."""
+    """The cluster in this directory, with programs that fit its data."""
     account = _account(home)
     data = home / "data"
     major = int((data / "PG_VERSION").read_text()) if data.exists() else None
@@ -151,15 +152,16 @@ def _cluster(home: Path) -> server.Cluster:
             "and restore into a new one",
         )
     programs = server.reachable_programs(server.wheel_programs(major), account, home / "programs")
-    log = _log(home)
-    sockets = _sockets(home)
-    cluster = server.Cluster(programs, account, data, sockets, log)
-    for directory in (sockets, log.parent):
+    return server.Cluster(programs, account, data, _sockets(home), _log(home))
+
+
+def _make_directories(cluster: server.Cluster) -> None:
+    for directory in (cluster.sockets, cluster.log.parent):
         if not directory.exists():
             directory.mkdir(mode=0o700)
             cluster.hand_over(directory)
-    server.check_private(sockets, account.uid)
-    return cluster
+    # The one for sockets may be in /tmp, where somebody else could have made it.
+    server.check_private(cluster.sockets, cluster.account.uid)
 
 
 def _account(home: Path) -> server.Account:

