@@ -1,14 +1,14 @@
 """Which database, and connections to it."""
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from artifactstore import embedded
-from artifactstore.errors import translated
+from artifactstore.errors import error, translated
 
 APPLICATION_NAME = "artifactstore"
 """Begins the application_name of every connection; the embedded server tells its users apart by it."""
@@ -30,11 +30,17 @@ def target(database_url: str | None = None, data_directory: Path | None = None) 
         data_directory: directory of the embedded server, see ``embedded.data_directory``.
 
     Raises:
-        ArtifactstoreError: ``unavailable`` when the embedded server cannot run.
+        ArtifactstoreError: ``unavailable`` when the embedded server cannot run, ``usage`` on Windows.
     """
     named = database_url or os.environ.get("DATABASE_URL")
     if named:
         return Target(named, embedded=False)
+    if sys.platform == "win32":
+        raise error(
+            "usage", {"problem": "on Windows a server must be named, with --database-url or DATABASE_URL"}
+        )
+    from artifactstore import embedded  # it needs what Windows lacks
+
     return Target(embedded.ensure_running(data_directory), embedded=True)
 
 

@@ -24,7 +24,6 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from artifactstore import server
-from artifactstore.errors import error
 
 DATABASE = "artifactstore"
 
@@ -65,8 +64,6 @@ def data_directory(chosen: Path | None = None) -> Path:
         return chosen.expanduser().absolute()
     if told := os.environ.get("ARTIFACTSTORE_DATA_DIR"):
         return Path(told).expanduser().absolute()
-    if sys.platform == "win32":
-        raise error("usage", {"problem": "on Windows a server must be named, with DATABASE_URL"})
     if os.geteuid() == 0:
         return Path("/usr/local/var/artifactstore" if sys.platform == "darwin" else "/var/lib/artifactstore")
     return Path(platformdirs.user_data_dir("artifactstore", appauthor=False))
@@ -86,7 +83,6 @@ def ensure_running(chosen: Path | None = None, *, keep: bool = False) -> str:
     with _explained(home):
         _make_home(home)
         with _locked(home):
-            _hold(home)
             cluster = _cluster(home)
             _make_directories(cluster)
             if keep or os.environ.get("ARTIFACTSTORE_KEEP_RUNNING") == "1":
@@ -94,6 +90,7 @@ def ensure_running(chosen: Path | None = None, *, keep: bool = False) -> str:
             if cluster.major() is None:
                 _create(home, cluster)
             cluster.start()
+            _hold(home)
             return _conninfo(home, cluster)
 
 
