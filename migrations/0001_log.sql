@@ -46,6 +46,7 @@ CREATE TABLE artifactstore.event_types (
     lane text NOT NULL,
     description text NOT NULL,
     fields jsonb NOT NULL,
+    shape jsonb NOT NULL,
     CONSTRAINT event_types_pkey PRIMARY KEY (event_type),
     CONSTRAINT event_types_subject_kind_check CHECK (subject_kind IN ('package', 'file', 'retention', 'storage', 'system')),
     CONSTRAINT event_types_min_role_check CHECK (min_role IN ('writer', 'operator')),
@@ -60,6 +61,7 @@ COMMENT ON COLUMN artifactstore.event_types.destructive IS 'True when the destru
 COMMENT ON COLUMN artifactstore.event_types.lane IS 'What its events must stay in order with when a range is folded: everything of their package (package), or only events of the same file, of the label lane or of the retention lane';
 COMMENT ON COLUMN artifactstore.event_types.description IS 'What happened';
 COMMENT ON COLUMN artifactstore.event_types.fields IS 'Payload fields: name → {type, required, bounds, doc}';
+COMMENT ON COLUMN artifactstore.event_types.shape IS 'The same for decode_fields: {required: how many, fields: name → {type, bounds}}';
 
 CREATE TABLE artifactstore.error_codes (
     name text COLLATE "C" NOT NULL,

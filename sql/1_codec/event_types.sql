@@ -140,12 +140,14 @@ WITH common (fields) AS (
         "expires": {"type": "time", "required": false, "doc": "when it would have ended"}
     }')
 ), upserted AS (
-    INSERT INTO artifactstore.event_types AS t (event_type, subject_kind, min_role, destructive, lane, description, fields)
-    SELECT c.event_type, c.subject_kind, c.min_role, c.destructive, c.lane, c.description, common.fields || c.fields
+    INSERT INTO artifactstore.event_types AS t (event_type, subject_kind, min_role, destructive, lane, description, fields, shape)
+    SELECT c.event_type, c.subject_kind, c.min_role, c.destructive, c.lane, c.description, common.fields || c.fields,
+        artifactstore.fields_shape(common.fields || c.fields)
     FROM catalogue c, common
     ON CONFLICT (event_type) DO UPDATE SET
         subject_kind = excluded.subject_kind, min_role = excluded.min_role, destructive = excluded.destructive, lane = excluded.lane,
-        description = excluded.description, fields = excluded.fields
+        description = excluded.description, fields = excluded.fields,
+        shape = excluded.shape
     RETURNING t.event_type
 )
 DELETE FROM artifactstore.event_types t

@@ -5,7 +5,7 @@ CREATE OR REPLACE FUNCTION artifactstore.decode_any_payload(
     p_event_type text, p_payload bytea, p_where jsonb
 )
 RETURNS jsonb
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 AS $$
 DECLARE
     v_payload jsonb;

@@ -60,11 +60,12 @@ BEGIN
     END LOOP;
 
     SELECT array_agg(ROW(NULL, NULL, a.event_type, a.subject_id, a.actor, artifactstore.decode_payload(
-            a.event_type, a.payload, jsonb_build_object('position', a.position)
+            a.event_type, a.payload, jsonb_build_object('position', a.position), t.shape
         ))::artifactstore.decoded_event ORDER BY a.position)
     INTO v_events
     FROM unnest(p_event_types, p_subject_ids, p_actors, p_payloads) WITH ORDINALITY
-        AS a (event_type, subject_id, actor, payload, position);
+        AS a (event_type, subject_id, actor, payload, position)
+    LEFT JOIN artifactstore.event_types t ON t.event_type = a.event_type;
     RETURN v_events;
 END
 $$;
