@@ -8,6 +8,7 @@ CREATE OR REPLACE FUNCTION artifactstore.append(
 RETURNS TABLE ("position" integer, sequence bigint, created_at timestamptz, appended boolean)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = artifactstore, pg_temp
+SET standard_conforming_strings = on
 SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column

@@ -7,6 +7,7 @@ CREATE OR REPLACE FUNCTION artifactstore.append_json(
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = artifactstore, pg_temp
+SET standard_conforming_strings = on
 AS $$
 DECLARE
     v_payload bytea := artifactstore.cbor_encode(p_event_type, p_payload);

@@ -3,20 +3,20 @@
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.purl_problem(p_purl text)
 RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE
 AS $$
 DECLARE
     c_lower_case CONSTANT text[] := ARRAY[
         'alpm', 'apk', 'bitbucket', 'composer', 'deb', 'github', 'gitlab', 'hex', 'npm', 'pypi', 'qpkg'];
     v_parts artifactstore.purl_parts := artifactstore.parse_purl(p_purl);
     v_names text := concat_ws('/', v_parts.namespace, v_parts.name);
-    v_qualifiers text := substring(p_purl FROM '\?([^#]*)');
+    v_qualifiers text := substring(p_purl FROM '[?]([^#]*)');
     v_keys text[];
     v_problem text;
 BEGIN
     IF v_parts.type IS NULL THEN
         v_problem := 'it is not pkg:type/namespace/name@version?qualifiers#subpath';
-    ELSIF p_purl ~ '%([0-9a-f]?[a-f]|[a-f])' THEN
+    ELSIF p_purl ~ '%([a-f]|[0-9A-F][a-f])' THEN
         v_problem := 'percent-encoding uses upper-case hex';
     ELSIF p_purl ~ '%(2[DE]|3[0-9A]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])' THEN
         v_problem := 'letters, digits and . - _ ~ : are not percent-encoded';

@@ -13,9 +13,9 @@ BEGIN
     v_match := regexp_match(p_purl COLLATE "C",
         '^pkg:([a-z][a-z0-9.-]*)/(?:(' || c_segment || '(?:/' || c_segment || ')*)/)?(' || c_segment || ')'
         '(?:@(' || c_segment || '))?'
-        '(?:\?[a-z][a-z0-9._-]*=(?:' || c_segment || '|/|,)+(?:&[a-z][a-z0-9._-]*=(?:' || c_segment || '|/|,)+)*)?'
+        '(?:[?][a-z][a-z0-9._-]*=(?:' || c_segment || '|/|,)+(?:&[a-z][a-z0-9._-]*=(?:' || c_segment || '|/|,)+)*)?'
         '(?:#' || c_segment || '(?:/' || c_segment || ')*)?$');
-    IF v_match IS NULL OR p_purl ~ '(^|[/#])(\.|%2[Ee]){1,2}([/?#@]|$)' THEN
+    IF v_match IS NULL OR p_purl ~ '(^|[/#])([.]|%2[Ee]){1,2}([/?#@]|$)' THEN
         RETURN NULL;
     END IF;
     v_parts := (v_match[1], artifactstore.percent_decode(v_match[2]),

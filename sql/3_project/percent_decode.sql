@@ -12,11 +12,11 @@ BEGIN
     IF p_text IS NULL OR p_text !~ '%' THEN
         RETURN p_text;
     END IF;
-    IF p_text ~* '%([01][0-9a-f]|2f|7f)' THEN
+    IF p_text ~ '%([01][0-9A-Fa-f]|2[Ff]|7[Ff])' THEN
         RETURN NULL;
     END IF;
     FOR v_piece IN SELECT m[1] FROM regexp_matches(p_text, '(%..|[^%]+)', 'g') AS m LOOP
-        v_bytes := v_bytes || CASE WHEN v_piece LIKE '\%%'
+        v_bytes := v_bytes || CASE WHEN starts_with(v_piece, '%')
             THEN decode(substr(v_piece, 2), 'hex') ELSE convert_to(v_piece, 'UTF8') END;
     END LOOP;
     RETURN convert_from(v_bytes, 'UTF8');

@@ -5,6 +5,7 @@ CREATE OR REPLACE FUNCTION artifactstore.rebuild(p_schema text, p_last bigint DE
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = artifactstore, pg_temp
+SET standard_conforming_strings = on
 AS $$
 DECLARE
     v_last bigint := least(coalesce(p_last, artifactstore.log_head()), artifactstore.log_head());

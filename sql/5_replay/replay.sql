@@ -5,6 +5,7 @@ CREATE OR REPLACE FUNCTION artifactstore.replay()
 RETURNS TABLE (head bigint, seconds double precision)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = artifactstore, pg_temp
+SET standard_conforming_strings = on
 AS $$
 DECLARE
     v_started timestamptz := clock_timestamp();
