@@ -1,0 +1,81 @@
+"""docs/reference/cli.md: every command and option."""
+
+from collections.abc import Iterable, Iterator
+from inspect import cleandoc
+
+import click
+
+from artifactstore.cli.main import EXIT_CODES, cli
+from docs.generate.markdown import cell, code, page, table
+
+_INTRO = """\
+`--help` behind any command shows the same. Without `--database-url` and DATABASE_URL the embedded
+PostgreSQL is used, and started if need be.
+"""
+
+
+def generate() -> str:
+    """The page, from the command tree."""
+    context = click.Context(cli, info_name="artifactstore")
+    exits = [line.strip().split(None, 1) for line in EXIT_CODES.splitlines() if line.strip()[:1].isdigit()]
+    return page(
+        "Command line",
+        [*_INTRO.splitlines(), "", "## Global options", ""],
+        _options(cli.params),
+        *(_command(path, command, parent) for path, command, parent in walk(cli, context)),
+        ["## Exit codes", ""],
+        table(["exit", "meaning"], ([number, cell(text)] for number, text in exits)),
+    )
+
+
+def walk(group: click.Group, context: click.Context) -> Iterator[tuple[str, click.Command, click.Context]]:
+    """Every command below a group, depth first: its path, itself and the context around it."""
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None  # noqa: S101 - the group has just listed it
+        yield f"{context.command_path} {name}", command, context
+        if isinstance(command, click.Group):
+            yield from walk(command, click.Context(command, info_name=name, parent=context))
+
+
+def _command(path: str, command: click.Command, parent: click.Context) -> list[str]:
+    context = click.Context(command, info_name=path.rsplit(" ", 1)[1], parent=parent)
+    usage = f"{path} {' '.join(command.collect_usage_pieces(context))}"
+    text = _paragraphs(cleandoc(command.help or ""))
+    return [f"## {path}", "", "```text", usage, "```", "", *text, *_options(command.params)]
+
+
+def _paragraphs(text: str) -> list[str]:
+    """Help as Markdown: what click must not wrap (behind a line with a backspace) is examples."""
+    lines: list[str] = []
+    for paragraph in text.split("\n\n"):
+        body = paragraph.splitlines()
+        lines += ["```sh", *body[1:], "```", ""] if body[:1] == ["\b"] else [*body, ""]
+    return lines
+
+
+def _options(parameters: Iterable[click.Parameter]) -> list[str]:
+    options = [one for one in parameters if isinstance(one, click.Option) and not one.hidden]
+    if not options:
+        return []
+    rows = ([_names(one), code(_value(one)), _help(one)] for one in options)
+    return table(["option", "value", "what"], rows)
+
+
+def _names(option: click.Option) -> str:
+    return ", ".join(code(name) for name in (*option.opts, *option.secondary_opts))
+
+
+def _value(option: click.Option) -> str:
+    if option.is_flag or option.count:
+        return ""
+    return option.make_metavar(click.Context(cli))
+
+
+def _help(option: click.Option) -> str:
+    notes = ["required"] if option.required else []
+    if option.multiple:
+        notes.append("repeatable")
+    if option.show_default and option.default is not None:
+        notes.append(f"default: {option.default}")
+    return " ".join([cell(option.help or ""), *([f"({'; '.join(notes)})"] if notes else [])])

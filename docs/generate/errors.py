@@ -1,0 +1,52 @@
+"""docs/reference/errors.md: every error by name."""
+
+from artifactstore import errors
+from artifactstore.errors import ERRORS, ErrorSpec
+from docs.generate.markdown import cell, code, page, table
+
+_INTRO = """\
+Every error has a name, which never changes. SQL raises it with the SQLSTATE, the facts as JSON in DETAIL
+(at least `code`; `sequence` or `position` when an event is the reason; `problem` in words) and what to do
+in HINT. Python raises it as `ArtifactstoreError` with `code`, `detail` and `hint`; the command line
+prints them and ends with the exit code. The texts may change: match on name or SQLSTATE.
+
+A refusal leaves log and views as they were. To catch every one of them in PL/pgSQL: `EXCEPTION WHEN
+SQLSTATE 'ST000'`.
+"""
+_EXITS = {
+    errors.EXIT_OK: "done",
+    errors.EXIT_DIFFERENCES: "a check found differences",
+    errors.EXIT_BAD_INPUT: "the command, a value or a file cannot be used",
+    errors.EXIT_REFUSED: "the state of the log does not allow it; nothing was appended",
+    errors.EXIT_NOT_FOUND: "no such package, file, location or hold",
+    errors.EXIT_RETRY: "busy or unreachable: nothing was appended, retry",
+    errors.EXIT_DAMAGED: "the log is damaged",
+    errors.EXIT_FORBIDDEN: "the role may not do it",
+    errors.EXIT_INTERNAL: "a defect of the software",
+    errors.EXIT_INTERRUPTED: "interrupted",
+}
+
+
+def generate() -> str:
+    """The page, from ``artifactstore.errors``; a test keeps that equal to the table ``error_codes``."""
+    raised = [spec for spec in ERRORS.values() if spec.sqlstate is not None]
+    others = [spec for spec in ERRORS.values() if spec.sqlstate is None]
+    return page(
+        "Errors",
+        _INTRO.splitlines(),
+        ["", "## Raised by the database", ""],
+        table(
+            ["SQLSTATE", "name", "HTTP", "exit", "when", "what to do"],
+            ([code(spec.sqlstate), *_row(spec)] for spec in raised),
+        ),
+        ["## Raised by the software around it", ""],
+        table(["name", "HTTP", "exit", "when", "what to do"], map(_row, others)),
+        ["## Exit codes", ""],
+        table(["exit", "meaning"], ([str(number), cell(text)] for number, text in _EXITS.items())),
+    )
+
+
+def _row(spec: ErrorSpec) -> list[str]:
+    return [
+        code(spec.name), str(spec.http_status), str(spec.exit_code), cell(spec.message), cell(spec.hint)
+    ]  # fmt: skip

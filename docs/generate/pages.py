@@ -1,0 +1,39 @@
+"""Which pages are generated, and from what."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from psycopg import Connection
+
+from docs.generate import cli, decisions, errors, events, roles, sql
+
+ROOT = Path(__file__).parents[2]
+_DOCS = ROOT / "docs"
+
+
+def generate(conn: Connection[Any]) -> dict[Path, str]:
+    """Path → text of every generated page; ``conn`` is to a migrated database, as superuser or operator."""
+    return {
+        _DOCS / "adr" / "README.md": decisions.generate(_DOCS / "adr"),
+        _DOCS / "reference" / "cli.md": cli.generate(),
+        _DOCS / "reference" / "errors.md": errors.generate(),
+        _DOCS / "reference" / "events.md": events.generate(conn),
+        _DOCS / "reference" / "roles.md": roles.generate(conn),
+        _DOCS / "reference" / "sql.md": sql.generate(conn, ROOT / "sql"),
+    }
+
+
+def stale(pages: Mapping[Path, str]) -> list[Path]:
+    """Pages that are missing or say something else."""
+    return [path for path, text in pages.items() if not path.exists() or _read(path) != text]
+
+
+def write(pages: Mapping[Path, str]) -> None:
+    """Write the pages that are stale."""
+    for path in stale(pages):
+        path.write_text(pages[path], encoding="utf-8")
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")

@@ -1,0 +1,153 @@
+"""What the how-to pages show works, word for word."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from artifactstore import server
+from artifactstore.events import fields, models
+from artifactstore.migrate import Source, migrate
+from tests.databases import TEST_PREFIX, Connect, create_database, drop_database
+from tests.docs.snippets import DOCS, ROOT, Snippet, psql_script, run_psql, snippets
+
+_HOW_TO = DOCS / "how-to"
+
+
+def _sql(page: Path) -> list[Snippet]:
+    return [one for one in snippets(page) if one.language == "sql"]
+
+
+def test_write_from_psql(cluster: server.Cluster, database: str, login_names: dict[str, str]) -> None:
+    blocks = _sql(_HOW_TO / "write-from-psql.md")
+    conninfo = make_conninfo(database, user=login_names["writer"])
+    written = run_psql(cluster.programs, conninfo, psql_script(blocks))
+    refused = [block.attributes["refused"] for block in blocks if "refused" in block.attributes]
+    assert re.findall(r"^refused=(\S+)$", written, re.MULTILINE) == refused
+    assert {"ST001", "ST020", "ST040", "ST043", "42501"} <= set(refused)
+    with psycopg.connect(database) as conn:
+        head, actors, holds = _one(
+            conn,
+            "SELECT max(sequence), array_agg(DISTINCT actor ORDER BY actor), "
+            "(SELECT hold_count FROM artifactstore.retention_state) FROM artifactstore.events",
+        )
+    assert (head, actors, holds) == (8, [f"db:{login_names['writer']}", "system:artifactstore"], 0)
+
+
+def test_first_look_of_the_readme(
+    cluster: server.Cluster, database: str, login_names: dict[str, str]
+) -> None:
+    conninfo = make_conninfo(database, user=login_names["writer"])
+    written = run_psql(cluster.programs, conninfo, psql_script(_sql(ROOT / "README.md")))
+    assert "pkg:generic/from-psql@1.0" in written
+
+
+def test_queries_of_the_explanations(cluster: server.Cluster, database: str) -> None:
+    blocks = [block for page in sorted((DOCS / "explanation").glob("*.md")) for block in _sql(page)]
+    assert blocks
+    run_psql(cluster.programs, database, psql_script(blocks))
+
+
+def test_use_your_own_server(cluster: server.Cluster, server_conninfo: str) -> None:
+    # Roles and database of the page have names of their own here: they belong to the whole server.
+    database = create_database(server_conninfo)
+    name = str(psycopg.conninfo.conninfo_to_dict(database)["dbname"])
+    drop_database(server_conninfo, database)
+    logins = ("deployer", "ann", "dashboard", "ingester", "oncall")
+    create, grant = (_renamed(block, name, logins) for block in _sql(_HOW_TO / "use-your-own-server.md"))
+    try:
+        run_psql(cluster.programs, server_conninfo, psql_script([create]))
+        deployer = make_conninfo(database, user=f"{name}_deployer")
+        migrate(deployer)
+        run_psql(cluster.programs, deployer, psql_script([grant]))
+        with psycopg.connect(make_conninfo(database, user=f"{name}_ann")) as ann:
+            sequence = ann.execute(
+                "SELECT artifactstore.append_json('v1.package.created', artifactstore.new_id(), "
+                '\'{"purl": "pkg:generic/x@1"}\')'
+            ).fetchone()
+        assert sequence == (2,)
+        with psycopg.connect(make_conninfo(database, user=f"{name}_oncall")) as oncall:
+            assert _one(oncall, "SELECT head FROM artifactstore.replay()") == (2,)
+        with psycopg.connect(make_conninfo(database, user=f"{name}_dashboard")) as dashboard:
+            assert _one(dashboard, "SELECT count(*) FROM artifactstore.event_log") == (2,)
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                dashboard.execute("SELECT artifactstore.new_id()")
+    finally:
+        drop_database(server_conninfo, database)
+        _drop_roles(server_conninfo, name)
+
+
+def _renamed(block: Snippet, database: str, logins: tuple[str, ...]) -> Snippet:
+    text = re.sub(r"\bregistry(?=\b|_)", database, block.text)
+    text = re.sub(rf"\b({'|'.join(logins)})\b", rf"{database}_\1", text)
+    return Snippet(block.language, block.attributes, text)
+
+
+def _drop_roles(server_conninfo: str, prefix: str) -> None:
+    with psycopg.connect(server_conninfo, autocommit=True) as conn:
+        # Who granted the others goes last.
+        found = conn.execute(
+            "SELECT rolname FROM pg_roles WHERE rolname ^@ %s ORDER BY rolname = %s",
+            (prefix, f"{prefix}_deployer"),
+        )
+        for (name,) in found.fetchall():
+            conn.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+
+def test_add_an_event_type(
+    cluster: server.Cluster, database: str, connect: Connect, login_names: dict[str, str], tmp_path: Path
+) -> None:
+    """The steps of the page, on a copy of the source, give an event type that appends and replays."""
+    blocks = snippets(_HOW_TO / "add-an-event-type.md")
+    row, projector, line, append = (block for block in blocks if block.language == "sql")
+    shutil.copytree(ROOT / "sql", tmp_path / "sql")
+    _insert(tmp_path / row.attributes["insert"], "    ('v1.file.removed'", row.text)
+    (tmp_path / projector.attributes["create"]).write_text(projector.text)
+    _insert(tmp_path / line.attributes["insert"], "        ELSE", line.text)
+
+    begin = Snippet("sql", {}, "".join(block.text for block in _sql(_HOW_TO / "write-from-psql.md")[:3]))
+    writer = make_conninfo(database, user=login_names["writer"])
+    migrated = migrate(
+        database, role_prefix=TEST_PREFIX, source=Source(ROOT / "migrations", tmp_path / "sql"), replay=True
+    )
+    assert migrated.files > len(list((ROOT / "sql").glob("*/*.sql")))
+    assert "hello.txt | text/plain" in run_psql(cluster.programs, writer, psql_script([begin, append]))
+
+    conn = connect()
+    conn.execute("SELECT artifactstore.rebuild('scratch')")
+    compared = conn.execute("SELECT * FROM artifactstore.compare_view_sets('artifactstore', 'scratch')")
+    assert compared.fetchall() == []
+
+    (model,) = (block for block in blocks if block.language == "python")
+    spec, description = _model(model.text)
+    stored, told = _one(
+        conn,
+        "SELECT fields - '{request,reason,on_behalf_of}'::text[], description "
+        "FROM artifactstore.event_types WHERE event_type = 'v1.file.described'",
+    )
+    assert ({name: spec[name] for name in stored}, description) == (stored, told)
+
+
+def _insert(path: Path, before: str, text: str) -> None:
+    source = path.read_text(encoding="utf-8")
+    assert before in source
+    path.write_text(source.replace(before, text + before, 1), encoding="utf-8")
+
+
+def _model(source: str) -> tuple[dict[str, Any], str | None]:
+    """Fields and docstring of the model that the page shows, defined where it says."""
+    namespace = dict(vars(models))
+    exec(source, namespace)  # noqa: S102 - our own page
+    model = namespace["FileDescribed"]
+    return fields.model_spec(model), model.__doc__
+
+
+def _one(conn: psycopg.Connection, query: str) -> tuple[Any, ...]:
+    row = conn.execute(query.encode()).fetchone()
+    assert row is not None
+    return row

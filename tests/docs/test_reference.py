@@ -1,0 +1,98 @@
+"""The reference is what the generator makes of the source, and it leaves nothing out."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from artifactstore.cli import cli
+from artifactstore.errors import ERRORS
+from artifactstore.events import EVENT_TYPES
+from docs.generate import decisions, pages
+from docs.generate.cli import walk
+from docs.generate.markdown import cell, code
+from tests.databases import Connect
+from tests.docs.snippets import DOCS
+
+_REFERENCE = DOCS / "reference"
+
+
+def _headings(name: str) -> set[str]:
+    return set(re.findall(r"^#{2,} (.+)$", (_REFERENCE / name).read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def test_generated_pages_are_up_to_date(connect: Connect) -> None:
+    stale = pages.stale(pages.generate(connect()))
+    assert [path.name for path in stale] == [], "run scripts/docs"
+
+
+def test_a_page_is_stale_when_it_is_missing_or_different(tmp_path: Path) -> None:
+    found = {tmp_path / "a.md": "new\n", tmp_path / "b.md": "same\n", tmp_path / "c.md": "missing\n"}
+    (tmp_path / "a.md").write_text("old\n")
+    (tmp_path / "b.md").write_text("same\n")
+    assert pages.stale(found) == [tmp_path / "a.md", tmp_path / "c.md"]
+    pages.write(found)
+    assert pages.stale(found) == []
+
+
+def test_every_error_has_one_row() -> None:
+    rows = re.findall(r"^\| `(ST\d{3})` \| `([a-z-]+)` \|", _page("errors.md"), re.MULTILINE)
+    assert rows == [(spec.sqlstate, spec.name) for spec in ERRORS.values() if spec.sqlstate]
+    others = re.findall(r"^\| `([a-z-]+)` \| \d{3} \|", _page("errors.md"), re.MULTILINE)
+    assert others == [spec.name for spec in ERRORS.values() if spec.sqlstate is None]
+
+
+def test_every_event_type_has_a_section() -> None:
+    assert {heading for heading in _headings("events.md") if heading.startswith("v")} == set(EVENT_TYPES)
+
+
+def test_every_command_has_a_section() -> None:
+    paths = {path for path, _, _ in walk(cli, click.Context(cli, info_name="artifactstore"))}
+    assert {heading for heading in _headings("cli.md") if heading.startswith("artifactstore")} == paths
+
+
+def test_every_table_view_type_and_function_is_in_the_sql_reference(connect: Connect) -> None:
+    objects = connect().execute(
+        "SELECT relname::text FROM pg_class "
+        "WHERE relnamespace = 'artifactstore'::regnamespace AND relkind IN ('r', 'v', 'c') UNION "
+        "SELECT proname FROM pg_proc WHERE pronamespace = 'artifactstore'::regnamespace"
+    )
+    linked = set(re.findall(r"^\| \[(\w+)\]\(", _page("sql.md"), re.MULTILINE))
+    assert {row[0] for row in objects} - _headings("sql.md") - linked == set()
+
+
+def test_every_table_beside_log_and_views_is_in_the_list_of_state_outside_the_log(connect: Connect) -> None:
+    tables = connect().execute(
+        "SELECT 'artifactstore.' || relname FROM pg_class "
+        "WHERE relnamespace = 'artifactstore'::regnamespace AND relkind = 'r' "
+        "AND relname <> 'events' AND relname <> ALL (artifactstore.view_names())"
+    )
+    told = set(re.findall(r"`(artifactstore\.\w+)`", _page("state-outside-the-log.md")))
+    assert {row[0] for row in tables} - told == set()
+
+
+def test_every_role_reads_the_log_in_the_table_of_roles() -> None:
+    assert "| read | `events` | yes | yes | yes | yes |" in _page("roles.md")
+    assert "| execute | `append` |  |  | yes |  |" in _page("roles.md")
+
+
+def test_decisions_have_numbers_of_their_own() -> None:
+    numbers = [path.name[:4] for path in (DOCS / "adr").glob("[0-9]*.md")]
+    assert sorted(numbers) == sorted(set(numbers))
+
+
+def test_a_decision_without_status_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "0001-x.md").write_text("# 0001 — X\n")
+    with pytest.raises(ValueError, match=r"0001-x\.md"):
+        decisions.generate(tmp_path)
+
+
+def test_cells_hold_what_markdown_would_take_for_markup() -> None:
+    assert cell("a|b\n<c> *") == r"a\|b \<c> \*"
+    assert code("a|b") == r"`a\|b`"
+    assert code(None) == ""
+
+
+def _page(name: str) -> str:
+    return (_REFERENCE / name).read_text(encoding="utf-8")
