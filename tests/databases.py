@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from pytest_postgresql.janitor import DatabaseJanitor
 
 from artifactstore import server
 
@@ -38,20 +39,21 @@ def programs() -> server.Programs:
 def create_database(server_conninfo: str, template: str | None = None, owner: str | None = None) -> str:
     """Create a database with a fresh name and return its superuser conninfo."""
     name = f"db_{uuid.uuid4().hex}"
-    statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
-    if template is not None:
-        statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
+    _janitor(server_conninfo, name, template).init()
     if owner is not None:
-        statement += sql.SQL(" OWNER {}").format(sql.Identifier(owner))
-    with psycopg.connect(server_conninfo, autocommit=True) as connection:
-        connection.execute(statement)
+        with psycopg.connect(server_conninfo, autocommit=True) as connection:
+            command = sql.SQL("ALTER DATABASE {} OWNER TO {}")
+            connection.execute(command.format(sql.Identifier(name), sql.Identifier(owner)))
     return make_conninfo(server_conninfo, dbname=name)
 
 
 def drop_database(server_conninfo: str, conninfo: str) -> None:
     """Drop a database, ending the sessions in it."""
-    name = conninfo_to_dict(conninfo)["dbname"]
-    with psycopg.connect(server_conninfo, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(str(name)))
-        )
+    _janitor(server_conninfo, str(conninfo_to_dict(conninfo)["dbname"])).drop()
+
+
+def _janitor(server_conninfo: str, name: str, template: str | None = None) -> DatabaseJanitor:
+    server = conninfo_to_dict(server_conninfo)
+    return DatabaseJanitor(
+        user=str(server["user"]), host=str(server["host"]), port=5432, dbname=name, template_dbname=template
+    )

@@ -4,6 +4,7 @@
 DO $$
 DECLARE
     v_names text;
+    v_pure text[];
     v_grant record;
 BEGIN
     SELECT string_agg(format('%I', r.rolname), ', ') INTO STRICT v_names
@@ -14,6 +15,10 @@ BEGIN
     -- Functions that are made later begin closed too.
     ALTER DEFAULT PRIVILEGES REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
+    -- Immutable functions read and write nothing: the codec and its helpers, for whoever may read.
+    SELECT array_agg(p.proname::text) INTO STRICT v_pure
+    FROM pg_proc p WHERE p.pronamespace = 'artifactstore'::regnamespace AND p.provolatile = 'i';
+
     -- Roles are members of each other: writer and service have what reader has, operator what writer has.
     FOR v_grant IN
         SELECT g.what, q.object, r.rolname
@@ -23,14 +28,17 @@ BEGIN
                 'events', 'event_types', 'error_codes', 'roles', 'applied_migrations', 'software',
                 'event_log', 'audit_events', 'retention_events']),
             ('reader', 'EXECUTE ON FUNCTION', ARRAY[
-                'cbor_decode', 'describe_payload', 'describe_value', 'log_head', 'refuse', 'view_names']),
-            ('writer', 'EXECUTE ON FUNCTION', ARRAY['append_json', 'new_id']),
+                'describe_payload', 'describe_value', 'log_head', 'refuse', 'refuse_field'] || v_pure),
+            ('writer', 'EXECUTE ON FUNCTION', ARRAY[
+                'append_json', 'cbor_encode', 'cbor_encode_list', 'cbor_encode_map', 'cbor_encode_object',
+                'cbor_encode_value', 'new_id']),
             ('service', 'EXECUTE ON FUNCTION', ARRAY['append', 'new_id']),
             ('operator', 'EXECUTE ON FUNCTION', ARRAY['compare_view_sets', 'rebuild', 'replay'])
         ) AS g (role, what, objects)
         JOIN artifactstore.roles r USING (role), unnest(g.objects) AS o (object),
             LATERAL (SELECT CASE WHEN g.what LIKE '%SCHEMA' THEN format('%I', o.object)
                 ELSE format('artifactstore.%I', o.object) END) AS q (object)
+        ORDER BY g.role, g.what, q.object
     LOOP
         EXECUTE format('GRANT %s %s TO %I', v_grant.what, v_grant.object, v_grant.rolname);
     END LOOP;

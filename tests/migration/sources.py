@@ -35,7 +35,7 @@ def fill(conn: psycopg.Connection) -> None:
         "blake3": "00" * 32,
         "locations": [{"location_id": str(location), "backend": "file", "uri": "file:///a/b"}],
     }
-    retention = {"mode": "governance", "until": "2999-01-01T00:00:00Z"}
+    retention = {"mode": "governance", "until": "2199-01-01T00:00:00Z"}
     for event_type, subject, payload in (
         ("v1.package.created", package, {"purl": "pkg:generic/a@1", "labels": {"k": "v"}}),
         ("v1.file.ingested", file, ingested),

@@ -19,7 +19,7 @@ DATABASE_SETTINGS = (
     "ALTER DATABASE {} SET default_transaction_isolation = 'serializable'",
     "ALTER DATABASE {} SET default_transaction_read_only = on",
     "ALTER DATABASE {} SET search_path = pg_temp, public",
-    "ALTER DATABASE {} SET statement_timeout = '1ms'",
+    "ALTER DATABASE {} SET statement_timeout = '300ms'",
 )
 
 ADDED_PROJECTOR = "CREATE OR REPLACE FUNCTION artifactstore.added() RETURNS int LANGUAGE sql AS 'SELECT 1';"
@@ -58,12 +58,15 @@ def test_a_dumped_and_restored_database_is_equal(
     assert dump_rows(empty_database) == dump_rows(database)
 
 
-def test_settings_of_the_database_do_not_matter(cluster: Cluster, database: str, empty_database: str) -> None:
+def test_settings_of_the_database_do_not_matter(
+    cluster: Cluster, database: str, empty_database: str, tmp_path: Path
+) -> None:
     name = psycopg.conninfo.conninfo_to_dict(empty_database)["dbname"]
     with psycopg.connect(empty_database, autocommit=True) as conn:
         for setting in DATABASE_SETTINGS:
             conn.execute(setting.format(name).encode())
-    migrate(empty_database, role_prefix=TEST_PREFIX)
+    slow = extended(tmp_path, {"0900_slow.sql": "SELECT pg_sleep(0.5);"})
+    migrate(empty_database, role_prefix=TEST_PREFIX, source=slow)
     assert dump_schema(cluster, empty_database) == dump_schema(cluster, database)
 
 
