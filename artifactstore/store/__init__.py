@@ -6,7 +6,11 @@ Methods that return an iterator stream from a server-side cursor in a transactio
 flat; exhaust or close the iterator before the connection is used for anything else.
 """
 
+from artifactstore.store.explain import Explanations
+from artifactstore.store.identity import Identity, Position
 from artifactstore.store.log import LogReads
+from artifactstore.store.pages import FileQuery, PackageQuery, Pages
+from artifactstore.store.prepared import PreparedEvent, PreparedWrites, prepare
 from artifactstore.store.rebuilds import Rebuilds
 from artifactstore.store.rows import (
     Appended,
@@ -18,11 +22,11 @@ from artifactstore.store.rows import (
     Row,
     Trigger,
 )
+from artifactstore.store.tokens import Token, Tokens
 from artifactstore.store.views import ViewReads
-from artifactstore.store.writes import Writes
 
 
-class Store(Writes, LogReads, ViewReads, Rebuilds):
+class Store(PreparedWrites, LogReads, ViewReads, Pages, Explanations, Tokens, Identity, Rebuilds):
     """Typed access to one database.
 
     Args:
@@ -34,10 +38,16 @@ __all__ = [
     "Appended",
     "Difference",
     "EventFilter",
+    "FileQuery",
     "LoggedEvent",
     "ManifestEntry",
     "PackageFilter",
+    "PackageQuery",
+    "Position",
+    "PreparedEvent",
     "Row",
     "Store",
+    "Token",
     "Trigger",
+    "prepare",
 ]

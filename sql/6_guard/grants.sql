@@ -32,7 +32,8 @@ BEGIN
             ('writer', 'EXECUTE ON FUNCTION', ARRAY[
                 'append_json', 'cbor_encode', 'cbor_encode_list', 'cbor_encode_map', 'cbor_encode_object',
                 'cbor_encode_value', 'new_id']),
-            ('service', 'EXECUTE ON FUNCTION', ARRAY['append', 'new_id']),
+            ('service', 'EXECUTE ON FUNCTION', ARRAY[
+                'append', 'find_token', 'issue_token', 'list_tokens', 'new_id', 'revoke_token']),
             ('operator', 'EXECUTE ON FUNCTION', ARRAY['compare_view_sets', 'rebuild', 'replay'])
         ) AS g (role, what, objects)
         JOIN artifactstore.roles r USING (role), unnest(g.objects) AS o (object),

@@ -1,0 +1,63 @@
+"""The application: what it offers, and what is opened while it runs."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from artifactstore.http import logs
+from artifactstore.http.auth import Guard
+from artifactstore.http.dispatch import Resource, nowhere
+from artifactstore.http.endpoint import Endpoint
+from artifactstore.http.front import Front
+from artifactstore.http.openapi import document
+from artifactstore.http.routes import ENDPOINTS
+from artifactstore.http.service import Service
+from artifactstore.http.settings import Settings
+
+
+def create_app(settings: Settings | None = None) -> Starlette:
+    """The ASGI application; connects to nothing before its lifespan begins.
+
+    Args:
+        settings: default: as the environment says.
+    """
+    settings = settings or Settings.from_environment()
+    logs.configure(settings.log_level)
+    app = Starlette(
+        routes=_routes(ENDPOINTS),
+        middleware=[Middleware(Front)],
+        lifespan=_lifespan,
+    )
+    app.router.redirect_slashes = False
+    app.router.default = nowhere
+    app.state.settings = settings
+    app.state.openapi = document(ENDPOINTS)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    # A closed pool cannot be opened again, so every run of the lifespan has a service of its own.
+    service = Service(app.state.settings)
+    app.state.service = service
+    app.state.guard = Guard(service, app.state.settings.token_seconds)
+    await service.open()
+    sampling = asyncio.create_task(service.sample())
+    try:
+        yield
+    finally:
+        sampling.cancel()
+        with suppress(asyncio.CancelledError):
+            await sampling
+        await service.close()
+
+
+def _routes(endpoints: Sequence[Endpoint]) -> list[Route]:
+    paths: dict[str, dict[str, Endpoint]] = {}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method] = endpoint
+    return [Route(path, Resource(methods)) for path, methods in paths.items()]

@@ -1,0 +1,131 @@
+"""Who asks: bearer tokens, the actor and role that each gives, and for how long that is believed."""
+
+import hmac
+import re
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from artifactstore.codec import digest
+from artifactstore.errors import error
+from artifactstore.store import Token
+
+if TYPE_CHECKING:
+    from artifactstore.http.service import Service
+
+_TOKEN = re.compile(r"ast_([0-9a-f]{32})_([A-Za-z0-9_-]{43})", re.ASCII)
+_BEARER = re.compile(r"bearer +([^ ]+)", re.IGNORECASE)
+_CACHED = 10_000
+_NOBODY = bytes(32)
+
+
+class Role(IntEnum):
+    """What a token allows; each role may do what those before it may."""
+
+    READER = 1
+    PRODUCER = 2
+    OPERATOR = 3
+
+    @property
+    def title(self) -> str:
+        """The name in tokens and documents."""
+        return self.name.lower()
+
+
+ROLES = tuple(role.title for role in Role)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who asks, and what the token allows."""
+
+    actor: str
+    role: Role
+    token_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token as it is made: the text is shown once, the hash is stored."""
+
+    token_id: UUID
+    text: str
+    secret_hash: bytes
+
+
+def new_token(token_id: UUID) -> NewToken:
+    """A token with a secret of 256 random bits, so that one BLAKE3 of it is hash enough."""
+    secret = secrets.token_urlsafe(32)
+    return NewToken(token_id, f"ast_{token_id.hex}_{secret}", digest(secret.encode()))
+
+
+def highest(roles: Sequence[str]) -> Role | None:
+    """The role that a list of role names amounts to; None when it names none."""
+    return max((Role[name.upper()] for name in roles if name in ROLES), default=None)
+
+
+@dataclass(slots=True)
+class _Known:
+    token: Token | None
+    read_at: float
+
+
+class Guard:
+    """Tells who a request is from; believes what it read for ``seconds`` at most, so that revoking works.
+
+    Unknown tokens are remembered too, so that guessing costs the database little.
+    """
+
+    def __init__(self, service: "Service", seconds: float) -> None:
+        self._service = service
+        self._seconds = seconds
+        self._known: OrderedDict[UUID, _Known] = OrderedDict()
+
+    async def identify(self, authorization: str | None) -> Identity:
+        """Who gave this Authorization header; raises ``Forbidden`` unauthorized."""
+        if authorization is None:
+            raise error("unauthorized")
+        bearer = _BEARER.fullmatch(authorization.strip())
+        match = bearer and _TOKEN.fullmatch(bearer[1])
+        if not match:
+            raise _refused("it is not of the form Bearer ast_<id>_<secret>")
+        token_id = UUID(match[1])
+        known = await self._find(token_id)
+        # Compared for unknown tokens too: the time to answer tells nothing.
+        stored = known.token.secret_hash if known.token is not None else _NOBODY
+        same = hmac.compare_digest(digest(match[2].encode()), stored)
+        if known.token is None or not same:
+            raise _refused("the token is not known")
+        if known.token.revoked:
+            raise _refused("the token was revoked")
+        left = known.token.seconds_left
+        if left is not None and left <= time.monotonic() - known.read_at:
+            raise _refused("the token has expired")
+        role = highest(known.token.roles)
+        if role is None:
+            raise _refused("the token has no role that this service knows")
+        return Identity(known.token.actor, role, token_id)
+
+    def forget(self, token_id: UUID) -> None:
+        """Read a token anew the next time; other processes do after ``seconds``."""
+        self._known.pop(token_id, None)
+
+    async def _find(self, token_id: UUID) -> _Known:
+        known = self._known.get(token_id)
+        now = time.monotonic()
+        if known is None or now - known.read_at > self._seconds:
+            token = await self._service.read(lambda store: store.find_token(token_id))
+            known = self._known[token_id] = _Known(token, now)
+            self._known.move_to_end(token_id)
+            if len(self._known) > _CACHED:
+                self._known.popitem(last=False)
+        return known
+
+
+def _refused(problem: str) -> Exception:
+    return error("unauthorized", {"problem": problem, "given": True})

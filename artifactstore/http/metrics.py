@@ -1,0 +1,90 @@
+"""Metrics in the Prometheus text format; with several workers they are added up over all of them."""
+
+import os
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+REGISTRY = CollectorRegistry()
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+REQUESTS = Counter(
+    "artifactstore_http_requests_total",
+    "Requests answered, by path template, method and status",
+    ("path", "method", "status"),
+    registry=REGISTRY,
+)
+REQUEST_SECONDS = Histogram(
+    "artifactstore_http_request_seconds",
+    "Seconds from the request line to the end of the answer",
+    ("path", "method"),
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
+REFUSALS = Counter(
+    "artifactstore_refusals_total",
+    "Requests refused, by code of the error",
+    ("code",),
+    registry=REGISTRY,
+)
+APPENDED = Counter(
+    "artifactstore_appended_events_total",
+    "Events appended by this service, by event type",
+    ("event_type",),
+    registry=REGISTRY,
+)
+APPEND_SECONDS = Histogram(
+    "artifactstore_append_seconds",
+    "Seconds of a transaction that appends, from its begin to its commit",
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
+LOCK_WAIT_SECONDS = Histogram(
+    "artifactstore_lock_wait_seconds",
+    "Seconds that such a transaction waited for the append lock",
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
+GROUP_COMMANDS = Histogram(
+    "artifactstore_group_commands",
+    "Commands that one transaction appended together",
+    buckets=_COUNTS,
+    registry=REGISTRY,
+)
+QUEUED_COMMANDS = Gauge(
+    "artifactstore_queued_commands",
+    "Commands that wait for the writer",
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
+HEAD = Gauge(
+    "artifactstore_log_head",
+    "Highest sequence that this service has seen",
+    multiprocess_mode="livemax",
+    registry=REGISTRY,
+)
+POOL_CONNECTIONS = Gauge(
+    "artifactstore_pool_connections",
+    "Connections for reads, by state: idle or in use",
+    ("state",),
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
+POOL_WAITING = Gauge(
+    "artifactstore_pool_waiting",
+    "Reads that wait for a connection",
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
+
+
+def exposition() -> bytes:
+    """All metrics, of all workers."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
+    return generate_latest(REGISTRY)

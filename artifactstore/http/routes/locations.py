@@ -1,0 +1,92 @@
+"""Locations: where copies of files are stored."""
+
+from typing import Any
+
+from artifactstore.events import StorageFailed, StorageRegistered, StorageRetired, StorageVerified
+from artifactstore.http.commands import FILE_ID, LOCATION_ID, command
+from artifactstore.http.endpoint import Call
+from artifactstore.http.reads import many, one
+from artifactstore.store import Row, Store
+
+
+def _of_file(store: Store, call: Call, limit: int) -> list[Row]:
+    file_id = call.id("file_id")
+    store.file(file_id)
+    return store.location_page(file_id, call.query["after"], limit)
+
+
+def _file(store: Store, call: Call) -> dict[str, Any]:
+    row = store.file(call.id("file_id"))
+    return {name: row[name] for name in ("package_id", "file_id", "size", "blake3")}
+
+
+def _location(store: Store, call: Call) -> dict[str, Any]:
+    row = store.location(call.id("location_id"))
+    return {name: row[name] for name in ("package_id", "file_id")}
+
+
+_KNOWN = ("package_id", "file_id")
+
+ENDPOINTS = (
+    many(
+        "Location",
+        "locations",
+        "location_id",
+        "/files/{file_id}/locations",
+        "Locations of a file, oldest first",
+        tag="locations",
+        find=_of_file,
+        path_parameters=(FILE_ID,),
+    ),
+    command(
+        StorageRegistered,
+        "/files/{file_id}/locations",
+        "Register a copy of a file",
+        tag="locations",
+        new_subject="location_id",
+        location="/locations/{}",
+        derive=_file,
+        drop=_KNOWN,
+        optional=("size", "blake3"),
+        path_parameters=(FILE_ID,),
+        refusals=("not-found", "gone", "digest-mismatch", "location-taken", "id-taken"),
+    ),
+    one(
+        "Location",
+        "/locations/{location_id}",
+        "A location",
+        tag="locations",
+        key=LOCATION_ID,
+        find=Store.location,
+    ),
+    command(
+        StorageVerified,
+        "/locations/{location_id}/verified",
+        "Tell that a copy was checked and found good",
+        tag="locations",
+        subject=LOCATION_ID,
+        derive=_location,
+        drop=_KNOWN,
+        refusals=("not-found", "retired"),
+    ),
+    command(
+        StorageFailed,
+        "/locations/{location_id}/failed",
+        "Tell that a copy was checked and found bad or missing",
+        tag="locations",
+        subject=LOCATION_ID,
+        derive=_location,
+        drop=_KNOWN,
+        refusals=("not-found", "retired"),
+    ),
+    command(
+        StorageRetired,
+        "/locations/{location_id}/retire",
+        "Tell that a copy is no longer kept",
+        tag="locations",
+        subject=LOCATION_ID,
+        derive=_location,
+        drop=_KNOWN,
+        refusals=("not-found", "retired", "last-good-copy"),
+    ),
+)

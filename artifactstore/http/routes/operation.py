@@ -1,0 +1,65 @@
+"""What operators of the service ask: is it alive, can it work, how is it, what does it offer."""
+
+from artifactstore.http import metrics
+from artifactstore.http.answers import record
+from artifactstore.http.auth import Role
+from artifactstore.http.endpoint import Answer, Call, Endpoint
+
+
+async def _health(_call: Call) -> Answer:
+    return Answer({"status": "alive"})
+
+
+async def _ready(call: Call) -> Answer:
+    await call.service.check_ready()
+    return Answer({"status": "ready"})
+
+
+async def _metrics(call: Call) -> Answer:
+    call.service.measure()
+    return Answer(metrics.exposition(), media_type=metrics.MEDIA_TYPE)
+
+
+async def _openapi(call: Call) -> Answer:
+    return Answer(call.scope["app"].state.openapi)
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET",
+        path="/healthz",
+        role=None,
+        tag="operation",
+        summary="Whether the process is alive; asks nobody else",
+        handle=_health,
+        answer=record("Alive.", status={"const": "alive"}),
+    ),
+    Endpoint(
+        method="GET",
+        path="/readyz",
+        role=None,
+        tag="operation",
+        summary="Whether it can work: the database answers and has the schema of this software",
+        handle=_ready,
+        answer=record("Ready.", status={"const": "ready"}),
+        refusals=("unavailable", "schema-outdated", "schema-newer"),
+    ),
+    Endpoint(
+        method="GET",
+        path="/metrics",
+        role=Role.READER,
+        tag="operation",
+        summary="Metrics in the Prometheus text format",
+        handle=_metrics,
+        media_type=metrics.MEDIA_TYPE,
+    ),
+    Endpoint(
+        method="GET",
+        path="/openapi.json",
+        role=Role.READER,
+        tag="operation",
+        summary="This document",
+        handle=_openapi,
+        answer={"type": "object"},
+    ),
+)

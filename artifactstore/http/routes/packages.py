@@ -1,0 +1,247 @@
+"""Packages: their life from creation to purge."""
+
+from typing import Any
+
+from artifactstore.errors import Refused
+from artifactstore.events import (
+    NewEvent,
+    PackageCreated,
+    PackageDeleted,
+    PackageLabeled,
+    PackagePurged,
+    PackageRestored,
+    PackageSealed,
+    PackageUnyanked,
+    PackageYanked,
+)
+from artifactstore.events.fields import Field, Hash, Text
+from artifactstore.http.answers import COUNT, HEX, ID, TEXT, array, event_schema, maybe, record
+from artifactstore.http.auth import Role
+from artifactstore.http.commands import ON_BEHALF_OF, PACKAGE_ID, REASON, answer_event, command, land
+from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
+from artifactstore.http.reads import many, one
+from artifactstore.http.request import Parameter, bad_request
+from artifactstore.store import PackageQuery, Row, Store
+
+_SEAL_ATTEMPTS = 3
+_STATES = Text(enum=("open", "sealed", "deleted", "purged"))
+_KEY_MAX, _VALUE_MAX = 128, 1024
+
+
+def _find(store: Store, call: Call, limit: int) -> list[Row]:
+    query = call.query
+    where = PackageQuery(
+        purl=query["purl"],
+        type=query["type"],
+        name=query["name"],
+        state=query["state"],
+        producer=query["actor"],
+        labels=_labels(query["label"]),
+    )
+    return store.package_page(where, query["after"], limit)
+
+
+def _labels(given: list[str]) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise bad_request("label is key=value", parameter="label")
+        if labels.setdefault(key, value) != value:
+            raise bad_request(f"label {key} cannot have two values", parameter="label")
+    return labels
+
+
+async def _seal(call: Call) -> Answer:
+    """Reads the files again when some came between reading and sealing."""
+    package_id = call.id("package_id")
+    attempt = 1
+    while True:
+        event = await call.read(lambda store: store.sealing(package_id, call.body.get("reason")))
+        _check_manifest(call, event)
+        new = NewEvent(event, package_id, call.actor, on_behalf_of=call.body.get("on_behalf_of"))
+        try:
+            (logged,) = await land(call, [new])
+        except Refused as refusal:
+            if refusal.code != "manifest-changed" or attempt == _SEAL_ATTEMPTS:
+                raise
+            attempt += 1
+        else:
+            return answer_event(call, logged)
+
+
+def _check_manifest(call: Call, event: PackageSealed) -> None:
+    expected = call.body.get("manifest_digest")
+    if expected not in (None, event.manifest_digest):
+        facts: dict[str, Any] = {"manifest_digest": event.manifest_digest.hex()}
+        raise Refused("manifest-changed", {"problem": "the manifest is not the expected one", **facts})
+
+
+async def _manifest(call: Call) -> Answer:
+    package_id = call.id("package_id")
+
+    def read(store: Store) -> tuple[Row, PackageSealed, list[dict[str, Any]]]:
+        package = store.package(package_id)
+        files = [entry._asdict() for entry in store.manifest(package_id)]
+        return package, store.sealing(package_id), files
+
+    package, found, files = await call.read(read)
+    value = {
+        "package_id": package_id,
+        "purl": package["purl"],
+        "state": package["state"],
+        "sealed_digest": package["manifest_digest"],
+        "manifest_digest": found.manifest_digest,
+        "file_count": found.file_count,
+        "total_bytes": found.total_bytes,
+        "as_of": found.as_of,
+        "files": files,
+    }
+    return Answer(value)
+
+
+_EXPECTED = Field(
+    "manifest_digest",
+    "manifest_digest",
+    False,
+    Hash("refuse with manifest-changed unless the files make this manifest"),
+)
+
+ENDPOINTS = (
+    many(
+        "Package",
+        "packages",
+        "package_id",
+        "/packages",
+        "Packages, by purl",
+        tag="packages",
+        find=_find,
+        query=(
+            Parameter("purl", Text(max=1024), "the package with this purl"),
+            Parameter("type", Text(max=1024), "packages whose purl has this type"),
+            Parameter("name", Text(max=1024), "packages whose purl has this name, percent-decoded"),
+            Parameter("state", _STATES, "packages in this state"),
+            Parameter(
+                "label",
+                Text(max=_KEY_MAX + 1 + _VALUE_MAX),
+                "key=value: packages with this label; several: with all of them",
+                repeatable=True,
+            ),
+            Parameter("actor", Text(max=255), "packages that this actor created"),
+        ),
+    ),
+    command(
+        PackageCreated,
+        "/packages",
+        "Create a package, open for files",
+        tag="packages",
+        new_subject="package_id",
+        location="/packages/{}",
+        refusals=("invalid-purl", "name-taken", "id-taken", "not-future"),
+    ),
+    one(
+        "Package",
+        "/packages/{package_id}",
+        "A package",
+        tag="packages",
+        key=PACKAGE_ID,
+        find=Store.package,
+    ),
+    command(
+        PackageLabeled,
+        "/packages/{package_id}/labels",
+        "Set and unset labels",
+        tag="packages",
+        subject=PACKAGE_ID,
+        refusals=("not-found", "purged", "nothing-to-do"),
+    ),
+    Endpoint(
+        method="POST",
+        path="/packages/{package_id}/seal",
+        role=Role.PRODUCER,
+        tag="packages",
+        summary="Seal a package: its files are final",
+        doc="The service computes the manifest of the files that are there.",
+        handle=_seal,
+        answer=event_schema(PackageSealed),
+        path_parameters=(PACKAGE_ID,),
+        body=(_EXPECTED, REASON, ON_BEHALF_OF),
+        if_match=True,
+        refusals=("not-found", "not-open", "empty", "manifest-changed"),
+    ),
+    command(
+        PackageYanked,
+        "/packages/{package_id}/yank",
+        "Mark a sealed package as not to be chosen anew",
+        tag="packages",
+        subject=PACKAGE_ID,
+        refusals=("not-found", "no-change"),
+    ),
+    command(
+        PackageUnyanked,
+        "/packages/{package_id}/unyank",
+        "Take a yank back",
+        tag="packages",
+        subject=PACKAGE_ID,
+        refusals=("not-found", "no-change"),
+    ),
+    command(
+        PackageDeleted,
+        "/packages/{package_id}/delete",
+        "Delete a package; it can be restored",
+        tag="packages",
+        subject=PACKAGE_ID,
+        refusals=("not-found", "wrong-state", "legal-hold", "retention-active", "forbidden", "clock-behind"),
+    ),
+    command(
+        PackageRestored,
+        "/packages/{package_id}/restore",
+        "Restore a deleted package",
+        tag="packages",
+        subject=PACKAGE_ID,
+        refusals=("not-found", "wrong-state"),
+    ),
+    command(
+        PackagePurged,
+        "/packages/{package_id}/purge",
+        "Purge a deleted package for good",
+        tag="packages",
+        subject=PACKAGE_ID,
+        derive=lambda store, call: {"file_count": store.file_count(call.id("package_id"))},
+        optional=("file_count",),
+        refusals=(
+            "not-found",
+            "wrong-state",
+            "legal-hold",
+            "retention-active",
+            "manifest-changed",
+            "forbidden",
+            "clock-behind",
+        ),
+    ),
+    Endpoint(
+        method="GET",
+        path="/packages/{package_id}/manifest",
+        role=Role.READER,
+        tag="packages",
+        summary="All files of a package as its manifest lists them",
+        doc="manifest_digest is BLAKE3 of canonical CBOR [[path, size, blake3], …] of the files, ascending "
+        "by path bytes; sealed_digest is what sealing stored, null before.",
+        handle=_manifest,
+        answer=record(
+            "A manifest.",
+            package_id=ID,
+            purl=TEXT,
+            state=TEXT,
+            sealed_digest=maybe(HEX),
+            manifest_digest=HEX,
+            file_count=COUNT,
+            total_bytes=COUNT,
+            as_of=COUNT,
+            files=array(record("A file.", path=TEXT, size=COUNT, blake3=HEX)),
+        ),
+        path_parameters=(PACKAGE_ID,),
+        query=(MIN_SEQUENCE,),
+        refusals=("not-found",),
+    ),
+)

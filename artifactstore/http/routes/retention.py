@@ -1,0 +1,231 @@
+"""Retention and legal holds."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from artifactstore.errors import Refused
+from artifactstore.events import (
+    HoldPlaced,
+    HoldReleased,
+    NewEvent,
+    RetentionApplied,
+    RetentionEscalated,
+    RetentionExtended,
+    RetentionShortened,
+    new_id,
+)
+from artifactstore.events.fields import Field, Id, fields_of
+from artifactstore.http.answers import (
+    BOOL,
+    COUNT,
+    ID,
+    SEQUENCE,
+    TEXT,
+    TIME,
+    array,
+    event_schema,
+    maybe,
+    one_of,
+    record,
+)
+from artifactstore.http.auth import Role
+from artifactstore.http.commands import ON_BEHALF_OF, PACKAGE_ID, answer_event, command, land, path_id
+from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
+from artifactstore.http.reads import many, one
+from artifactstore.store import Row, Store
+
+_HOLD_ID = path_id("hold_id", "the hold")
+
+
+def _current_until(store: Store, call: Call) -> dict[str, Any]:
+    if "from_" in call.body:
+        return {}
+    until = store.retention(call.id("package_id"))["retain_until"]
+    if until is None:
+        raise Refused("retention-changed", {"problem": "the package has no retention"})
+    return {"from_": until}
+
+
+def _holds(store: Store, call: Call, limit: int) -> list[Row]:
+    package_id = call.id("package_id")
+    store.package(package_id)
+    return store.hold_page(package_id, call.query["after"], limit)
+
+
+async def _place(call: Call) -> Answer:
+    values = dict(call.body)
+    hold_id = values.pop("hold_id", None) or new_id()
+    behalf = values.pop("on_behalf_of", None)
+    package_id = call.id("package_id")
+    event = HoldPlaced(hold_id=hold_id, **values)
+    (logged,) = await land(call, [NewEvent(event, package_id, call.actor, on_behalf_of=behalf)])
+    return answer_event(call, logged, {"Location": f"/packages/{package_id}/holds"})
+
+
+async def _explain(call: Call) -> Answer:
+    found = await call.read(lambda store: store.explain_retention(call.id("package_id")))
+    return Answer(explanation(found))
+
+
+def explanation(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What keeps a package, told from what ``Store.explain_retention`` gives."""
+    now, until = found["now"], found["retain_until"]
+    held = found["hold_count"] > 0
+    retained = found["mode"] != "none" and now < until
+    purged = found["state"] == "purged"
+    purgeable_from = None if held or purged else until if retained else now
+    kept_by = [
+        event
+        for event in found["events"]
+        if (held if event["event_type"] == "v1.retention.hold_placed" else retained)
+    ]
+    return {
+        "package_id": found["package_id"],
+        "state": found["state"],
+        "now": now,
+        "destroyable": not (held or retained or purged),
+        "operator_may_bypass": retained and not held and found["mode"] == "governance",
+        "purgeable_from": purgeable_from,
+        "mode": found["mode"],
+        "retain_until": until,
+        "holds": found["hold_count"],
+        "because": kept_by,
+        "told": _told(found, held=held, retained=retained, purged=purged),
+    }
+
+
+def _told(found: Mapping[str, Any], *, held: bool, retained: bool, purged: bool) -> str:
+    if purged:
+        return "The package is purged already."
+    told = []
+    if held:
+        told.append(f"{found['hold_count']} legal hold(s) in force: each must be released first.")
+    if retained:
+        who = "operators may bypass it" if found["mode"] == "governance" else "nobody may bypass it"
+        told.append(f"Retention in {found['mode']} mode is in force until retain_until; {who}.")
+    if not told:
+        return "Nothing keeps the package: it can be deleted now, and purged when it is deleted."
+    return " ".join(told)
+
+
+_KEEPING = record(
+    "An event that keeps the package.",
+    sequence=SEQUENCE,
+    created_at=TIME,
+    event_type=TEXT,
+    actor=TEXT,
+    payload={"type": "object"},
+)
+
+ENDPOINTS = (
+    one(
+        "Retention",
+        "/packages/{package_id}/retention",
+        "How long a package must be kept",
+        tag="retention",
+        key=PACKAGE_ID,
+        find=Store.retention,
+    ),
+    Endpoint(
+        method="GET",
+        path="/packages/{package_id}/retention/explain",
+        role=Role.READER,
+        tag="retention",
+        summary="Which events keep a package, and from when it could be purged",
+        doc="purgeable_from is null while a hold is in force, whose end nobody knows, and when the package "
+        "is purged. now is the clock of the database, which decides.",
+        handle=_explain,
+        answer=record(
+            "Why a package is kept.",
+            package_id=ID,
+            state=one_of("open", "sealed", "deleted", "purged"),
+            now=TIME,
+            destroyable=BOOL,
+            operator_may_bypass=BOOL,
+            purgeable_from=maybe(TIME),
+            mode=one_of("none", "governance", "compliance"),
+            retain_until=maybe(TIME),
+            holds=COUNT,
+            because=array(_KEEPING),
+            told=TEXT,
+        ),
+        path_parameters=(PACKAGE_ID,),
+        query=(MIN_SEQUENCE,),
+        refusals=("not-found",),
+    ),
+    command(
+        RetentionApplied,
+        "/packages/{package_id}/retention",
+        "Keep a package until an instant",
+        tag="retention",
+        subject=PACKAGE_ID,
+        refusals=("not-found", "purged", "retention-active", "not-future"),
+    ),
+    command(
+        RetentionExtended,
+        "/packages/{package_id}/retention/extend",
+        "Make retention longer",
+        tag="retention",
+        subject=PACKAGE_ID,
+        derive=_current_until,
+        optional=("from",),
+        refusals=("not-found", "retention-changed", "not-later"),
+    ),
+    command(
+        RetentionEscalated,
+        "/packages/{package_id}/retention/escalate",
+        "Turn governance into compliance",
+        tag="retention",
+        subject=PACKAGE_ID,
+        refusals=("not-found", "wrong-mode"),
+    ),
+    command(
+        RetentionShortened,
+        "/packages/{package_id}/retention/shorten",
+        "Make governance retention shorter",
+        tag="retention",
+        subject=PACKAGE_ID,
+        derive=_current_until,
+        optional=("from",),
+        refusals=("not-found", "compliance-locked", "retention-changed", "not-earlier"),
+    ),
+    many(
+        "Hold",
+        "holds",
+        "hold_id",
+        "/packages/{package_id}/holds",
+        "Legal holds of a package, also released ones, oldest first",
+        tag="retention",
+        find=_holds,
+        path_parameters=(PACKAGE_ID,),
+    ),
+    Endpoint(
+        method="POST",
+        path="/packages/{package_id}/holds",
+        role=Role.PRODUCER,
+        tag="retention",
+        summary="Place a legal hold",
+        handle=_place,
+        answer=event_schema(HoldPlaced),
+        status=201,
+        path_parameters=(PACKAGE_ID,),
+        body=(
+            *(field for field in fields_of(HoldPlaced) if field.name != "hold_id"),
+            Field("hold_id", "hold_id", False, Id("identity of the hold; default: a new UUIDv7")),
+            ON_BEHALF_OF,
+        ),
+        if_match=True,
+        creates=True,
+        refusals=("not-found", "purged", "hold-exists"),
+    ),
+    command(
+        HoldReleased,
+        "/packages/{package_id}/holds/{hold_id}/release",
+        "Release a legal hold",
+        tag="retention",
+        subject=PACKAGE_ID,
+        from_path=("hold_id",),
+        path_parameters=(PACKAGE_ID, _HOLD_ID),
+        refusals=("not-found", "no-such-hold"),
+    ),
+)

@@ -1,0 +1,208 @@
+"""What all requests of a process share: the pool that reads, the writer that appends, who may do what."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import anyio
+from anyio import CapacityLimiter, to_thread
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from artifactstore import db
+from artifactstore.errors import ArtifactstoreError, error, translated
+from artifactstore.http import metrics
+from artifactstore.http.group import Answered, Command, GroupWriter
+from artifactstore.http.group_append import GroupAppender, Work
+from artifactstore.http.settings import Settings
+from artifactstore.migrate import check_version
+from artifactstore.store import Position, Store
+
+T = TypeVar("T")
+
+_log = logging.getLogger("artifactstore")
+
+_SAMPLE_SECONDS = 2.0
+_READY_SECONDS = 1.0
+_RECONNECT_SECONDS = 5.0
+"""How long the pool tries to replace a lost connection on its own; afterwards the next request does."""
+
+_STALE_PLAN = "0A000"
+
+
+class Service:
+    """Opened and closed by the lifespan of the application; opening it connects to nothing."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.head = 0
+        keywords: dict[str, Any] = {
+            "connect_timeout": settings.connect_timeout,
+            "prepare_threshold": settings.prepare_threshold or None,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+        }
+        self._pool = ConnectionPool(
+            settings.database_url,
+            kwargs={
+                **keywords,
+                "autocommit": True,
+                "application_name": f"{db.APPLICATION_NAME} reader",
+            },
+            min_size=settings.pool_min,
+            max_size=settings.pool_max,
+            timeout=settings.pool_timeout,
+            reconnect_timeout=_RECONNECT_SECONDS,
+            check=ConnectionPool.check_connection,
+            open=False,
+            name="artifactstore",
+        )
+        appender = GroupAppender(settings.database_url, **keywords)
+        self._writer = GroupWriter(
+            appender,
+            lock_seconds=settings.lock_timeout,
+            queue_commands=settings.queue_commands,
+            queue_bytes=settings.queue_bytes,
+            group=settings.group,
+        )
+        self._slots = asyncio.Semaphore(settings.pool_max)
+        self._threads = CapacityLimiter(settings.pool_max)
+        self._few_threads = CapacityLimiter(4)
+        self._readiness: tuple[float, ArtifactstoreError | None] | None = None
+
+    async def open(self) -> None:
+        """Begin to connect, in the background: the service starts with the database down too."""
+        self._pool.open(wait=False)
+        self._writer.start()
+
+    async def close(self) -> None:
+        """Append what waits, then close every connection."""
+        await to_thread.run_sync(self._writer.stop, self.settings.stop_seconds, limiter=self._few_threads)
+        await to_thread.run_sync(self._pool.close, limiter=self._few_threads)
+
+    async def sample(self) -> None:
+        """Keep the gauges of this process up to date, until cancelled."""
+        while True:
+            self.measure()
+            await asyncio.sleep(_SAMPLE_SECONDS)
+
+    def measure(self) -> None:
+        """Set the gauges to what is now."""
+        stats = self._pool.get_stats()
+        idle = stats.get("pool_available", 0)
+        metrics.POOL_CONNECTIONS.labels("idle").set(idle)
+        metrics.POOL_CONNECTIONS.labels("in_use").set(stats.get("pool_size", 0) - idle)
+        metrics.POOL_WAITING.set(stats.get("requests_waiting", 0))
+        metrics.QUEUED_COMMANDS.set(self._writer.waiting)
+        metrics.HEAD.set(self.head)
+
+    async def read(
+        self,
+        work: Callable[[Store], T],
+        min_sequence: int | None = None,
+        note: Callable[[Position], None] | None = None,
+    ) -> T:
+        """What ``work`` reads in one snapshot; ``note`` is told where the log stands in it.
+
+        Raises:
+            Busy: unavailable, or overloaded when no connection came free in time.
+            Refused: cursor-ahead when the log does not go to ``min_sequence``.
+        """
+        try:
+            with anyio.fail_after(self.settings.pool_timeout):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise error("overloaded", {"problem": "all connections for reads are in use"}) from None
+        try:
+            return await to_thread.run_sync(
+                self._read, work, min_sequence, note or self._note, limiter=self._threads
+            )
+        finally:
+            self._slots.release()
+
+    async def write(self, work: Work, left: "asyncio.Future[None]") -> Answered:
+        """What becomes of a command. ``left`` is done when its client has left: then nobody needs to wait."""
+        queued = self._writer.submit(work)
+        first: set[asyncio.Future[Any]] = {queued.future, left}
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        if not queued.future.done():
+            await to_thread.run_sync(self._writer.abandon, queued, limiter=self._few_threads)
+        return await self._outcome(queued)
+
+    async def check_ready(self) -> None:
+        """Raise why the service cannot do its work now, if so; looks once a second at most."""
+        if self._readiness is None or time.monotonic() - self._readiness[0] > _READY_SECONDS:
+            failure = await to_thread.run_sync(self._look_ready, limiter=self._few_threads)
+            self._readiness = (time.monotonic(), failure)
+        if self._readiness[1] is not None:
+            raise self._readiness[1]
+
+    async def _outcome(self, queued: Command) -> Answered:
+        answered = await queued.future
+        if answered[1] is not None:
+            self._note(answered[1])
+        return answered
+
+    def _look_ready(self) -> ArtifactstoreError | None:
+        try:
+            with self._pool.connection(_READY_SECONDS / 2) as connection:
+                check_version(connection)
+        except PoolTimeout:
+            return _no_connection()
+        except ArtifactstoreError as failure:
+            return failure
+        return None
+
+    def _note(self, position: Position) -> None:
+        self.head = max(self.head, position.head)
+
+    def _read(
+        self, work: Callable[[Store], T], min_sequence: int | None, note: Callable[[Position], None]
+    ) -> T:
+        try:
+            try:
+                return self._read_once(work, min_sequence, note)
+            except ArtifactstoreError as failure:
+                if failure.sqlstate == _STALE_PLAN:
+                    # A migration changed the result of a statement that is prepared on every connection.
+                    self._pool.drain()
+                elif not _lost(failure):
+                    raise
+            return self._read_once(work, min_sequence, note)
+        except PoolTimeout:
+            raise _no_connection() from None
+
+    def _read_once(
+        self, work: Callable[[Store], T], min_sequence: int | None, note: Callable[[Position], None]
+    ) -> T:
+        with translated(), self._pool.connection() as connection:
+            connection.execute(self._begin)
+            store = Store(connection)
+            position = store.position()
+            self._note(position)
+            note(position)
+            if min_sequence is not None and min_sequence > position.head:
+                facts = {"head": position.head, "epoch": position.epoch_name, "min_sequence": min_sequence}
+                raise error("cursor-ahead", {"problem": f"the head is {position.head}", **facts})
+            return work(store)
+
+    @property
+    def _begin(self) -> bytes:
+        # One round trip; transaction-local: behind a pooler the settings of a session are not ours alone.
+        return (
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL TimeZone = 'UTC'; "
+            f"SET LOCAL statement_timeout = {int(self.settings.statement_timeout * 1000)}"
+        ).encode()
+
+
+def _lost(failure: ArtifactstoreError) -> bool:
+    """Whether the connection was lost, so that another may do."""
+    return failure.code == "unavailable" and (
+        failure.sqlstate is None or failure.sqlstate[:3] in ("57P", "080")
+    )
+
+
+def _no_connection() -> ArtifactstoreError:
+    return error("unavailable", {"problem": "no connection to the database"})

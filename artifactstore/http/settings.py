@@ -1,0 +1,100 @@
+"""What can be set about the service, and the environment variables that set it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from artifactstore.errors import BadInput
+
+PREFIX = "ARTIFACTSTORE_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Settings of one process; each is read from ``ARTIFACTSTORE_<NAME>``, the first from DATABASE_URL.
+
+    Attributes:
+        database_url: PostgreSQL to work on, as libpq takes it; its login needs the role service.
+        pool_min, pool_max: connections for reads. Besides them a process has at most three: one that
+            writes, one that listens for new events, one spare while a lost one is replaced.
+        pool_timeout: seconds that a read waits for a connection before it is answered 503.
+        prepare_threshold: runs after which a statement is prepared; 0: never, as a pooler that pools by
+            transaction (pgbouncer) needs it.
+        statement_timeout: seconds after which the database ends a read.
+        lock_timeout: seconds that a write waits for its turn before it is answered 503.
+        connect_timeout: seconds that a new connection may take.
+        group: fold commands that arrive while a transaction commits into the next one.
+        queue_commands, queue_bytes: commands, and bytes of their payloads, that may wait; more are
+            answered 503 at once.
+        body_bytes: largest request body. body_timeout: seconds in which it must be complete.
+        token_seconds: for how long a process trusts what it read about a token; at most 5.
+        stop_seconds: how long a stop waits for requests that are being answered.
+        log_level: debug, info (every request), warning (refused requests), error.
+    """
+
+    database_url: str
+    pool_min: int = 1
+    pool_max: int = 8
+    pool_timeout: float = 2.0
+    prepare_threshold: int = 5
+    statement_timeout: float = 10.0
+    lock_timeout: float = 5.0
+    connect_timeout: int = 5
+    group: bool = True
+    queue_commands: int = 2_000
+    queue_bytes: int = 64 * 1024 * 1024
+    body_bytes: int = 8 * 1024 * 1024
+    body_timeout: float = 20.0
+    token_seconds: float = 5.0
+    stop_seconds: int = 10
+    log_level: str = "info"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """The settings that the environment gives; raises ``BadInput`` usage naming what cannot be."""
+        given = os.environ if environment is None else environment
+        values: dict[str, Any] = {"database_url": given.get("DATABASE_URL", "")}
+        for field in fields(cls):
+            text = given.get(variable(field.name))
+            if text is not None and field.name != "database_url":
+                values[field.name] = _parse(variable(field.name), text, field.default)
+        settings = cls(**values)
+        settings.check()
+        return settings
+
+    def check(self) -> None:
+        """Raise ``BadInput`` usage for values that cannot work."""
+        problem = None
+        if not self.database_url:
+            problem = "no database: set DATABASE_URL"
+        elif not 1 <= self.pool_min <= self.pool_max:
+            problem = f"{variable('pool_min')} is from 1 to {variable('pool_max')}"
+        elif not 0 <= self.token_seconds <= 5:
+            problem = f"{variable('token_seconds')} is from 0 to 5"
+        elif self.log_level not in ("debug", "info", "warning", "error"):
+            problem = f"{variable('log_level')} is debug, info, warning or error"
+        else:
+            positive = ("pool_timeout", "statement_timeout", "lock_timeout", "body_timeout", "queue_commands")
+            bad = [name for name in positive if getattr(self, name) <= 0]
+            if bad:
+                problem = f"{variable(bad[0])} is more than 0"
+        if problem is not None:
+            raise BadInput("usage", {"problem": problem})
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return "DATABASE_URL" if name == "database_url" else PREFIX + name.upper()
+
+
+def _parse(name: str, text: str, default: object) -> object:
+    try:
+        if isinstance(default, bool):
+            return {"1": True, "true": True, "0": False, "false": False}[text.strip().lower()]
+        if isinstance(default, (int, float)):
+            return type(default)(text)
+    except (KeyError, ValueError):
+        kind = {bool: "true or false", int: "an integer", float: "a number"}[type(default)]
+        raise BadInput("usage", {"problem": f"{name} is {kind}, not {text!r}"}) from None
+    return text

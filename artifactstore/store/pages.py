@@ -1,0 +1,153 @@
+"""Reading views page by page: in a stable order, each page from the row after the last of the one before."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from psycopg.rows import dict_row
+from psycopg.sql import SQL, Composed, Identifier
+
+from artifactstore.errors import BadInput
+from artifactstore.store.base import Connected
+from artifactstore.store.rows import Row
+
+
+@dataclass(frozen=True, slots=True)
+class PackageQuery:
+    """Which packages; None takes all. ``labels`` must all be there with these values."""
+
+    purl: str | None = None
+    type: str | None = None
+    name: str | None = None
+    state: str | None = None
+    producer: str | None = None
+    labels: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileQuery:
+    """Which files; None takes all. ``removed``: also those that were removed from their package."""
+
+    package_id: UUID | None = None
+    path: str | None = None
+    blake3: bytes | None = None
+    sha256: bytes | None = None
+    state: str | None = None
+    removed: bool = False
+
+
+class Pages(Connected):
+    """The methods of ``Store`` that read one page; ``after`` is the id of the last row of the page before."""
+
+    def package_page(self, where: PackageQuery, after: UUID | None, limit: int) -> list[Row]:
+        """Packages by purl bytes; raises ``BadInput`` bad-request when there is no package ``after``."""
+        conditions = {
+            "purl = %(purl)s": where.purl,
+            "type = %(type)s": where.type,
+            "name = %(name)s": where.name,
+            "state = %(state)s": where.state,
+            "producer = %(producer)s": where.producer,
+            "labels @> jsonb_object(%(keys)s::text[], %(values)s::text[])": where.labels or None,
+        }
+        labels = where.labels or {}
+        parameters = {
+            "purl": where.purl,
+            "type": where.type,
+            "name": where.name,
+            "state": where.state,
+            "producer": where.producer,
+            "keys": list(labels),
+            "values": list(labels.values()),
+        }
+        return self._page("artifact_packages", ("purl",), "package_id", conditions, parameters, after, limit)
+
+    def file_page(self, where: FileQuery, after: UUID | None, limit: int) -> list[Row]:
+        """Files of a package by path bytes, else by file id; raises as ``package_page``."""
+        conditions = {
+            "package_id = %(package_id)s": where.package_id,
+            "path = %(path)s": where.path,
+            "blake3 = %(blake3)s": where.blake3,
+            "sha256 = %(sha256)s": where.sha256,
+            "state = %(state)s": where.state,
+            "removed_at IS NULL": None if where.removed else True,
+        }
+        parameters = {
+            "package_id": where.package_id,
+            "path": where.path,
+            "blake3": where.blake3,
+            "sha256": where.sha256,
+            "state": where.state,
+        }
+        order = ("file_id",) if where.package_id is None else ("path", "file_id")
+        return self._page("artifact_files", order, "file_id", conditions, parameters, after, limit)
+
+    def location_page(self, file_id: UUID, after: UUID | None, limit: int) -> list[Row]:
+        """Locations of a file, oldest first."""
+        return self._page(
+            "storage_locations",
+            ("created_sequence", "location_id"),
+            "location_id",
+            {"file_id = %(file_id)s": file_id},
+            {"file_id": file_id},
+            after,
+            limit,
+        )
+
+    def hold_page(self, package_id: UUID, after: UUID | None, limit: int) -> list[Row]:
+        """Legal holds of a package, also released ones, oldest first."""
+        return self._page(
+            "retention_holds",
+            ("created_sequence", "hold_id"),
+            "hold_id",
+            {"package_id = %(package_id)s": package_id},
+            {"package_id": package_id},
+            after,
+            limit,
+        )
+
+    def file_count(self, package_id: UUID) -> int:
+        """Number of live files of a package."""
+        query = SQL(
+            """
+            SELECT count(*) AS files FROM artifactstore.artifact_files
+            WHERE package_id = %s AND removed_at IS NULL
+            """
+        )
+        count: int = self._row(query, (package_id,))["files"]
+        return count
+
+    def _page(
+        self,
+        view: str,
+        order: tuple[str, ...],
+        key: str,
+        conditions: Mapping[str, object],
+        parameters: Mapping[str, object],
+        after: UUID | None,
+        limit: int,
+    ) -> list[Row]:
+        table = Identifier("artifactstore", view)
+        columns = SQL(", ").join(Identifier(column) for column in order)
+        wanted: list[SQL | Composed] = [
+            SQL(condition)
+            for condition, value in conditions.items()
+            if value is not None  # type: ignore[arg-type]
+        ]
+        values = {**parameters, "limit": limit}
+        if after is not None:
+            values |= self._cursor(table, order, key, after)
+            marks = SQL(", ").join(SQL("%(after_{})s").format(SQL(column)) for column in order)  # type: ignore[arg-type]
+            wanted.append(SQL("({}) > ({})").format(columns, marks))
+        where = SQL("WHERE {}").format(SQL(" AND ").join(wanted)) if wanted else SQL("")
+        query = SQL("SELECT * FROM {} {} ORDER BY {} LIMIT %(limit)s").format(table, where, columns)
+        return self._all(dict_row, query, values)
+
+    def _cursor(self, table: Identifier, order: tuple[str, ...], key: str, after: UUID) -> dict[str, object]:
+        """The order columns of the row ``after``: as values, so that the index is searched from there."""
+        columns = SQL(", ").join(Identifier(column) for column in order)
+        query = SQL("SELECT {} FROM {} WHERE {} = %s").format(columns, table, Identifier(key))
+        found = self._all(dict_row, query, (after,))
+        if not found:
+            problem = f"after is the {key} of the last row of the page before, not {after}"
+            raise BadInput("bad-request", {"problem": problem, "parameter": "after"})
+        return {f"after_{column}": value for column, value in found[0].items()}

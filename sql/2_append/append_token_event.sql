@@ -1,0 +1,26 @@
+-- purpose: append an event about a token, whose subject is the log; begins the log if need be
+-- called by: issue_token, revoke_token
+-- writes: through append
+CREATE OR REPLACE FUNCTION artifactstore.append_token_event(
+    p_event_type text, p_payload bytea, p_digest bytea, p_actor text
+)
+RETURNS TABLE (sequence bigint, created_at timestamptz, appended boolean)
+LANGUAGE plpgsql VOLATILE
+AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM artifactstore.lock_log();
+    IF artifactstore.log_head() = 0 THEN
+        PERFORM artifactstore.append_initialized(p_event_type, clock_timestamp());
+    END IF;
+    RETURN QUERY
+    SELECT a.sequence, a.created_at, a.appended
+    FROM artifactstore.append(
+        ARRAY[p_event_type],
+        ARRAY[(SELECT g.log_id FROM artifactstore.log_epochs g ORDER BY g.epoch DESC LIMIT 1)],
+        ARRAY[p_actor], ARRAY[p_payload], ARRAY[p_digest]) a;
+END
+$$;
+
+COMMENT ON FUNCTION artifactstore.append_token_event(text, bytea, bytea, text) IS
+'Appends v1.system.token_issued or _revoked to this log, whatever its id; the answer of append for one event';
