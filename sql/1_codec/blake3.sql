@@ -1,5 +1,5 @@
 -- purpose: BLAKE3 of bytes (https://github.com/BLAKE3-team/BLAKE3-specs), where no extension may be installed
--- called by: append_json, verify, people in psql
+-- called by: append_json, append_initialized, verify, people in psql
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.blake3(p_data bytea)
 RETURNS bytea

@@ -1,7 +1,9 @@
--- purpose: a CBOR map as JSON in one pass, by its entry in the catalogue. Null unless it is the usual kind: canonical,
--- every field as the catalogue says, texts of plain ASCII. Null is no verdict: decode_any_payload then judges it
+-- purpose: a CBOR map as JSON in one pass, by its entry in the catalogue
 -- called by: decode_usual_payload, itself
 -- writes: nothing
+--
+-- Null unless it is the usual kind: canonical, every field as the catalogue says, texts of plain ASCII. Null is no
+-- verdict: decode_any_payload then judges it.
 CREATE OR REPLACE FUNCTION artifactstore.decode_fields(
     p_data bytea, p_at integer, p_shape jsonb, OUT draft text, OUT draft_end integer
 )

@@ -1,7 +1,9 @@
--- purpose: fast decoding of the usual v1.file.ingested: ASCII, at most one inline location, nothing optional
--- but sha256; half of a typical log. Null for any other payload: decode_payload then decodes it step by step
+-- purpose: fast decoding of the usual v1.file.ingested, half of a typical log
 -- called by: decode_payload
 -- writes: nothing
+--
+-- Usual: ASCII, at most one inline location, nothing optional but sha256. Null for any other payload:
+-- decode_payload then decodes it step by step.
 CREATE OR REPLACE FUNCTION artifactstore.decode_file_ingested(p_payload bytea)
 RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE

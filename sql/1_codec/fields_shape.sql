@@ -1,5 +1,5 @@
 -- purpose: the catalogue's fields as decode_fields wants them: without documentation, required ones counted
--- called by: event_types.sql, itself
+-- called by: event_types, itself
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.fields_shape(p_fields jsonb)
 RETURNS jsonb

@@ -1,5 +1,5 @@
 -- purpose: RFC 3339 to µs since 1970 by arithmetic alone: no session zone, no rounding of a seventh digit
--- called by: cbor_encode_value, people in psql
+-- called by: cbor_encode_scalar, people in psql
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.parse_time(p_text text)
 RETURNS bigint

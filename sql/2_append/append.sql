@@ -1,5 +1,5 @@
 -- purpose: append events: check, lock, number, insert, project, ring the bell, in the caller's transaction
--- called by: role service (Store.append), append_json
+-- called by: role service (Store.append), append_json, append_token_event
 -- writes: events and, through fold, the live views
 CREATE OR REPLACE FUNCTION artifactstore.append(
     p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[],

@@ -1,5 +1,5 @@
 -- purpose: ids for people who append from psql
--- called by: users of append_json; append (first event of a log)
+-- called by: append_initialized, people in psql
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.new_id()
 RETURNS uuid

@@ -1,5 +1,5 @@
 -- purpose: trigger function: the log is append-only
--- called by: triggers events_forbid_change, events_forbid_truncate, events_forbid_insert
+-- called by: events_triggers
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.forbid_change()
 RETURNS trigger
