@@ -51,8 +51,8 @@ BEGIN
             WHEN v_event.subject_id IS NULL THEN 'bad-subject'
             WHEN (octet_length(v_event.actor) BETWEEN 1 AND 255) IS NOT TRUE THEN 'bad-actor'
             WHEN octet_length(v_event.payload) > 65536 THEN 'too-large'
-            WHEN (octet_length(v_event.digest) = 32) IS NOT TRUE THEN 'bad-digest'
-            ELSE 'bad-payload' END;
+            WHEN (octet_length(v_event.payload) > 0) IS NOT TRUE THEN 'bad-payload'
+            ELSE 'bad-digest' END;
         PERFORM artifactstore.refuse(v_code, jsonb_build_object(
             'position', v_event.position, 'event_type', v_event.event_type,
             'problem', format('event %s of %s, payload of %s bytes (at most 65536)',
