@@ -150,20 +150,20 @@ def _graph(level: int) -> str:
 
 def test_cb05_shared_references_cannot_make_a_graph() -> None:
     """350 bytes that stand for 8**14 arrays are refused before anything is built."""
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(BadInput):
         codec.decode(bytes.fromhex("a16161" + _graph(0)))
-    assert time.monotonic() - start < 0.2
+    assert time.process_time() - start < 0.2
 
 
 def test_cb05_cb06_bombs_are_refused_at_once_in_little_memory() -> None:
     bombs = [data for wrong, data in vectors.refused() if wrong.startswith(("CB05", "CB06"))]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for bomb in bombs:
-        start = time.monotonic()
+        start = time.process_time()
         with pytest.raises(BadInput):
             codec.decode(bomb)
-        assert time.monotonic() - start < 0.1, bomb[:20]
+        assert time.process_time() - start < 0.1, bomb[:20]
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 * 1024  # KiB
 
 
