@@ -5,11 +5,7 @@ is the default) or the directory of an installation's programs ("/usr/lib/postgr
 A server that does not start makes the run fail.
 """
 
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -19,47 +15,30 @@ from psycopg.conninfo import make_conninfo
 
 from artifactstore import server
 from artifactstore.migrate import migrate
-from tests.databases import TEST_PREFIX, Connect, create_database, drop_database, programs
+from tests.databases import (
+    TEST_PREFIX,
+    Connect,
+    create_database,
+    drop_database,
+    programs,
+    running_cluster,
+    superuser_conninfo,
+)
 
-_SETTINGS = {
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
-    "max_connections": "120",
-    "shared_buffers": "64MB",
-    "autovacuum_naptime": "10s",
-    "log_min_messages": "warning",
-    "timezone": "'UTC'",
-}
 _TEMPLATE = "artifactstore_template"
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[server.Cluster]:
     """The running server of this test run; local logins are trusted, its socket directory is private."""
-    account = server.account()
-    home = Path(tempfile.mkdtemp(prefix="as-test-"))
-    try:
-        if account.switch:
-            os.chown(home, account.uid, account.gid)
-        chosen = server.reachable_programs(programs(), account, home / "programs")
-        (home / "run").mkdir()
-        made = server.Cluster(chosen, account, home / "data", home / "run", home / "run" / "log")
-        made.hand_over(made.sockets)
-        made.create("local all all trust\n", "", _SETTINGS, "")
-        made.start()
-        try:
-            yield made
-        finally:
-            made.stop()
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    with running_cluster(programs()) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
 def server_conninfo(cluster: server.Cluster) -> str:
     """Superuser conninfo of the server's maintenance database."""
-    return make_conninfo(host=str(cluster.sockets), user=server.SUPERUSER, dbname="postgres")
+    return superuser_conninfo(cluster)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,11 @@
 """Databases of the server under test, for fixtures and for tests that need several."""
 
 import os
+import shutil
+import tempfile
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +18,17 @@ from artifactstore import server
 
 TEST_PREFIX = "test"
 """Prefix of the role names in every test database: clones share the roles of their template."""
+
+_SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "120",
+    "shared_buffers": "64MB",
+    "autovacuum_naptime": "10s",
+    "log_min_messages": "warning",
+    "timezone": "'UTC'",
+}
 
 
 class Connect(Protocol):
@@ -36,6 +51,34 @@ def programs() -> server.Programs:
     return server.wheel_programs(int(chosen) if chosen else None)
 
 
+@contextmanager
+def running_cluster(programs: server.Programs) -> Iterator[server.Cluster]:
+    """A server with a new cluster; it ends with the context, and its data with it."""
+    account = server.account()
+    # Not tmp_path, which the account of root's server could not enter.
+    home = Path(tempfile.mkdtemp(prefix="as-test-"))
+    try:
+        if account.switch:
+            os.chown(home, account.uid, account.gid)
+        chosen = server.reachable_programs(programs, account, home / "programs")
+        (home / "run").mkdir()
+        made = server.Cluster(chosen, account, home / "data", home / "run", home / "run" / "log")
+        made.hand_over(made.sockets)
+        made.create("local all all trust\n", "", _SETTINGS, "")
+        made.start()
+        try:
+            yield made
+        finally:
+            made.stop()
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def superuser_conninfo(cluster: server.Cluster) -> str:
+    """Superuser conninfo of the server's maintenance database."""
+    return make_conninfo(host=str(cluster.sockets), user=server.SUPERUSER, dbname="postgres")
+
+
 def create_database(server_conninfo: str, template: str | None = None, owner: str | None = None) -> str:
     """Create a database with a fresh name and return its superuser conninfo."""
     name = f"db_{uuid.uuid4().hex}"
@@ -53,7 +96,7 @@ def drop_database(server_conninfo: str, conninfo: str) -> None:
 
 
 def _janitor(server_conninfo: str, name: str, template: str | None = None) -> DatabaseJanitor:
-    server = conninfo_to_dict(server_conninfo)
+    parts = conninfo_to_dict(server_conninfo)
     return DatabaseJanitor(
-        user=str(server["user"]), host=str(server["host"]), port=5432, dbname=name, template_dbname=template
+        user=str(parts["user"]), host=str(parts["host"]), port=5432, dbname=name, template_dbname=template
     )

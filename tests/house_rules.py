@@ -1,0 +1,117 @@
+"""The rules for files under sql/ and migrations/ that no other tool knows, on PostgreSQL's own parse tree."""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pglast
+from pglast import ast, enums
+
+from artifactstore.migrate.files import packaged
+
+HEADER = ("-- purpose: ", "-- called by: ", "-- writes: ")
+DDL_OF_SQL = (ast.CreateFunctionStmt, ast.ViewStmt, ast.CreateTrigStmt)
+"""What belongs under sql/, so that its current source is in one place."""
+
+
+def check_sql(path: Path, text: str) -> Iterator[str]:
+    """Problems of a file under sql/."""
+    lines = text.splitlines()
+    for number, beginning in enumerate(HEADER):
+        if len(lines) <= number or not lines[number].startswith(beginning) or lines[number] == beginning:
+            yield f"line {number + 1} does not begin with '{beginning}…'"
+    statements = [raw.stmt for raw in pglast.parse_sql(text)]
+    functions = [one for one in statements if isinstance(one, ast.CreateFunctionStmt)]
+    if functions:
+        yield from _check_function(path.stem, functions, statements)
+    views = [one.view for one in statements if isinstance(one, ast.ViewStmt)]
+    if any(view is None or view.relname != path.stem for view in views):
+        yield "a view does not have the name of its file"
+
+
+def check_migration(path: Path, text: str) -> Iterator[str]:
+    """Problems of a file under migrations/."""
+    if not re.fullmatch(r"\d{4}_[a-z_]+\.sql", path.name):
+        yield "the name is not NNNN_what.sql"
+    if not re.search(r"^-- depends:", text, re.MULTILINE):
+        yield "there is no line '-- depends: …'"
+    for raw in pglast.parse_sql(text):
+        one = raw.stmt
+        if isinstance(one, DDL_OF_SQL):
+            yield "functions, views and triggers belong under sql/"
+        if isinstance(one, ast.TransactionStmt) or getattr(one, "concurrent", False):
+            yield "migrate is one transaction: no transaction commands, nothing CONCURRENTLY"
+
+
+def _check_function(name: str, functions: list[Any], statements: list[Any]) -> Iterator[str]:
+    if len(functions) > 1:
+        yield "there is more than one function"
+    one = functions[0]
+    if [part.sval for part in one.funcname] != ["artifactstore", name]:
+        yield f"the function is not artifactstore.{name}"
+    if not one.replace:
+        yield "it is not CREATE OR REPLACE"
+    options: dict[str, list[Any]] = {}
+    for option in one.options:
+        options.setdefault(option.defname, []).append(option.arg)
+    if "volatility" not in options:
+        yield "no volatility is stated"
+    if "security" in options and options["security"][0].boolval and not _pins_path(options.get("set", [])):
+        yield "SECURITY DEFINER without SET search_path = …, pg_temp"
+    for parameter in one.parameters or ():
+        is_input = parameter.mode in _INPUT_MODES
+        if is_input and not (parameter.name or "").startswith("p_"):
+            yield f"the parameter {parameter.name} is not named p_…"
+    if not any(_comments(statement, name) for statement in statements):
+        yield "there is no COMMENT ON FUNCTION"
+    yield from _check_body("".join(part.sval for part in options.get("as", [()])[0]))
+
+
+_INPUT_MODES = (
+    enums.FunctionParameterMode.FUNC_PARAM_IN,
+    enums.FunctionParameterMode.FUNC_PARAM_INOUT,
+    enums.FunctionParameterMode.FUNC_PARAM_VARIADIC,
+    enums.FunctionParameterMode.FUNC_PARAM_DEFAULT,
+)
+
+
+def _pins_path(settings: list[Any]) -> bool:
+    paths = [[value.val.sval for value in one.args] for one in settings if one.name == "search_path"]
+    return bool(paths) and paths[0][-1] == "pg_temp"
+
+
+def _comments(statement: Any, name: str) -> bool:
+    return (
+        isinstance(statement, ast.CommentStmt)
+        and statement.objtype == enums.ObjectType.OBJECT_FUNCTION
+        and [part.sval for part in getattr(statement.object, "objname", [])][-1:] == [name]
+    )
+
+
+def _check_body(body: str) -> Iterator[str]:
+    code = re.sub(r"--[^\n]*", "", body)
+    if re.search(r"\bWHEN\s+OTHERS\b", code, re.IGNORECASE):
+        yield "WHEN OTHERS hides what it does not know: name the conditions"
+    for raised in re.findall(r"\bRAISE\b[^;]*", re.sub(r"'[^']*'", "''", code), re.IGNORECASE):
+        if not re.search(r"\b(NOTICE|DEBUG|LOG|INFO|WARNING|ERRCODE)\b", raised, re.IGNORECASE):
+            yield "RAISE without ERRCODE: use artifactstore.refuse"
+
+
+def main() -> int:
+    """Print every problem as path: problem; exit code 1 if there is one."""
+    source = packaged()
+    found = [
+        f"{path.relative_to(source.sql.parent)}: {problem}"
+        for directory, check in ((source.sql, check_sql), (source.migrations, check_migration))
+        for path in sorted(directory.rglob("*.sql"))
+        if path.name != "schema.sql"
+        for problem in check(path, path.read_text(encoding="utf-8"))
+    ]
+    sys.stderr.write("".join(f"{line}\n" for line in found))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

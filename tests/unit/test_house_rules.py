@@ -1,0 +1,78 @@
+"""Every house rule can fail."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.house_rules import check_migration, check_sql
+
+GOOD = """-- purpose: p
+-- called by: c
+-- writes: nothing
+CREATE OR REPLACE FUNCTION artifactstore.f(p_x int)
+RETURNS int
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = artifactstore, pg_temp
+AS $$
+BEGIN
+    RAISE NOTICE 'x'; -- WHEN OTHERS
+    RAISE 'RAISE' USING ERRCODE = 'ST001';
+    RETURN p_x;
+END
+$$;
+COMMENT ON FUNCTION artifactstore.f(int) IS 'f';
+"""
+
+
+def test_a_good_function_has_no_problem() -> None:
+    assert list(check_sql(Path("2_append/f.sql"), GOOD)) == []
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "problem"),
+    [
+        ("-- purpose: p\n", "", "line 1"),
+        ("-- called by: c", "-- called by: ", "line 2"),
+        ("artifactstore.f(p_x int)", "artifactstore.g(p_x int)", "is not artifactstore.f"),
+        ("artifactstore.f(p_x int)", "f(p_x int)", "is not artifactstore.f"),
+        ("OR REPLACE ", "", "OR REPLACE"),
+        (" STABLE", "", "volatility"),
+        (", pg_temp", "", "SECURITY DEFINER"),
+        ("SET search_path = artifactstore, pg_temp\n", "", "SECURITY DEFINER"),
+        ("f(p_x int)\n", "f(x int)\n", "named p_"),
+        ("COMMENT ON FUNCTION artifactstore.f(int)", "COMMENT ON TABLE f", "COMMENT ON FUNCTION"),
+        (" USING ERRCODE = 'ST001'", "", "RAISE without"),
+        ("    RETURN p_x;\n", "EXCEPTION WHEN OTHERS THEN RETURN 1;\n", "WHEN OTHERS"),
+        ("COMMENT ON", "CREATE FUNCTION g() RETURNS int LANGUAGE sql AS 'SELECT 1';\nCOMMENT ON", "more than one"),
+    ],
+)  # fmt: skip
+def test_a_function_that_breaks_a_rule_is_found(good: str, bad: str, problem: str) -> None:
+    assert good in GOOD
+    assert problem in " ".join(check_sql(Path("2_append/f.sql"), GOOD.replace(good, bad, 1)))
+
+
+def test_a_view_under_another_name_is_found() -> None:
+    text = "-- purpose: p\n-- called by: c\n-- writes: nothing\nCREATE VIEW artifactstore.v AS SELECT 1;"
+    assert list(check_sql(Path("4_read/v.sql"), text)) == []
+    assert list(check_sql(Path("4_read/w.sql"), text)) == ["a view does not have the name of its file"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("0001_a.sql", "-- depends:\nCREATE TABLE t ();", ""),
+        ("1_a.sql", "-- depends:\nCREATE TABLE t ();", "NNNN_what"),
+        ("0001_a.sql", "CREATE TABLE t ();", "depends"),
+        (
+            "0001_a.sql",
+            "-- depends:\nCREATE VIEW v AS SELECT 1;",
+            "belong under",
+        ),
+        ("0001_a.sql", "-- depends:\nCOMMIT;", "one transaction"),
+        ("0001_a.sql", "-- depends:\nCREATE INDEX CONCURRENTLY ON t (a);", "one transaction"),
+    ],
+)
+def test_a_migration_that_breaks_a_rule_is_found(name: str, text: str, problem: str) -> None:
+    found = list(check_migration(Path(name), text))
+    assert bool(found) == bool(problem)
+    assert problem in " ".join(found)
