@@ -36,6 +36,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "db": ("admin", "Start, stop and look at the embedded PostgreSQL."),
         "demo": ("demo", "Show all of it on a directory tree."),
     },
+    "Service": {
+        "serve": ("serve", "Serve the log over HTTP."),
+        "token": ("token", "Make, list and revoke access tokens of the service."),
+    },
 }
 
 EXIT_CODES = """\b

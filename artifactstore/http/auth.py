@@ -2,7 +2,6 @@
 
 import hmac
 import re
-import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -11,14 +10,13 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from artifactstore.codec import digest
+from artifactstore.access import ROLES, parse_token
 from artifactstore.errors import error
 from artifactstore.store import Token
 
 if TYPE_CHECKING:
     from artifactstore.http.service import Service
 
-_TOKEN = re.compile(r"ast_([0-9a-f]{32})_([A-Za-z0-9_-]{43})", re.ASCII)
 _BEARER = re.compile(r"bearer +([^ ]+)", re.IGNORECASE)
 _CACHED = 10_000
 _NOBODY = bytes(32)
@@ -37,9 +35,6 @@ class Role(IntEnum):
         return self.name.lower()
 
 
-ROLES = tuple(role.title for role in Role)
-
-
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who asks, and what the token allows."""
@@ -47,21 +42,6 @@ class Identity:
     actor: str
     role: Role
     token_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class NewToken:
-    """A token as it is made: the text is shown once, the hash is stored."""
-
-    token_id: UUID
-    text: str
-    secret_hash: bytes
-
-
-def new_token(token_id: UUID) -> NewToken:
-    """A token with a secret of 256 random bits, so that one BLAKE3 of it is hash enough."""
-    secret = secrets.token_urlsafe(32)
-    return NewToken(token_id, f"ast_{token_id.hex}_{secret}", digest(secret.encode()))
 
 
 def highest(roles: Sequence[str]) -> Role | None:
@@ -91,14 +71,13 @@ class Guard:
         if authorization is None:
             raise error("unauthorized")
         bearer = _BEARER.fullmatch(authorization.strip())
-        match = bearer and _TOKEN.fullmatch(bearer[1])
-        if not match:
+        given = bearer and parse_token(bearer[1])
+        if given is None:
             raise _refused("it is not of the form Bearer ast_<id>_<secret>")
-        token_id = UUID(match[1])
-        known = await self._find(token_id)
+        known = await self._find(given.token_id)
         # Compared for unknown tokens too: the time to answer tells nothing.
         stored = known.token.secret_hash if known.token is not None else _NOBODY
-        same = hmac.compare_digest(digest(match[2].encode()), stored)
+        same = hmac.compare_digest(given.secret_hash, stored)
         if known.token is None or not same:
             raise _refused("the token is not known")
         if known.token.revoked:
@@ -109,7 +88,7 @@ class Guard:
         role = highest(known.token.roles)
         if role is None:
             raise _refused("the token has no role that this service knows")
-        return Identity(known.token.actor, role, token_id)
+        return Identity(known.token.actor, role, given.token_id)
 
     def forget(self, token_id: UUID) -> None:
         """Read a token anew the next time; other processes do after ``seconds``."""

@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 _log = logging.getLogger("artifactstore")
 
+CLOSE_SECONDS = 2.0
 _SAMPLE_SECONDS = 2.0
 _READY_SECONDS = 1.0
 _RECONNECT_SECONDS = 5.0
@@ -78,9 +79,9 @@ class Service:
         self._writer.start()
 
     async def close(self) -> None:
-        """Append what waits, then close every connection."""
-        await to_thread.run_sync(self._writer.stop, self.settings.stop_seconds, limiter=self._few_threads)
-        await to_thread.run_sync(self._pool.close, limiter=self._few_threads)
+        """Append what waits, then close every connection; takes twice ``CLOSE_SECONDS`` at most."""
+        await to_thread.run_sync(self._writer.stop, CLOSE_SECONDS, limiter=self._few_threads)
+        await to_thread.run_sync(self._pool.close, CLOSE_SECONDS, limiter=self._few_threads)
 
     async def sample(self) -> None:
         """Keep the gauges of this process up to date, until cancelled."""

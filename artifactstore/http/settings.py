@@ -29,7 +29,7 @@ class Settings:
             answered 503 at once.
         body_bytes: largest request body. body_timeout: seconds in which it must be complete.
         token_seconds: for how long a process trusts what it read about a token; at most 5.
-        stop_seconds: how long a stop waits for requests that are being answered.
+        stop_seconds: after which a stopped service has ended, whatever was under way.
         log_level: debug, info (every request), warning (refused requests), error.
     """
 

@@ -6,7 +6,8 @@ import httpx
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from tests.http.running import ROLES, Running, issue, running
+from artifactstore.access import ROLES
+from tests.http.running import Running, issue, running
 
 
 @pytest.fixture

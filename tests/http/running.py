@@ -11,12 +11,10 @@ import httpx
 import psycopg
 import uvicorn
 
+from artifactstore.access import new_token
 from artifactstore.events import TokenIssued, new_id
 from artifactstore.http import Settings, create_app
-from artifactstore.http.auth import new_token
 from artifactstore.store import Store
-
-ROLES = ("reader", "producer", "operator")
 
 
 @dataclass

@@ -3,11 +3,12 @@
 from datetime import datetime
 from typing import Any
 
+from artifactstore.access import ROLES, AccessToken, new_token
 from artifactstore.codec import Problem
 from artifactstore.events import TokenIssued, TokenRevoked, from_payload, new_id
 from artifactstore.events.fields import Field, Text, Time
 from artifactstore.http.answers import ID, SEQUENCE, TEXT, TIME, array, maybe, one_of, record
-from artifactstore.http.auth import ROLES, NewToken, Role, new_token
+from artifactstore.http.auth import Role
 from artifactstore.http.commands import REASON, carry_out, path_id, read_back, replayed, request_of
 from artifactstore.http.endpoint import Answer, Call, Endpoint
 from artifactstore.http.group_append import Work
@@ -55,7 +56,9 @@ async def _issued_before(call: Call, issued: Appended) -> Answer:
     return _issued(call, issued, event, token.actor if token is not None else "", None)
 
 
-def _issued(call: Call, issued: Appended, event: TokenIssued, holder: str, made: NewToken | None) -> Answer:
+def _issued(
+    call: Call, issued: Appended, event: TokenIssued, holder: str, made: AccessToken | None
+) -> Answer:
     value: dict[str, Any] = {
         "sequence": issued.sequence,
         "created_at": issued.created_at,

@@ -1,0 +1,62 @@
+"""The command that serves the log over HTTP."""
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from artifactstore import access
+from artifactstore.cli.command import Command
+from artifactstore.cli.session import Session, with_session
+from artifactstore.events import TokenIssued, new_id
+
+
+@click.command(cls=Command)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", default=8321, show_default=True, type=click.IntRange(0, 65535), help="Port; 0: any free one."
+)
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes.")
+@click.option(
+    "--stop-seconds", type=click.IntRange(5, 3600), help="A stop has ended after that. Default: 10."
+)
+@with_session
+def serve(session: Session, host: str, port: int, workers: int, stop_seconds: int | None) -> None:
+    """Serve the log over HTTP, until Ctrl-C or SIGTERM.
+
+    With a database that was named, the service starts whether that answers or not, and its login needs the
+    role service. The embedded one is started and migrated; at the first start a token of an operator is
+    made, in a file that only you can read. More settings: ARTIFACTSTORE_POOL_MAX and others, see the docs.
+    """
+    # uvicorn and starlette take a while to import; only this command needs them.
+    from artifactstore.http import server
+    from artifactstore.http.settings import Settings, variable
+
+    os.environ[variable("database_url")] = session.target.conninfo
+    settings = Settings.from_environment()
+    if stop_seconds is not None:
+        settings = replace(settings, stop_seconds=stop_seconds)
+        os.environ[variable("stop_seconds")] = str(stop_seconds)
+    path = _owners_token(session) if session.target.embedded else None
+    with server.listen(host, port) as listening:
+        told: dict[str, object] = {"listens": server.address(listening), "workers": workers}
+        told["token"] = str(path) if path else "made with artifactstore token create"
+        session.output.result(told)
+        sys.stdout.flush()
+        server.serve(settings, listening, workers)
+
+
+def _owners_token(session: Session) -> Path:
+    """The file with a good token of an operator; makes one if there is none."""
+    path = access.token_path()
+    token = access.read_token(path)
+    known = None if token is None else session.store.find_token(token.token_id)
+    if token is None or known is None or known.revoked or known.secret_hash != token.secret_hash:
+        token = access.new_token(new_id())
+        event = TokenIssued(token_id=token.token_id, roles=("operator",), reason="first start of the service")
+        session.store.issue_token(event, session.actor, session.actor, token.secret_hash)
+        access.write_token(path, token)
+    session.store.connection.close()
+    return path
