@@ -9,18 +9,18 @@ from psycopg import Connection
 from docs.generate import cli, decisions, errors, events, roles, sql
 
 ROOT = Path(__file__).parents[2]
-_DOCS = ROOT / "docs"
 
 
 def generate(conn: Connection[Any]) -> dict[Path, str]:
     """Path → text of every generated page; ``conn`` is to a migrated database, as superuser or operator."""
+    docs = ROOT / "docs"
     return {
-        _DOCS / "adr" / "README.md": decisions.generate(_DOCS / "adr"),
-        _DOCS / "reference" / "cli.md": cli.generate(),
-        _DOCS / "reference" / "errors.md": errors.generate(),
-        _DOCS / "reference" / "events.md": events.generate(conn),
-        _DOCS / "reference" / "roles.md": roles.generate(conn),
-        _DOCS / "reference" / "sql.md": sql.generate(conn, ROOT / "sql"),
+        docs / "adr" / "README.md": decisions.generate(docs / "adr"),
+        docs / "reference" / "cli.md": cli.generate(),
+        docs / "reference" / "errors.md": errors.generate(),
+        docs / "reference" / "events.md": events.generate(conn),
+        docs / "reference" / "roles.md": roles.generate(conn),
+        docs / "reference" / "sql.md": sql.generate(conn, ROOT / "sql"),
     }
 
 
@@ -32,6 +32,7 @@ def stale(pages: Mapping[Path, str]) -> list[Path]:
 def write(pages: Mapping[Path, str]) -> None:
     """Write the pages that are stale."""
     for path in stale(pages):
+        path.parent.mkdir(exist_ok=True)
         path.write_text(pages[path], encoding="utf-8")
 
 

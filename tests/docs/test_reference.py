@@ -1,6 +1,8 @@
 """The reference is what the generator makes of the source, and it leaves nothing out."""
 
 import re
+import shutil
+import sys
 from pathlib import Path
 
 import click
@@ -10,6 +12,7 @@ from artifactstore.cli import cli
 from artifactstore.errors import ERRORS
 from artifactstore.events import EVENT_TYPES
 from docs.generate import decisions, pages
+from docs.generate.__main__ import main
 from docs.generate.cli import walk
 from docs.generate.markdown import cell, code
 from tests.databases import Connect
@@ -25,6 +28,22 @@ def _headings(name: str) -> set[str]:
 def test_generated_pages_are_up_to_date(connect: Connect) -> None:
     stale = pages.stale(pages.generate(connect()))
     assert [path.name for path in stale] == [], "run scripts/docs"
+
+
+def test_check_ends_with_1_and_writes_nothing_when_a_page_is_stale(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(DOCS / "adr", tmp_path / "docs" / "adr")
+    monkeypatch.setattr(pages, "ROOT", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["scripts/docs", "--check", "--database-url", database])
+    (tmp_path / "docs" / "adr" / "README.md").write_text("other\n")
+    assert main() == 1
+    assert "docs/adr/README.md: stale" in capsys.readouterr().err
+    assert (tmp_path / "docs" / "adr" / "README.md").read_text() == "other\n"
+    monkeypatch.setattr(sys, "argv", ["scripts/docs", "--database-url", database])
+    assert main() == 0
+    monkeypatch.setattr(sys, "argv", ["scripts/docs", "--check", "--database-url", database])
+    assert main() == 0
 
 
 def test_a_page_is_stale_when_it_is_missing_or_different(tmp_path: Path) -> None:
