@@ -8,7 +8,7 @@ when the run begins, not with the size of the tree.
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -92,13 +92,17 @@ def ingest(
     *,
     actor: str,
     seal: bool = False,
+    exclude: Iterable[str] = (),
     workers: int | None = None,
     progress: Progress = quiet,
 ) -> Ingested:
     """Append every regular file below ``directory`` that package ``purl`` does not have yet.
 
     The package is made when there is none. Each file gets one location: its ``file://`` URI.
-    ``workers``: threads that hash; default: one per core.
+
+    Args:
+        exclude: paths in the directory that are left out.
+        workers: threads that read and hash; default: one per core.
 
     Raises:
         BadInput: usage (no directory, no files, files that cannot be read) or bad-path (names that no
@@ -109,7 +113,7 @@ def ingest(
     """
     started = time.monotonic()
     try:
-        tree = Tree(directory)
+        tree = Tree(directory, exclude)
     except OSError as error:
         raise BadInput("usage", {"problem": f"{directory}: {error.strerror}"}) from error
     run = _Run(store, tree, actor, workers or os.cpu_count() or 1, progress, Ingested(purl, new_id()))

@@ -58,10 +58,18 @@ class Hashed(NamedTuple):
 
 
 class Tree:
-    """The regular files below a directory. Symbolic links are not followed: they would lead out of it."""
+    """The regular files below a directory. Symbolic links are not followed: they could lead out of it.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        exclude: files and directories that are left out, by their path relative to the root.
+
+    Raises:
+        OSError: there is no such directory.
+    """
+
+    def __init__(self, root: Path, exclude: Iterable[str] = ()) -> None:
         self.root = os.fsencode(root.resolve(strict=True))
+        self._exclude = frozenset(os.path.normpath(path) for path in exclude)
 
     def os_path(self, path: str) -> bytes:
         """The absolute path of a file of the tree, for the operating system."""
@@ -84,10 +92,13 @@ class Tree:
             yield _unreadable(directory or b".", error)
             return
         for name, entry in found:
-            if name.endswith(b"/"):
+            path = os.fsdecode(directory + name.rstrip(b"/"))
+            if path in self._exclude:
+                yield Entry(path, skip="excluded")
+            elif name.endswith(b"/"):
                 yield from self._walk(directory + name)
             else:
-                yield self._entry(os.fsdecode(directory + name), entry)
+                yield self._entry(path, entry)
 
     def _entry(self, path: str, entry: os.DirEntry[bytes]) -> Entry:
         try:
@@ -190,7 +201,8 @@ class _Reader:
             size += count
             with self._lock:
                 self.read += count
-            if count < _READ and size == before.st_size:
+            # At the expected end a short read needs no second one; beyond it, the file grows while it is read.
+            if size > before.st_size or (count < _READ and size == before.st_size):
                 break
         after = os.fstat(descriptor)
         if size != before.st_size or _version(before) != _version(after):

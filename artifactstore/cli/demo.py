@@ -30,6 +30,9 @@ from artifactstore.ingest import ingest
 from artifactstore.replay import replay
 from artifactstore.verify import verify
 
+_INSTALLED = ("site-packages", "dist-packages")
+"""What is below the standard library in some installations, but no part of it."""
+
 _NEXT = """\
 Look further:
   artifactstore package show {purl}
@@ -72,7 +75,15 @@ class _Demo:
         started = monotonic()
         self.say(f"1. ingest and seal {root} as {purl}")
         with self.session.progress() as progress:
-            report = ingest(self.store, root, purl, actor=self.session.actor, seal=True, progress=progress)
+            report = ingest(
+                self.store,
+                root,
+                purl,
+                actor=self.session.actor,
+                seal=True,
+                exclude=_INSTALLED,
+                progress=progress,
+            )
         self.say(f"   {report.files:,} files, {amount(report.bytes, 'bytes')}, {report.seconds:.1f} s")
         self._retain(report.package_id)
         self.say("4. replay: empty all views, fill them again from the log")

@@ -15,11 +15,14 @@ from artifactstore.ingest import ingest as ingest_tree
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--purl", required=True, help="The package, made if there is none: pkg:type/name@version.")
 @click.option("--seal", is_flag=True, help="Seal the package afterwards: its files are final.")
+@click.option("--exclude", multiple=True, metavar="PATH", help="Leave out this path of it; may be repeated.")
 @click.option(
     "--workers", type=click.IntRange(min=1), help="Threads that read and hash. Default: one per core."
 )
 @with_session
-def ingest(session: Session, directory: Path, purl: str, seal: bool, workers: int | None) -> None:
+def ingest(
+    session: Session, directory: Path, purl: str, seal: bool, exclude: tuple[str, ...], workers: int | None
+) -> None:
     """Register the tree below DIRECTORY as the files of a package.
 
     Every regular file is read once for BLAKE3 and SHA-256 and gets its file:// URI as location. Symbolic
@@ -38,6 +41,7 @@ def ingest(session: Session, directory: Path, purl: str, seal: bool, workers: in
             purl,
             actor=session.actor,
             seal=seal,
+            exclude=exclude,
             workers=workers,
             progress=progress,
         )

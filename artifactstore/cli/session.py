@@ -103,7 +103,9 @@ class Session:
         new = NewEvent(event, subject_id, self.actor, expected)
         self.tell_appended(self.store.append([new])[0], event.event_type, subject_id, **more)
 
-    def tell_appended(self, appended: "Appended", event_type: str, subject_id: "UUID", **more: object) -> None:
+    def tell_appended(
+        self, appended: "Appended", event_type: str, subject_id: "UUID", **more: object
+    ) -> None:
         """Tell where an event landed."""
         self.output.result(
             {

@@ -7,12 +7,14 @@ from psycopg.rows import args_row
 from psycopg.sql import SQL
 
 from artifactstore import codec
-from artifactstore.errors import BadInput, Refused, translated
+from artifactstore.errors import ArtifactstoreError, BadInput, Refused, translated
 from artifactstore.events import NewEvent, PackageSealed
 from artifactstore.store.rows import Appended
 from artifactstore.store.views import ViewReads
 
 _SEAL_ATTEMPTS = 3
+_NO_JSON = "22P02"
+"""SQLSTATE invalid_text_representation."""
 
 _APPEND = SQL(
     """
@@ -48,8 +50,13 @@ class Writes(ViewReads):
         The database encodes the text itself, so ``1e2``, ``1.0`` and duplicate keys are seen and refused.
         """
         query = SQL("SELECT artifactstore.cbor_encode(%s, %s::json) AS payload")
-        row = self._row(query, (event_type, payload))
-        return self._append([event_type], [subject_id], [actor], [row["payload"]], [expected])[0]
+        try:
+            encoded = self._row(query, (event_type, payload))["payload"]
+        except ArtifactstoreError as failure:
+            if failure.sqlstate != _NO_JSON:
+                raise
+            raise BadInput("bad-payload", failure.detail) from failure
+        return self._append([event_type], [subject_id], [actor], [encoded], [expected])[0]
 
     def seal(
         self, package_id: UUID, actor: str, *, reason: str | None = None, expected: int | None = None
