@@ -43,7 +43,7 @@ def test_a_good_function_has_no_problem() -> None:
         ("COMMENT ON FUNCTION artifactstore.f(int)", "COMMENT ON TABLE f", "COMMENT ON FUNCTION"),
         (" USING ERRCODE = 'ST001'", "", "RAISE without"),
         ("    RETURN p_x;\n", "EXCEPTION WHEN OTHERS THEN RETURN 1;\n", "WHEN OTHERS"),
-        ("COMMENT ON", "CREATE FUNCTION g() RETURNS int LANGUAGE sql AS 'SELECT 1';\nCOMMENT ON", "more than one"),
+        ("COMMENT ON", "CREATE FUNCTION g() RETURNS int LANGUAGE sql AS '';\nCOMMENT ON", "more than one"),
     ],
 )  # fmt: skip
 def test_a_function_that_breaks_a_rule_is_found(good: str, bad: str, problem: str) -> None:
