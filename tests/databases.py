@@ -64,7 +64,7 @@ def running_cluster(programs: server.Programs) -> Iterator[server.Cluster]:
         (home / "run").mkdir()
         made = server.Cluster(chosen, account, home / "data", home / "run", home / "run" / "log")
         made.hand_over(made.sockets)
-        made.create("local all all trust\n", "", _SETTINGS, "")
+        made.create("local all all trust\n", "", _SETTINGS, "", sync=False)
         made.start()
         try:
             yield made

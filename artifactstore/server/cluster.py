@@ -37,7 +37,9 @@ class Cluster:
     sockets: Path
     log: Path
 
-    def create(self, access: str, identities: str, settings: Mapping[str, str], script: str) -> None:
+    def create(
+        self, access: str, identities: str, settings: Mapping[str, str], script: str, *, sync: bool = True
+    ) -> None:
         """Make the cluster whole or not at all: initdb, access rules, settings, then ``script`` as superuser.
 
         Args:
@@ -45,6 +47,7 @@ class Cluster:
             identities: content of pg_ident.conf.
             settings: lines for postgresql.conf, values as it wants them.
             script: one SQL command per line, each in its own transaction.
+            sync: wait until all of it is on disk.
         """
         # A new name each time: an initdb that outlived its killed parent must not meet the next one.
         scratch = Path(tempfile.mkdtemp(prefix=f"{self.data.name}.new-", dir=self.data.parent))
@@ -53,7 +56,7 @@ class Cluster:
             self.run(
                 "initdb", "--pgdata", str(scratch), "--username", SUPERUSER, "--auth", "reject",
                 "--encoding", "UTF8", "--locale", "C.UTF-8" if sys.platform != "darwin" else "C",
-                "--no-instructions",
+                "--no-instructions", *(() if sync else ("--no-sync",)),
             )  # fmt: skip
             (scratch / "pg_hba.conf").write_text(access)
             (scratch / "pg_ident.conf").write_text(identities)

@@ -1,4 +1,4 @@
-"""The wheel, built from the source distribution, installed in a clean environment and used on an empty database."""
+"""The wheel, built from the source distribution, in a clean environment, on an empty database."""
 
 import os
 import subprocess

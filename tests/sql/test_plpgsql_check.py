@@ -1,7 +1,7 @@
 """Every PL/pgSQL body against the catalog: unknown columns, wrong types, missing RETURN, open injections.
 
-A gate in the test database only. The extension comes from Debian's postgresql-15-plpgsql-check, so the gate is in
-the run on Debian's server; scripts/test leaves it out of the others.
+A gate in the test database only. The extension comes from Debian's postgresql-15-plpgsql-check, so the gate
+is in the run on Debian's server; scripts/test leaves it out of the others.
 """
 
 import os
