@@ -92,6 +92,7 @@ def command(
         body=(*fields, *extra, ON_BEHALF_OF),
         if_match=if_match and subject is not None,
         creates=location is not None,
+        gives={new_subject: "/subject_id"} if new_subject else {},
         refusals=refusals,
     )
 

@@ -114,10 +114,7 @@ def _read_batch(
     if type(items) is not list or not items:
         raise Problem("must be an array with at least one item", name)
     if len(items) > limit:
-        facts = {"items": len(items), "limit": limit, "field": name}
-        raise error(
-            "too-large", {"problem": f"{len(items)} {name}; one request has at most {limit}", **facts}
-        )
+        raise Problem(f"must have at most {limit} items, not {len(items)}: split the request", name)
     read: list[dict[str, Any]] = []
     for index, item in enumerate(items):
         try:

@@ -116,6 +116,7 @@ class Endpoint:
         etag: whether the answer has an ETag and If-None-Match is heard.
         if_match: whether If-Match is heard.
         creates: whether 201 with Location is answered.
+        gives: parameters of other paths that the answer has the values of: name → JSON pointer in it.
         refusals: codes that it answers besides those that all have.
     """
 
@@ -136,6 +137,7 @@ class Endpoint:
     etag: bool = False
     if_match: bool = False
     creates: bool = False
+    gives: Mapping[str, str] = field(default_factory=dict)
     refusals: Sequence[str] = ()
 
     @property

@@ -52,7 +52,10 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     """The OpenAPI 3.1 document."""
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+        operation = _operation(endpoint)
+        if endpoint.gives:
+            operation["responses"][str(endpoint.status)]["links"] = _links(endpoint, endpoints)
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {
@@ -105,6 +108,21 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     return told
 
 
+def _links(source: Endpoint, endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+    """What can be done with the ids of an answer: every path that needs one of them and no unknown id."""
+    values = {p.name: f"$request.path.{p.name}" for p in source.path_parameters}
+    values |= {name: f"$response.body#{pointer}" for name, pointer in source.gives.items()}
+    links = {}
+    for endpoint in endpoints:
+        names = {parameter.name for parameter in endpoint.path_parameters}
+        if names & source.gives.keys() and names <= values.keys():
+            links[_operation_id(endpoint)] = {
+                "operationId": _operation_id(endpoint),
+                "parameters": {name: values[name] for name in sorted(names)},
+            }
+    return links
+
+
 def _operation_id(endpoint: Endpoint) -> str:
     words = [word for word in endpoint.path.split("/") if word and not word.startswith("{")]
     single = endpoint.path.endswith("}")
@@ -149,6 +167,9 @@ def _parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:
 def _parameter(parameter: Parameter, place: str) -> dict[str, Any]:
     shape = schema(parameter.kind, parameter.name)
     shape.pop("description", None)
+    if parameter.name in ("purl", "path"):
+        # A filter takes any text; one that nothing can have finds nothing.
+        shape.pop("pattern")
     if parameter.default is not None:
         shape["default"] = parameter.default
     told: dict[str, Any] = {

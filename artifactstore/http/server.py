@@ -53,6 +53,7 @@ def serve(settings: Settings, listening: socket.socket, workers: int) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        http="artifactstore.http.protocol:Protocol",
         ws="none",
         backlog=_BACKLOG,
         timeout_graceful_shutdown=max(1, settings.stop_seconds - int(2 * CLOSE_SECONDS)),

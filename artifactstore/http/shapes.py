@@ -30,6 +30,18 @@ from artifactstore.events.times import parse_time
 
 Schema = dict[str, Any]
 
+_SEGMENT = "(?:[A-Za-z0-9._~:+-]|%[0-9A-F]{2})+"
+_VALUE = "(?:[A-Za-z0-9._~:+/,-]|%[0-9A-F]{2})+"
+_QUALIFIER = f"[a-z][a-z0-9._-]*={_VALUE}"
+_PATTERNS = {
+    "purl": {
+        "pattern": f"^pkg:[a-z][a-z0-9.-]*/(?:{_SEGMENT}/)*{_SEGMENT}(?:@{_SEGMENT})?"
+        rf"(?:\?{_QUALIFIER}(?:&{_QUALIFIER})*)?(?:#{_SEGMENT}(?:/{_SEGMENT})*)?$"
+    },
+    "path": {"pattern": r"^[^/\x00-\x1f\x7f]+(?:/[^/\x00-\x1f\x7f]+)*$"},
+}
+"""What the database asks of texts, as far as a pattern can say it; it says the rest itself."""
+
 _UUID = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}", re.IGNORECASE
 )
@@ -111,7 +123,7 @@ def schema(kind: Kind, name: str = "") -> Schema:
         case Text() if kind.enum:
             told: Schema = {"type": "string", "enum": list(kind.enum)}
         case Text():
-            told = {"type": "string", "minLength": 1, "maxLength": kind.max}
+            told = {"type": "string", "minLength": 1, "maxLength": kind.max, **_PATTERNS.get(name, {})}
         case Int():
             told = {"type": "integer", "minimum": kind.min, "maximum": min(kind.max, MAX_INTEGER)}
         case Bool():

@@ -14,6 +14,7 @@ import uvicorn
 from artifactstore.access import new_token
 from artifactstore.events import TokenIssued, new_id
 from artifactstore.http import Settings, create_app
+from artifactstore.http.protocol import Protocol
 from artifactstore.store import Store
 
 
@@ -51,7 +52,11 @@ def running(conninfo: str, tokens: dict[str, str] | None = None, **settings: Any
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]
         config = uvicorn.Config(
-            create_app(chosen), log_config=None, ws="none", timeout_graceful_shutdown=chosen.stop_seconds
+            create_app(chosen),
+            log_config=None,
+            http=Protocol,
+            ws="none",
+            timeout_graceful_shutdown=chosen.stop_seconds,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)

@@ -125,6 +125,7 @@ ENDPOINTS = (
         ),
         batch=("files", MAX_FILES),
         creates=True,
+        gives={"file_id": "/files/0/file_id"},
         refusals=("not-found", "not-open", "bad-path", "path-taken", "id-taken", "location-taken"),
     ),
     many(

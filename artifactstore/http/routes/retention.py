@@ -216,6 +216,7 @@ ENDPOINTS = (
         ),
         if_match=True,
         creates=True,
+        gives={"hold_id": "/payload/hold_id"},
         refusals=("not-found", "purged", "hold-exists"),
     ),
     command(

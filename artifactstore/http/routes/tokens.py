@@ -120,6 +120,7 @@ ENDPOINTS = (
             Field("expires", "expires", False, Time("when it ends; default: never")),
             REASON,
         ),
+        gives={"token_id": "/token_id"},
         refusals=("bad-actor",),
     ),
     Endpoint(
