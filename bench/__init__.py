@@ -1,0 +1,1 @@
+"""Measurements of artifactstore against a real server: ``scripts/bench --help``."""

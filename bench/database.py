@@ -1,0 +1,95 @@
+"""Scratch databases to measure in, and logs put into them past the doors."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from artifactstore import codec, embedded, server
+from artifactstore.migrate import migrate
+from bench.workload import LogRow
+
+_COPY = """
+    COPY artifactstore.events
+        (sequence, created_at, event_type, subject_kind, subject_id, actor, payload, payload_digest)
+    FROM STDIN (FORMAT binary)
+"""
+_TYPES = ("int8", "timestamptz", "text", "text", "uuid", "text", "bytea", "bytea")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server: conninfo of a superuser, and whether its processes are on this machine."""
+
+    conninfo: str
+    local: bool
+
+
+@contextmanager
+def fresh_server(database_url: str | None) -> Iterator[Server]:
+    """The server of ``database_url``, or an embedded one of its own with default settings."""
+    if database_url is not None:
+        yield Server(database_url, local=_is_local(database_url))
+        return
+    home = Path(tempfile.mkdtemp(prefix="artifactstore-bench-"))
+    # Root's server runs as another account, which must get through to its own directories inside.
+    home.chmod(0o711)
+    try:
+        conninfo = embedded.ensure_running(home / "server")
+        # Logs are written past the doors, which only a superuser can do.
+        yield Server(make_conninfo(conninfo, user=server.SUPERUSER, dbname="postgres"), local=True)
+    finally:
+        embedded.stop(home / "server")
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _is_local(conninfo: str) -> bool:
+    with psycopg.connect(conninfo) as connection:
+        process = Path(f"/proc/{connection.info.backend_pid}")
+        return connection.info.host.startswith("/") and process.exists()
+
+
+@contextmanager
+def scratch_database(conninfo: str) -> Iterator[str]:
+    """A migrated database of its own, dropped with its roles at the end; yields its conninfo."""
+    name = f"artifactstore_bench_{os.getpid()}"
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        roles: dict[str, str] = {}
+        try:
+            scratch = make_conninfo(conninfo, dbname=name)
+            roles = migrate(scratch, role_prefix=name).roles
+            yield scratch
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            for role in roles.values():
+                connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+
+
+def load(connection: psycopg.Connection, rows: Iterable[LogRow]) -> None:
+    """Put a whole log into the empty table of events, and let the planner know it; views stay empty."""
+    with connection.transaction():
+        connection.execute("SET LOCAL artifactstore.projecting = 'on'")
+        with connection.cursor().copy(_COPY) as copy:
+            copy.set_types(_TYPES)
+            for row in rows:
+                copy.write_row(
+                    (
+                        row.sequence,
+                        row.created_at,
+                        row.event_type,
+                        row.subject_kind,
+                        row.subject_id,
+                        row.actor,
+                        row.payload,
+                        codec.digest(row.payload),
+                    )
+                )
+    connection.execute("VACUUM (ANALYZE) artifactstore.events")

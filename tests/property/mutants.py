@@ -1,0 +1,187 @@
+"""Take every rule of the projectors out, one at a time, and see whether the histories notice.
+
+    python -m tests.property.mutants CONNINFO [--examples N] [--only WORD]
+
+CONNINFO names a migrated scratch database and a superuser; at its end the functions are as they were.
+Exit code 1 if a mutant lived. Each is met by the histories that are most likely to notice it first, so a
+run takes some minutes; a mutant that lives is a gap in the histories, or a rule that cannot matter.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from tests.property.histories import (
+    REFUSALS,
+    History,
+    allowed_history,
+    make_random,
+    shuffled_history,
+    spoiled_history,
+)
+from tests.property.runs import Laboratory, fold_both_ways
+
+PROJECTORS = Path(__file__).parents[2] / "sql" / "3_project"
+
+# A condition ends where its THEN begins; CASE arms and IFs alike.
+_CONDITION = re.compile(r"\b(WHEN|IF)\s+(?P<condition>(?:(?!\bTHEN\b|;).)+?)\s+THEN\b", re.DOTALL)
+_COMPARISONS = {" <= ": " < ", " >= ": " > ", " < ": " <= ", " > ": " >= "}
+_WAVES = {
+    "p.barrier AND NOT (": "NOT (",
+    "p.event_type = 'v1.file.removed'\n": "true\n",
+    "lag(p.event_type, 1, '') OVER package = p.event_type": "true",
+    "t.lane = 'package' AS barrier": "false AS barrier",
+    "PARTITION BY f.package_id ORDER BY f.sequence": "ORDER BY f.sequence",
+    "count(*) FILTER (WHERE f.opens)\n": "count(*)\n",
+    "CASE WHEN p.barrier THEN 0": "CASE WHEN p.barrier THEN 1",
+    "PARTITION BY p.package_id, p.epoch, p.lane": "PARTITION BY p.package_id, p.epoch",
+    "ORDER BY w.epoch, w.wave, w.event_type\n": "ORDER BY w.wave, w.epoch, w.event_type\n",
+    "coalesce((e.payload ->> 'file_id')::uuid, e.subject_id)::text": "e.subject_id::text",
+    "coalesce((e.payload ->> 'package_id')::uuid, e.subject_id) AS package_id": "e.subject_id AS package_id",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One change of the projectors: ``statement`` makes it, ``undo`` takes it back."""
+
+    name: str
+    statement: str
+    undo: str
+    code: str = ""
+
+
+def rule_mutants() -> Iterator[Mutant]:
+    """Conditions taken out, whole and by their parts; comparisons moved by one; conflicts not caught."""
+    for path in sorted(PROJECTORS.glob("*.sql")):
+        if path.stem == "project_events":
+            continue
+        source = path.read_text()
+
+        def mutant(start: int, end: int, text: str, code: str = "") -> Mutant:
+            line = source.count("\n", 0, start) + 1  # noqa: B023 - used at once
+            old = " ".join(source[start:end].split())  # noqa: B023
+            return Mutant(
+                f"{path.stem}:{line}: {old} → {text}",  # noqa: B023
+                source[:start] + text + source[end:],  # noqa: B023
+                source,  # noqa: B023
+                code,
+            )
+
+        for match in _CONDITION.finditer(source):
+            start, end = match.span("condition")
+            found = re.match(r"\s*'([a-z-]+)'", source[match.end() :])
+            code = found.group(1) if found else ""
+            if re.search(r"EXCEPTION\s+$", source[: match.start()]):
+                yield mutant(start, end, "no_data_found")
+                continue
+            yield mutant(start, end, "NULL", code)
+            for glue, neutral in ((" OR ", "false"), (" AND ", "true")):
+                for part in _parts(match["condition"], glue):
+                    yield mutant(start + part[0], start + part[1], neutral, code)
+            for old, new in _COMPARISONS.items():
+                for spot in re.finditer(old, match["condition"]):
+                    yield mutant(start + spot.start(), start + spot.end(), new, code)
+        for match in re.finditer(r"ELSE artifactstore\.destruction_problem\([^)]*\)", source):
+            yield mutant(*match.span(), "ELSE NULL")
+        for match in re.finditer(r"ON CONFLICT DO NOTHING", source):
+            yield mutant(*match.span(), "")
+
+
+def _parts(condition: str, glue: str) -> Iterator[tuple[int, int]]:
+    """Spans of the operands of ``glue`` on the outermost level; none if there is but one."""
+    depth, start, spans = 0, 0, []
+    flat = re.sub(r"\s", " ", condition)
+    for at, letter in enumerate(flat):
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if depth == 0 and flat.startswith(glue, at):
+            spans.append((start, at))
+            start = at + len(glue)
+    if spans:
+        yield from [*spans, (start, len(condition))]
+
+
+def wave_mutants(connection: psycopg.Connection) -> Iterator[Mutant]:
+    """Events folded out of their order: changes of fold_waves, event types in another lane."""
+    source = (PROJECTORS / "fold_waves.sql").read_text()
+    for old, new in _WAVES.items():
+        assert source.count(old) == 1, old
+        yield Mutant(f"fold_waves: {' '.join(old.split())} → {new.strip()}", source.replace(old, new), source)
+    update = "UPDATE artifactstore.event_types SET lane = '{}' WHERE event_type = '{}'"
+    # Lane package keeps the order of everything: no mutant.
+    for event_type, lane in connection.execute(
+        "SELECT event_type, lane FROM artifactstore.event_types"
+    ).fetchall():
+        for other in {"file", "label", "retention"} - {lane}:
+            yield Mutant(
+                f"lane of {event_type}: {lane} → {other}",
+                update.format(other, event_type),
+                update.format(lane, event_type),
+            )
+
+
+def make_histories(examples: int) -> list[History]:
+    """Two histories for each refusal, and as many of each kind as ``examples`` says."""
+    made = [spoiled_history(make_random(seed), 40, name) for name in REFUSALS for seed in range(8)]
+    met: dict[object, int] = {}
+    chosen = []
+    for name, history in zip([name for name in REFUSALS for _ in range(8)], made, strict=True):
+        if history.refusal and met.setdefault(name, 0) < 3:
+            met[name] += 1
+            chosen.append(history)
+    for seed in range(examples):
+        chosen.append(shuffled_history(make_random(seed), 60))
+        chosen.append(allowed_history(make_random(seed), 60))
+    return chosen
+
+
+def lives(laboratory: Laboratory, mutant: Mutant, histories: list[History]) -> bool:
+    """True if no history notices the mutant."""
+    laboratory.connection.execute(mutant.statement.encode())
+    laboratory.connection.commit()
+    try:
+        likely = sorted(histories, key=lambda one: one.refusal is None or one.refusal[1] != mutant.code)
+        for seed, history in enumerate(likely):
+            try:
+                fold_both_ways(laboratory, history, seed)
+            except (AssertionError, psycopg.Error):
+                return False
+        return True
+    finally:
+        laboratory.forget()
+        laboratory.connection.execute(mutant.undo.encode())
+        laboratory.connection.commit()
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("conninfo")
+    parser.add_argument("--examples", type=int, default=40, help="allowed and shuffled histories each")
+    parser.add_argument("--only", default="", help="mutants whose name holds this word")
+    arguments = parser.parse_args()
+    histories = make_histories(arguments.examples)
+    with psycopg.connect(arguments.conninfo) as connection:
+        connection.execute("SET statement_timeout = '20s'")
+        connection.execute("SET check_function_bodies = off")
+        laboratory = Laboratory(connection)
+        mutants = [*rule_mutants(), *wave_mutants(connection)]
+        alive = 0
+        for mutant in mutants:
+            if arguments.only in mutant.name and lives(laboratory, mutant, histories):
+                alive += 1
+                sys.stdout.write(f"LIVES {mutant.name}\n")
+                sys.stdout.flush()
+        sys.stdout.write(f"{alive} of {len(mutants)} mutants live\n")
+    return 1 if alive else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""Allowed events about files and their locations."""
+
+from artifactstore import events as ev
+from tests.property.world import PATHS, WHY, Copy, File, Proposal, World, bypass_for, destructible
+
+
+def _digest(number: int) -> bytes:
+    return number.to_bytes(32, "big")
+
+
+def ingested(world: World) -> Proposal | None:
+    """v1.file.ingested"""
+    package = world.pick([one for one in world.packages if one.state == "open"])
+    taken = {file.path for file in package.live_files()} if package else set()
+    free = [path for path in PATHS if path not in taken]
+    if package is None or not free:
+        return None
+    size = world.rng.choice((0, 1, 4096, 2**45))
+    file = File(
+        world.upcoming("file"), package, world.rng.choice(free[:3]), size, _digest(world.rng.randrange(4)), 0
+    )
+    places = world.rng.sample(
+        [(b, u) for b in ("s3", "S3") for u in ("u:1", "u:2")], world.rng.choice((0, 1, 1, 2))
+    )
+    ids = [world.fresh("storage") for _ in places]
+    file.copies = [Copy(one, file, *place) for one, place in zip(ids, places, strict=True)]
+    event = ev.FileIngested(
+        package_id=package.id,
+        path=file.path,
+        size=size,
+        blake3=file.blake3,
+        sha256=world.rng.choice((None, _digest(5))),
+        media_type=world.rng.choice((None, "text/plain")),
+        locations=tuple(
+            ev.Location(location_id=copy.id, backend=copy.backend, uri=copy.uri) for copy in file.copies
+        )
+        or world.rng.choice((None, ())),
+    )
+
+    def apply() -> None:
+        world.fresh("file")
+        file.last_sequence = world.sequence
+        package.files.append(file)
+        world.focus_package, world.focus_file = package, file
+
+    return Proposal(event, file.id, apply)
+
+
+def removed(world: World) -> Proposal | None:
+    """v1.file.removed"""
+    file = world.pick(
+        [
+            file
+            for package in world.packages
+            if package.state == "open" and destructible(world, package)
+            for file in package.live_files()
+        ]
+    )
+    if file is None:
+        return None
+
+    def apply() -> None:
+        file.lose()
+        file.removed = True
+        file.last_sequence = world.sequence
+
+    event = ev.FileRemoved(
+        package_id=file.package.id, reason=WHY, bypass_governance=bypass_for(world, file.package)
+    )
+    return Proposal(event, file.id, apply)
+
+
+def registered(world: World) -> Proposal | None:
+    """v1.storage.registered"""
+    file = world.pick([one for one in world.files() if one.live])
+    if file is None:
+        return None
+    taken = {(copy.backend, copy.uri) for copy in file.copies if copy.state != "retired"}
+    free = [(b, u) for b in ("s3", "S3") for u in ("u:1", "u:2") if (b, u) not in taken]
+    if not free:
+        return None
+    copy = Copy(world.upcoming("storage"), file, *world.rng.choice(free))
+    event = ev.StorageRegistered(
+        package_id=file.package.id,
+        file_id=file.id,
+        backend=copy.backend,
+        uri=copy.uri,
+        size=file.size,
+        blake3=file.blake3,
+    )
+
+    def apply() -> None:
+        world.fresh("storage")
+        file.copies.append(copy)
+        world.focus_file = file
+
+    return Proposal(event, copy.id, apply)
+
+
+def _check(world: World, event_type: type[ev.StorageVerified] | type[ev.StorageFailed]) -> Proposal | None:
+    copy = world.pick([one for one in world.copies() if one.state != "retired"])
+    if copy is None:
+        return None
+    event: ev.Event
+    if event_type is ev.StorageVerified:
+        state = "verified"
+        event = ev.StorageVerified(
+            package_id=copy.file.package.id,
+            file_id=copy.file.id,
+            method=world.rng.choice(("full_read", "backend_checksum")),
+        )
+    else:
+        state = "failed"
+        event = ev.StorageFailed(
+            package_id=copy.file.package.id,
+            file_id=copy.file.id,
+            failure=world.rng.choice(("missing", "size_mismatch")),
+            observed_size=world.rng.choice((None, 3)),
+        )
+
+    def apply() -> None:
+        if copy.state != "retiring":
+            copy.state = state
+        world.focus_file = copy.file
+
+    return Proposal(event, copy.id, apply)
+
+
+def verified(world: World) -> Proposal | None:
+    """v1.storage.verified"""
+    return _check(world, ev.StorageVerified)
+
+
+def failed(world: World) -> Proposal | None:
+    """v1.storage.failed"""
+    return _check(world, ev.StorageFailed)
+
+
+def retire_of(copy: Copy) -> ev.StorageRetired:
+    """The event that retires a location."""
+    return ev.StorageRetired(
+        package_id=copy.file.package.id, file_id=copy.file.id, outcome="deleted", reason=WHY
+    )
+
+
+def retired(world: World) -> Proposal | None:
+    """v1.storage.retired"""
+    copy = world.pick(
+        [
+            one
+            for one in world.copies()
+            if one.state in ("retiring", "failed") or (one.state != "retired" and one.file.good_copies() > 1)
+        ]
+    )
+    if copy is None:
+        return None
+
+    def apply() -> None:
+        copy.state = "retired"
+        world.focus_file = copy.file
+
+    return Proposal(retire_of(copy), copy.id, apply)

@@ -1,0 +1,148 @@
+"""Allowed events about packages."""
+
+from artifactstore import events as ev
+from artifactstore.codec import MAX_INTEGER
+from tests.property.world import WHY, Package, Proposal, World, bypass_for, destructible
+
+
+def created(world: World) -> Proposal:
+    """v1.package.created"""
+    retention = None
+    if world.chance(0.4):
+        mode = world.rng.choice(("governance", "compliance"))
+        retention = ev.Retention(
+            mode=mode, until=world.later(), policy=world.rng.choice((None, "seven years"))
+        )
+    labels = world.rng.choice((None, {}, {"tier": "gold"}, {"tier": "", "Ключ": "ı"}))
+    package = Package(world.upcoming("package"), world.upcoming_purl(), dict(labels or {}))
+    event = ev.PackageCreated(
+        purl=package.purl,
+        media_type=world.rng.choice((None, "text/plain")),
+        labels=labels,
+        retention=retention,
+    )
+
+    def apply() -> None:
+        world.fresh("package")
+        if retention is not None:
+            package.mode, package.until = retention.mode, retention.until
+        world.packages.append(package)
+        world.focus_package = package
+
+    return Proposal(event, package.id, apply)
+
+
+def labeled(world: World) -> Proposal | None:
+    """v1.package.labeled"""
+    package = world.pick([one for one in world.packages if one.state != "purged"])
+    if package is None:
+        return None
+    keys = ("tier", "Tier", "Ключ", "x")
+    unset = tuple(key for key in keys if world.chance(0.3))
+    added = {key: world.rng.choice(("", "gold", "ß")) for key in keys if world.chance(0.3)}
+    merged = {key: value for key, value in package.labels.items() if key not in unset} | added
+    if merged == package.labels:
+        added["tier"] = merged["tier"] = package.labels.get("tier", "") + "+"
+
+    def apply() -> None:
+        package.labels = merged
+
+    return Proposal(ev.PackageLabeled(set=added or None, unset=unset or None), package.id, apply)
+
+
+def seal_of(package: Package) -> ev.PackageSealed:
+    """The event that seals a package as it is."""
+    files = package.live_files()
+    return ev.PackageSealed(
+        manifest_digest=ev.manifest_digest((file.path, file.size, file.blake3) for file in files),
+        file_count=len(files),
+        total_bytes=sum(file.size for file in files),
+        as_of=max((file.last_sequence for file in package.files), default=0),
+    )
+
+
+def sealed(world: World) -> Proposal | None:
+    """v1.package.sealed"""
+    candidates = [
+        one
+        for one in world.packages
+        if one.state == "open" and one.live_files() and sum(f.size for f in one.live_files()) <= MAX_INTEGER
+    ]
+    package = world.pick(candidates)
+    if package is None:
+        return None
+
+    def apply() -> None:
+        package.state = "sealed"
+
+    return Proposal(seal_of(package), package.id, apply)
+
+
+def _flag(world: World, yanked: bool) -> Proposal | None:
+    package = world.pick([one for one in world.packages if one.state == "sealed" and one.yanked != yanked])
+    if package is None:
+        return None
+
+    def apply() -> None:
+        package.yanked = yanked
+
+    event = ev.PackageYanked(reason=WHY) if yanked else ev.PackageUnyanked(reason=WHY)
+    return Proposal(event, package.id, apply)
+
+
+def yanked(world: World) -> Proposal | None:
+    """v1.package.yanked"""
+    return _flag(world, True)
+
+
+def unyanked(world: World) -> Proposal | None:
+    """v1.package.unyanked"""
+    return _flag(world, False)
+
+
+def deleted(world: World) -> Proposal | None:
+    """v1.package.deleted"""
+    package = world.pick(
+        [one for one in world.packages if one.state in ("open", "sealed") and destructible(world, one)]
+    )
+    if package is None:
+        return None
+
+    def apply() -> None:
+        package.state, package.prior = "deleted", package.state
+
+    event = ev.PackageDeleted(reason=WHY, bypass_governance=bypass_for(world, package))
+    return Proposal(event, package.id, apply)
+
+
+def restored(world: World) -> Proposal | None:
+    """v1.package.restored"""
+    package = world.pick([one for one in world.packages if one.state == "deleted"])
+    if package is None:
+        return None
+
+    def apply() -> None:
+        package.state = package.prior
+
+    return Proposal(ev.PackageRestored(reason=WHY), package.id, apply)
+
+
+def purged(world: World) -> Proposal | None:
+    """v1.package.purged"""
+    package = world.pick(
+        [one for one in world.packages if one.state == "deleted" and destructible(world, one)]
+    )
+    if package is None:
+        return None
+
+    def apply() -> None:
+        package.state = "purged"
+        for file in package.live_files():
+            file.lose()
+
+    event = ev.PackagePurged(
+        reason=WHY,
+        file_count=len(package.live_files()),
+        bypass_governance=bypass_for(world, package),
+    )
+    return Proposal(event, package.id, apply)

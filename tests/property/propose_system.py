@@ -1,0 +1,54 @@
+"""Allowed events about the log itself."""
+
+from uuid import UUID
+
+from artifactstore import events as ev
+from tests.property.world import WHY, Proposal, World
+
+
+def initialized(world: World) -> Proposal | None:
+    """v1.system.initialized"""
+    if world.sequence != 1:
+        return None
+    # Sometimes the id of the first package too: kinds have identities of their own.
+    log_id = UUID(f"00000000-0000-7000-8000-{world.rng.choice((0, 9)):012x}")
+
+    def apply() -> None:
+        world.log_id, world.epoch = log_id, 1
+
+    event = ev.SystemInitialized(
+        log_id=log_id, epoch=1, epoch_id=world.fresh("epoch"), payload_profile="AS-CBOR/1"
+    )
+    return Proposal(event, log_id, apply)
+
+
+def log_restored(world: World) -> Proposal | None:
+    """v1.system.restored"""
+    if world.log_id is None:
+        return None
+
+    def apply() -> None:
+        world.epoch += 1
+
+    event = ev.SystemRestored(
+        epoch=world.epoch + 1,
+        epoch_id=world.fresh("epoch"),
+        from_sequence=world.rng.randrange(world.sequence),
+        reason=WHY,
+    )
+    return Proposal(event, world.log_id, apply)
+
+
+def token_issued(world: World) -> Proposal | None:
+    """v1.system.token_issued"""
+    if world.log_id is None:
+        return None
+    event = ev.TokenIssued(token_id=world.fresh("token"), roles=("reader",), expires=world.later())
+    return Proposal(event, world.log_id, lambda: None)
+
+
+def token_revoked(world: World) -> Proposal | None:
+    """v1.system.token_revoked"""
+    if world.log_id is None:
+        return None
+    return Proposal(ev.TokenRevoked(token_id=world.upcoming("token")), world.log_id, lambda: None)
