@@ -168,7 +168,7 @@ EXECUTABLE = {
     "reader": {"describe_payload", "describe_value", "log_head", "refuse", "refuse_field"},
     "writer": {"append_json", "cbor_encode", "cbor_encode_list", "cbor_encode_map", "cbor_encode_object",
                "cbor_encode_value", "new_id"},
-    "service": {"append", "new_id"},
+    "service": {"append", "find_token", "issue_token", "list_tokens", "new_id", "revoke_token"},
     "operator": {"compare_view_sets", "rebuild", "replay"},
 }  # fmt: skip
 """Functions by role, besides the immutable ones, which can neither read nor write anything."""
@@ -207,12 +207,12 @@ def test_no_role_may_write_or_lock_a_table(connect: Connect, role: str) -> None:
         conn.execute("BEGIN; LOCK TABLE artifactstore.append_lock IN EXCLUSIVE MODE")
 
 
-def test_readers_read_every_table_but_the_lock(connect: Connect) -> None:
+def test_readers_read_every_table_but_the_lock_and_the_tokens(connect: Connect) -> None:
     unreadable = connect("reader").execute(
         "SELECT relname FROM pg_class WHERE relnamespace = 'artifactstore'::regnamespace "
         "AND relkind IN ('r', 'v') AND NOT has_table_privilege(oid, 'SELECT') ORDER BY relname"
     )
-    assert unreadable.fetchall() == [("append_lock",)]
+    assert unreadable.fetchall() == [("append_lock",), ("tokens",)]
 
 
 def test_everybody_else_may_nothing(database: str, new_login: Callable[[str], Login]) -> None:
