@@ -6,7 +6,7 @@ RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
 DECLARE
-    v_at integer := octet_length(p_payload) - 53;
+    v_at integer := greatest(octet_length(p_payload) - 53, 0);
     v_method text;
 BEGIN
     v_method := CASE substr(p_payload, 1, v_at)
