@@ -36,10 +36,10 @@ The log and its views are in schema artifactstore. To begin with:
 @click.option("--replay", is_flag=True, help="Rebuild the views if their projectors changed.")
 @with_session
 def migrate(session: Session, role_prefix: str | None, grant_to_login: bool, replay: bool) -> None:
-    """Create or upgrade the schema of the database; nothing happens if it is up to date.
+    """Create or upgrade the schema of the database.
 
-    The login must own the database and have CREATEROLE, or be a superuser. Any number at once take turns,
-    and a killed one leaves the database as it was.
+    Nothing happens if it is up to date. The login must own the database and have CREATEROLE, or be a
+    superuser. Any number at once take turns, and a killed one leaves the database as it was.
     """
     result = migrate_database(
         session.target.conninfo,
@@ -73,7 +73,9 @@ def status(session: Session) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @with_session
 def psql(session: Session, arguments: tuple[str, ...]) -> int:
-    """Open psql on the database; ARGUMENTS go to psql, and the exit code is psql's.
+    """Open psql on the database.
+
+    ARGUMENTS go to psql, and the exit code is psql's.
 
     \\b
     artifactstore psql

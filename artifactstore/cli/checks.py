@@ -23,9 +23,9 @@ _WARNING = (
 @options.yes
 @with_session
 def replay(session: Session, truncate: bool, yes: bool) -> None:
-    """Rebuild all views from the log, with the functions that wrote them.
+    """Rebuild all views from the log.
 
-    Every digest is checked meanwhile. It is all or nothing: a damaged event, an interruption or a crash
+    They are filled by the functions that wrote them. Every digest is checked meanwhile. It is all or nothing: a damaged event, an interruption or a crash
     leaves the views as they were.
     """
     if not truncate:

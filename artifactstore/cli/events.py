@@ -139,9 +139,10 @@ def audit(session: Session, selection: _Selection) -> None:
 @options.expected
 @with_session
 def append(session: Session, event_type: str, subject_id: UUID, payload: str, expected: int | None) -> None:
-    """Append an event of any type of the catalogue (SELECT * FROM artifactstore.event_types).
+    """Append an event of any type, its payload as JSON.
 
-    Ids are UUIDs, digests hex, times RFC 3339. Needs the role service.
+    The types and their fields: SELECT * FROM artifactstore.event_types. Ids are UUIDs, digests hex, times
+    RFC 3339. Needs the role service.
 
     \b
     artifactstore append v1.package.yanked --subject 0193a3c2-… --payload '{"reason": "broken"}'

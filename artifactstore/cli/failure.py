@@ -10,7 +10,7 @@ from artifactstore.errors import ERRORS, ArtifactstoreError
 
 
 def report(failure: Exception, *, as_json: bool) -> int:
-    """Tell a failure on stderr; returns the exit code. A defect has a traceback if ARTIFACTSTORE_DEBUG is set."""
+    """Tell a failure on stderr; returns the exit code. With ARTIFACTSTORE_DEBUG a defect is raised again."""
     error = _as_error(failure)
     if error.code == "internal" and os.environ.get("ARTIFACTSTORE_DEBUG"):
         raise failure
@@ -25,7 +25,11 @@ def report(failure: Exception, *, as_json: bool) -> int:
         }
         click.echo(json.dumps(jsonable(told)), err=True)
         return error.exit_code
-    click.echo(visible(f"error[{error.code}]: {_message(error)}"), err=True)
+    # Further lines, as of a server's log, are set off: none of them can pass for one of ours.
+    first, *others = _message(error).splitlines()
+    click.echo(visible(f"error[{error.code}]: {first}"), err=True)
+    for line in others:
+        click.echo(visible(f"  | {line}"), err=True)
     for name, value in error.detail.items():
         if name not in ("code", "problem"):
             click.echo(visible(f"  {name}: {value}"), err=True)

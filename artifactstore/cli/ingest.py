@@ -23,7 +23,7 @@ from artifactstore.ingest import ingest as ingest_tree
 def ingest(
     session: Session, directory: Path, purl: str, seal: bool, exclude: tuple[str, ...], workers: int | None
 ) -> None:
-    """Register the tree below DIRECTORY as the files of a package.
+    """Register a directory tree as the files of a package.
 
     Every regular file is read once for BLAKE3 and SHA-256 and gets its file:// URI as location. Symbolic
     links and special files are skipped and counted. Run it again after an interruption: what the package

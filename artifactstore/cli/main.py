@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import shell_complete
 
 from artifactstore import __version__
 from artifactstore.cli.command import global_options
@@ -15,19 +16,19 @@ from artifactstore.cli.session import Session
 # Name → module with a function of that name, and what --help says; a test compares both with the modules.
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Registry": {
-        "ingest": ("ingest", "Register a directory tree as a package."),
+        "ingest": ("ingest", "Register a directory tree as the files of a package."),
         "package": ("package", "Create, list, show, seal, label, yank, delete, purge packages."),
         "location": ("location", "Register, check and retire copies of files."),
         "retention": ("retention", "Say how long packages must be kept, and hold them."),
     },
     "Log": {
-        "events": ("events", "Show events of the log; --follow waits for more."),
-        "audit": ("events", "Show who did what, to what, when, with which result."),
+        "events": ("events", "Show events of the log, the oldest first."),
+        "audit": ("events", "Show who did what, to what, when, with which result, the oldest first."),
         "append": ("events", "Append an event of any type, its payload as JSON."),
     },
     "Proof": {
         "replay": ("checks", "Rebuild all views from the log."),
-        "verify": ("checks", "Prove that the log is whole and the views are what it says."),
+        "verify": ("checks", "Prove that the log is whole and that the views are what it says."),
     },
     "Operation": {
         "migrate": ("admin", "Create or upgrade the schema of the database."),
@@ -37,7 +38,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "demo": ("demo", "Show all of it on a directory tree."),
     },
     "Service": {
-        "serve": ("serve", "Serve the log over HTTP."),
+        "serve": ("serve", "Serve the log over HTTP, until Ctrl-C or SIGTERM."),
         "token": ("token", "Make, list and revoke access tokens of the service."),
     },
 }
@@ -63,6 +64,9 @@ First steps:
   artifactstore ingest ./dist --purl pkg:generic/app@1.0 --seal
   artifactstore events --follow
 """
+PROGRAM = "artifactstore"
+COMPLETE = "_ARTIFACTSTORE_COMPLETE"
+"""Set by the completion of a shell: https://click.palletsprojects.com/en/stable/shell-completion/."""
 EXIT_INTERRUPTED = 130
 EXIT_PIPE = 141
 
@@ -87,42 +91,47 @@ class Program(click.Group):
             with formatter.section(title):
                 formatter.write_dl([(name.ljust(width), text) for name, (_, text) in section.items()])
 
-    def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> NoReturn:
-        """Run a command and exit; whatever it raises becomes one line and an exit code."""
-        options["standalone_mode"] = False
-        given = list(sys.argv[1:] if args is None else args)
-        session = Session()
-        code = 0
+    def main(
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, *_rest: Any, **_options: Any
+    ) -> NoReturn:
+        """Run a command and exit; whatever it raises becomes one line on stderr and an exit code."""
+        given = list(sys.argv[1:] if args is None else args) or ["--help"]
+        name = prog_name or PROGRAM
+        if instruction := os.environ.get(COMPLETE):
+            sys.exit(shell_complete(self, {}, name, COMPLETE, instruction))
+        sys.exit(self._run(given, name, Session()))
+
+    def _run(self, given: list[str], name: str, session: Session) -> int:
         try:
-            with session.resources:
-                result = super().main(given, *rest, obj=session, **options)
-            code = result if isinstance(result, int) else 0
+            with session.resources, self.make_context(name, given, obj=session) as context:
+                result = self.invoke(context)
             sys.stdout.flush()
+            return result if isinstance(result, int) else 0
+        except click.exceptions.Exit as done:
+            return done.exit_code
         except BrokenPipeError:
             # Python flushes stdout once more at exit; there must be something to flush into.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = EXIT_PIPE
+            return EXIT_PIPE
         except (KeyboardInterrupt, click.Abort):
             click.echo("interrupted", err=True)
-            code = EXIT_INTERRUPTED
+            return EXIT_INTERRUPTED
         except Exception as failure:
             from artifactstore.cli.failure import report
 
-            code = report(failure, as_json=session.json or "--json" in given)
-        sys.exit(code)
+            return report(failure, as_json=session.json or "--json" in given)
 
 
 cli = Program(
-    name="artifactstore",
+    name=PROGRAM,
     help="An append-only log in PostgreSQL as the only source of truth of an artifact registry.",
     epilog=EXIT_CODES,
     params=list(global_options(hidden=False)),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    no_args_is_help=True,
 )
-click.version_option(__version__, prog_name="artifactstore")(cli)
+click.version_option(__version__, prog_name=PROGRAM)(cli)
 
 
 def main() -> NoReturn:
     """Entry point of the program ``artifactstore``."""
-    cli.main(prog_name="artifactstore")
+    cli.main(prog_name=PROGRAM)

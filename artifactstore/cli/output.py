@@ -3,7 +3,8 @@
 import json
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -93,21 +94,20 @@ class Output:
 
         ``live``: each row at once, not when there are enough for a table.
         """
-        count = 0
-        if self.as_json:
-            for count, row in enumerate(rows, start=1):  # noqa: B007
-                self._json(row)
-            return count
         stream = iter(rows)
-        if sys.stdout.isatty() and not live:
-            while page := list(islice(stream, _TABLE_ROWS)):
-                _table(columns, page)
-                count += len(page)
+        # An abandoned cursor would still be in its transaction when the connection is closed.
+        with closing(stream) if isinstance(stream, Generator) else nullcontext():
+            if not self.as_json and not live and sys.stdout.isatty():
+                return _tables(columns, stream)
+            if not self.as_json:
+                click.echo("\t".join(columns))
+            count = 0
+            for count, row in enumerate(stream, start=1):  # noqa: B007
+                if self.as_json:
+                    self._json(row)
+                else:
+                    click.echo("\t".join(readable(row[column]) for column in columns))
             return count
-        click.echo("\t".join(columns))
-        for count, row in enumerate(stream, start=1):  # noqa: B007
-            click.echo("\t".join(readable(row[column]) for column in columns))
-        return count
 
     def say(self, *lines: str) -> None:
         """Write lines for people; nothing in JSON."""
@@ -118,6 +118,14 @@ class Output:
     def _json(self, values: Mapping[str, object]) -> None:
         # ASCII only: safe on every terminal and in every locale.
         click.echo(json.dumps(jsonable(values)))
+
+
+def _tables(columns: Sequence[str], rows: Iterator[Mapping[str, Any]]) -> int:
+    count = 0
+    while page := list(islice(rows, _TABLE_ROWS)):
+        _table(columns, page)
+        count += len(page)
+    return count
 
 
 def _table(columns: Sequence[str], rows: list[Mapping[str, Any]]) -> None:

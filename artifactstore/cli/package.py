@@ -75,7 +75,9 @@ def create(
 
 
 @package.command("list")
-@click.option("--state", type=click.Choice(["open", "sealed", "deleted", "purged"]))
+@click.option(
+    "--state", type=click.Choice(["open", "sealed", "deleted", "purged"]), help="State they are in."
+)
 @click.option("--type", "purl_type", help="Type part of the purl, e.g. pypi.")
 @click.option("--name", help="Name part of the purl.")
 @click.option(

@@ -55,16 +55,26 @@ class Session:
     @cached_property
     def target(self) -> "Target":
         """The database, started if it is the embedded one."""
-        from artifactstore import db
+        from psycopg import ProgrammingError
+        from psycopg.conninfo import conninfo_to_dict
 
-        return db.target(self.database_url)
+        from artifactstore import db
+        from artifactstore.errors import BadInput
+
+        target = db.target(self.database_url)
+        try:
+            conninfo_to_dict(target.conninfo)
+        except ProgrammingError as failure:
+            raise BadInput("usage", {"problem": f"the database URL: {str(failure).strip()}"}) from failure
+        return target
 
     def connect(self, purpose: str = "") -> "Connection[Any]":
         """Another connection, closed at the end of the invocation."""
         from artifactstore import db
         from artifactstore.errors import translated
 
-        connection = self.resources.enter_context(db.connect(self.target.conninfo, purpose=purpose))
+        connection = db.connect(self.target.conninfo, purpose=purpose)
+        self.resources.callback(connection.close)
         with translated():
             connection.execute("SET TimeZone = 'UTC'")
         return connection

@@ -60,7 +60,15 @@ class Program:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start it as a process of its own, with --json and pipes."""
-        command = [sys.executable, "-m", "artifactstore", "--json", "--database-url", self.conninfo, *arguments]
+        command = [
+            sys.executable,
+            "-m",
+            "artifactstore",
+            "--json",
+            "--database-url",
+            self.conninfo,
+            *arguments,
+        ]
         pipe = subprocess.PIPE
         return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 

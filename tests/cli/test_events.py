@@ -40,7 +40,9 @@ def types(rows: list[dict[str, Any]]) -> list[str]:
     return [row["event_type"] for row in rows]
 
 
-def test_all_events_in_order_with_readable_payloads(program: Program, package: str, history: list[str]) -> None:
+def test_all_events_in_order_with_readable_payloads(
+    program: Program, package: str, history: list[str]
+) -> None:
     rows = program.rows("events", "--since", "0")
     assert types(rows) == history
     assert [row["sequence"] for row in rows] == list(range(1, len(history) + 1))
@@ -93,7 +95,8 @@ def test_audit_says_who_did_what_to_what_with_which_result(program: Program) -> 
 
 
 @pytest.mark.parametrize(
-    "options", [["--type", "v1.*.created"], ["--type", "v1.pack*"], ["--since", "yesterday"], ["--limit", "0"]]
+    "options",
+    [["--type", "v1.*.created"], ["--type", "v1.pack*"], ["--since", "yesterday"], ["--limit", "0"]],
 )
 def test_filters_that_mean_nothing_are_bad_usage(program: Program, options: list[str]) -> None:
     program.refused("events", *options, code=2, error="usage")
@@ -167,13 +170,23 @@ def test_append_takes_the_payload_from_stdin(program: Program) -> None:
     assert (row["actor"], row["payload"]["purl"]) == (ACTOR, PURL)
 
 
-@pytest.mark.parametrize("size", ["-1", "1.0", "1.5", '"10"', "true", "null", "9223372036854775807", "9223372036854775808", "1e2", ""])
+@pytest.mark.parametrize(
+    "size",
+    ["-1", "1.0", "1.5", '"10"', "true", "null", "9223372036854775807", "9223372036854775808", "1e2", ""],
+)
 def test_sizes_that_are_no_integers_of_the_log_are_refused(program: Program, package: str, size: str) -> None:
     """RG11."""
     member = f'"size": {size}, ' if size else ""
     payload = f'{{"package_id": "{package}", "path": "a", {member}"blake3": "{"ab" * 32}"}}'
     error = program.refused(
-        "append", "v1.file.ingested", "--subject", str(uuid4()), "--payload", payload, code=2, error="bad-payload"
+        "append",
+        "v1.file.ingested",
+        "--subject",
+        str(uuid4()),
+        "--payload",
+        payload,
+        code=2,
+        error="bad-payload",
     )
     assert error["detail"]["field"] == "size"
 

@@ -57,7 +57,9 @@ def test_every_regular_file_is_appended_with_digests_and_location(program: Progr
         assert file["sha256"] == hashlib.sha256(content).hexdigest()
     locations = {row["path"]: row for row in program.rows("location", "list", PURL)}
     assert locations["a/b"]["uri"] == f"file://{tree}/a/b"
-    assert locations["name with spaces and ü%"]["uri"] == f"file://{tree}/name%20with%20spaces%20and%20%C3%BC%25"
+    assert (
+        locations["name with spaces and ü%"]["uri"] == f"file://{tree}/name%20with%20spaces%20and%20%C3%BC%25"
+    )
     assert {row["backend"] for row in locations.values()} == {"file"}
 
 
@@ -175,9 +177,7 @@ def test_names_that_no_package_can_have_are_refused(
     assert told.replace("\n", "").isprintable()
 
 
-def test_unreadable_files_are_named(
-    program: Program, tree: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unreadable_files_are_named(program: Program, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tree / "a/b").chmod(0)
     if os.geteuid() == 0:
         # Root may read every file.
@@ -190,7 +190,9 @@ def test_without_files_there_is_no_package(program: Program, tmp_path: Path) -> 
     (tmp_path / "link").symlink_to("nowhere")
     problem = program.refused("ingest", tmp_path, "--purl", PURL, code=2, error="usage")["detail"]["problem"]
     assert problem == f"no regular file in {tmp_path}"
-    problem = program.refused("ingest", tmp_path / "none", "--purl", PURL, code=2, error="usage")["detail"]["problem"]
+    problem = program.refused("ingest", tmp_path / "none", "--purl", PURL, code=2, error="usage")["detail"][
+        "problem"
+    ]
     assert problem.endswith("No such file or directory")
     (tmp_path / "file").write_bytes(b"")
     program.refused("ingest", tmp_path / "file", "--purl", PURL, code=2, error="usage")

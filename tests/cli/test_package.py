@@ -20,7 +20,9 @@ def test_create_gives_sequence_actor_and_row(program: Program) -> None:
 def test_create_with_retention_needs_mode_and_end(program: Program) -> None:
     program.refused("package", "create", PURL, "--retain-until", "30d", code=2, error="usage")
     program.refused("package", "create", PURL, "--policy", "p", code=2, error="usage")
-    program.row("package", "create", PURL, "--retain-mode", "compliance", "--retain-until", "2100-01-01T00:00:00Z")
+    program.row(
+        "package", "create", PURL, "--retain-mode", "compliance", "--retain-until", "2100-01-01T00:00:00Z"
+    )
     retention = program.row("retention", "show", PURL)
     assert (retention["mode"], retention["retain_until"]) == ("compliance", "2100-01-01T00:00:00.000000Z")
 
@@ -110,7 +112,20 @@ def test_list_pages_by_purl_bytes(program: Program) -> None:
     assert program.rows("package", "list", "--state", "sealed") == []
 
 
-HOSTILE = ["../../x", "/abs", "a b", "a\tb", "a\nb", "a\x1b[2Jb", "a\u202eb", "CON.", "ü", "a" * 1100, "a/../b", "%2e%2e"]
+HOSTILE = [
+    "../../x",
+    "/abs",
+    "a b",
+    "a\tb",
+    "a\nb",
+    "a\x1b[2Jb",
+    "a\u202eb",
+    "CON.",
+    "ü",
+    "a" * 1100,
+    "a/../b",
+    "%2e%2e",
+]
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -26,7 +26,11 @@ def test_apply_extend_escalate(program: Program, package: str) -> None:
     assert extended["retain_until"] == "2095-01-01T00:00:00.000000Z"
     program.row("retention", "escalate", PURL)
     row = program.row("retention", "show", package)
-    assert (row["mode"], row["retain_until"], row["extensions"]) == ("compliance", extended["retain_until"], 1)
+    assert (row["mode"], row["retain_until"], row["extensions"]) == (
+        "compliance",
+        extended["retain_until"],
+        1,
+    )
     program.refused("retention", "escalate", PURL, code=3, error="wrong-mode")
     program.refused(
         "retention", "shorten", PURL, "--to", "2091-01-01T00:00:00Z", "--reason", "r",
@@ -46,7 +50,10 @@ def test_durations_count_from_now_or_from_the_present_end(program: Program, pack
     extended = program.row("retention", "extend", package, "--by", "1mo")
     assert extended["retain_until"] == "2090-03-28T01:30:00.000000Z"
     (event,) = program.rows("events", "--type", "v1.retention.extended")
-    assert (event["payload"]["from"], event["payload"]["to"]) == (applied["retain_until"], extended["retain_until"])
+    assert (event["payload"]["from"], event["payload"]["to"]) == (
+        applied["retain_until"],
+        extended["retain_until"],
+    )
     shortened = program.row("retention", "shorten", package, "--to", "10d", "--reason", "mistake")
     assert shortened["retain_until"] == "2090-02-10T01:30:00.000000Z"
     program.row("package", "delete", PURL, "--reason", "r", "--bypass-governance")
@@ -78,7 +85,15 @@ def test_extensions_that_are_none_are_refused(program: Program, package: str) ->
         "retention", "apply", PURL, "--mode", "compliance", "--until", FAR, code=3, error="retention-active"
     )
     program.refused(
-        "retention", "shorten", PURL, "--to", "2200-01-01T00:00:00Z", "--reason", "r", code=3, error="not-earlier"
+        "retention",
+        "shorten",
+        PURL,
+        "--to",
+        "2200-01-01T00:00:00Z",
+        "--reason",
+        "r",
+        code=3,
+        error="not-earlier",
     )
 
 
@@ -118,6 +133,8 @@ def test_holds_stop_destruction_until_all_are_released(program: Program, package
     assert program.row("retention", "release", PURL, "--reason", "settled")["hold_id"] == second
     program.refused("retention", "release", PURL, "--reason", "r", code=3, error="no-such-hold")
     holds = program.row("retention", "show", package)["holds"]
-    assert [(hold["case_ref"], hold["released_at"] is None) for hold in holds] == [("A-1", False), ("A-2", False)]
+    assert [(hold["case_ref"], hold["released_at"] is None) for hold in holds] == [
+        ("A-1", False),
+        ("A-2", False),
+    ]
     program.row("package", "delete", PURL, "--reason", "free")
-

@@ -43,7 +43,9 @@ def test_a_start_in_another_zone_is_taken_in_utc() -> None:
     assert values.add_duration(start, "1mo") == datetime(2024, 3, 29, 23, 30, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("duration", ["", "d", "1", "1.5d", "-1d", "1d1y", "1m", "1 d", "١d", "99999y", "9999999d"])
+@pytest.mark.parametrize(
+    "duration", ["", "d", "1", "1.5d", "-1d", "1d1y", "1m", "1 d", "١d", "99999y", "9999999d"]
+)
 def test_other_durations_are_refused(duration: str) -> None:
     with pytest.raises(BadInput) as refused:
         values.add_duration(datetime(2024, 1, 1, tzinfo=UTC), duration)

@@ -99,7 +99,7 @@ TAMPERING: dict[str, tuple[Tamper, dict[str, Any]]] = {
         {"kind": "subject", "sequence": 3},
     ),
     "payload forged with its digest": (
-        log(f"UPDATE artifactstore.events SET payload = {FORGED} WHERE sequence = 2"),  # type: ignore[arg-type]
+        log(f"UPDATE artifactstore.events SET payload = {FORGED} WHERE sequence = 2"),  # noqa: S608
         {"kind": "view", "view": "artifact_packages", "column": "purl"},
     ),
     "event that no projector takes": (
@@ -107,7 +107,9 @@ TAMPERING: dict[str, tuple[Tamper, dict[str, Any]]] = {
         {"kind": "refused", "sequence": 7},
     ),
     "view row edited": (
-        view("retention_state", "UPDATE artifactstore.retention_state SET extensions = 7 WHERE extensions = 1"),
+        view(
+            "retention_state", "UPDATE artifactstore.retention_state SET extensions = 7 WHERE extensions = 1"
+        ),
         {"kind": "view", "view": "retention_state", "column": "extensions", "what": "is 7, the log says 1"},
     ),
     "view row added": (
@@ -127,12 +129,19 @@ TAMPERING: dict[str, tuple[Tamper, dict[str, Any]]] = {
         {"kind": "view", "view": "artifact_files", "column": "sha256"},
     ),
     "digest of a file": (
-        view("artifact_files", "UPDATE artifactstore.artifact_files SET blake3 = sha256('') WHERE path = 'a'"),
+        view(
+            "artifact_files", "UPDATE artifactstore.artifact_files SET blake3 = sha256('') WHERE path = 'a'"
+        ),
         {"kind": "manifest"},
     ),
     "guard switched off": (
-        lambda program: _execute(program, "ALTER TABLE artifactstore.events DISABLE TRIGGER events_forbid_change"),
-        {"kind": "trigger", "what": "trigger events_forbid_change is not ENABLE ALWAYS: run artifactstore migrate"},
+        lambda program: _execute(
+            program, "ALTER TABLE artifactstore.events DISABLE TRIGGER events_forbid_change"
+        ),
+        {
+            "kind": "trigger",
+            "what": "trigger events_forbid_change is not ENABLE ALWAYS: run artifactstore migrate",
+        },
     ),
     "guard that replicas ignore": (
         lambda program: _execute(
@@ -153,7 +162,9 @@ def test_tampering_is_found_and_named(history: Program, name: str) -> None:
     tamper(history)
     code, report = verify(history)
     assert code == 1
-    assert [finding for finding in report["findings"] if expected.items() <= finding.items()], report["findings"]
+    assert [finding for finding in report["findings"] if expected.items() <= finding.items()], report[
+        "findings"
+    ]
 
 
 def test_findings_name_place_and_values(history: Program) -> None:
@@ -174,7 +185,9 @@ def test_the_report_is_bounded_and_counts_the_rest(history: Program) -> None:
 def test_an_end_that_was_cut_off_everywhere_only_a_witness_notices(history: Program) -> None:
     _, seen = verify(history)
     history.tamper("events", "DELETE FROM artifactstore.events WHERE sequence = 10")
-    history.tamper("artifact_packages", "DELETE FROM artifactstore.artifact_packages WHERE created_sequence = 10")
+    history.tamper(
+        "artifact_packages", "DELETE FROM artifactstore.artifact_packages WHERE created_sequence = 10"
+    )
     history.tamper("retention_state", "DELETE FROM artifactstore.retention_state WHERE created_sequence = 10")
     assert verify(history)[0] == 0
     code, report = verify(history, "--expect-head", "10", "--expect-digest", seen["head_digest"])
