@@ -28,10 +28,9 @@ BEGIN
                 'events', 'event_types', 'error_codes', 'roles', 'applied_migrations', 'software',
                 'event_log', 'audit_events', 'retention_events']),
             ('reader', 'EXECUTE ON FUNCTION', ARRAY[
+                'cbor_encode', 'cbor_encode_list', 'cbor_encode_map', 'cbor_encode_object', 'cbor_encode_value',
                 'describe_payload', 'describe_value', 'log_head', 'refuse', 'refuse_field'] || v_pure),
-            ('writer', 'EXECUTE ON FUNCTION', ARRAY[
-                'append_json', 'cbor_encode', 'cbor_encode_list', 'cbor_encode_map', 'cbor_encode_object',
-                'cbor_encode_value', 'new_id']),
+            ('writer', 'EXECUTE ON FUNCTION', ARRAY['append_json', 'new_id']),
             ('service', 'EXECUTE ON FUNCTION', ARRAY[
                 'append', 'find_token', 'issue_token', 'list_tokens', 'new_id', 'revoke_token']),
             ('operator', 'EXECUTE ON FUNCTION', ARRAY['compare_view_sets', 'rebuild', 'replay'])
