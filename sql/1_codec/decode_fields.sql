@@ -29,7 +29,7 @@ BEGIN
     END IF;
     FOR v_pair IN 1 .. v_pairs LOOP
         v_n := get_byte(p_data, v_at) - 95;
-        v_key := substr(p_data, v_at + 1, v_n::integer);
+        v_key := substr(p_data, v_at + 1, greatest(v_n, 0)::integer);
         IF v_n NOT BETWEEN 2 AND 24 OR v_key <= v_last_key THEN
             RETURN;
         END IF;

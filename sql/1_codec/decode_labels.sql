@@ -20,7 +20,7 @@ BEGIN
     END IF;
     FOR v_pair IN 1 .. v_pairs LOOP
         v_n := get_byte(p_data, v_at) - 95;
-        v_key := substr(p_data, v_at + 1, v_n);
+        v_key := substr(p_data, v_at + 1, greatest(v_n, 0));
         IF v_n NOT BETWEEN 2 AND 24 OR v_key <= v_last_key OR v_at > octet_length(p_data) - 300 THEN
             RETURN;
         END IF;
