@@ -32,16 +32,16 @@ BEGIN
     FROM unnest(p_events) e
     WHERE p.package_id = e.subject_id;
 
-    UPDATE storage_locations l
-    SET state = 'retiring'
-    FROM unnest(p_events) e
-    JOIN artifact_files f ON f.package_id = e.subject_id AND f.removed_at IS NULL
-    WHERE l.file_id = f.file_id AND l.retired_at IS NULL;
-
     UPDATE artifact_files f
     SET state = 'purged'
-    FROM unnest(p_events) e
-    WHERE f.package_id = e.subject_id AND f.removed_at IS NULL;
+    WHERE f.package_id = ANY (ARRAY(SELECT e.subject_id FROM unnest(p_events) e)) AND f.removed_at IS NULL;
+
+    -- Arrays, not joins: planned while the tables were empty, a join compares every location with every file.
+    UPDATE storage_locations l
+    SET state = 'retiring'
+    WHERE l.retired_at IS NULL AND l.file_id = ANY (ARRAY(
+        SELECT f.file_id FROM artifact_files f
+        WHERE f.package_id = ANY (ARRAY(SELECT e.subject_id FROM unnest(p_events) e)) AND f.removed_at IS NULL));
 END
 $$;
 

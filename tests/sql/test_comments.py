@@ -1,6 +1,7 @@
 """Every object says what it is, and every function file what it is for, who calls it and what it writes."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ NAMES = {path.stem for path in FUNCTION_FILES}
 TABLES = {*KEYS, "events", "event_types", "error_codes", "roles"}
 
 
+@cache
 def body(path: Path) -> str:
     """A file without comments and texts in quotes."""
     return re.sub(r"--.*|COMMENT ON [^;]*;|'(?:[^']|'')*'", " ", path.read_text())

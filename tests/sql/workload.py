@@ -8,8 +8,16 @@ from artifactstore.events import NewEvent, Request
 from tests.property.proposals import PROPOSALS
 from tests.property.world import ACTORS, World
 
-_WEIGHTS = {"v1.package.created": 2, "v1.file.ingested": 8, "v1.storage.verified": 4, "v1.package.purged": 1}
-_WEIGHT = 2
+_WEIGHTS = {
+    "v1.file.ingested": 16,
+    "v1.storage.verified": 8,
+    "v1.package.created": 4,
+    "v1.package.purged": 1,
+    "v1.system.restored": 0.3,
+    "v1.system.token_issued": 0.3,
+    "v1.system.token_revoked": 0.3,
+}
+_WEIGHT = 3
 
 
 def workload(events: int, seed: int) -> Iterator[NewEvent]:
