@@ -17,6 +17,7 @@ from artifactstore.http.openapi import document
 from artifactstore.http.routes import ENDPOINTS
 from artifactstore.http.service import Service
 from artifactstore.http.settings import Settings
+from artifactstore.http.tail import Tail
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -45,7 +46,9 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     service = Service(app.state.settings)
     app.state.service = service
     app.state.guard = Guard(service, app.state.settings.token_seconds)
+    app.state.tail = tail = Tail(service)
     await service.open()
+    tail.open()
     sampling = asyncio.create_task(service.sample())
     try:
         yield
@@ -53,6 +56,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         sampling.cancel()
         with suppress(asyncio.CancelledError):
             await sampling
+        await tail.close()
         await service.close()
 
 

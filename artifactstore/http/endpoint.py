@@ -113,6 +113,8 @@ class Endpoint:
         query: parameters; MIN_SEQUENCE is one of them for all reads of the log.
         body: fields of the JSON object that is sent; None: no body.
         batch: name of the array of such objects that may be sent instead of one, and how many at most.
+        also: other media types that the answer may have, with their schemas.
+        may_have: headers that the answer may have; ETag: not always, although ``etag``.
         etag: whether the answer has an ETag and If-None-Match is heard.
         if_match: whether If-Match is heard.
         creates: whether 201 with Location is answered.
@@ -134,6 +136,8 @@ class Endpoint:
     query: Sequence[Parameter] = ()
     body: Sequence[Field] | None = None
     batch: tuple[str, int] | None = None
+    also: Mapping[str, Schema] = field(default_factory=dict)
+    may_have: Sequence[str] = ()
     etag: bool = False
     if_match: bool = False
     creates: bool = False

@@ -67,6 +67,29 @@ HEAD = Gauge(
     multiprocess_mode="livemax",
     registry=REGISTRY,
 )
+WAITERS = Gauge(
+    "artifactstore_feed_waiters",
+    "Requests that wait for new events",
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
+LISTENING = Gauge(
+    "artifactstore_feed_listening",
+    "Processes whose connection for notifications is up; without it new events are seen within 2 s",
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
+FEED_PAGES = Counter(
+    "artifactstore_feed_pages_total",
+    "Pages of the feed, by source: memory or database",
+    ("source",),
+    registry=REGISTRY,
+)
+FEED_EVENTS = Counter(
+    "artifactstore_feed_events_total",
+    "Events delivered by the feed",
+    registry=REGISTRY,
+)
 POOL_CONNECTIONS = Gauge(
     "artifactstore_pool_connections",
     "Connections for reads, by state: idle or in use",

@@ -1,6 +1,6 @@
 """/openapi.json, made from the endpoints themselves, the event catalogue and the table of errors."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 from artifactstore import __version__
@@ -17,7 +17,11 @@ _HEADERS: dict[str, Schema] = {
     "Artifactstore-Head": {"type": "string", "pattern": "^[0-9]+$"},
     "Artifactstore-Log": {"type": "string", "format": "uuid"},
     "Artifactstore-Epoch": {"type": "string", "pattern": "^[1-9][0-9]*-[0-9a-f]{8}$"},
-    "ETag": {"type": "string", "pattern": '^"[1-9][0-9]*"$'},
+    "ETag": {"type": "string", "pattern": '^"[0-9a-f]{1,32}"$'},
+    "Cache-Control": {"type": "string"},
+    "Vary": {"type": "string"},
+    "Artifactstore-Next": {"type": "string", "pattern": "^[0-9]+$"},
+    "Artifactstore-Has-More": {"type": "string", "enum": ["true", "false"]},
     "Location": {"type": "string"},
     "Idempotent-Replayed": {"type": "string", "const": "true"},
     "Retry-After": {"type": "string", "pattern": "^[0-9]+$"},
@@ -194,7 +198,10 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     answer = {
         "description": endpoint.summary,
         "headers": _response_headers(endpoint),
-        "content": {endpoint.media_type: content or {"schema": {"type": "string"}}},
+        "content": {
+            endpoint.media_type: content or {"schema": {"type": "string"}},
+            **{media_type: {"schema": shape} for media_type, shape in endpoint.also.items()},
+        },
     }
     told: dict[str, Any] = {str(endpoint.status): answer}
     if endpoint.etag:
@@ -225,11 +232,12 @@ def _response_headers(endpoint: Endpoint) -> dict[str, Any]:
         names.append("Location")
     if endpoint.method == "POST":
         names.append("Idempotent-Replayed")
-    return _headers(*names)
+    optional = {*_OPTIONAL, *endpoint.may_have}
+    return _headers(*dict.fromkeys([*names, *endpoint.may_have]), optional=optional)
 
 
-def _headers(*names: str) -> dict[str, Any]:
-    return {name: {"schema": _HEADERS[name], "required": name not in _OPTIONAL} for name in names}
+def _headers(*names: str, optional: Container[str] = _OPTIONAL) -> dict[str, Any]:
+    return {name: {"schema": _HEADERS[name], "required": name not in optional} for name in names}
 
 
 def _problem() -> Schema:

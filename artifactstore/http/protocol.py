@@ -12,6 +12,13 @@ from artifactstore.http.request import bad_request
 class Protocol(HttpToolsProtocol):
     """uvicorn's protocol; the parser below it takes URLs of up to 64 KiB and refuses control characters."""
 
+    def shutdown(self) -> None:
+        """The server stops: requests that wait for events are answered now."""
+        super().shutdown()
+        scope: dict[str, Any] | None = self.scope  # type: ignore[assignment]
+        if scope is not None and "app" in scope:
+            scope["app"].state.tail.stop()
+
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP request, and close the connection."""
         request_id = uuid.uuid4().hex

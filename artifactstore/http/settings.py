@@ -27,6 +27,7 @@ class Settings:
         group: fold commands that arrive while a transaction commits into the next one.
         queue_commands, queue_bytes: commands, and bytes of their payloads, that may wait; more are
             answered 503 at once.
+        max_waiters: requests of the feed that may wait; more are answered at once.
         body_bytes: largest request body. body_timeout: seconds in which it must be complete.
         token_seconds: for how long a process trusts what it read about a token; at most 5.
         stop_seconds: after which a stopped service has ended, whatever was under way.
@@ -44,6 +45,7 @@ class Settings:
     group: bool = True
     queue_commands: int = 2_000
     queue_bytes: int = 64 * 1024 * 1024
+    max_waiters: int = 5_000
     body_bytes: int = 8 * 1024 * 1024
     body_timeout: float = 20.0
     token_seconds: float = 5.0

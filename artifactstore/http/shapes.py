@@ -38,6 +38,8 @@ _PATTERNS = {
         "pattern": f"^pkg:[a-z][a-z0-9.-]*/(?:{_SEGMENT}/)*{_SEGMENT}(?:@{_SEGMENT})?"
         rf"(?:\?{_QUALIFIER}(?:&{_QUALIFIER})*)?(?:#{_SEGMENT}(?:/{_SEGMENT})*)?$"
     },
+    "since": {"pattern": "^(head|0|[1-9][0-9]{0,15})$"},
+    "epoch": {"pattern": "^[1-9][0-9]{0,15}-[0-9a-f]{8}$"},
     "path": {"pattern": r"^[^/\x00-\x1f\x7f]+(?:/[^/\x00-\x1f\x7f]+)*$"},
 }
 """What the database asks of texts, as far as a pattern can say it; it says the rest itself."""

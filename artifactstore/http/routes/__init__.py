@@ -1,13 +1,15 @@
 """Everything that the service offers, path by path."""
 
 from artifactstore.http.endpoint import Endpoint
-from artifactstore.http.routes import files, locations, operation, packages, retention, tokens
+from artifactstore.http.routes import events, files, locations, log, operation, packages, retention, tokens
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *packages.ENDPOINTS,
     *files.ENDPOINTS,
     *locations.ENDPOINTS,
     *retention.ENDPOINTS,
+    *events.ENDPOINTS,
+    *log.ENDPOINTS,
     *tokens.ENDPOINTS,
     *operation.ENDPOINTS,
 )

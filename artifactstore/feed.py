@@ -1,0 +1,223 @@
+"""Pages of the log in order: what ``GET /events`` is made of, and what no reader of it can miss.
+
+A page is read in one snapshot together with the head, so ``next`` never passes an event that the snapshot
+does not hold: numbers are in commit order and without holes (docs/adr/0001), hence everything up to the head
+is there. A hole is damage, and is told as that.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import args_row, scalar_row, tuple_row
+from psycopg.sql import SQL, Composed
+
+from artifactstore.errors import error, translated
+from artifactstore.store import LoggedEvent, Position
+
+CHANNEL = "artifactstore_events"
+"""Where every append rings (NOTIFY); what is sent with it is no data."""
+
+MAX_BYTES = 4 * 1024 * 1024
+"""Bytes of payloads in a page."""
+
+MAX_EXAMINED = 10_000
+"""Events that a page with a filter looks at."""
+
+_COLUMNS: LiteralString = (
+    "sequence, created_at, event_type, subject_kind, subject_id, actor, payload, payload_digest"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which events: OR within a field, AND across fields; an empty field takes all."""
+
+    event_types: frozenset[str] = frozenset()
+    subject_kinds: frozenset[str] = frozenset()
+    subject_ids: frozenset[UUID] = frozenset()
+    actors: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.event_types or self.subject_kinds or self.subject_ids or self.actors)
+
+    def matches(self, event: LoggedEvent) -> bool:
+        """Whether it takes the event."""
+        return (
+            (not self.event_types or event.event_type in self.event_types)
+            and (not self.subject_kinds or event.subject_kind in self.subject_kinds)
+            and (not self.subject_ids or event.subject_id in self.subject_ids)
+            and (not self.actors or event.actor in self.actors)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to read.
+
+    Attributes:
+        since: sequence, exclusive. until: sequence, inclusive; None: to the head.
+        limit: events of the page.
+    """
+
+    since: int
+    limit: int
+    until: int | None = None
+    where: Filter = Filter()
+
+    def end(self, head: int) -> int:
+        """The last sequence to read when the log goes to ``head``."""
+        return head if self.until is None else min(head, self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Events in order, and how far the log was examined for them.
+
+    Attributes:
+        position: where the log stood in the same snapshot.
+        next: highest sequence examined: ``since`` of the next page.
+        end: last sequence that the query could have in this snapshot.
+    """
+
+    position: Position
+    events: Sequence[LoggedEvent]
+    next: int
+    end: int
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there is more to examine now."""
+        return self.next < self.end
+
+    @property
+    def full(self) -> bool:
+        """Whether more would not fit."""
+        return self.has_more and bool(self.events) and self.next == self.events[-1].sequence
+
+
+def read_page(connection: Connection[Any], query: Query, position: Position) -> Page:
+    """The page, in the snapshot of a transaction (REPEATABLE READ) in which ``position`` was read.
+
+    Raises:
+        Refused: cursor-ahead when the log does not go to ``since``.
+        Damaged: log-damaged naming the first missing sequence of what was examined.
+    """
+    check_cursor(query.since, position)
+    end = query.end(position.head)
+    if query.since >= end:
+        return Page(position, (), query.since, end)
+    last = min(end, query.since + MAX_EXAMINED) if query.where else end
+    events, found = _read(connection, query, last)
+    if query.where:
+        examined = last if len(events) == found < query.limit else events[-1].sequence
+        _check_whole(connection, query.since, examined)
+    else:
+        expected = min(query.limit, last - query.since)
+        if found < expected or events[-1].sequence - query.since != len(events):
+            _check_whole(connection, query.since, query.since + expected)
+        examined = events[-1].sequence
+    return Page(position, events, examined, end)
+
+
+def read_event(connection: Connection[Any], sequence: int, position: Position) -> LoggedEvent:
+    """One event; raises ``NotFound``, or ``Damaged`` log-damaged when it must be there and is not."""
+    if sequence > position.head:
+        problem = f"event {sequence}; the log ends at {position.head}"
+        raise error("not-found", {"problem": problem, "sequence": sequence, "head": position.head})
+    query = SQL("SELECT {} FROM artifactstore.events WHERE sequence = %s").format(SQL(_COLUMNS))
+    with translated(), connection.cursor(row_factory=args_row(LoggedEvent)) as cursor:
+        found = cursor.execute(query, (sequence,), binary=True).fetchone()
+    if found is None:
+        raise _hole(sequence)
+    return found
+
+
+def check_cursor(since: int, position: Position) -> None:
+    """Raise ``Refused`` cursor-ahead when the log does not go to ``since``."""
+    if since > position.head:
+        problem = f"since is {since}, the log ends at {position.head}"
+        raise error(
+            "cursor-ahead",
+            {"problem": problem, "since": since, "head": position.head, "epoch": position.epoch_name},
+        )
+
+
+def check_epoch(epoch: str | None, position: Position) -> None:
+    """Raise ``Refused`` epoch-mismatch when the log has another epoch than the one given."""
+    if epoch is not None and epoch != position.epoch_name:
+        problem = f"the epoch is {position.epoch_name or 'not begun'}, not {epoch}"
+        raise error(
+            "epoch-mismatch", {"problem": problem, "epoch": position.epoch_name, "head": position.head}
+        )
+
+
+def check_digest(digest: bytes, event: LoggedEvent, position: Position) -> None:
+    """Raise ``Refused`` diverged when an event is not the one whose digest a client saw there."""
+    if digest != event.payload_digest:
+        problem = f"event {event.sequence} is another one than the client read"
+        facts = {"sequence": event.sequence, "payload_digest": f"blake3:{event.payload_digest.hex()}"}
+        raise error(
+            "diverged",
+            {"problem": problem, **facts, "head": position.head, "epoch": position.epoch_name},
+        )
+
+
+def _read(connection: Connection[Any], query: Query, last: int) -> tuple[list[LoggedEvent], int]:
+    """The events that fit into a page, and how many there were within the limit."""
+    where = query.where
+    conditions: list[tuple[SQL, bool]] = [
+        (SQL("event_type = ANY (%(event_types)s)"), bool(where.event_types)),
+        (SQL("subject_kind = ANY (%(subject_kinds)s)"), bool(where.subject_kinds)),
+        (SQL("subject_id = ANY (%(subject_ids)s)"), bool(where.subject_ids)),
+        (SQL("actor = ANY (%(actors)s)"), bool(where.actors)),
+    ]
+    chosen: Composed = SQL("").join(SQL(" AND ") + condition for condition, wanted in conditions if wanted)
+    statement = SQL(
+        """
+        SELECT {columns}, found FROM (
+            SELECT e.*, sum(octet_length(payload)) OVER (ORDER BY sequence) AS bytes,
+                count(*) OVER () AS found
+            FROM (
+                SELECT * FROM artifactstore.events
+                WHERE sequence > %(since)s AND sequence <= %(last)s{chosen}
+                ORDER BY sequence LIMIT %(limit)s
+            ) e
+        ) e
+        WHERE bytes <= %(max_bytes)s ORDER BY sequence
+        """
+    ).format(columns=SQL(_COLUMNS), chosen=chosen)
+    parameters = {
+        "since": query.since,
+        "last": last,
+        "limit": query.limit,
+        "max_bytes": MAX_BYTES,
+        "event_types": list(where.event_types),
+        "subject_kinds": list(where.subject_kinds),
+        "subject_ids": list(where.subject_ids),
+        "actors": list(where.actors),
+    }
+    with translated(), connection.cursor(row_factory=tuple_row) as cursor:
+        rows = cursor.execute(statement, parameters, binary=True).fetchall()
+    return [LoggedEvent(*row[:-1]) for row in rows], rows[0][-1] if rows else 0
+
+
+def _check_whole(connection: Connection[Any], since: int, last: int) -> None:
+    """Raise ``Damaged`` log-damaged unless every event after ``since`` up to ``last`` is there."""
+    with translated(), connection.cursor(row_factory=scalar_row) as cursor:
+        count = SQL("SELECT count(*) FROM artifactstore.events WHERE sequence > %s AND sequence <= %s")
+        if cursor.execute(count, (since, last)).fetchone() == last - since:
+            return
+        missing = SQL(
+            """
+            SELECT min(s) FROM generate_series(%s::bigint + 1, %s::bigint) s
+            WHERE NOT EXISTS (SELECT FROM artifactstore.events e WHERE e.sequence = s)
+            """
+        )
+        raise _hole(cursor.execute(missing, (since, last)).fetchone() or since + 1)
+
+
+def _hole(sequence: int) -> Exception:
+    return error("log-damaged", {"problem": f"event {sequence} is missing", "sequence": sequence})

@@ -1,0 +1,154 @@
+"""Events and pages of them as they are sent: JSON for people and programs, a CBOR sequence for mirrors."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from artifactstore import codec
+from artifactstore.errors import BadInput
+from artifactstore.events.times import to_micros
+from artifactstore.feed import MAX_BYTES
+from artifactstore.http.answers import event_value
+from artifactstore.http.json import render
+from artifactstore.store import LoggedEvent, Position
+
+Form: TypeAlias = Literal["application/json", "application/cbor-seq"]
+JSON: Form = "application/json"
+CBOR: Form = "application/cbor-seq"
+
+
+class Entry:
+    """An event with the forms that it was sent in."""
+
+    __slots__ = ("_cbor", "_json", "event")
+
+    def __init__(self, event: LoggedEvent) -> None:
+        self.event = event
+        self._json: bytes | None = None
+        self._cbor: bytes | None = None
+
+    def encoded(self, form: Form) -> bytes:
+        """The event in a form; made once."""
+        if form == CBOR:
+            if self._cbor is None:
+                self._cbor = cbor_event(self.event)
+            return self._cbor
+        if self._json is None:
+            self._json = json_event(self.event)
+        return self._json
+
+
+@dataclass(slots=True)
+class Answered:
+    """A page in one form.
+
+    Attributes:
+        count: events in it. full: it holds as many events, or bytes, as it may.
+        next, end: as in ``feed.Page``. source: where it was taken from.
+        busy: too many wait, so this one did not.
+    """
+
+    form: Form
+    body: bytes
+    count: int
+    full: bool
+    next: int
+    end: int
+    position: Position
+    source: Literal["memory", "database"]
+    busy: bool = False
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there is more to examine now."""
+        return self.next < self.end
+
+
+def json_event(event: LoggedEvent) -> bytes:
+    """An event as JSON; a payload that cannot be read is told as such, so that it hides no other event."""
+    try:
+        value = event_value(event)
+    except BadInput as failure:
+        problem = str(failure.detail.get("problem") or failure.message)
+        payload = {"unreadable": problem, "bytes": event.payload.hex()}
+        digest = f"blake3:{event.payload_digest.hex()}"
+        value = {**event._asdict(), "payload": payload, "payload_digest": digest}
+    return render(value)
+
+
+def cbor_event(event: LoggedEvent) -> bytes:
+    """An event as a CBOR map of its columns: time in µs, id, payload and digest as bytes."""
+    return codec.encode_item(
+        {
+            "actor": event.actor,
+            "payload": event.payload,
+            "sequence": event.sequence,
+            "created_at": to_micros(event.created_at),
+            "event_type": event.event_type,
+            "subject_id": None if event.subject_id is None else event.subject_id.bytes,
+            "subject_kind": event.subject_kind,
+            "payload_digest": event.payload_digest,
+        }
+    )
+
+
+def compose(
+    entries: Iterable[Entry],
+    form: Form,
+    *,
+    limit: int,
+    examined: int,
+    end: int,
+    position: Position,
+    source: Literal["memory", "database"],
+    full: bool = False,
+) -> Answered:
+    """A page of the first entries, at most ``limit`` and ``MAX_BYTES``, but one at least.
+
+    Args:
+        examined: ``next`` of the page if it takes all entries. end: see ``feed.Page``.
+        full: whether a page of all entries is full although it has fewer than ``limit``.
+    """
+    parts: list[bytes] = []
+    size = last = 0
+    for entry in entries:
+        part = entry.encoded(form)
+        size += len(part)
+        if parts and (len(parts) == limit or size > MAX_BYTES):
+            full, examined = True, last
+            break
+        parts.append(part)
+        last = entry.event.sequence
+    full = full or len(parts) == limit
+    answered = Answered(form, b"", len(parts), full, examined, end, position, source)
+    answered.body = b"".join(parts) if form == CBOR else _json_page(answered, parts)
+    return answered
+
+
+def prefers_cbor(accept: str | None) -> bool:
+    """Whether an Accept header asks for the CBOR sequence rather than for JSON (RFC 9110, 12.5.1)."""
+    weights = {CBOR: 0.0, JSON: 0.0}
+    for item in (accept or "").lower().split(","):
+        name, *parameters = (part.strip() for part in item.split(";"))
+        if name in weights:
+            weights[name] = _weight(parameters)
+    return weights[CBOR] > weights[JSON]
+
+
+def _weight(parameters: Iterable[str]) -> float:
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return float(parameter[2:])
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+def _json_page(page: Answered, events: list[bytes]) -> bytes:
+    position = page.position
+    head = render({"log_id": position.log_id, "epoch": position.epoch_name})[:-1]
+    more = b"true" if page.has_more else b"false"
+    return b'%s,"events":[%s],"next":%d,"head":%d,"has_more":%s}' % (
+        head, b",".join(events), page.next, position.head, more,
+    )  # fmt: skip

@@ -1,0 +1,94 @@
+"""The newest events of the log, as this process last saw them."""
+
+from collections.abc import Iterable, Sequence
+
+from artifactstore.feed import Filter, Query
+from artifactstore.http.representation import Answered, Entry, Form, compose
+from artifactstore.store import LoggedEvent, Position
+
+MAX_EVENTS = 2_000
+_MAX_BYTES = 16 * 1024 * 1024
+_ENTRY_BYTES = 2_000
+
+
+class Ring:
+    """Consecutive events up to ``last``; only the newest are kept, by number and by bytes.
+
+    Attributes:
+        position: where the log stood when it was last read; None: never.
+        last: highest sequence held. base: sequence before the first one held.
+    """
+
+    def __init__(self) -> None:
+        self.position: Position | None = None
+        self.base = 0
+        self.last = 0
+        self._entries: list[Entry] = []
+        self._bytes = 0
+
+    @property
+    def newest(self) -> LoggedEvent | None:
+        """The event at ``last``."""
+        return self._entries[-1].event if self._entries else None
+
+    def covers(self, since: int) -> bool:
+        """Whether everything after ``since`` that this process has seen is held."""
+        return self.position is not None and self.base <= since <= self.last
+
+    def event(self, sequence: int) -> LoggedEvent | None:
+        """An event that is held."""
+        if not self.base < sequence <= self.last:
+            return None
+        return self._entries[sequence - self.base - 1].event
+
+    def page(self, query: Query, form: Form) -> Answered | None:
+        """The page, None when it begins before or after what is held."""
+        if self.position is None or not self.covers(query.since):
+            return None
+        end = query.end(self.position.head)
+        examined = max(query.since, min(end, self.last))
+        entries = self._entries[query.since - self.base : examined - self.base]
+        return compose(
+            _chosen(entries, query.where),
+            form,
+            limit=query.limit,
+            examined=examined,
+            end=end,
+            position=self.position,
+            source="memory",
+        )
+
+    def extend(self, position: Position, events: Sequence[LoggedEvent]) -> None:
+        """Add the events that follow ``last``."""
+        self.position = position
+        for event in events:
+            self._entries.append(Entry(event))
+            self._bytes += _weight(event)
+            self.last = event.sequence
+        surplus = 0
+        while len(self._entries) - surplus > MAX_EVENTS or self._bytes > _MAX_BYTES:
+            self._bytes -= _weight(self._entries[surplus].event)
+            surplus += 1
+        del self._entries[:surplus]
+        self.base += surplus
+
+    def reset(self, position: Position, events: Sequence[LoggedEvent]) -> None:
+        """Hold these events instead."""
+        self.clear()
+        self.base = self.last = events[0].sequence - 1 if events else position.head
+        self.extend(position, events)
+
+    def clear(self) -> None:
+        """Hold nothing, know nothing."""
+        self.position = None
+        self._entries.clear()
+        self._bytes = self.base = self.last = 0
+
+
+def _chosen(entries: Iterable[Entry], where: Filter) -> Iterable[Entry]:
+    return (entry for entry in entries if where.matches(entry.event)) if where else entries
+
+
+def _weight(event: LoggedEvent) -> int:
+    """Bytes that an event takes: as stored, and in both forms, JSON being up to twice as long."""
+    return _ENTRY_BYTES + 4 * len(event.payload)

@@ -1,0 +1,210 @@
+"""The feed: the events of the log, in order, none left out, and waiting for the next."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from artifactstore import feed
+from artifactstore.codec import digest
+from artifactstore.events import EVENT_TYPES
+from artifactstore.events.fields import Hash, Id, Int, Text
+from artifactstore.feed import Filter, Query
+from artifactstore.http.answers import BOOL, COUNT, ID, TEXT, array, maybe, record, ref
+from artifactstore.http.auth import Role
+from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
+from artifactstore.http.problems import RETRY_SECONDS
+from artifactstore.http.representation import (
+    CBOR,
+    JSON,
+    Form,
+    cbor_event,
+    json_event,
+    prefers_cbor,
+)
+from artifactstore.http.request import Parameter, bad_request
+from artifactstore.http.tail import Ask
+from artifactstore.http.trace import header
+from artifactstore.store import LoggedEvent, Position, Store
+
+MAX_WAIT = 55
+"""Seconds; proxies cut what is silent for a minute."""
+
+_KINDS = ("package", "file", "retention", "storage", "system")
+_GROUPS = {
+    f"{prefix}.*": frozenset(name for name in EVENT_TYPES if name.rpartition(".")[0] == prefix)
+    for prefix in sorted({name.rpartition(".")[0] for name in EVENT_TYPES})
+}
+_CBOR_SEQUENCE = {"type": "string", "contentMediaType": CBOR}
+_SINCE = re.compile("head|0|[1-9][0-9]{0,15}")
+_EPOCH = re.compile("[1-9][0-9]{0,15}-[0-9a-f]{8}")
+
+_EPOCH_PARAMETER = Parameter(
+    "epoch", Text(max=25), "epoch that the client follows, as answers tell it: 409 if the log has another"
+)
+
+
+async def _events(call: Call) -> Answer:
+    query = call.query
+    _check_texts(query)
+    since = query["since"]
+    if since == "head":
+        if query["since_digest"] is not None:
+            raise bad_request(
+                "since_digest needs since to be the sequence of an event", parameter="since_digest"
+            )
+        since = await _head(call)
+    elif query["since_digest"] is not None and since == "0":
+        raise bad_request("since_digest is that of the event at since; 0 is none", parameter="since_digest")
+    ask = Ask(
+        Query(int(since), query["limit"], query["until"], _filter(query)),
+        _form(call),
+        query["wait"],
+        query["epoch"],
+        query["since_digest"],
+        query["min_sequence"],
+    )
+    page = await call.scope["app"].state.tail.page(ask, call.client_left)
+    call.trace.position = page.position
+    below_head = page.full and page.next < page.position.head
+    headers = {
+        **_caching(page.body, below_head, query["epoch"]),
+        "Artifactstore-Next": str(page.next),
+        "Artifactstore-Has-More": str(page.has_more).lower(),
+    }
+    if page.busy:
+        headers["Retry-After"] = str(RETRY_SECONDS)
+    return Answer(page.body, headers=headers, media_type=page.form)
+
+
+async def _event(call: Call) -> Answer:
+    query = call.query
+    _check_texts(query)
+    position: list[Position] = []
+
+    def read(store: Store) -> LoggedEvent:
+        position.append(store.position())
+        feed.check_epoch(query["epoch"], position[-1])
+        return feed.read_event(store.connection, call.path["sequence"], position[-1])
+
+    event = await call.read(read)
+    form = _form(call)
+    body = cbor_event(event) if form == CBOR else json_event(event)
+    return Answer(body, headers=_caching(body, True, query["epoch"]), media_type=form)
+
+
+async def _head(call: Call) -> str:
+    def read(store: Store) -> int:
+        return store.head()
+
+    return str(await call.read(read))
+
+
+def _check_texts(query: Mapping[str, Any]) -> None:
+    since, epoch = query.get("since"), query["epoch"]
+    if since is not None and _SINCE.fullmatch(since) is None:
+        raise bad_request("since is head or a sequence: digits only, 16 at most", parameter="since")
+    if epoch is not None and _EPOCH.fullmatch(epoch) is None:
+        raise bad_request("epoch is of the form 1-9f86d081, as answers tell it", parameter="epoch")
+
+
+def _filter(query: Mapping[str, Any]) -> Filter:
+    types = (_GROUPS.get(name, frozenset([name])) for name in query["event_type"])
+    return Filter(
+        frozenset().union(*types),
+        frozenset(query["subject_kind"]),
+        frozenset(query["subject_id"]),
+        frozenset(query["actor"]),
+    )
+
+
+def _form(call: Call) -> Form:
+    return CBOR if prefers_cbor(header(call.scope, b"accept")) else JSON
+
+
+def _caching(body: bytes, lasting: bool, epoch: str | None) -> dict[str, str]:
+    """Headers for caches: what lies below the head stays as it is, for as long as the epoch does."""
+    headers = {"Vary": "Accept, Authorization"}
+    if not lasting:
+        return headers
+    fresh = "no-cache" if epoch is None else "max-age=31536000, immutable"
+    return {**headers, "ETag": f'"{digest(body).hex()[:32]}"', "Cache-Control": f"private, {fresh}"}
+
+
+_DOC = (
+    "Always 200, also when there is nothing. Events come in order; without a filter none is left out from "
+    "since + 1 on: whoever sees a hole must stop. next is the highest sequence that was examined; passing it "
+    "as since neither skips nor repeats. head is from the same snapshot. wait begins only when nothing is "
+    "left to read. Filters: any of the values of one name, all of the names. A page has at most limit events "
+    "and 4 MiB, with a filter it looks at 10,000 events at most. As application/cbor-seq: the events alone "
+    "(RFC 8742), each a map of its columns with the exact payload; next and has_more are in the headers. "
+    "Retry-After: too many wait, so this request did not. Pages that end below the head have an ETag."
+)
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET",
+        path="/events",
+        role=Role.READER,
+        tag="feed",
+        summary="Events after a cursor, in order; waits for the next if asked to",
+        doc=_DOC,
+        handle=_events,
+        answer=record(
+            "A page of the log.",
+            log_id=maybe(ID),
+            epoch=maybe(TEXT),
+            events=array(ref("Event")),
+            next=COUNT,
+            head=COUNT,
+            has_more=BOOL,
+        ),
+        also={CBOR: _CBOR_SEQUENCE},
+        query=(
+            Parameter(
+                "since",
+                Text(max=16),
+                "sequence after which to begin, or head: only what is appended from now on",
+                default="0",
+            ),
+            Parameter("limit", Int(min=1, max=1000), "events of the page", default=100),
+            Parameter("wait", Int(max=MAX_WAIT), "seconds to wait when there is nothing yet", default=0),
+            Parameter("until", Int(), "last sequence to deliver, inclusive"),
+            Parameter(
+                "event_type",
+                Text(enum=(*EVENT_TYPES, *_GROUPS)),
+                "only events of this type, or of a group such as v1.retention.*",
+                repeatable=True,
+            ),
+            Parameter("subject_kind", Text(enum=_KINDS), "only events about this kind", repeatable=True),
+            Parameter("subject_id", Id(), "only events about this subject", repeatable=True),
+            Parameter("actor", Text(max=255), "only events of this actor", repeatable=True),
+            _EPOCH_PARAMETER,
+            Parameter(
+                "since_digest",
+                Hash(),
+                "payload_digest that the client saw at since: 409 diverged if it is another now",
+            ),
+            MIN_SEQUENCE,
+        ),
+        etag=True,
+        may_have=(
+            "ETag", "Retry-After", "Cache-Control", "Vary", "Artifactstore-Next", "Artifactstore-Has-More",
+        ),
+        refusals=("cursor-ahead", "epoch-mismatch", "diverged"),
+    ),
+    Endpoint(
+        method="GET",
+        path="/events/{sequence}",
+        role=Role.READER,
+        tag="feed",
+        summary="One event",
+        handle=_event,
+        answer=ref("Event"),
+        also={CBOR: _CBOR_SEQUENCE},
+        path_parameters=(Parameter("sequence", Int(min=1), "number of the event"),),
+        query=(_EPOCH_PARAMETER, MIN_SEQUENCE),
+        etag=True,
+        may_have=("Cache-Control", "Vary"),
+        refusals=("not-found", "epoch-mismatch"),
+    ),
+)  # fmt: skip

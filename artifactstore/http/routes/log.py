@@ -1,0 +1,47 @@
+"""Which log this is and where it stands."""
+
+from typing import Any
+
+from artifactstore import feed
+from artifactstore.http.answers import COUNT, ID, TEXT, TIME, maybe, record
+from artifactstore.http.auth import Role
+from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
+from artifactstore.store import Store
+
+
+async def _log(call: Call) -> Answer:
+    def read(store: Store) -> dict[str, Any]:
+        position = store.position()
+        last = feed.read_event(store.connection, position.head, position) if position.head else None
+        return {
+            "log_id": position.log_id,
+            "epoch": position.epoch_name,
+            "head": position.head,
+            "head_created_at": last and last.created_at,
+            "head_digest": last and f"blake3:{last.payload_digest.hex()}",
+        }
+
+    return Answer(await call.read(read))
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET",
+        path="/log",
+        role=Role.READER,
+        tag="feed",
+        summary="Identity, epoch and head of the log",
+        doc="head, epoch and head_digest are what a follower that begins here gives as since, epoch and "
+        "since_digest. An empty log has head 0 and nothing else.",
+        handle=_log,
+        answer=record(
+            "Where the log stands.",
+            log_id=maybe(ID),
+            epoch=maybe(TEXT),
+            head=COUNT,
+            head_created_at=maybe(TIME),
+            head_digest=maybe({"type": "string", "pattern": "^blake3:[0-9a-f]{64}$"}),
+        ),
+        query=(MIN_SEQUENCE,),
+    ),
+)

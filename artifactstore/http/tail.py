@@ -1,0 +1,250 @@
+"""The feed of a process: pages from memory or from the database, and requests that wait for new events.
+
+One task reads what is new, once for all who wait: when the bell rings, and every ``REREAD_SECONDS`` in case
+that it did not. It rests while nobody waits.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from artifactstore import feed
+from artifactstore.errors import ArtifactstoreError, Damaged
+from artifactstore.feed import Query
+from artifactstore.http import metrics
+from artifactstore.http.bell import listen
+from artifactstore.http.representation import Answered, Entry, Form, compose
+from artifactstore.http.request import ClientLeftError
+from artifactstore.http.ring import MAX_EVENTS, Ring
+from artifactstore.http.service import Service
+from artifactstore.http.waiters import Waiter, Waiters
+from artifactstore.store import LoggedEvent, Position, Store
+
+REREAD_SECONDS = 2.0
+_REST_SECONDS = 0.02
+"""Between two reads of what is new: under load, events of many commits are read together."""
+
+_log = logging.getLogger("artifactstore.feed")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a client asks of the feed.
+
+    Attributes:
+        wait: seconds to wait for the first event.
+        epoch, since_digest: what the client knows of the log, which must still be so.
+        min_sequence: the log must go to it.
+    """
+
+    query: Query
+    form: Form
+    wait: float = 0
+    epoch: str | None = None
+    since_digest: bytes | None = None
+    min_sequence: int | None = None
+
+
+class Tail:
+    """The feed of one process; opened and closed by the lifespan of the application."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._ring = Ring()
+        self._waiters = Waiters()
+        self._rung = asyncio.Event()
+        self._stopping = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def open(self) -> None:
+        """Begin to listen and to read; connects in the background."""
+        settings = self._service.settings
+        listening = listen(settings.database_url, self._rung.set, connect_timeout=settings.connect_timeout)
+        self._tasks = [asyncio.create_task(listening), asyncio.create_task(self._follow())]
+
+    async def close(self) -> None:
+        """Stop everything."""
+        self.stop()
+        for task in self._tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    def stop(self) -> None:
+        """Answer those who wait with an empty page; nobody waits from now on."""
+        self._stopping = True
+        self._waiters.wake_all(look=False)
+
+    async def page(self, ask: Ask, client_left: Callable[[], Awaitable[None]]) -> Answered:
+        """The page that is asked for.
+
+        Memory answers full pages, and all that it has for those who would wait; for others the database is
+        asked, so that they see what was committed before their request.
+
+        Raises:
+            Refused: cursor-ahead, epoch-mismatch, diverged.
+            Damaged: log-damaged.
+            ClientLeftError: the client left while it waited.
+        """
+        looked = self._look(ask)
+        if looked is None or not (ask.wait or (looked.full and looked.has_more)):
+            looked = await self._read(ask)
+        if ask.wait and _nothing_yet(ask, looked):
+            looked = await self._wait(ask, looked, client_left)
+        metrics.FEED_PAGES.labels(looked.source).inc()
+        metrics.FEED_EVENTS.inc(looked.count)
+        return looked
+
+    async def _wait(self, ask: Ask, looked: Answered, client_left: Callable[[], Awaitable[None]]) -> Answered:
+        if len(self._waiters) >= self._service.settings.max_waiters:
+            looked.busy = True
+            return looked
+        deadline = asyncio.get_running_loop().time() + ask.wait
+        left = asyncio.ensure_future(client_left())
+        woken = False
+        try:
+            while not self._stopping:
+                ask = _from(ask, looked.next)
+                seen = self._look(ask)
+                if seen is None and woken:
+                    looked, woken = await self._read(ask), False
+                    if not _nothing_yet(ask, looked):
+                        return looked
+                    continue
+                looked = seen or looked
+                if not _nothing_yet(ask, looked):
+                    return looked
+                # Nothing can come between that look and the wait: there is no await between the two.
+                woken = await self._woken(ask, left, deadline)
+                if not woken:
+                    return self._look(ask) or looked
+            return looked
+        finally:
+            left.cancel()
+
+    async def _woken(self, ask: Ask, left: "asyncio.Future[None]", deadline: float) -> bool:
+        """Whether there is something to look at; False when the time is over or the service stops."""
+        query = ask.query
+        waiter = Waiter(query.where, query.since, query.until)
+        if not self._waiters or query.since > self._ring.last:
+            # Nothing was read while nobody waited, and the client knows of more than was read.
+            self._rung.set()
+        self._waiters.add(waiter)
+        metrics.WAITERS.set(len(self._waiters))
+        try:
+            seconds = deadline - asyncio.get_running_loop().time()
+            first = (waiter.woken, left)
+            await asyncio.wait(first, timeout=max(0, seconds), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._waiters.remove(waiter)
+            metrics.WAITERS.set(len(self._waiters))
+        if left.done():
+            raise ClientLeftError
+        return waiter.woken.done() and waiter.woken.result()
+
+    def _look(self, ask: Ask) -> Answered | None:
+        """The page from memory; None when that does not go so far."""
+        query, position = ask.query, self._ring.position
+        if position is None or not self._ring.covers(query.since):
+            return None
+        if ask.min_sequence is not None and ask.min_sequence > position.head:
+            return None
+        # What differs is for the database to say: this process may not have seen a restore yet.
+        if ask.epoch not in (None, position.epoch_name):
+            return None
+        if ask.since_digest is not None:
+            at_cursor = self._ring.event(query.since)
+            if at_cursor is None or at_cursor.payload_digest != ask.since_digest:
+                return None
+        return self._ring.page(query, ask.form)
+
+    async def _read(self, ask: Ask) -> Answered:
+        """The page from the database."""
+        position: list[Position] = []
+
+        def work(store: Store) -> Answered:
+            return _stored(store, ask, position[-1])
+
+        return await self._service.read(work, ask.min_sequence, position.append)
+
+    async def _follow(self) -> None:
+        failing = False
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._rung.wait(), REREAD_SECONDS)
+            self._rung.clear()
+            if not self._waiters:
+                continue
+            try:
+                await self._refresh()
+                failing = False
+            except Damaged as failure:
+                _log.error("the log is damaged", extra={"problem": failure.message})
+                # Each who waits reads for itself and is told.
+                self._ring.clear()
+                self._waiters.wake_all()
+            except ArtifactstoreError as failure:
+                if not failing:
+                    _log.warning("cannot read what is new", extra={"problem": failure.message})
+                failing = True
+            except Exception:
+                _log.exception("defect")
+            await asyncio.sleep(_REST_SECONDS)
+
+    async def _refresh(self) -> None:
+        newest, position = self._ring.newest, self._ring.position
+        noted: list[Position] = []
+        page = await self._service.read(lambda store: _new(store, newest, noted[-1]), None, noted.append)
+        same = position is not None and position.epoch_id == page.position.epoch_id
+        if same and newest is not None and page.events[:1] == [newest]:
+            self._ring.extend(page.position, page.events[1:])
+            if len(page.events) > 1:
+                self._waiters.notify(page.events[1:])
+        else:
+            # The first look, too much to catch up with, or a log that is not the one of before.
+            self._ring.reset(page.position, page.events)
+            self._waiters.wake_all()
+        if page.has_more:
+            self._rung.set()
+
+
+def _nothing_yet(ask: Ask, looked: Answered) -> bool:
+    """Whether an event may still come that is not there now."""
+    until = ask.query.until
+    return not looked.count and not looked.has_more and (until is None or looked.next < until)
+
+
+def _from(ask: Ask, since: int) -> Ask:
+    """The same from another cursor, at which the client has seen no event."""
+    if since == ask.query.since:
+        return ask
+    return replace(ask, query=replace(ask.query, since=since), since_digest=None)
+
+
+def _stored(store: Store, ask: Ask, position: Position) -> Answered:
+    query = ask.query
+    feed.check_epoch(ask.epoch, position)
+    feed.check_cursor(query.since, position)
+    if ask.since_digest is not None:
+        at_cursor = feed.read_event(store.connection, query.since, position)
+        feed.check_digest(ask.since_digest, at_cursor, position)
+    page = feed.read_page(store.connection, query, position)
+    return compose(
+        map(Entry, page.events),
+        ask.form,
+        limit=query.limit,
+        examined=page.next,
+        end=page.end,
+        position=position,
+        source="database",
+        full=page.full,
+    )
+
+
+def _new(store: Store, newest: LoggedEvent | None, position: Position) -> feed.Page:
+    """What was appended after ``newest``, which is read again to see that it is still there."""
+    known = 0 if newest is None else newest.sequence - 1
+    since = known if known < position.head <= known + MAX_EVENTS else max(0, position.head - MAX_EVENTS)
+    return feed.read_page(store.connection, Query(since, MAX_EVENTS), position)

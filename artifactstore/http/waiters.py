@@ -1,0 +1,117 @@
+"""Requests that wait for events: no thread and no connection each, only a future."""
+
+import asyncio
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from typing import TypeAlias
+
+from artifactstore.feed import Filter
+from artifactstore.store import LoggedEvent
+
+_Key: TypeAlias = tuple[str, Hashable]
+_ANY: _Key = ("any", None)
+
+
+class Waiter:
+    """One request.
+
+    Attributes:
+        woken: becomes True when there is something to look at, False when waiting has ended for all.
+    """
+
+    __slots__ = ("since", "until", "where", "woken")
+
+    def __init__(self, where: Filter, since: int, until: int | None) -> None:
+        self.where = where
+        self.since = since
+        self.until = until
+        self.woken: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    def wake(self, look: bool) -> None:
+        """Wake it, once."""
+        if not self.woken.done():
+            self.woken.set_result(look)
+
+
+class Waiters:
+    """All that wait in this process, by filter: an event is matched once per filter that it may fit."""
+
+    def __init__(self) -> None:
+        self._groups: dict[Filter, set[Waiter]] = {}
+        self._index: dict[_Key, set[Filter]] = {}
+        self._bounded: set[Waiter] = set()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, waiter: Waiter) -> None:
+        """Let it wait."""
+        group = self._groups.get(waiter.where)
+        if group is None:
+            group = self._groups[waiter.where] = set()
+            for key in _keys(waiter.where):
+                self._index.setdefault(key, set()).add(waiter.where)
+        group.add(waiter)
+        if waiter.until is not None:
+            self._bounded.add(waiter)
+        self._count += 1
+
+    def remove(self, waiter: Waiter) -> None:
+        """Let it wait no more."""
+        group = self._groups[waiter.where]
+        group.remove(waiter)
+        self._bounded.discard(waiter)
+        self._count -= 1
+        if group:
+            return
+        del self._groups[waiter.where]
+        for key in _keys(waiter.where):
+            filters = self._index[key]
+            filters.remove(waiter.where)
+            if not filters:
+                del self._index[key]
+
+    def notify(self, events: Sequence[LoggedEvent]) -> None:
+        """Wake those for whom one of these new events is, or whose last event is among them."""
+        found: dict[Filter, int] = {}
+        for event in events:
+            for where in self._candidates(event):
+                if where.matches(event):
+                    found[where] = event.sequence
+        for where, newest in found.items():
+            for waiter in self._groups[where]:
+                # One that waits for a later event, or only for earlier ones, has nothing to see here.
+                if waiter.since < newest:
+                    waiter.wake(True)
+        for waiter in self._bounded:
+            if waiter.until is not None and waiter.until <= events[-1].sequence:
+                waiter.wake(True)
+
+    def wake_all(self, look: bool = True) -> None:
+        """Wake everyone; ``look`` False: because waiting ends."""
+        for group in self._groups.values():
+            for waiter in group:
+                waiter.wake(look)
+
+    def _candidates(self, event: LoggedEvent) -> Iterator[Filter]:
+        for key in (
+            _ANY,
+            ("subject_id", event.subject_id),
+            ("actor", event.actor),
+            ("event_type", event.event_type),
+            ("subject_kind", event.subject_kind),
+        ):
+            yield from self._index.get(key, ())
+
+
+def _keys(where: Filter) -> Iterable[_Key]:
+    """Where a filter is found: by the values of its most selective field."""
+    for name, values in (
+        ("subject_id", where.subject_ids),
+        ("actor", where.actors),
+        ("event_type", where.event_types),
+        ("subject_kind", where.subject_kinds),
+    ):
+        if values:
+            return [(name, value) for value in values]
+    return [_ANY]

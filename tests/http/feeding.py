@@ -1,0 +1,72 @@
+"""Filling the log past the service, and reading the feed of the service."""
+
+from typing import Any
+from uuid import UUID
+
+import httpx
+import psycopg
+
+from artifactstore import codec
+from artifactstore.events import NewEvent, PackageCreated, PackageLabeled, new_id
+from artifactstore.store import Store
+
+
+def append_packages(conninfo: str, count: int, name: str = "app", actor: str = "test:feed") -> list[UUID]:
+    """Packages pkg:generic/<name>@0…, created in one append."""
+    ids = [new_id() for _ in range(count)]
+    events = [
+        NewEvent(PackageCreated(purl=f"pkg:generic/{name}@{number}"), package_id, actor)
+        for number, package_id in enumerate(ids)
+    ]
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        Store(connection).append(events)
+    return ids
+
+
+def fill(conninfo: str, count: int, actor: str = "test:filler") -> int:
+    """Put events into the log past the doors, as a superuser; returns the head.
+
+    All are of one type and about no package that exists: the feed does not mind.
+    """
+    event = NewEvent(PackageLabeled(set={"filled": "yes"}), new_id(), actor)
+    payload = event.payload()
+    with psycopg.connect(conninfo) as connection:
+        connection.execute("SET LOCAL artifactstore.projecting = 'on'")
+        connection.execute(
+            """
+            INSERT INTO artifactstore.events
+            SELECT h.head + n, h.at, 'v1.package.labeled', 'package', %s, %s, %s, %s
+            FROM (SELECT max(sequence) AS head, max(created_at) AS at FROM artifactstore.events) h,
+                generate_series(1, %s) n
+            """,
+            (event.subject_id, actor, payload, codec.digest(payload), count),
+        )
+        row = connection.execute("SELECT artifactstore.log_head()").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def page(client: httpx.Client, **parameters: Any) -> dict[str, Any]:
+    """A page of the feed; asserts that it is one."""
+    answer = client.get("/events", params=parameters)
+    assert answer.status_code == 200, answer.text
+    value: dict[str, Any] = answer.json()
+    return value
+
+
+def walk(client: httpx.Client, since: int = 0, **parameters: Any) -> list[dict[str, Any]]:
+    """Every event after ``since``, page by page; asserts that each page goes on where the last ended."""
+    events: list[dict[str, Any]] = []
+    while True:
+        got = page(client, since=since, **parameters)
+        assert got["next"] > since or not got["has_more"]
+        assert all(since < event["sequence"] <= got["next"] for event in got["events"])
+        events += got["events"]
+        since = got["next"]
+        if not got["has_more"]:
+            return events
+
+
+def sequences(events: list[dict[str, Any]]) -> list[int]:
+    """Their sequences."""
+    return [event["sequence"] for event in events]
