@@ -25,8 +25,8 @@ _WARNING = (
 def replay(session: Session, truncate: bool, yes: bool) -> None:
     """Rebuild all views from the log.
 
-    They are filled by the functions that wrote them. Every digest is checked meanwhile. It is all or nothing: a damaged event, an interruption or a crash
-    leaves the views as they were.
+    They are filled by the functions that wrote them. Every digest is checked meanwhile. It is all or
+    nothing: a damaged event, an interruption or a crash leaves the views as they were.
     """
     if not truncate:
         problem = (

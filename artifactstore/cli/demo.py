@@ -51,7 +51,8 @@ def demo(session: Session, directory: Path | None, yes: bool) -> None:
     """Show all of it on a directory tree.
 
     DIRECTORY is by default the standard library of Python. Ingests and seals the tree as a new package,
-    retains and holds it, tries to delete it, replays the log and verifies the views. Works on the embedded PostgreSQL; asks before it uses any other database.
+    retains and holds it, tries to delete it, replays the log and verifies the views. Works on the embedded
+    PostgreSQL; asks before it uses any other database.
     """
     if not session.target.embedded:
         session.confirm("The demo appends to the log of this database and replays it. Go on?", yes)

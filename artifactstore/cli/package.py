@@ -1,6 +1,8 @@
 """Commands on packages."""
 
+from collections.abc import Iterator
 from datetime import datetime
+from itertools import islice
 from uuid import UUID
 
 import click
@@ -21,11 +23,12 @@ from artifactstore.events import (
     Retention,
     new_id,
 )
-from artifactstore.store import PackageFilter
+from artifactstore.store import PackageQuery, Row, Store
 
 named = click.argument("package", metavar="PACKAGE", type=values.package)
 
 _LIST = ("purl", "state", "yanked", "file_count", "total_bytes", "created_at", "package_id")
+_PAGE = 1_000
 _FILES = ("path", "size", "state", "blake3", "file_id")
 
 
@@ -83,7 +86,9 @@ def create(
 @click.option(
     "--label", "labels", type=values.label, multiple=True, metavar="KEY=VALUE", help="May be repeated."
 )
-@click.option("--after", default="", metavar="PURL", help="Begin after this purl: the next page.")
+@click.option(
+    "--after", type=values.package, metavar="PACKAGE", help="Begin after this package: the next page."
+)
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many.")
 @with_session
 def list_packages(
@@ -92,12 +97,19 @@ def list_packages(
     purl_type: str | None,
     name: str | None,
     labels: tuple[tuple[str, str], ...],
-    after: str,
+    after: UUID | str | None,
     limit: int | None,
 ) -> None:
     """List packages by purl."""
-    where = PackageFilter(state=state, type=purl_type, name=name, labels=dict(labels))
-    session.output.rows(_LIST, session.store.packages(where, after=after, limit=limit))
+    where = PackageQuery(state=state, type=purl_type, name=name, labels=dict(labels))
+    begin = None if after is None else session.package_id(after)
+    session.output.rows(_LIST, islice(_packages(session.store, where, begin), limit))
+
+
+def _packages(store: Store, where: PackageQuery, after: UUID | None) -> Iterator[Row]:
+    while page := store.package_page(where, after, _PAGE):
+        yield from page
+        after = page[-1]["package_id"]
 
 
 @package.command()

@@ -5,7 +5,7 @@
 """
 
 from artifactstore.events.ids import new_id
-from artifactstore.events.manifest import manifest_digest
+from artifactstore.events.manifest import manifest_digest, ordered_manifest_digest
 from artifactstore.events.models import (
     EVENT_TYPES,
     Event,
@@ -77,5 +77,6 @@ __all__ = [
     "from_payload",
     "manifest_digest",
     "new_id",
+    "ordered_manifest_digest",
     "parse_time",
 ]

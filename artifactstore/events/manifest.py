@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
-from artifactstore.codec import digest, encode_item
+from blake3 import blake3
+
+from artifactstore.codec import encode_item
 
 
 def manifest_digest(files: Iterable[tuple[str, int, bytes]]) -> bytes:
@@ -11,5 +13,21 @@ def manifest_digest(files: Iterable[tuple[str, int, bytes]]) -> bytes:
     ``files``: the live files of a package in any order: path, size in bytes, BLAKE3 (32 bytes).
     Raises ``BadInput`` bad-payload for a path that is no Unicode text.
     """
-    rows = sorted(files, key=lambda file: file[0].encode("utf-8", "surrogatepass"))
-    return digest(encode_item([[path, size, blake3] for path, size, blake3 in rows]))
+    ascending = sorted(files, key=lambda file: file[0].encode("utf-8", "surrogatepass"))
+    return ordered_manifest_digest(ascending, len(ascending))
+
+
+def ordered_manifest_digest(files: Iterable[tuple[str, int, bytes]], count: int) -> bytes:
+    """As ``manifest_digest``, of ``count`` files that come in their order, without holding them."""
+    hasher = blake3(_array_head(count))
+    for path, size, content in files:
+        hasher.update(encode_item([path, size, content]))
+    return hasher.digest()
+
+
+def _array_head(count: int) -> bytes:
+    """Head of a CBOR array (RFC 8949 §3, major type 4), its length in the shortest form."""
+    if count < 24:
+        return bytes([0x80 | count])
+    length = next(length for length in (1, 2, 4, 8) if count < 1 << 8 * length)
+    return bytes([0x98 | length.bit_length() - 1]) + count.to_bytes(length)

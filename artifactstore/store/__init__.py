@@ -18,7 +18,6 @@ from artifactstore.store.rows import (
     EventFilter,
     LoggedEvent,
     ManifestEntry,
-    PackageFilter,
     Row,
     Trigger,
 )
@@ -41,7 +40,6 @@ __all__ = [
     "FileQuery",
     "LoggedEvent",
     "ManifestEntry",
-    "PackageFilter",
     "PackageQuery",
     "Position",
     "PreparedEvent",

@@ -1,13 +1,13 @@
 """Replaying the log, and comparing what comes out."""
 
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 
 from psycopg.rows import args_row, dict_row
 from psycopg.sql import SQL, Identifier
 
-from artifactstore.events import manifest_digest
+from artifactstore.events import ordered_manifest_digest
 from artifactstore.store.base import Connected
 from artifactstore.store.rows import Difference, Manifest, Row, Trigger
 
@@ -40,28 +40,33 @@ class Rebuilds(Connected):
         return self._row(SQL("SELECT {}").format(SQL(", ").join(counts)))
 
     def manifests(self) -> Iterator[Manifest]:
-        """What every sealed package says of its files, and what its files say; memory as of one package."""
+        """What every sealed package says of its files, and what its files say; memory is flat."""
+        # The number of files begins the digest, so it is counted before they are read.
         query = SQL(
             """
-            SELECT p.package_id, p.purl, p.manifest_digest, p.file_count, p.total_bytes,
-                f.path, f.size, f.blake3
-            FROM artifactstore.artifact_packages p
-            LEFT JOIN artifactstore.artifact_files f ON f.package_id = p.package_id AND f.removed_at IS NULL
-            WHERE p.manifest_digest IS NOT NULL
-            ORDER BY p.package_id, f.path
+            WITH sealed AS MATERIALIZED (
+                SELECT p.package_id, p.purl, p.manifest_digest, p.file_count, p.total_bytes, c.files, c.bytes
+                FROM artifactstore.artifact_packages p
+                CROSS JOIN LATERAL (
+                    SELECT count(*) AS files, coalesce(sum(f.size), 0)::bigint AS bytes
+                    FROM artifactstore.artifact_files f
+                    WHERE f.package_id = p.package_id AND f.removed_at IS NULL) c
+                WHERE p.manifest_digest IS NOT NULL)
+            SELECT s.*, f.path, f.size, f.blake3
+            FROM sealed s
+            LEFT JOIN artifactstore.artifact_files f ON f.package_id = s.package_id AND f.removed_at IS NULL
+            ORDER BY s.package_id, f.path
             """
         )
         for _, rows in groupby(self._stream(dict_row, query), key=itemgetter("package_id")):
-            package, *others = rows
-            files = [row for row in (package, *others) if row["path"] is not None]
+            package = next(rows)
+            files = (row for row in chain((package,), rows) if row["path"] is not None)
+            entries = ((row["path"], row["size"], row["blake3"]) for row in files)
+            digest = ordered_manifest_digest(entries, package["files"])
             yield Manifest(
                 purl=package["purl"],
                 stated=(package["manifest_digest"], package["file_count"], package["total_bytes"]),
-                found=(
-                    manifest_digest((file["path"], file["size"], file["blake3"]) for file in files),
-                    len(files),
-                    sum(file["size"] for file in files),
-                ),
+                found=(digest, package["files"], package["bytes"]),
             )
 
     def triggers(self) -> list[Trigger]:

@@ -1,6 +1,6 @@
 """What ``Store`` gives and takes, beside events and rows of views."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias
@@ -81,16 +81,6 @@ class EventFilter:
         """Whether no event between ``since`` and ``until`` is left out."""
         selective = (self.event_types, self.subject_kinds, self.subject_ids, self.actors, self.package_id)
         return not any(selective)
-
-
-@dataclass(frozen=True, slots=True)
-class PackageFilter:
-    """Which packages to list; None takes all. ``labels`` must all be there with these values."""
-
-    state: str | None = None
-    type: str | None = None
-    name: str | None = None
-    labels: Mapping[str, str] | None = None
 
 
 class Manifest(NamedTuple):

@@ -6,9 +6,9 @@ from uuid import UUID
 from psycopg.rows import args_row, dict_row
 from psycopg.sql import SQL, Identifier
 
-from artifactstore.events import PackageSealed, manifest_digest
+from artifactstore.events import PackageSealed, ordered_manifest_digest
 from artifactstore.store.base import Connected
-from artifactstore.store.rows import ManifestEntry, PackageFilter, Row
+from artifactstore.store.rows import ManifestEntry, Row
 
 
 class ViewReads(Connected):
@@ -19,23 +19,6 @@ class ViewReads(Connected):
         column = "package_id" if isinstance(reference, UUID) else "purl"
         query = SQL("SELECT * FROM artifactstore.artifact_packages WHERE {} = %s").format(Identifier(column))
         return self._find(query, (reference,), what="package", which=reference)
-
-    def packages(
-        self, where: PackageFilter | None = None, *, after: str = "", limit: int | None = None
-    ) -> Iterator[Row]:
-        """Packages by their purl bytes; ``after``: the purl of the last row of the page before."""
-        where = where or PackageFilter()
-        labels = where.labels or {}
-        query = SQL(
-            """
-            SELECT p.* FROM artifactstore.artifact_packages p
-            WHERE p.purl > %s AND p.state = coalesce(%s, p.state) AND p.type = coalesce(%s, p.type)
-                AND p.name = coalesce(%s, p.name) AND p.labels @> jsonb_object(%s::text[], %s::text[])
-            ORDER BY p.purl LIMIT %s
-            """
-        )
-        parameters = (after, where.state, where.type, where.name, [*labels], [*labels.values()], limit)
-        return self._stream(dict_row, query, parameters)
 
     def package_totals(self, package_id: UUID) -> Row:
         """``files`` and ``bytes`` of the live files, and ``locations`` by state: ``{"verified": 3}``."""
@@ -131,17 +114,21 @@ class ViewReads(Connected):
         return self._stream(args_row(ManifestEntry), query, (package_id,))
 
     def sealing(self, package_id: UUID, reason: str | None = None) -> PackageSealed:
-        """The event that would seal a package with the files that it has now."""
+        """The event that would seal a package with the files that it has now; memory is flat."""
         query = SQL(
-            "SELECT max(last_sequence) AS last FROM artifactstore.artifact_files WHERE package_id = %s"
+            """
+            SELECT count(*) FILTER (WHERE removed_at IS NULL) AS files,
+                coalesce(sum(size) FILTER (WHERE removed_at IS NULL), 0)::bigint AS bytes,
+                coalesce(max(last_sequence), 0) AS last
+            FROM artifactstore.artifact_files WHERE package_id = %s
+            """
         )
-        # Read first: a file that comes between the two reads then makes as_of too low, which is refused.
-        as_of = self._row(query, (package_id,))["last"]
-        entries = list(self.manifest(package_id))
+        # Read first: a file that comes before the list is read makes these wrong, and the event is refused.
+        totals = self._row(query, (package_id,))
         return PackageSealed(
-            manifest_digest=manifest_digest(entries),
-            file_count=len(entries),
-            total_bytes=sum(entry.size for entry in entries),
-            as_of=as_of or 0,
+            manifest_digest=ordered_manifest_digest(self.manifest(package_id), totals["files"]),
+            file_count=totals["files"],
+            total_bytes=totals["bytes"],
+            as_of=totals["last"],
             reason=reason,
         )

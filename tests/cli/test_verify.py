@@ -99,7 +99,7 @@ TAMPERING: dict[str, tuple[Tamper, dict[str, Any]]] = {
         {"kind": "subject", "sequence": 3},
     ),
     "payload forged with its digest": (
-        log(f"UPDATE artifactstore.events SET payload = {FORGED} WHERE sequence = 2"),  # noqa: S608
+        log(f"UPDATE artifactstore.events SET payload = {FORGED} WHERE sequence = 2"),
         {"kind": "view", "view": "artifact_packages", "column": "purl"},
     ),
     "event that no projector takes": (
