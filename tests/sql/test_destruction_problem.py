@@ -22,6 +22,7 @@ from artifactstore.events import (
     RetentionShortened,
     new_id,
 )
+from tests.databases import Connect
 from tests.sql.support import FAR, Log
 
 WHY = "to free space"
@@ -136,6 +137,22 @@ def test_rg02_append_refuses_it_too(log: Log, destruction: Callable[[Log, Retent
     package, subject, event = destruction(log, None)
     log.append(package, HoldPlaced(hold_id=new_id(), case="case 7", reason="subpoena"))
     log.refused("legal-hold", subject, event(True))
+
+
+def test_rg02_an_operator_who_bypasses_governance_is_stopped_by_a_hold_too(
+    database: str, connect: Connect
+) -> None:
+    log = Log(connect())
+    package = log.package("tool", Retention(mode="governance", until=FAR))
+    hold = new_id()
+    log.append(package, HoldPlaced(hold_id=hold, case="case 7", reason="subpoena"))
+    operator = Log(connect("operator", conninfo=database))
+    delete = '{"reason": "to free space", "bypass_governance": true}'
+    with log.unchanged():
+        operator.failure("legal-hold", lambda: operator.append_json("v1.package.deleted", package, delete))
+    log.append(package, HoldReleased(hold_id=hold, reason="settled"))
+    assert operator.append_json("v1.package.deleted", package, delete) == log.stored_head()
+    assert log.rows("artifact_packages")[package]["state"] == "deleted"
 
 
 def test_rg02_a_hold_on_another_package_does_not_matter(log: Log) -> None:

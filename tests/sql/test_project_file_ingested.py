@@ -1,5 +1,6 @@
 """v1.file.ingested: the file and its inline locations, and every name that is refused."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -74,9 +75,10 @@ def test_a_file_and_its_locations_are_made_and_the_package_is_not_touched(log: L
     }
 
 
-def test_a_file_needs_no_location(log: Log) -> None:
+@pytest.mark.parametrize("locations", [None, ()])
+def test_a_file_needs_no_location(log: Log, locations: tuple[Location, ...] | None) -> None:
     package, file = log.package(), new_id()
-    changes = log.effect(file, ingested(package))
+    changes = log.effect(file, replace(ingested(package), locations=locations))
     assert list(changes) == ["artifact_files"]
     row = changes["artifact_files"][file]
     assert (row["sha256"], row["media_type"], row["state"]) == (None, None, "ingested")
