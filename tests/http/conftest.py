@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-import httpx
+import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from artifactstore.access import ROLES
-from tests.http.running import Running, issue, running
+from tests.databases import TEST_PREFIX, create_database, drop_database
+from tests.http.running import Registry, Running, running
 
 
 @pytest.fixture
@@ -19,12 +19,35 @@ def service_conninfo(database: str, login_names: dict[str, str]) -> str:
 @pytest.fixture
 def service(service_conninfo: str) -> Iterator[Running]:
     """The service on a database of this test's own."""
-    tokens = {role: issue(service_conninfo, role) for role in ROLES}
-    with running(service_conninfo, tokens) as started:
+    with running(service_conninfo) as started:
         yield started
 
 
 @pytest.fixture
-def client(service: Running) -> httpx.Client:
-    """A client that may do everything."""
-    return service.client()
+def registry(service: Running) -> Registry:
+    """What an operator sees of that service."""
+    return Registry(service.client())
+
+
+@pytest.fixture(scope="module")
+def shared_service(server_conninfo: str, template: str, login_names: dict[str, str]) -> Iterator[Running]:
+    """A service that the tests of a module share; its database has one package, see ``shared``."""
+    conninfo = create_database(server_conninfo, template, owner=f"{TEST_PREFIX}_owner")
+    try:
+        with running(make_conninfo(conninfo, user=login_names["service"])) as started:
+            yield started
+    finally:
+        drop_database(server_conninfo, conninfo)
+
+
+@pytest.fixture(scope="module")
+def shared(shared_service: Running) -> Registry:
+    """What an operator sees of the shared service."""
+    return Registry(shared_service.client())
+
+
+@pytest.fixture
+def admin(database: str) -> Iterator[psycopg.Connection]:
+    """A superuser's connection to the database of the test."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        yield connection
