@@ -115,7 +115,7 @@ WHERE c.relnamespace = 'artifactstore'::regnamespace AND NOT t.tgisinternal
 
 
 def enable_triggers(conn: psycopg.Connection) -> None:
-    """Set every trigger of the schema to fire ALWAYS, and make sure of it.
+    """Set every trigger of the schema to fire ALWAYS.
 
     ``CREATE OR REPLACE TRIGGER`` and a restore with disabled triggers silently reset it.
     """

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +62,9 @@ class Cluster:
             (scratch / "pg_ident.conf").write_text(identities)
             with (scratch / "postgresql.conf").open("a") as conf:
                 conf.writelines(f"{name} = {value}\n" for name, value in settings.items())
-            self.run("postgres", "--single", "-D", str(scratch), "postgres", stdin=script)
+            self.run(
+                "postgres", "--single", "-D", str(scratch), "-c", "exit_on_error=on", "postgres", stdin=script
+            )  # fmt: skip
             scratch.rename(self.data)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -73,23 +75,23 @@ class Cluster:
             os.chown(directory, self.account.uid, self.account.gid)
         directory.chmod(0o700)
 
-    def start(self, arguments: Sequence[str] = (), timeout: int = 60) -> None:
+    def start(self, timeout: int = 60) -> None:
         """Start the server in a session of its own unless it runs, and return when it takes connections.
 
         Raises:
             ArtifactstoreError: ``unavailable`` with the end of the server's log.
         """
         if not self.running():
-            self._launch(arguments, timeout)
+            self._launch(timeout)
         # A server whose starter was killed may still be on its way up.
         if not self._accepts(timeout):
             raise self._not_started()
 
-    def _launch(self, arguments: Sequence[str], timeout: int) -> None:
+    def _launch(self, timeout: int) -> None:
         self._remove_stale_pid_files()
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
-        options = ["-c", f'unix_socket_directories="{self.sockets}"', "-c", "listen_addresses=", *arguments]
+        options = ["-c", f'unix_socket_directories="{self.sockets}"', "-c", "listen_addresses="]
         try:
             self.run(
                 "pg_ctl", "start", "--wait", "--timeout", str(timeout), "--silent",
@@ -141,7 +143,21 @@ class Cluster:
     def running(self) -> bool:
         """True if a live server holds the data directory (it may still be starting)."""
         lines = self._postmaster_lines()
-        return bool(lines) and _serves(int(lines[0]), self.data)
+        return bool(lines) and self._serves(int(lines[0]))
+
+    def _serves(self, pid: int) -> bool:
+        """True if the process lives and is our server: after a reboot the id may be anybody's."""
+        if sys.platform != "linux":
+            listed = subprocess.run(
+                ["ps", "-p", str(pid), "-o", "comm="], capture_output=True, text=True, check=False
+            )
+            return listed.stdout.strip().endswith("postgres")
+        # Asked as the account itself: in a container, root may not look at the processes of others.
+        found = subprocess.run(
+            ["readlink", f"/proc/{pid}/cwd"], capture_output=True, text=True, check=False, cwd="/",
+            **self.account.switch,
+        )  # fmt: skip
+        return found.stdout.strip() == str(self.data.resolve())
 
     def _postmaster_lines(self) -> list[str]:
         try:
@@ -193,21 +209,8 @@ def _lives(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        pass
     return True
-
-
-def _serves(pid: int, data: Path) -> bool:
-    """True if the process lives and is a server of this directory: after a reboot the id may be anybody's."""
-    if sys.platform != "linux":
-        listed = subprocess.run(
-            ["ps", "-p", str(pid), "-o", "comm="], capture_output=True, text=True, check=False
-        )
-        return listed.stdout.strip().endswith("postgres")
-    try:
-        return Path(f"/proc/{pid}/cwd").readlink() == data.resolve()
-    except (FileNotFoundError, PermissionError):
-        return False
 
 
 def check_private(directory: Path, owner: int) -> None:

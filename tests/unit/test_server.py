@@ -100,3 +100,14 @@ def test_programs_that_the_account_cannot_reach_are_copied(private: Path) -> Non
     assert ran.stdout == "libpq.so\n"
     assert (reachable == programs) == (os.geteuid() != 0)
     assert server.reachable_programs(programs, account, copies) == reachable
+
+
+def test_a_cluster_whose_script_fails_is_not_made(private: Path) -> None:
+    account = server.account()
+    home = private.parent / "home"
+    home.mkdir()
+    programs = server.reachable_programs(server.wheel_programs(), account, private.parent / "copies")
+    cluster = server.Cluster(programs, account, home / "data", home / "run", home / "log")
+    with pytest.raises(ArtifactstoreError, match="no_such_table"):
+        cluster.create("", "", {}, "SELECT * FROM no_such_table;\n", sync=False)
+    assert list(home.iterdir()) == []
