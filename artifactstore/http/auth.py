@@ -1,5 +1,6 @@
 """Who asks: bearer tokens, the actor and role that each gives, and for how long that is believed."""
 
+import asyncio
 import hmac
 import re
 import time
@@ -65,6 +66,7 @@ class Guard:
         self._service = service
         self._seconds = seconds
         self._known: OrderedDict[UUID, _Known] = OrderedDict()
+        self._reading: dict[UUID, asyncio.Task[_Known]] = {}
 
     async def identify(self, authorization: str | None) -> Identity:
         """Who gave this Authorization header; raises ``Forbidden`` unauthorized."""
@@ -93,13 +95,29 @@ class Guard:
     def forget(self, token_id: UUID) -> None:
         """Read a token anew the next time; other processes do after ``seconds``."""
         self._known.pop(token_id, None)
+        self._reading.pop(token_id, None)
 
     async def _find(self, token_id: UUID) -> _Known:
         known = self._known.get(token_id)
+        if known is not None and time.monotonic() - known.read_at <= self._seconds:
+            return known
+        # All who come with the token while it is read share that read.
+        reading = self._reading.get(token_id)
+        if reading is None:
+            reading = self._reading[token_id] = asyncio.create_task(self._read(token_id))
+        return await asyncio.shield(reading)
+
+    async def _read(self, token_id: UUID) -> _Known:
         now = time.monotonic()
-        if known is None or now - known.read_at > self._seconds:
-            token = await self._service.read(lambda store: store.find_token(token_id))
-            known = self._known[token_id] = _Known(token, now)
+        this = asyncio.current_task()
+        try:
+            known = _Known(await self._service.read(lambda store: store.find_token(token_id)), now)
+        finally:
+            current = self._reading.get(token_id) is this
+            if current:
+                del self._reading[token_id]
+        if current:
+            self._known[token_id] = known
             self._known.move_to_end(token_id)
             if len(self._known) > _CACHED:
                 self._known.popitem(last=False)

@@ -1,6 +1,11 @@
-"""Filling the log past the service, and reading the feed of the service."""
+"""Filling the log past the service, and reading and awaiting its feed."""
 
+import json
+import socket
+import time
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
@@ -9,6 +14,7 @@ import psycopg
 from artifactstore import codec
 from artifactstore.events import NewEvent, PackageCreated, PackageLabeled, new_id
 from artifactstore.store import Store
+from tests.http.running import Running
 
 
 def append_packages(conninfo: str, count: int, name: str = "app", actor: str = "test:feed") -> list[UUID]:
@@ -70,3 +76,50 @@ def walk(client: httpx.Client, since: int = 0, **parameters: Any) -> list[dict[s
 def sequences(events: list[dict[str, Any]]) -> list[int]:
     """Their sequences."""
     return [event["sequence"] for event in events]
+
+
+class Poll:
+    """A request of the feed on a connection of its own; ``query`` as in the URL."""
+
+    def __init__(self, service: Running, query: str, role: str = "reader") -> None:
+        address = urlsplit(service.url)
+        self._connection = HTTPConnection(str(address.hostname), address.port, timeout=20)
+        headers = {"Authorization": f"Bearer {service.tokens[role]}"}
+        self._connection.request("GET", f"/events?{query}", headers=headers)
+        sock: socket.socket = self._connection.sock
+        self.socket = sock
+
+    def answer(self, timeout: float = 20) -> tuple[int, dict[str, str], dict[str, Any]]:
+        """Status, headers and JSON of the answer; raises ``TimeoutError``."""
+        self.socket.settimeout(timeout)
+        response = self._connection.getresponse()
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        value: dict[str, Any] = json.loads(response.read())
+        self.close()
+        return response.status, headers, value
+
+    def page(self, timeout: float = 20) -> dict[str, Any]:
+        """The page that is answered."""
+        status, _, value = self.answer(timeout)
+        assert status == 200, value
+        return value
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+def waiting(service: Running) -> int:
+    """How many requests wait, as the metrics tell."""
+    for line in service.client("operator").get("/metrics").text.splitlines():
+        if line.startswith("artifactstore_feed_waiters "):
+            return int(float(line.split()[1]))
+    raise AssertionError("there is no such metric")
+
+
+def until_waiting(service: Running, count: int, seconds: float = 10) -> None:
+    """Return when exactly so many wait."""
+    end = time.monotonic() + seconds
+    while (found := waiting(service)) != count:
+        assert time.monotonic() < end, f"{found} wait, not {count}"
+        time.sleep(0.02)
