@@ -123,27 +123,3 @@ def damaged(draw: st.DrawFn, data: bytes) -> bytes:
         else:
             mutable[at] ^= 1 << new % 8
     return bytes(mutable)
-
-
-_STRANGERS: list[Value] = [
-    0, 1, -1, MAX_INTEGER, "", "x", "é", "x" * 70, "x" * 300, "x" * 2049, b"", b"x" * 16, b"x" * 32,
-    True, False, None, [], {}, ["x"], {"x": "y"}, "AS-CBOR/1",
-]  # fmt: skip
-
-
-@st.composite
-def spoiled(draw: st.DrawFn, payload: Payload) -> Payload:
-    """The payload with one value, at any depth, changed for another, left out or added."""
-    copy: Payload = dict(payload)
-    keys = [*copy, "reason", "other"]
-    key = draw(st.sampled_from(keys))
-    inside = copy.get(key)
-    if isinstance(inside, dict) and draw(st.booleans()):
-        copy[key] = draw(spoiled(inside))
-    elif isinstance(inside, list) and inside and isinstance(inside[0], dict) and draw(st.booleans()):
-        copy[key] = [draw(spoiled(inside[0])), *inside[1:]]
-    elif key in copy and draw(st.integers(0, 3)) == 0:
-        del copy[key]
-    else:
-        copy[key] = draw(st.sampled_from(_STRANGERS))
-    return copy

@@ -102,6 +102,26 @@ PAYLOADS = [
 ]
 
 
+STRANGERS: list[codec.Value] = [
+    0, 1, -1, codec.MAX_INTEGER, "", "x", "é", "x" * 70, "x" * 300, "x" * 2049, b"", b"x" * 16, b"x" * 32,
+    True, False, None, [], {}, ["x"], {"x": "y"}, {"x": 1}, "AS-CBOR/1", "\x7f", '"', "\\", "\n",
+]  # fmt: skip
+"""Values for fields that may not have them."""
+
+
+def spoiled(value: Any) -> Iterator[Any]:
+    """The value with one part of it, at any depth, changed for another, left out or added."""
+    yield from STRANGERS
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield {other: kept for other, kept in value.items() if other != key}
+            yield from (value | {key: other} for other in spoiled(item))
+        yield from (value | {"reason": other} for other in STRANGERS)
+        yield value | {"other": 1}
+    elif isinstance(value, list) and value:
+        yield from ([other, *value[1:]] for other in spoiled(value[0]))
+
+
 def changed(data: bytes) -> Iterator[bytes]:
     """The bytes with one of them changed or left out, and every beginning of them."""
     for at, byte in enumerate(data):
@@ -120,23 +140,31 @@ def python_verdict(event_type: str, data: bytes) -> Any:
     return json.loads(json.dumps(codec.decode(data), default=bytes.hex))
 
 
-@pytest.mark.parametrize(("event_type", "data"), PAYLOADS)
-def test_every_change_of_a_byte_is_judged_as_python_does(
-    module_connection: psycopg.Connection[Any], event_type: str, data: bytes
-) -> None:
-    payloads = [data, *changed(data)]
-    with module_connection.transaction(force_rollback=True):
-        module_connection.execute(_JUDGE)
-        row = module_connection.execute("SELECT pg_temp.judge(%s, %s)", (event_type, payloads)).fetchone()
+def judge_alike(connection: psycopg.Connection[Any], event_type: str, payloads: list[bytes]) -> None:
+    """Assert that Python and SQL say the same of each payload, and take the first."""
+    with connection.transaction(force_rollback=True):
+        connection.execute(_JUDGE)
+        row = connection.execute("SELECT pg_temp.judge(%s, %s)", (event_type, payloads)).fetchone()
     assert row is not None
     expected = [python_verdict(event_type, one) for one in payloads]
     assert expected[0] is not None
-    different = [
-        (one.hex(), ours, theirs)
-        for one, ours, theirs in zip(payloads, expected, row[0], strict=True)
-        if ours != theirs
-    ]
-    assert different == []
+    verdicts = zip(payloads, expected, row[0], strict=True)
+    assert [(one.hex(), ours, theirs) for one, ours, theirs in verdicts if ours != theirs] == []
+
+
+@pytest.mark.parametrize(("event_type", "data"), PAYLOADS)
+def test_every_change_of_a_byte_is_judged_alike(
+    module_connection: psycopg.Connection[Any], event_type: str, data: bytes
+) -> None:
+    judge_alike(module_connection, event_type, [data, *changed(data)])
+
+
+@pytest.mark.parametrize(("event_type", "data"), PAYLOADS)
+def test_every_change_of_a_value_is_judged_alike(
+    module_connection: psycopg.Connection[Any], event_type: str, data: bytes
+) -> None:
+    other = [codec.encode(value) for value in spoiled(codec.decode(data)) if isinstance(value, dict)]
+    judge_alike(module_connection, event_type, [data, *other])
 
 
 def test_a_refusal_says_type_place_and_problem(module_connection: psycopg.Connection[Any]) -> None:
