@@ -5,7 +5,7 @@ import os
 
 import click
 
-from artifactstore.cli.output import jsonable, visible
+from artifactstore.cli.output import jsonable, readable, visible
 from artifactstore.errors import ERRORS, ArtifactstoreError
 
 
@@ -32,7 +32,7 @@ def report(failure: Exception, *, as_json: bool) -> int:
         click.echo(visible(f"  | {line}"), err=True)
     for name, value in error.detail.items():
         if name not in ("code", "problem"):
-            click.echo(visible(f"  {name}: {value}"), err=True)
+            click.echo(f"  {visible(name)}: {readable(value)}", err=True)
     click.echo(visible(f"  hint: {error.hint}"), err=True)
     return error.exit_code
 

@@ -142,4 +142,7 @@ def _table(columns: Sequence[str], rows: list[Mapping[str, Any]]) -> None:
 
 
 def _short(value: object) -> str:
-    return f"{value.hex()[:_SHORT_HEX]}…" if isinstance(value, bytes) else readable(value)
+    """A value in a table: digests by their beginning, times to the second."""
+    if isinstance(value, bytes):
+        return f"{value.hex()[:_SHORT_HEX]}…"
+    return readable(value.replace(microsecond=0) if isinstance(value, datetime) else value)
