@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from artifactstore import feed
-from artifactstore.errors import ArtifactstoreError, Damaged
+from artifactstore.errors import ArtifactstoreError, Damaged, error
 from artifactstore.feed import Query
 from artifactstore.http import metrics
 from artifactstore.http.bell import listen
@@ -25,6 +25,9 @@ from artifactstore.store import LoggedEvent, Position, Store
 REREAD_SECONDS = 2.0
 _REST_SECONDS = 0.02
 """Between two reads of what is new: under load, events of many commits are read together."""
+
+_LONGEST_CATCH_UP = 100_000
+"""Events that are read one after the other for those who wait; after more, each reads for itself."""
 
 _log = logging.getLogger("artifactstore.feed")
 
@@ -55,6 +58,7 @@ class Tail:
         self._ring = Ring()
         self._waiters = Waiters()
         self._rung = asyncio.Event()
+        self._wanted: asyncio.Future[None] | None = None
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -89,6 +93,9 @@ class Tail:
             ClientLeftError: the client left while it waited.
         """
         looked = self._look(ask)
+        if looked is None and ask.wait:
+            await self._refreshed()
+            looked = self._judge(ask)
         if looked is None or not (ask.wait or (looked.full and looked.has_more)):
             looked = await self._read(ask)
         if ask.wait and _nothing_yet(ask, looked):
@@ -96,6 +103,11 @@ class Tail:
         metrics.FEED_PAGES.labels(looked.source).inc()
         metrics.FEED_EVENTS.inc(looked.count)
         return looked
+
+    async def head(self) -> int:
+        """The head of the log now; those who ask at once share one read."""
+        await self._refreshed()
+        return 0 if self._ring.position is None else self._ring.position.head
 
     async def _wait(self, ask: Ask, looked: Answered, client_left: Callable[[], Awaitable[None]]) -> Answered:
         if len(self._waiters) >= self._service.settings.max_waiters:
@@ -107,7 +119,7 @@ class Tail:
         try:
             while not self._stopping:
                 ask = _from(ask, looked.next)
-                seen = self._look(ask)
+                seen = self._judge(ask) if woken else self._look(ask)
                 if seen is None and woken:
                     looked, woken = await self._read(ask), False
                     if not _nothing_yet(ask, looked):
@@ -151,7 +163,7 @@ class Tail:
             return None
         if ask.min_sequence is not None and ask.min_sequence > position.head:
             return None
-        # What differs is for the database to say: this process may not have seen a restore yet.
+        # What differs is not to be judged by what may be old: the log may have been restored meanwhile.
         if ask.epoch not in (None, position.epoch_name):
             return None
         if ask.since_digest is not None:
@@ -159,6 +171,25 @@ class Tail:
             if at_cursor is None or at_cursor.payload_digest != ask.since_digest:
                 return None
         return self._ring.page(query, ask.form)
+
+    def _judge(self, ask: Ask) -> Answered | None:
+        """As ``_look``, when memory is as new as the request: then what differs is refused."""
+        position = self._ring.position
+        if position is None:
+            return None
+        feed.check_epoch(ask.epoch, position)
+        feed.check_cursor(ask.query.since, position)
+        at_cursor = self._ring.event(ask.query.since)
+        if ask.since_digest is not None and at_cursor is not None:
+            feed.check_digest(ask.since_digest, at_cursor, position)
+        return self._look(ask)
+
+    async def _refreshed(self) -> None:
+        """Return when memory was read after this call; raises what that read raised."""
+        if self._wanted is None:
+            self._wanted = asyncio.get_running_loop().create_future()
+            self._rung.set()
+        await asyncio.shield(self._wanted)
 
     async def _read(self, ask: Ask) -> Answered:
         """The page from the database."""
@@ -175,28 +206,45 @@ class Tail:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._rung.wait(), REREAD_SECONDS)
             self._rung.clear()
-            if not self._waiters:
+            wanted, self._wanted = self._wanted, None
+            if not self._waiters and wanted is None:
                 continue
-            try:
-                await self._refresh()
-                failing = False
-            except Damaged as failure:
-                _log.error("the log is damaged", extra={"problem": failure.message})
-                # Each who waits reads for itself and is told.
-                self._ring.clear()
-                self._waiters.wake_all()
-            except ArtifactstoreError as failure:
-                if not failing:
-                    _log.warning("cannot read what is new", extra={"problem": failure.message})
-                failing = True
-            except Exception:
-                _log.exception("defect")
+            failure = await self._try_refresh()
+            if failure is not None and not failing:
+                _log.warning("cannot read what is new", extra={"problem": failure.message})
+            failing = failure is not None
+            if wanted is not None and not wanted.done():
+                if failure is None:
+                    wanted.set_result(None)
+                else:
+                    wanted.set_exception(failure)
+                    wanted.exception()  # nobody may be left who asks for it
             await asyncio.sleep(_REST_SECONDS)
+
+    async def _try_refresh(self) -> ArtifactstoreError | None:
+        """Read what is new; returns why it could not be read."""
+        try:
+            await self._refresh()
+        except Damaged as failure:
+            # Each who waits reads for itself and is told.
+            self._ring.clear()
+            self._waiters.wake_all()
+            return failure
+        except ArtifactstoreError as failure:
+            return failure
+        except Exception:
+            _log.exception("defect")
+            return error("internal", {"problem": "the feed failed"})
+        return None
 
     async def _refresh(self) -> None:
         newest, position = self._ring.newest, self._ring.position
         noted: list[Position] = []
-        page = await self._service.read(lambda store: _new(store, newest, noted[-1]), None, noted.append)
+        # With nobody to tell, what is older than what memory holds need not pass through it.
+        longest = _LONGEST_CATCH_UP if self._waiters else MAX_EVENTS
+        page = await self._service.read(
+            lambda store: _new(store, newest, longest, noted[-1]), None, noted.append
+        )
         same = position is not None and position.epoch_id == page.position.epoch_id
         if same and newest is not None and page.events[:1] == [newest]:
             self._ring.extend(page.position, page.events[1:])
@@ -243,8 +291,11 @@ def _stored(store: Store, ask: Ask, position: Position) -> Answered:
     )
 
 
-def _new(store: Store, newest: LoggedEvent | None, position: Position) -> feed.Page:
-    """What was appended after ``newest``, which is read again to see that it is still there."""
+def _new(store: Store, newest: LoggedEvent | None, longest: int, position: Position) -> feed.Page:
+    """The first that was appended after ``newest``, which is read again to see that it is still there.
+
+    When the head is more than ``longest`` events away: the last events.
+    """
     known = 0 if newest is None else newest.sequence - 1
-    since = known if known < position.head <= known + MAX_EVENTS else max(0, position.head - MAX_EVENTS)
+    since = known if known < position.head <= known + longest else max(0, position.head - MAX_EVENTS)
     return feed.read_page(store.connection, Query(since, MAX_EVENTS), position)

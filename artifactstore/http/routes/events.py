@@ -44,7 +44,7 @@ _EPOCH_PARAMETER = Parameter(
 
 
 async def _events(call: Call) -> Answer:
-    query = call.query
+    query, tail = call.query, call.scope["app"].state.tail
     _check_texts(query)
     since = query["since"]
     if since == "head":
@@ -52,7 +52,7 @@ async def _events(call: Call) -> Answer:
             raise bad_request(
                 "since_digest needs since to be the sequence of an event", parameter="since_digest"
             )
-        since = await _head(call)
+        since = await tail.head()
     elif query["since_digest"] is not None and since == "0":
         raise bad_request("since_digest is that of the event at since; 0 is none", parameter="since_digest")
     ask = Ask(
@@ -63,7 +63,7 @@ async def _events(call: Call) -> Answer:
         query["since_digest"],
         query["min_sequence"],
     )
-    page = await call.scope["app"].state.tail.page(ask, call.client_left)
+    page = await tail.page(ask, call.client_left)
     call.trace.position = page.position
     below_head = page.full and page.next < page.position.head
     headers = {
@@ -90,13 +90,6 @@ async def _event(call: Call) -> Answer:
     form = _form(call)
     body = cbor_event(event) if form == CBOR else json_event(event)
     return Answer(body, headers=_caching(body, True, query["epoch"]), media_type=form)
-
-
-async def _head(call: Call) -> str:
-    def read(store: Store) -> int:
-        return store.head()
-
-    return str(await call.read(read))
 
 
 def _check_texts(query: Mapping[str, Any]) -> None:
