@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from artifactstore.cli import cli
 from artifactstore.cli.main import SECTIONS
@@ -66,9 +67,9 @@ def test_every_command_and_option_is_explained(path: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
-def test_every_command_has_help_and_takes_the_global_options(program: Program, path: tuple[str, ...]) -> None:
-    outcome = program.run(*path, "--help")
-    assert (outcome.code, outcome.stderr) == (0, "")
+def test_every_command_has_help_and_takes_the_global_options(path: tuple[str, ...]) -> None:
+    outcome = CliRunner().invoke(cli, [*path, "--help"])
+    assert (outcome.exit_code, outcome.stderr) == (0, "")
     hidden = {name for parameter in COMMANDS[path].params for name in parameter.opts}
     if not isinstance(COMMANDS[path], click.Group):
         assert {"--json", "--actor", "--database-url"} <= hidden
@@ -81,9 +82,9 @@ def test_every_exit_code_is_documented() -> None:
     assert {0, 1, 130, 141} <= documented
 
 
-def test_global_options_stand_before_or_after_the_command(program: Program) -> None:
-    before = program.run("--json", "package", "list")
-    after = program.run("package", "list", "--json")
+def test_global_options_stand_before_or_after_the_command(shared: Program) -> None:
+    before = shared.run("--json", "package", "list")
+    after = shared.run("package", "list", "--json")
     assert before == after
     assert before.code == 0
 
@@ -99,16 +100,16 @@ def test_global_options_stand_before_or_after_the_command(program: Program) -> N
     ],
     ids=" ".join,
 )
-def test_bad_usage_is_one_line_a_hint_and_exit_code_2(program: Program, arguments: list[str]) -> None:
-    outcome = program.run(*arguments)
+def test_bad_usage_is_one_line_a_hint_and_exit_code_2(shared: Program, arguments: list[str]) -> None:
+    outcome = shared.run(*arguments)
     assert (outcome.code, outcome.stdout) == (2, "")
     first, hint = outcome.stderr.splitlines()
     assert first.startswith("error[usage]: ")
     assert hint.startswith("  hint: see ")
-    program.refused(*arguments, code=2, error="usage")
+    shared.refused(*arguments, code=2, error="usage")
 
 
-def test_without_a_command_there_is_help(program: Program) -> None:
+def test_without_a_command_there_is_help(shared: Program) -> None:
     command = [sys.executable, "-m", "artifactstore"]
     alone = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert alone.stdout.split() == program.run("--help").stdout.split()
+    assert alone.stdout.split() == shared.run("--help").stdout.split()

@@ -13,9 +13,21 @@ CONTENT = b"some content"
 @pytest.fixture
 def copy(program: Program, tmp_path: Path) -> Path:
     """A file of package PURL, as it lies on disk."""
-    path = tmp_path / "a ü"
+    return ingest(program, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_copy(shared: Program, tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """The shared program with that file in PURL."""
+    ingest(shared, tmp_path_factory.mktemp("shared"))
+    return shared
+
+
+def ingest(program: Program, directory: Path) -> Path:
+    """Make a file and ingest it."""
+    path = directory / "a ü"
     path.write_bytes(CONTENT)
-    program.row("ingest", tmp_path, "--purl", PURL)
+    program.row("ingest", directory, "--purl", PURL)
     return path
 
 
@@ -85,7 +97,6 @@ def test_one_place_is_registered_once_byte_by_byte(program: Program) -> None:
     assert [row["uri"] for row in program.rows("location", "list", PURL)][1:] == uris
 
 
-@pytest.mark.usefixtures("copy")
 @pytest.mark.parametrize(
     ("more", "code", "error"),
     [
@@ -106,9 +117,9 @@ def test_one_place_is_registered_once_byte_by_byte(program: Program) -> None:
         (["--uri", "u" * 2049], 2, "bad-payload"),
     ],
 )
-def test_sizes_digests_and_bounds(program: Program, more: list[str], code: int, error: str) -> None:
+def test_sizes_digests_and_bounds(shared_copy: Program, more: list[str], code: int, error: str) -> None:
     """RG11, RG12: nothing is appended for a size or digest that cannot be or is not the file's."""
-    program.refused(
+    shared_copy.refused(
         "location", "add", PURL, "a ü", "--backend", "s3", "--uri", "s3://b/k", *more, code=code, error=error
     )
 

@@ -32,13 +32,13 @@ def test_a_package_is_named_by_id_or_purl(program: Program, package: str) -> Non
 
 
 @pytest.mark.parametrize("command", ["show", "files", "seal"])
-def test_unknown_packages_are_not_found(program: Program, command: str) -> None:
-    program.refused("package", command, str(uuid4()), code=4, error="not-found")
-    program.refused("package", command, PURL, code=4, error="not-found")
+def test_unknown_packages_are_not_found(shared: Program, command: str) -> None:
+    shared.refused("package", command, str(uuid4()), code=4, error="not-found")
+    shared.refused("package", command, "pkg:generic/none@1", code=4, error="not-found")
 
 
-def test_what_is_neither_purl_nor_id_is_bad_usage(program: Program) -> None:
-    problem = program.refused("package", "show", "app", code=2, error="usage")["detail"]["problem"]
+def test_what_is_neither_purl_nor_id_is_bad_usage(shared: Program) -> None:
+    problem = shared.refused("package", "show", "app", code=2, error="usage")["detail"]["problem"]
     assert "'app' is neither a purl" in problem
 
 
@@ -129,14 +129,14 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_names_are_refused_and_cannot_forge_output(program: Program, name: str) -> None:
+def test_hostile_names_are_refused_and_cannot_forge_output(shared: Program, name: str) -> None:
     """RG10: as name and as version of a package."""
     for purl in (f"pkg:generic/{name}@1", f"pkg:generic/a@{name}", name):
         if purl in ("pkg:generic/CON.@1", "pkg:generic/a@CON."):
-            assert program.row("package", "create", purl)["purl"] == purl
+            assert shared.row("package", "create", purl)["purl"] == purl
             continue
-        with program.unchanged():
-            outcome = program.run("package", "create", purl)
+        with shared.unchanged():
+            outcome = shared.run("package", "create", purl)
         assert outcome.code == 2
         assert outcome.stderr.startswith(("error[invalid-purl]: ", "error[bad-payload]: "))
         assert outcome.stderr.replace("\n", "").isprintable()

@@ -1,7 +1,6 @@
 """artifactstore replay: the same views again, or the old ones and a name for what is wrong."""
 
 import time
-from pathlib import Path
 from typing import LiteralString
 
 import psycopg
@@ -12,22 +11,10 @@ from tests.cli.program import PURL, Program
 REPLAY = ("replay", "--truncate", "--yes")
 
 
-@pytest.fixture
-def history(program: Program, tmp_path: Path) -> Program:
-    """Eight events."""
-    for name in ("a", "b", "c"):
-        (tmp_path / name).write_bytes(name.encode())
-    program.row("ingest", tmp_path, "--purl", PURL, "--seal")
-    program.row("retention", "hold", PURL, "--case", "c", "--reason", "r")
-    program.row("package", "label", PURL, "a=1")
-    assert program.head() == 8
-    return program
-
-
 def test_replay_gives_the_same_views(history: Program) -> None:
     with history.unchanged():
         done = history.row(*REPLAY)
-    assert done["events"] == 8
+    assert done["events"] == 10
 
 
 def test_replay_of_an_empty_log_and_of_one_event_ends(program: Program) -> None:
@@ -76,15 +63,15 @@ def test_a_hole_stops_the_replay_and_is_named(history: Program) -> None:
     assert (outcome.code, outcome.error["code"], outcome.error["detail"]["sequence"]) == (6, "log-damaged", 4)
 
 
-def test_a_replay_has_no_side_effects(history: Program, database: str) -> None:
+def test_a_replay_has_no_side_effects(history: Program) -> None:
     """RPL18: no notification, no event, no other time in a view."""
-    with psycopg.connect(database, autocommit=True) as listener:
+    with psycopg.connect(history.conninfo, autocommit=True) as listener:
         listener.execute("LISTEN artifactstore_events")
         with history.unchanged():
             history.row(*REPLAY)
         assert list(listener.notifies(timeout=0.3)) == []
         history.row("package", "label", PURL, "a=2")
-        assert [note.payload for note in listener.notifies(timeout=5, stop_after=1)] == ["9"]
+        assert [note.payload for note in listener.notifies(timeout=5, stop_after=1)] == ["11"]
 
 
 def test_a_replay_repairs_views_that_were_tampered_with(history: Program) -> None:
@@ -101,8 +88,8 @@ def test_replay_says_what_it_does_and_asks(history: Program) -> None:
     assert "dump" in problem
 
 
-def test_a_replay_that_cannot_get_the_lock_is_busy(history: Program, database: str) -> None:
-    with psycopg.connect(database) as holder:
+def test_a_replay_that_cannot_get_the_lock_is_busy(history: Program) -> None:
+    with psycopg.connect(history.conninfo) as holder:
         holder.execute("LOCK TABLE artifactstore.append_lock IN EXCLUSIVE MODE")
         history.admin.execute("ALTER ROLE CURRENT_USER SET lock_timeout = '200ms'")
         try:

@@ -115,10 +115,10 @@ def test_extensions_that_are_none_are_refused(program: Program, package: str) ->
         ("0d", "not-future"),
     ],
 )
-def test_times_that_cannot_be_are_refused(program: Program, package: str, until: str, error: str) -> None:
+def test_times_that_cannot_be_are_refused(shared: Program, until: str, error: str) -> None:
     """RPL07, RPL10: out of range, without zone, with more digits than the log keeps, in the past."""
-    program.refused(
-        "retention", "apply", package, "--mode", "governance", f"--until={until}", code=2, error=error
+    shared.refused(
+        "retention", "apply", PURL, "--mode", "governance", f"--until={until}", code=2, error=error
     )
 
 

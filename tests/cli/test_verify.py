@@ -1,7 +1,6 @@
 """artifactstore verify: everything that was tampered with is found and named, and nothing is left behind."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, LiteralString
 
 import pytest
@@ -10,21 +9,6 @@ from artifactstore import codec
 from tests.cli.program import PURL, Program
 
 Tamper = Callable[[Program], None]
-
-
-@pytest.fixture
-def history(program: Program, tmp_path: Path) -> Program:
-    """A sealed and retained package of two files, one of them checked; ten events."""
-    (tmp_path / "a").write_bytes(b"first")
-    (tmp_path / "b").write_bytes(b"second")
-    program.row("ingest", tmp_path, "--purl", PURL, "--seal")
-    program.row("location", "verify", program.rows("location", "list", PURL)[0]["location_id"])
-    program.row("retention", "apply", PURL, "--mode", "governance", "--until", "1y")
-    program.row("retention", "extend", PURL, "--by", "1y")
-    program.row("retention", "hold", PURL, "--case", "c", "--reason", "r")
-    program.row("package", "create", "pkg:generic/other@1")
-    assert program.head() == 10
-    return program
 
 
 def verify(program: Program, *options: str) -> tuple[int, dict[str, Any]]:
