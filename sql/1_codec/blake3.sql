@@ -1,4 +1,4 @@
--- purpose: BLAKE3 of bytes (https://github.com/BLAKE3-team/BLAKE3-specs), where no extension may be installed
+-- purpose: BLAKE3 of bytes (specification: github.com/BLAKE3-team/BLAKE3-specs), without an extension
 -- called by: append_json, append_initialized, verify, people in psql
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.blake3(p_data bytea)
@@ -16,6 +16,7 @@ DECLARE
     v_stack bigint[] := '{}';
     v_at int := 0;
     v_end int;
+    -- 1 first block of a chunk, 2 last block of a chunk, 4 parent, 8 root
     v_flags int;
     v_merges int;
     v_hex text := '';
@@ -28,13 +29,13 @@ BEGIN
             IF v_end - v_at <= 64 THEN
                 v_flags := v_flags | 2 | CASE WHEN v_last = 0 THEN 8 ELSE 0 END;
             END IF;
-            v_chain := artifactstore.blake3_compress(
-                v_chain, artifactstore.blake3_words(v_data, v_at), v_chunk, least(v_end - v_at, 64), v_flags);
+            v_chain := artifactstore.blake3_compress(v_chain,
+                artifactstore.blake3_words(v_data, v_at), v_chunk, least(v_end - v_at, 64), v_flags);
             v_at := v_at + 64;
             v_flags := 0;
             EXIT WHEN v_at >= v_end;
         END LOOP;
-        -- A subtree is whole once its number of chunks is a power of two; the last chunk closes them all.
+        -- A subtree is whole at a power of two of chunks; the last chunk closes all of them.
         v_merges := v_chunk + 1;
         WHILE cardinality(v_stack) > 0 AND (v_merges & 1 = 0 OR v_chunk = v_last) LOOP
             v_flags := CASE WHEN v_chunk = v_last AND cardinality(v_stack) = 8 THEN 12 ELSE 4 END;
@@ -54,4 +55,4 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.blake3(bytea) IS
-'BLAKE3 digest, 32 bytes; some 60 µs per 64 bytes';
+'BLAKE3 digest, 32 bytes; takes some 100 µs per 64 bytes';

@@ -26,7 +26,7 @@ DECLARE
     v_14 bigint := p_length;
     v_15 bigint := p_flags;
 BEGIN
-    -- Operators other than + - * / have one precedence, so x >> n | (x << m) & f is (x >> n | x << m) & f.
+    -- # >> | & have one precedence, from left to right: x >> n | (x << m) & f is ((x >> n) | (x << m)) & f.
     FOR v_round IN 1..7 LOOP
         v_0 := (v_0 + v_4 + v_words[1]) & 4294967295;
         v_12 := (v_12 # v_0) >> 16 | ((v_12 # v_0) << 16) & 4294967295;
@@ -92,10 +92,15 @@ BEGIN
         v_14 := (v_14 # v_3) >> 8 | ((v_14 # v_3) << 24) & 4294967295;
         v_9 := (v_9 + v_14) & 4294967295;
         v_4 := (v_4 # v_9) >> 7 | ((v_4 # v_9) << 25) & 4294967295;
-        v_words := ARRAY[v_words[3], v_words[7], v_words[4], v_words[11], v_words[8], v_words[1], v_words[5], v_words[14],
-            v_words[2], v_words[12], v_words[13], v_words[6], v_words[10], v_words[15], v_words[16], v_words[9]];
+        v_words := ARRAY[
+            v_words[3], v_words[7], v_words[4], v_words[11],
+            v_words[8], v_words[1], v_words[5], v_words[14],
+            v_words[2], v_words[12], v_words[13], v_words[6],
+            v_words[10], v_words[15], v_words[16], v_words[9]];
     END LOOP;
-    RETURN ARRAY[v_0 # v_8, v_1 # v_9, v_2 # v_10, v_3 # v_11, v_4 # v_12, v_5 # v_13, v_6 # v_14, v_7 # v_15];
+    RETURN ARRAY[
+        v_0 # v_8, v_1 # v_9, v_2 # v_10, v_3 # v_11,
+        v_4 # v_12, v_5 # v_13, v_6 # v_14, v_7 # v_15];
 END
 $$;
 

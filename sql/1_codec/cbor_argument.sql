@@ -8,16 +8,16 @@ AS $$
 DECLARE
     v_width CONSTANT int := 1 << (p_head & 31) - 24;
     v_hex CONSTANT text := encode(substr(p_data, p_end - v_width + 1, v_width), 'hex');
-    -- From 2^63 on it comes out negative, so it is out of range as it should be.
+    -- From 2^63 on it comes out negative, and is refused like all that is too small.
     v_argument CONSTANT bigint := ('x' || lpad(v_hex, 16, '0'))::bit(64)::bigint;
 BEGIN
     RETURN CASE
         WHEN v_argument < 1::bigint << v_width * 4 THEN NULL -- half of the bytes would do
-        WHEN p_head < 64 AND v_argument <= 9007199254740991 - (p_head >> 5) THEN v_argument -- negative: -1 - n
-        WHEN p_head < 192 AND v_argument <= 65536 THEN v_argument
+        WHEN p_head < 64 AND v_argument <= 9007199254740991 - (p_head >> 5) THEN v_argument
+        WHEN p_head BETWEEN 64 AND 191 AND v_argument <= 65536 THEN v_argument
     END;
 END
 $$;
 
 COMMENT ON FUNCTION artifactstore.cbor_argument(bytea, int, int) IS
-'Argument of the CBOR head p_head whose last byte is before offset p_end; null if the profile refuses it';
+'Argument of the CBOR head p_head that ends before offset p_end; null if the profile refuses it';

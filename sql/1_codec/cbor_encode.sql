@@ -10,9 +10,12 @@ DECLARE
     v_payload bytea;
     v_problem text;
 BEGIN
-    SELECT t.fields INTO v_fields FROM artifactstore.event_types t WHERE t.event_type = p_event_type;
+    SELECT t.fields INTO v_fields
+    FROM artifactstore.event_types t
+    WHERE t.event_type = p_event_type;
     IF NOT FOUND THEN
-        PERFORM artifactstore.refuse('unknown-event-type', jsonb_build_object('event_type', p_event_type));
+        PERFORM artifactstore.refuse('unknown-event-type',
+            jsonb_build_object('event_type', p_event_type));
     END IF;
     IF artifactstore.has_bad_escape(p_payload::text) THEN
         v_problem := 'text cannot hold U+0000 or a lone surrogate';
@@ -33,4 +36,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.cbor_encode(text, json) IS
-'Payload (canonical CBOR) of an event type from JSON: ids as uuid, digests as hex, times as RFC 3339 or µs; see event_types.fields';
+'Payload (canonical CBOR) of an event type from JSON: ids as uuid, digests as hex, times as RFC 3339 '
+'or µs; see event_types.fields';

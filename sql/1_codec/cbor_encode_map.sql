@@ -15,13 +15,16 @@ DECLARE
     v_pairs bytea[] := '{}';
     v_problem text;
 BEGIN
-    FOR v_key, v_value IN SELECT e.key, e.value FROM json_each(p_object) e LOOP
+    FOR v_key, v_value IN
+        SELECT e.key, e.value FROM json_each(p_object) e
+    LOOP
         v_text := v_value #>> '{}';
         v_problem := CASE
             WHEN v_key = ANY (v_keys) THEN 'is given twice'
             WHEN octet_length(v_key) NOT BETWEEN 1 AND (p_spec -> 'key_max')::int
                 THEN 'a key must be of 1 to ' || (p_spec ->> 'key_max') || ' bytes'
-            WHEN json_typeof(v_value) <> 'string' OR octet_length(v_text) > (p_spec -> 'value_max')::int
+            WHEN json_typeof(v_value) <> 'string'
+                OR octet_length(v_text) > (p_spec -> 'value_max')::int
                 THEN 'must be text of 0 to ' || (p_spec ->> 'value_max') || ' bytes'
             WHEN cardinality(v_keys) = (p_spec -> 'max_items')::int
                 THEN 'is one more than the ' || (p_spec ->> 'max_items') || ' allowed' END;

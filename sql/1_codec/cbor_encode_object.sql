@@ -15,10 +15,13 @@ DECLARE
     v_pairs bytea[] := '{}';
     v_absent jsonb;
 BEGIN
-    FOR v_name, v_value IN SELECT e.key, e.value FROM json_each(p_object) e LOOP
+    FOR v_name, v_value IN
+        SELECT e.key, e.value FROM json_each(p_object) e
+    LOOP
         v_spec := p_fields -> v_name;
         IF v_spec IS NULL THEN
-            PERFORM artifactstore.refuse_field(p_event_type, p_path || v_name, 'is not a field of it');
+            PERFORM artifactstore.refuse_field(
+                p_event_type, p_path || v_name, 'is not a field of it');
         ELSIF v_name = ANY (v_names) THEN
             PERFORM artifactstore.refuse_field(p_event_type, p_path || v_name, 'is given twice');
         END IF;
@@ -28,13 +31,15 @@ BEGIN
     END LOOP;
     v_absent := p_fields - v_names;
     IF jsonb_path_exists(v_absent, '$.*.required ? (@ == true)') THEN
-        PERFORM artifactstore.refuse_field(p_event_type,
-            p_path || (SELECT min(f.key) FROM jsonb_each(v_absent) f WHERE (f.value -> 'required')::boolean),
-            'is missing');
+        SELECT min(f.key) INTO v_name
+        FROM jsonb_each(v_absent) f
+        WHERE f.value -> 'required' = 'true';
+        PERFORM artifactstore.refuse_field(p_event_type, p_path || v_name, 'is missing');
     END IF;
     RETURN artifactstore.cbor_map(v_pairs);
 END
 $$;
 
 COMMENT ON FUNCTION artifactstore.cbor_encode_object(text, text, jsonb, json) IS
-'CBOR map of a JSON object whose fields p_fields describes (as event_types.fields); p_path is '''' or ends in a dot';
+'CBOR map of a JSON object whose fields p_fields describes (as event_types.fields); p_path is empty '
+'or ends in a dot';

@@ -17,10 +17,12 @@ BEGIN
             -- The literal counts: 1.0, 1e2, -0 and "1" are no integers.
             WHEN v_json_type = 'number' AND octet_length(v_text) <= 17
                 AND v_text COLLATE "C" ~ '^(?:0|-?[1-9][0-9]*)$' THEN v_text::bigint
-            WHEN v_json_type = 'string' AND v_type = 'time' THEN artifactstore.parse_time(v_text) END;
+            WHEN v_json_type = 'string' AND v_type = 'time' THEN artifactstore.parse_time(v_text)
+        END;
         RETURN CASE
-            WHEN v_integer < coalesce((p_spec -> 'min')::bigint, CASE v_type WHEN 'int' THEN 0 ELSE -9007199254740991 END)
-                OR v_integer > coalesce((p_spec -> 'max')::bigint, 9007199254740991) THEN NULL
+            WHEN v_integer > coalesce((p_spec -> 'max')::bigint, 9007199254740991) THEN NULL
+            WHEN v_integer < coalesce((p_spec -> 'min')::bigint,
+                CASE v_type WHEN 'int' THEN 0 ELSE -9007199254740991 END) THEN NULL
             WHEN v_integer < 0 THEN artifactstore.cbor_head(1, -1 - v_integer)
             ELSE artifactstore.cbor_head(0, v_integer) END;
     ELSIF v_type = 'bool' THEN
@@ -29,16 +31,22 @@ BEGIN
     ELSIF v_json_type <> 'string' THEN
         RETURN NULL;
     ELSIF v_type = 'text' THEN
-        RETURN CASE WHEN coalesce(p_spec -> 'enum' ? v_text, octet_length(v_text) BETWEEN 1 AND (p_spec -> 'max')::int)
+        RETURN CASE
+            WHEN coalesce(p_spec -> 'enum' ? v_text,
+                octet_length(v_text) BETWEEN 1 AND (p_spec -> 'max')::int)
             THEN artifactstore.cbor_text(v_text) END;
     ELSIF v_type = 'id' THEN
-        IF octet_length(v_text) = 36 AND v_text COLLATE "C" ~ '^[^-]{8}-[^-]{4}-[^-]{4}-[^-]{4}-[^-]*$' THEN
+        IF octet_length(v_text) = 36
+            AND v_text COLLATE "C" ~ '^[^-]{8}-[^-]{4}-[^-]{4}-[^-]{4}-[^-]*$'
+        THEN
             v_text := replace(v_text, '-', '');
         END IF;
         RETURN CASE WHEN octet_length(v_text) = 32 AND v_text COLLATE "C" ~ '^[0-9a-fA-F]*$'
             THEN '\x50'::bytea || decode(v_text, 'hex') END;
     ELSIF v_type = 'hash' THEN
-        IF octet_length(v_text) = 71 AND starts_with(v_text, CASE WHEN p_path ~ 'sha256$' THEN 'sha256:' ELSE 'blake3:' END) THEN
+        IF octet_length(v_text) = 71
+            AND starts_with(v_text, (CASE WHEN p_path ~ 'sha256$' THEN 'sha256:' ELSE 'blake3:' END))
+        THEN
             v_text := substr(v_text, 8);
         END IF;
         RETURN CASE WHEN octet_length(v_text) = 64 AND v_text COLLATE "C" ~ '^[0-9a-fA-F]*$'
@@ -49,4 +57,4 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.cbor_encode_scalar(text, jsonb, json) IS
-'CBOR of a JSON value that p_spec describes (an entry of event_types.fields), null if it does not fit';
+'CBOR of a JSON value that p_spec describes (as event_types.fields); null if it does not fit';

@@ -9,8 +9,8 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 DECLARE
     v_item CONSTANT bytea := CASE concat_ws(' ', p_spec ->> 'type', json_typeof(p_value))
-        WHEN 'object object' THEN
-            artifactstore.cbor_encode_object(p_event_type, p_path || '.', p_spec -> 'fields', p_value)
+        WHEN 'object object' THEN artifactstore.cbor_encode_object(
+            p_event_type, p_path || '.', p_spec -> 'fields', p_value)
         WHEN 'list array' THEN artifactstore.cbor_encode_list(p_event_type, p_path, p_spec, p_value)
         WHEN 'map object' THEN artifactstore.cbor_encode_map(p_event_type, p_path, p_spec, p_value)
         ELSE artifactstore.cbor_encode_scalar(p_path, p_spec, p_value) END;
@@ -23,4 +23,4 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.cbor_encode_value(text, text, jsonb, json) IS
-'CBOR of a JSON value that p_spec describes (an entry of event_types.fields); refuses any other value';
+'CBOR of a JSON value that p_spec describes (as event_types.fields); refuses any other value';

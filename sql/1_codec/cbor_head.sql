@@ -6,11 +6,12 @@ RETURNS bytea
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     SELECT CASE
-        WHEN p_argument < 24 THEN substr(int4send((p_major << 5) + p_argument::int), 4)
-        WHEN p_argument < 256 THEN substr(int4send(((p_major << 5) + 24 << 8) + p_argument::int), 3)
-        WHEN p_argument < 65536 THEN substr(int4send(((p_major << 5) + 25 << 16) + p_argument::int), 2)
-        WHEN p_argument < 4294967296 THEN substr(int8send(((p_major << 5) + 26::bigint << 32) + p_argument), 4)
-        ELSE substr(int4send((p_major << 5) + 27), 4) || int8send(p_argument)
+        WHEN p_argument < 24 THEN substr(int4send(p_major * 32 + p_argument::int), 4)
+        WHEN p_argument < 256 THEN substr(int4send((p_major * 32 + 24 << 8) + p_argument::int), 3)
+        WHEN p_argument < 65536 THEN substr(int4send((p_major * 32 + 25 << 16) + p_argument::int), 2)
+        WHEN p_argument < 4294967296
+            THEN substr(int8send((p_major * 32 + 26::bigint << 32) + p_argument), 4)
+        ELSE substr(int4send(p_major * 32 + 27), 4) || int8send(p_argument)
     END;
 $$;
 

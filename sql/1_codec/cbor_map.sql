@@ -10,10 +10,11 @@ DECLARE
     v_before bytea := '';
     v_body bytea := '';
 BEGIN
-    -- Encoded texts are never prefixes of each other, so pairs with different keys sort as their keys do.
+    -- No encoded text begins with another, so pairs with different keys sort as their keys do.
     FOREACH v_pair IN ARRAY p_pairs LOOP
         IF v_pair < v_before THEN
-            v_body := (SELECT string_agg(p.pair, ''::bytea ORDER BY p.pair) FROM unnest(p_pairs) AS p (pair));
+            SELECT string_agg(p.pair, ''::bytea ORDER BY p.pair) INTO v_body
+            FROM unnest(p_pairs) AS p (pair);
             EXIT;
         END IF;
         v_body := v_body || v_pair;

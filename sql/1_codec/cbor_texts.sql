@@ -27,4 +27,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.cbor_texts(text) IS
-'JSON of a draft that has ¶ for quotes and texts as encode(…, ''escape'') gives them; null if one is not UTF-8';
+'JSON of a draft that has ¶ for quotes and texts as encode(…, ''escape'') gives them; null if a text '
+'is not UTF-8 or has U+0000';

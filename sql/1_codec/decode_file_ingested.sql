@@ -18,7 +18,8 @@ DECLARE
     v_blake3 text;
     v_uri text;
     v_backend text;
-    v_out jsonb;
+    v_sha256 text := '';
+    v_locations text := '';
 BEGIN
     -- Lengths are checked so that get_byte never reads behind the end; no such payload is under 83 bytes.
     IF v_length NOT BETWEEN 83 AND 1500 OR substr(p_payload, 2, 5) <> '\x6470617468' THEN -- "path"
@@ -62,10 +63,9 @@ BEGIN
     END IF;
     v_blake3 := encode(substr(p_payload, v_at + 10, 32), 'hex');
     v_at := v_at + 41;
-    v_out := jsonb_build_object('path', v_path, 'size', v_size, 'blake3', v_blake3);
 
     IF substr(p_payload, v_at + 1, 9) = '\x667368613235365820' THEN -- "sha256", 32 bytes
-        v_out := v_out || jsonb_build_object('sha256', encode(substr(p_payload, v_at + 10, 32), 'hex'));
+        v_sha256 := ',"sha256":"' || encode(substr(p_payload, v_at + 10, 32), 'hex') || '"';
         v_at := v_at + 41;
         v_pairs := v_pairs + 1;
     END IF;
@@ -97,20 +97,21 @@ BEGIN
         END IF;
         v_backend := encode(substr(p_payload, v_at + 10, v_n), 'escape');
         v_at := v_at + 9 + v_n;
-        v_out := v_out || jsonb_build_object('locations', jsonb_build_array(jsonb_build_object(
-            'uri', v_uri, 'backend', v_backend, 'location_id', encode(substr(p_payload, v_at + 14, 16), 'hex'))));
+        v_locations := ',"locations":[{"uri":"' || v_uri || '","backend":"' || v_backend || '","location_id":"'
+            || encode(substr(p_payload, v_at + 14, 16), 'hex') || '"}]';
         v_at := v_at + 29;
         v_pairs := v_pairs + 1;
     END IF;
 
-    -- "package_id", 16 bytes, the end; text is ASCII without a backslash
+    -- "package_id", 16 bytes, the end; texts need no escapes in JSON: a backslash stands for what is not ASCII
     IF substr(p_payload, v_at + 1, 12) <> '\x6a7061636b6167655f696450'
         OR v_length <> v_at + 28 OR get_byte(p_payload, 0) <> 160 + v_pairs
-        OR strpos(v_path, '\') > 0 OR strpos(concat(v_uri, v_backend), '\') > 0
+        OR concat(v_path, v_uri, v_backend) COLLATE "C" ~ '[\\"\x01-\x1f]'
     THEN
         RETURN NULL;
     END IF;
-    RETURN v_out || jsonb_build_object('package_id', encode(substr(p_payload, v_at + 13, 16), 'hex'));
+    RETURN ('{"path":"' || v_path || '","size":' || v_size || ',"blake3":"' || v_blake3 || '"' || v_sha256
+        || v_locations || ',"package_id":"' || encode(substr(p_payload, v_at + 13, 16), 'hex') || '"}')::jsonb;
 END
 $$;
 

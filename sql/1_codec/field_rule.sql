@@ -13,7 +13,8 @@ AS $$
         WHEN 'hash' THEN '64 hex digits, with the prefix of the algorithm or without'
         WHEN 'int' THEN 'a whole number from ' || coalesce(p_spec ->> 'min', '0') || ' to '
             || coalesce(p_spec ->> 'max', '9007199254740991') || ', without point or exponent'
-        WHEN 'time' THEN 'a time with zone and at most 6 digits below the second (RFC 3339), or whole µs since 1970'
+        WHEN 'time' THEN 'a time with zone and at most 6 digits below the second (RFC 3339), '
+            'or whole µs since 1970'
         WHEN 'bool' THEN coalesce(p_spec ->> 'const', 'true or false')
         WHEN 'map' THEN 'an object of texts'
         WHEN 'list' THEN 'an array'

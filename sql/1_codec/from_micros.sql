@@ -5,7 +5,7 @@ CREATE OR REPLACE FUNCTION artifactstore.from_micros(p_micros bigint)
 RETURNS timestamptz
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
-    -- By way of timestamp, whose arithmetic does not look at the zone and so is immutable; exact below 2^53.
+    -- By way of timestamp, whose arithmetic knows no zone and so is immutable; exact below 2^53.
     SELECT (timestamp '1970-01-01' + p_micros * interval '1 microsecond') AT TIME ZONE 'UTC';
 $$;
 

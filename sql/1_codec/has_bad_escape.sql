@@ -1,4 +1,4 @@
--- purpose: whether JSON text escapes what no text can hold, so that it is refused before PostgreSQL raises
+-- purpose: whether JSON escapes what no text can hold: refused here, before PostgreSQL raises
 -- called by: cbor_encode
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.has_bad_escape(p_json text)

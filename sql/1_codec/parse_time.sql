@@ -1,4 +1,4 @@
--- purpose: RFC 3339 to µs since 1970 by arithmetic alone: no session zone, no rounding of a seventh digit
+-- purpose: RFC 3339 to µs since 1970 by arithmetic: no session zone, no rounding of a seventh digit
 -- called by: cbor_encode_scalar, people in psql
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.parse_time(p_text text)
@@ -30,4 +30,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.parse_time(text) IS
-'µs since 1970-01-01T00:00Z of a time such as 2030-01-31T12:00:00.5+01:00; null if it is none, has no zone, more than 6 digits below the second, or is out of range';
+'µs since 1970-01-01T00:00Z of a time such as 2030-01-31T12:00:00.5+01:00; null if it is none, has no '
+'zone, more than 6 digits below the second, or is out of range';

@@ -1,7 +1,9 @@
 -- purpose: refuse a field of a payload by its path
 -- called by: cbor_encode_object, cbor_encode_value, cbor_encode_map, cbor_encode_list
 -- writes: nothing
-CREATE OR REPLACE FUNCTION artifactstore.refuse_field(p_event_type text, p_path text, p_problem text)
+CREATE OR REPLACE FUNCTION artifactstore.refuse_field(
+    p_event_type text, p_path text, p_problem text
+)
 RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$

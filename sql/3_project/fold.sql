@@ -18,8 +18,10 @@ BEGIN
     BEGIN
         PERFORM artifactstore.fold_waves(p_events);
         RETURN;
-    EXCEPTION WHEN SQLSTATE 'ST000' THEN
-        NULL; -- class ST: some event of the range is refused; which one is first in the log, halves tell
+    EXCEPTION WHEN SQLSTATE 'ST000' OR unique_violation THEN
+        -- Class ST, or an id or path taken twice: some event of the range is refused; which one is first in the
+        -- log, halves tell.
+        NULL;
     END;
     PERFORM artifactstore.fold(p_events[:v_half]);
     PERFORM artifactstore.fold(p_events[v_half + 1:]);

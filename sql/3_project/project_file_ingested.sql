@@ -8,7 +8,6 @@ AS $$
 DECLARE
     v_sequence bigint;
     v_code text;
-    v_inserted bigint;
 BEGIN
     SELECT c.sequence, c.code INTO v_sequence, v_code
     FROM (
@@ -21,8 +20,15 @@ BEGIN
         LEFT JOIN artifact_packages p ON p.package_id = (e.payload ->> 'package_id')::uuid
     ) c
     WHERE c.code IS NOT NULL ORDER BY c.sequence LIMIT 1;
-    IF FOUND THEN
-        PERFORM artifactstore.refuse_event(p_events, v_sequence, v_code);
+    -- In a range the unique indexes find what was taken, and fold what to call it: looking first, or ON CONFLICT,
+    -- would take half as long again.
+    IF NOT FOUND AND cardinality(p_events) = 1 THEN
+        v_sequence := p_events[1].sequence;
+        v_code := artifactstore.ingest_problem(p_events[1]);
+    END IF;
+    IF v_code IS NOT NULL THEN
+        PERFORM artifactstore.refuse_event(p_events, v_sequence, v_code, jsonb_build_object('path',
+            (SELECT e.payload -> 'path' FROM unnest(p_events) e WHERE e.sequence = v_sequence)));
     END IF;
 
     INSERT INTO artifact_files (file_id, package_id, path, size, blake3, sha256, media_type, state,
@@ -30,30 +36,15 @@ BEGIN
     SELECT e.subject_id, (e.payload ->> 'package_id')::uuid, e.payload ->> 'path', (e.payload -> 'size')::bigint,
         decode(e.payload ->> 'blake3', 'hex'), decode(e.payload ->> 'sha256', 'hex'),
         e.payload ->> 'media_type', 'ingested', e.created_at, e.sequence, e.sequence
-    FROM unnest(p_events) e
-    ON CONFLICT DO NOTHING;
-    GET DIAGNOSTICS v_inserted = ROW_COUNT;
-    -- The unique indexes are the check: what they turned away tells the reason.
-    IF v_inserted <> cardinality(p_events) THEN
-        PERFORM artifactstore.refuse_event(p_events, p_events[1].sequence, CASE
-            WHEN EXISTS (SELECT FROM artifact_files f WHERE f.file_id = p_events[1].subject_id) THEN 'id-taken'
-            ELSE 'path-taken' END,
-            jsonb_build_object('path', p_events[1].payload -> 'path'));
-    END IF;
+    FROM unnest(p_events) e;
 
     INSERT INTO storage_locations (location_id, file_id, package_id, backend, uri, state, checks, failures,
         registered_at, created_sequence, last_sequence)
     SELECT (l ->> 'location_id')::uuid, e.subject_id, (e.payload ->> 'package_id')::uuid,
         l ->> 'backend', l ->> 'uri', 'registered', 0, 0, e.created_at, e.sequence, e.sequence
-    FROM unnest(p_events) e, LATERAL jsonb_array_elements(e.payload -> 'locations') l
-    ON CONFLICT DO NOTHING;
-    GET DIAGNOSTICS v_inserted = ROW_COUNT;
-    IF v_inserted <> (SELECT coalesce(sum(jsonb_array_length(e.payload -> 'locations')), 0) FROM unnest(p_events) e) THEN
-        PERFORM artifactstore.refuse_event(p_events, p_events[1].sequence,
-            artifactstore.location_problem(p_events[1]));
-    END IF;
+    FROM unnest(p_events) e, LATERAL jsonb_array_elements(e.payload -> 'locations') l;
 END
 $$;
 
 COMMENT ON FUNCTION artifactstore.project_file_ingested(artifactstore.decoded_event[]) IS
-'New files with their inline locations; refuses not-found, not-open, bad-path, id-taken, path-taken, location-taken';
+'New files with their inline locations; refuses not-found, not-open, bad-path, id-taken, path-taken, location-taken (in a range of events some of them as unique_violation, for fold)';
