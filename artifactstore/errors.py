@@ -235,8 +235,8 @@ _SPECS = (
               "the command or request is not understood",
               "see --help"),
     ErrorSpec("internal", None, 500, 70,
-              "the database refused something that it should not",
-              "this is a defect: report it with its DETAIL"),
+              "something failed that should not",
+              "this is a defect: report it with its detail"),
 )
 # fmt: on
 
