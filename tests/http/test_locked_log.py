@@ -1,0 +1,156 @@
+"""Cases LCK01 and LCK02: somebody holds the append lock. Case DR02: the client leaves meanwhile."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import httpx
+import psycopg
+import pytest
+
+from artifactstore.events import NewEvent, PackageCreated, new_id
+from artifactstore.store import Store
+from tests.http.running import Registry, Running, running
+
+_WAITING = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name LIKE 'artifactstore%'
+        AND (wait_event_type = 'Lock' OR state LIKE 'idle in transaction%')
+    """
+
+
+@pytest.fixture
+def hurried(service_conninfo: str) -> Iterator[Running]:
+    """A service that waits for the log for 1.5 s only, with a pool of 5."""
+    with running(service_conninfo, lock_timeout=1.5, pool_max=5) as service:
+        yield service
+
+
+@contextmanager
+def _locked(conninfo: str) -> Iterator[None]:
+    with psycopg.connect(conninfo) as holder:
+        holder.execute("LOCK TABLE artifactstore.append_lock IN EXCLUSIVE MODE")
+        yield
+
+
+def test_lck02_reads_and_health_go_on_while_writes_wait(hurried: Running, database: str) -> None:
+    """50 writes wait: each is answered 503 in time, nothing else takes a second, and all recovers."""
+    registry = Registry(hurried.client())
+    package = registry.package()
+    before = registry.head()
+
+    def write(n: int) -> tuple[httpx.Response, float]:
+        started = time.monotonic()
+        answer = registry.client.post("/packages", json={"purl": f"pkg:generic/locked-{n}@1"})
+        return answer, time.monotonic() - started
+
+    client = hurried.client()
+    with _locked(database), ThreadPoolExecutor(50) as pool:
+        writes = [pool.submit(write, n) for n in range(50)]
+        while not all(one.done() for one in writes):
+            for path in (package, "/healthz", "/readyz", "/tokens", "/metrics"):
+                started = time.monotonic()
+                assert client.get(path).status_code == 200
+                assert time.monotonic() - started < 1
+            time.sleep(0.1)
+    for answer, seconds in (one.result() for one in writes):
+        assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+        assert int(answer.headers["Retry-After"]) >= 1
+        assert seconds < 1.5 + 2
+    assert registry.head() == before
+    registry.post("/packages", {"purl": "pkg:generic/after@1"}, 201)
+
+
+def test_lck01_a_stuck_holder_is_ended_by_the_server(
+    hurried: Running, service_conninfo: str, admin: psycopg.Connection
+) -> None:
+    """append limits how long its caller may idle in the transaction; here the caller asks for less."""
+    registry = Registry(hurried.client())
+    registry.package()
+    event = NewEvent(PackageCreated(purl="pkg:generic/stuck@1"), new_id(), "user:stuck")
+    stuck = psycopg.connect(service_conninfo)
+    stuck.execute("SET idle_in_transaction_session_timeout = '1s'")
+    Store(stuck).append([event])
+    assert registry.client.post("/packages", json={"purl": "pkg:generic/a@1"}).status_code in (201, 503)
+    _until(lambda: _count(admin) == 0)
+    registry.post("/packages", {"purl": "pkg:generic/b@1"}, 201)
+    with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
+        stuck.execute("SELECT 1")
+    stuck.close()
+
+
+def test_too_many_waiting_commands_are_answered_at_once(service_conninfo: str, database: str) -> None:
+    with running(service_conninfo, queue_commands=5, lock_timeout=2.0) as service:
+        registry = Registry(service.client())
+        registry.package()
+        with _locked(database), ThreadPoolExecutor(30) as pool:
+            codes = list(
+                pool.map(
+                    lambda n: registry.client.post("/packages", json={"purl": f"pkg:generic/q{n}@1"}).json(),
+                    range(30),
+                )
+            )
+        found = [answer.get("code") for answer in codes]
+        assert set(found) == {"busy", "overloaded"}
+        assert found.count("overloaded") >= 30 - 5 - 5
+
+
+def test_dr02_a_client_that_leaves_takes_its_command_with_it(
+    service: Running, database: str, admin: psycopg.Connection
+) -> None:
+    """Within 2 s no backend waits for it; nothing was appended; the next command works."""
+    registry = Registry(service.client())
+    registry.package()
+    before = registry.head()
+    body = b'{"purl": "pkg:generic/left@1"}'
+    address = urlsplit(service.url)
+    head = (
+        "POST /packages HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {service.tokens['producer']}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with _locked(database):
+        clients = []
+        for _ in range(3):
+            client = socket.create_connection((str(address.hostname), address.port or 0), 10)
+            client.sendall(head.encode() + body)
+            clients.append(client)
+        _until(lambda: _count(admin) == 1)
+        for client in clients:
+            client.close()
+        _until(lambda: _count(admin) == 0)
+    assert registry.head() == before
+    registry.post("/packages", {"purl": "pkg:generic/left@1"}, 201)
+
+
+def test_dr02_who_leaves_does_not_disturb_who_stays(service: Running, database: str) -> None:
+    registry = Registry(service.client())
+    registry.package()
+    outcome: list[httpx.Response] = []
+    stays = threading.Thread(
+        target=lambda: outcome.append(registry.client.post("/packages", json={"purl": "pkg:generic/b@1"}))
+    )
+    with _locked(database):
+        stays.start()
+        with service.client() as leaving, pytest.raises(httpx.ReadTimeout):
+            leaving.post("/packages", json={"purl": "pkg:generic/a@1"}, timeout=0.5)
+        time.sleep(0.2)
+    stays.join(10)
+    assert outcome[0].status_code == 201
+
+
+def _count(admin: psycopg.Connection) -> int:
+    row = admin.execute(_WAITING).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _until(condition: object) -> None:
+    assert callable(condition)
+    deadline = time.monotonic() + 2
+    while not condition():
+        assert time.monotonic() < deadline, "not within 2 s"
+        time.sleep(0.02)
