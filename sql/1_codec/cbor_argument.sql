@@ -1,5 +1,5 @@
 -- purpose: argument of a CBOR head that carries it in 2, 4 or 8 bytes
--- called by: cbor_decode
+-- called by: cbor_decode, cbor_long_key
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.cbor_argument(p_data bytea, p_head int, p_end int)
 RETURNS bigint
