@@ -5,6 +5,7 @@ is the default) or the directory of an installation's programs ("/usr/lib/postgr
 A server that does not start makes the run fail.
 """
 
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -26,6 +27,11 @@ from tests.databases import (
 )
 
 _TEMPLATE = "artifactstore_template"
+
+
+def pytest_configure() -> None:
+    """A run that is told to end stops its server first: the server is in a session of its own."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
