@@ -181,6 +181,7 @@ DECLARE
     v_stack bigint[] := '{}';
     v_at int := 0;
     v_end int;
+    -- 1 first block of a chunk, 2 last block of a chunk, 4 parent, 8 root
     v_flags int;
     v_merges int;
     v_hex text := '';
@@ -193,13 +194,13 @@ BEGIN
             IF v_end - v_at <= 64 THEN
                 v_flags := v_flags | 2 | CASE WHEN v_last = 0 THEN 8 ELSE 0 END;
             END IF;
-            v_chain := artifactstore.blake3_compress(
-                v_chain, artifactstore.blake3_words(v_data, v_at), v_chunk, least(v_end - v_at, 64), v_flags);
+            v_chain := artifactstore.blake3_compress(v_chain,
+                artifactstore.blake3_words(v_data, v_at), v_chunk, least(v_end - v_at, 64), v_flags);
             v_at := v_at + 64;
             v_flags := 0;
             EXIT WHEN v_at >= v_end;
         END LOOP;
-        -- A subtree is whole once its number of chunks is a power of two; the last chunk closes them all.
+        -- A subtree is whole at a power of two of chunks; the last chunk closes all of them.
         v_merges := v_chunk + 1;
         WHILE cardinality(v_stack) > 0 AND (v_merges & 1 = 0 OR v_chunk = v_last) LOOP
             v_flags := CASE WHEN v_chunk = v_last AND cardinality(v_stack) = 8 THEN 12 ELSE 4 END;
@@ -220,7 +221,7 @@ $$;
 
 ALTER FUNCTION artifactstore.blake3(p_data bytea) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.blake3(p_data bytea) IS 'BLAKE3 digest, 32 bytes; some 60 µs per 64 bytes';
+COMMENT ON FUNCTION artifactstore.blake3(p_data bytea) IS 'BLAKE3 digest, 32 bytes; takes some 100 µs per 64 bytes';
 
 CREATE FUNCTION artifactstore.blake3_compress(p_chain bigint[], p_words bigint[], p_counter bigint, p_length integer, p_flags integer) RETURNS bigint[]
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
@@ -244,7 +245,7 @@ DECLARE
     v_14 bigint := p_length;
     v_15 bigint := p_flags;
 BEGIN
-    -- Operators other than + - * / have one precedence, so x >> n | (x << m) & f is (x >> n | x << m) & f.
+    -- # >> | & have one precedence, from left to right: x >> n | (x << m) & f is ((x >> n) | (x << m)) & f.
     FOR v_round IN 1..7 LOOP
         v_0 := (v_0 + v_4 + v_words[1]) & 4294967295;
         v_12 := (v_12 # v_0) >> 16 | ((v_12 # v_0) << 16) & 4294967295;
@@ -310,10 +311,15 @@ BEGIN
         v_14 := (v_14 # v_3) >> 8 | ((v_14 # v_3) << 24) & 4294967295;
         v_9 := (v_9 + v_14) & 4294967295;
         v_4 := (v_4 # v_9) >> 7 | ((v_4 # v_9) << 25) & 4294967295;
-        v_words := ARRAY[v_words[3], v_words[7], v_words[4], v_words[11], v_words[8], v_words[1], v_words[5], v_words[14],
-            v_words[2], v_words[12], v_words[13], v_words[6], v_words[10], v_words[15], v_words[16], v_words[9]];
+        v_words := ARRAY[
+            v_words[3], v_words[7], v_words[4], v_words[11],
+            v_words[8], v_words[1], v_words[5], v_words[14],
+            v_words[2], v_words[12], v_words[13], v_words[6],
+            v_words[10], v_words[15], v_words[16], v_words[9]];
     END LOOP;
-    RETURN ARRAY[v_0 # v_8, v_1 # v_9, v_2 # v_10, v_3 # v_11, v_4 # v_12, v_5 # v_13, v_6 # v_14, v_7 # v_15];
+    RETURN ARRAY[
+        v_0 # v_8, v_1 # v_9, v_2 # v_10, v_3 # v_11,
+        v_4 # v_12, v_5 # v_13, v_6 # v_14, v_7 # v_15];
 END
 $$;
 
@@ -347,33 +353,33 @@ CREATE FUNCTION artifactstore.cbor_argument(p_data bytea, p_head integer, p_end 
 DECLARE
     v_width CONSTANT int := 1 << (p_head & 31) - 24;
     v_hex CONSTANT text := encode(substr(p_data, p_end - v_width + 1, v_width), 'hex');
-    -- From 2^63 on it comes out negative, so it is out of range as it should be.
+    -- From 2^63 on it comes out negative, and is refused like all that is too small.
     v_argument CONSTANT bigint := ('x' || lpad(v_hex, 16, '0'))::bit(64)::bigint;
 BEGIN
     RETURN CASE
         WHEN v_argument < 1::bigint << v_width * 4 THEN NULL -- half of the bytes would do
-        WHEN p_head < 64 AND v_argument <= 9007199254740991 - (p_head >> 5) THEN v_argument -- negative: -1 - n
-        WHEN p_head < 192 AND v_argument <= 65536 THEN v_argument
+        WHEN p_head < 64 AND v_argument <= 9007199254740991 - (p_head >> 5) THEN v_argument
+        WHEN p_head BETWEEN 64 AND 191 AND v_argument <= 65536 THEN v_argument
     END;
 END
 $$;
 
 ALTER FUNCTION artifactstore.cbor_argument(p_data bytea, p_head integer, p_end integer) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.cbor_argument(p_data bytea, p_head integer, p_end integer) IS 'Argument of the CBOR head p_head whose last byte is before offset p_end; null if the profile refuses it';
+COMMENT ON FUNCTION artifactstore.cbor_argument(p_data bytea, p_head integer, p_end integer) IS 'Argument of the CBOR head p_head that ends before offset p_end; null if the profile refuses it';
 
 CREATE FUNCTION artifactstore.cbor_decode(p_payload bytea) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
 DECLARE
     v_size CONSTANT int := octet_length(p_payload);
-    -- Out of TOAST once; the zeros let a head or a key run over the end before that is checked.
+    -- Out of TOAST once; zeros, so that a head or key may run over the end before that is checked.
     v_data CONSTANT bytea := p_payload || decode(repeat('00', 300), 'hex');
     v_at int := 0;
     v_byte int;
     v_n bigint;
     v_problem text;
-    -- JSON with ¶ for quotes: encode(…, 'escape') never gives one, so texts need no look each.
+    -- JSON with ¶ for quotes: encode(…, 'escape') never gives one, so no text needs a look.
     v_json text := '';
     v_lead text := '';
     v_done text := '';
@@ -394,17 +400,13 @@ BEGIN
     <<items>>
     WHILE v_problem IS NULL LOOP
         IF v_in_map THEN
-            v_n := get_byte(v_data, v_at)::bigint - 96;
-            IF v_n >= 0 AND v_n < 24 THEN
-                v_key := substr(v_data, v_at + 1, v_n::int + 1);
-                v_lead := v_lead || '¶' || encode(substr(v_key, 2), 'escape') || '¶:';
-            ELSE
-                v_key := artifactstore.cbor_long_key(v_data, v_at);
-                v_lead := v_lead || '¶' || encode(substr(v_key, v_n::int - 21), 'escape') || '¶:';
-            END IF;
+            v_byte := get_byte(v_data, v_at);
+            v_key := CASE WHEN v_byte >= 96 AND v_byte < 120 THEN substr(v_data, v_at + 1, v_byte - 95)
+                ELSE artifactstore.cbor_long_key(v_data, v_at) END;
             IF v_key <= v_last_key OR v_key IS NULL THEN
                 v_problem := 'keys are text, ascending by their encoded bytes, none twice'; EXIT;
             END IF;
+            v_lead := v_lead || '¶' || encode(substr(v_key, greatest(2, v_byte - 117)), 'escape') || '¶:';
             v_last_key := v_key;
             v_at := v_at + octet_length(v_key);
         END IF;
@@ -426,14 +428,16 @@ BEGIN
             END IF;
         END IF;
         IF v_byte >= 96 AND v_byte < 128 THEN
-            v_json := v_json || v_lead || '¶' || encode(substr(v_data, v_at + 1, v_n::int), 'escape') || '¶';
+            v_json := v_json || v_lead
+                || '¶' || encode(substr(v_data, v_at + 1, v_n::int), 'escape') || '¶';
             v_at := v_at + v_n::int;
         ELSIF v_byte < 32 THEN
             v_json := v_json || v_lead || v_n;
         ELSIF v_byte < 64 THEN
             v_json := v_json || v_lead || -1 - v_n;
         ELSIF v_byte < 96 THEN
-            v_json := v_json || v_lead || '¶' || encode(substr(v_data, v_at + 1, v_n::int), 'hex') || '¶';
+            v_json := v_json || v_lead
+                || '¶' || encode(substr(v_data, v_at + 1, v_n::int), 'hex') || '¶';
             v_at := v_at + v_n::int;
         ELSIF v_byte < 192 THEN
             IF v_depth = 16 OR v_n > v_size - v_at THEN
@@ -452,7 +456,8 @@ BEGIN
             CONTINUE WHEN v_n > 0;
             v_left := 1;
         ELSIF v_byte BETWEEN 244 AND 246 THEN
-            v_json := v_json || v_lead || CASE v_byte WHEN 244 THEN 'false' WHEN 245 THEN 'true' ELSE 'null' END;
+            v_json := v_json || v_lead
+                || CASE v_byte WHEN 244 THEN 'false' WHEN 245 THEN 'true' ELSE 'null' END;
         ELSE
             v_problem := 'floats, tags and other simple values are not allowed'; EXIT;
         END IF;
@@ -503,9 +508,12 @@ DECLARE
     v_payload bytea;
     v_problem text;
 BEGIN
-    SELECT t.fields INTO v_fields FROM artifactstore.event_types t WHERE t.event_type = p_event_type;
+    SELECT t.fields INTO v_fields
+    FROM artifactstore.event_types t
+    WHERE t.event_type = p_event_type;
     IF NOT FOUND THEN
-        PERFORM artifactstore.refuse('unknown-event-type', jsonb_build_object('event_type', p_event_type));
+        PERFORM artifactstore.refuse('unknown-event-type',
+            jsonb_build_object('event_type', p_event_type));
     END IF;
     IF artifactstore.has_bad_escape(p_payload::text) THEN
         v_problem := 'text cannot hold U+0000 or a lone surrogate';
@@ -566,13 +574,16 @@ DECLARE
     v_pairs bytea[] := '{}';
     v_problem text;
 BEGIN
-    FOR v_key, v_value IN SELECT e.key, e.value FROM json_each(p_object) e LOOP
+    FOR v_key, v_value IN
+        SELECT e.key, e.value FROM json_each(p_object) e
+    LOOP
         v_text := v_value #>> '{}';
         v_problem := CASE
             WHEN v_key = ANY (v_keys) THEN 'is given twice'
             WHEN octet_length(v_key) NOT BETWEEN 1 AND (p_spec -> 'key_max')::int
                 THEN 'a key must be of 1 to ' || (p_spec ->> 'key_max') || ' bytes'
-            WHEN json_typeof(v_value) <> 'string' OR octet_length(v_text) > (p_spec -> 'value_max')::int
+            WHEN json_typeof(v_value) <> 'string'
+                OR octet_length(v_text) > (p_spec -> 'value_max')::int
                 THEN 'must be text of 0 to ' || (p_spec ->> 'value_max') || ' bytes'
             WHEN cardinality(v_keys) = (p_spec -> 'max_items')::int
                 THEN 'is one more than the ' || (p_spec ->> 'max_items') || ' allowed' END;
@@ -601,10 +612,13 @@ DECLARE
     v_pairs bytea[] := '{}';
     v_absent jsonb;
 BEGIN
-    FOR v_name, v_value IN SELECT e.key, e.value FROM json_each(p_object) e LOOP
+    FOR v_name, v_value IN
+        SELECT e.key, e.value FROM json_each(p_object) e
+    LOOP
         v_spec := p_fields -> v_name;
         IF v_spec IS NULL THEN
-            PERFORM artifactstore.refuse_field(p_event_type, p_path || v_name, 'is not a field of it');
+            PERFORM artifactstore.refuse_field(
+                p_event_type, p_path || v_name, 'is not a field of it');
         ELSIF v_name = ANY (v_names) THEN
             PERFORM artifactstore.refuse_field(p_event_type, p_path || v_name, 'is given twice');
         END IF;
@@ -614,9 +628,10 @@ BEGIN
     END LOOP;
     v_absent := p_fields - v_names;
     IF jsonb_path_exists(v_absent, '$.*.required ? (@ == true)') THEN
-        PERFORM artifactstore.refuse_field(p_event_type,
-            p_path || (SELECT min(f.key) FROM jsonb_each(v_absent) f WHERE (f.value -> 'required')::boolean),
-            'is missing');
+        SELECT min(f.key) INTO v_name
+        FROM jsonb_each(v_absent) f
+        WHERE f.value -> 'required' = 'true';
+        PERFORM artifactstore.refuse_field(p_event_type, p_path || v_name, 'is missing');
     END IF;
     RETURN artifactstore.cbor_map(v_pairs);
 END
@@ -624,7 +639,7 @@ $_$;
 
 ALTER FUNCTION artifactstore.cbor_encode_object(p_event_type text, p_path text, p_fields jsonb, p_object json) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.cbor_encode_object(p_event_type text, p_path text, p_fields jsonb, p_object json) IS 'CBOR map of a JSON object whose fields p_fields describes (as event_types.fields); p_path is '''' or ends in a dot';
+COMMENT ON FUNCTION artifactstore.cbor_encode_object(p_event_type text, p_path text, p_fields jsonb, p_object json) IS 'CBOR map of a JSON object whose fields p_fields describes (as event_types.fields); p_path is empty or ends in a dot';
 
 CREATE FUNCTION artifactstore.cbor_encode_scalar(p_path text, p_spec jsonb, p_value json) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -641,10 +656,12 @@ BEGIN
             -- The literal counts: 1.0, 1e2, -0 and "1" are no integers.
             WHEN v_json_type = 'number' AND octet_length(v_text) <= 17
                 AND v_text COLLATE "C" ~ '^(?:0|-?[1-9][0-9]*)$' THEN v_text::bigint
-            WHEN v_json_type = 'string' AND v_type = 'time' THEN artifactstore.parse_time(v_text) END;
+            WHEN v_json_type = 'string' AND v_type = 'time' THEN artifactstore.parse_time(v_text)
+        END;
         RETURN CASE
-            WHEN v_integer < coalesce((p_spec -> 'min')::bigint, CASE v_type WHEN 'int' THEN 0 ELSE -9007199254740991 END)
-                OR v_integer > coalesce((p_spec -> 'max')::bigint, 9007199254740991) THEN NULL
+            WHEN v_integer > coalesce((p_spec -> 'max')::bigint, 9007199254740991) THEN NULL
+            WHEN v_integer < coalesce((p_spec -> 'min')::bigint,
+                CASE v_type WHEN 'int' THEN 0 ELSE -9007199254740991 END) THEN NULL
             WHEN v_integer < 0 THEN artifactstore.cbor_head(1, -1 - v_integer)
             ELSE artifactstore.cbor_head(0, v_integer) END;
     ELSIF v_type = 'bool' THEN
@@ -653,16 +670,22 @@ BEGIN
     ELSIF v_json_type <> 'string' THEN
         RETURN NULL;
     ELSIF v_type = 'text' THEN
-        RETURN CASE WHEN coalesce(p_spec -> 'enum' ? v_text, octet_length(v_text) BETWEEN 1 AND (p_spec -> 'max')::int)
+        RETURN CASE
+            WHEN coalesce(p_spec -> 'enum' ? v_text,
+                octet_length(v_text) BETWEEN 1 AND (p_spec -> 'max')::int)
             THEN artifactstore.cbor_text(v_text) END;
     ELSIF v_type = 'id' THEN
-        IF octet_length(v_text) = 36 AND v_text COLLATE "C" ~ '^[^-]{8}-[^-]{4}-[^-]{4}-[^-]{4}-[^-]*$' THEN
+        IF octet_length(v_text) = 36
+            AND v_text COLLATE "C" ~ '^[^-]{8}-[^-]{4}-[^-]{4}-[^-]{4}-[^-]*$'
+        THEN
             v_text := replace(v_text, '-', '');
         END IF;
         RETURN CASE WHEN octet_length(v_text) = 32 AND v_text COLLATE "C" ~ '^[0-9a-fA-F]*$'
             THEN '\x50'::bytea || decode(v_text, 'hex') END;
     ELSIF v_type = 'hash' THEN
-        IF octet_length(v_text) = 71 AND starts_with(v_text, CASE WHEN p_path ~ 'sha256$' THEN 'sha256:' ELSE 'blake3:' END) THEN
+        IF octet_length(v_text) = 71
+            AND starts_with(v_text, (CASE WHEN p_path ~ 'sha256$' THEN 'sha256:' ELSE 'blake3:' END))
+        THEN
             v_text := substr(v_text, 8);
         END IF;
         RETURN CASE WHEN octet_length(v_text) = 64 AND v_text COLLATE "C" ~ '^[0-9a-fA-F]*$'
@@ -674,15 +697,15 @@ $_$;
 
 ALTER FUNCTION artifactstore.cbor_encode_scalar(p_path text, p_spec jsonb, p_value json) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.cbor_encode_scalar(p_path text, p_spec jsonb, p_value json) IS 'CBOR of a JSON value that p_spec describes (an entry of event_types.fields), null if it does not fit';
+COMMENT ON FUNCTION artifactstore.cbor_encode_scalar(p_path text, p_spec jsonb, p_value json) IS 'CBOR of a JSON value that p_spec describes (as event_types.fields); null if it does not fit';
 
 CREATE FUNCTION artifactstore.cbor_encode_value(p_event_type text, p_path text, p_spec jsonb, p_value json) RETURNS bytea
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     AS $$
 DECLARE
     v_item CONSTANT bytea := CASE concat_ws(' ', p_spec ->> 'type', json_typeof(p_value))
-        WHEN 'object object' THEN
-            artifactstore.cbor_encode_object(p_event_type, p_path || '.', p_spec -> 'fields', p_value)
+        WHEN 'object object' THEN artifactstore.cbor_encode_object(
+            p_event_type, p_path || '.', p_spec -> 'fields', p_value)
         WHEN 'list array' THEN artifactstore.cbor_encode_list(p_event_type, p_path, p_spec, p_value)
         WHEN 'map object' THEN artifactstore.cbor_encode_map(p_event_type, p_path, p_spec, p_value)
         ELSE artifactstore.cbor_encode_scalar(p_path, p_spec, p_value) END;
@@ -696,17 +719,18 @@ $$;
 
 ALTER FUNCTION artifactstore.cbor_encode_value(p_event_type text, p_path text, p_spec jsonb, p_value json) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.cbor_encode_value(p_event_type text, p_path text, p_spec jsonb, p_value json) IS 'CBOR of a JSON value that p_spec describes (an entry of event_types.fields); refuses any other value';
+COMMENT ON FUNCTION artifactstore.cbor_encode_value(p_event_type text, p_path text, p_spec jsonb, p_value json) IS 'CBOR of a JSON value that p_spec describes (as event_types.fields); refuses any other value';
 
 CREATE FUNCTION artifactstore.cbor_head(p_major integer, p_argument bigint) RETURNS bytea
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     SELECT CASE
-        WHEN p_argument < 24 THEN substr(int4send((p_major << 5) + p_argument::int), 4)
-        WHEN p_argument < 256 THEN substr(int4send(((p_major << 5) + 24 << 8) + p_argument::int), 3)
-        WHEN p_argument < 65536 THEN substr(int4send(((p_major << 5) + 25 << 16) + p_argument::int), 2)
-        WHEN p_argument < 4294967296 THEN substr(int8send(((p_major << 5) + 26::bigint << 32) + p_argument), 4)
-        ELSE substr(int4send((p_major << 5) + 27), 4) || int8send(p_argument)
+        WHEN p_argument < 24 THEN substr(int4send(p_major * 32 + p_argument::int), 4)
+        WHEN p_argument < 256 THEN substr(int4send((p_major * 32 + 24 << 8) + p_argument::int), 3)
+        WHEN p_argument < 65536 THEN substr(int4send((p_major * 32 + 25 << 16) + p_argument::int), 2)
+        WHEN p_argument < 4294967296
+            THEN substr(int8send((p_major * 32 + 26::bigint << 32) + p_argument), 4)
+        ELSE substr(int4send(p_major * 32 + 27), 4) || int8send(p_argument)
     END;
 $$;
 
@@ -720,7 +744,7 @@ CREATE FUNCTION artifactstore.cbor_long_key(p_data bytea, p_at integer) RETURNS 
 DECLARE
     v_end CONSTANT int := p_at + CASE get_byte(p_data, p_at)
         WHEN 120 THEN 2 + nullif(greatest(get_byte(p_data, p_at + 1), 23), 23)
-        WHEN 121 THEN 3 + nullif(greatest(get_byte(p_data, p_at + 1) << 8 | get_byte(p_data, p_at + 2), 255), 255)
+        WHEN 121 THEN 3 + artifactstore.cbor_argument(p_data, 121, p_at + 3)::int
     END;
 BEGIN
     RETURN CASE WHEN v_end < octet_length(p_data) THEN substr(p_data, p_at + 1, v_end - p_at) END;
@@ -729,7 +753,7 @@ $$;
 
 ALTER FUNCTION artifactstore.cbor_long_key(p_data bytea, p_at integer) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.cbor_long_key(p_data bytea, p_at integer) IS 'Encoded text of 24 to 65535 bytes at offset p_at; null if something else is there, or less than it needs';
+COMMENT ON FUNCTION artifactstore.cbor_long_key(p_data bytea, p_at integer) IS 'Encoded text of 24 to 65535 bytes at offset p_at; null if something else is there, or too little';
 
 CREATE FUNCTION artifactstore.cbor_map(p_pairs bytea[]) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
@@ -739,10 +763,11 @@ DECLARE
     v_before bytea := '';
     v_body bytea := '';
 BEGIN
-    -- Encoded texts are never prefixes of each other, so pairs with different keys sort as their keys do.
+    -- No encoded text begins with another, so pairs with different keys sort as their keys do.
     FOREACH v_pair IN ARRAY p_pairs LOOP
         IF v_pair < v_before THEN
-            v_body := (SELECT string_agg(p.pair, ''::bytea ORDER BY p.pair) FROM unnest(p_pairs) AS p (pair));
+            SELECT string_agg(p.pair, ''::bytea ORDER BY p.pair) INTO v_body
+            FROM unnest(p_pairs) AS p (pair);
             EXIT;
         END IF;
         v_body := v_body || v_pair;
@@ -794,7 +819,7 @@ $$;
 
 ALTER FUNCTION artifactstore.cbor_texts(p_draft text) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.cbor_texts(p_draft text) IS 'JSON of a draft that has ¶ for quotes and texts as encode(…, ''escape'') gives them; null if one is not UTF-8';
+COMMENT ON FUNCTION artifactstore.cbor_texts(p_draft text) IS 'JSON of a draft that has ¶ for quotes and texts as encode(…, ''escape'') gives them; null if a text is not UTF-8 or has U+0000';
 
 CREATE FUNCTION artifactstore.check_door(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -1151,7 +1176,8 @@ DECLARE
     v_blake3 text;
     v_uri text;
     v_backend text;
-    v_out jsonb;
+    v_sha256 text := '';
+    v_locations text := '';
 BEGIN
     -- Lengths are checked so that get_byte never reads behind the end; no such payload is under 83 bytes.
     IF v_length NOT BETWEEN 83 AND 1500 OR substr(p_payload, 2, 5) <> '\x6470617468' THEN -- "path"
@@ -1195,10 +1221,9 @@ BEGIN
     END IF;
     v_blake3 := encode(substr(p_payload, v_at + 10, 32), 'hex');
     v_at := v_at + 41;
-    v_out := jsonb_build_object('path', v_path, 'size', v_size, 'blake3', v_blake3);
 
     IF substr(p_payload, v_at + 1, 9) = '\x667368613235365820' THEN -- "sha256", 32 bytes
-        v_out := v_out || jsonb_build_object('sha256', encode(substr(p_payload, v_at + 10, 32), 'hex'));
+        v_sha256 := ',"sha256":"' || encode(substr(p_payload, v_at + 10, 32), 'hex') || '"';
         v_at := v_at + 41;
         v_pairs := v_pairs + 1;
     END IF;
@@ -1230,20 +1255,21 @@ BEGIN
         END IF;
         v_backend := encode(substr(p_payload, v_at + 10, v_n), 'escape');
         v_at := v_at + 9 + v_n;
-        v_out := v_out || jsonb_build_object('locations', jsonb_build_array(jsonb_build_object(
-            'uri', v_uri, 'backend', v_backend, 'location_id', encode(substr(p_payload, v_at + 14, 16), 'hex'))));
+        v_locations := ',"locations":[{"uri":"' || v_uri || '","backend":"' || v_backend || '","location_id":"'
+            || encode(substr(p_payload, v_at + 14, 16), 'hex') || '"}]';
         v_at := v_at + 29;
         v_pairs := v_pairs + 1;
     END IF;
 
-    -- "package_id", 16 bytes, the end; text is ASCII without a backslash
+    -- "package_id", 16 bytes, the end; texts need no escapes in JSON: a backslash stands for what is not ASCII
     IF substr(p_payload, v_at + 1, 12) <> '\x6a7061636b6167655f696450'
         OR v_length <> v_at + 28 OR get_byte(p_payload, 0) <> 160 + v_pairs
-        OR strpos(v_path, '\') > 0 OR strpos(concat(v_uri, v_backend), '\') > 0
+        OR concat(v_path, v_uri, v_backend) COLLATE "C" ~ '[\\"\x01-\x1f]'
     THEN
         RETURN NULL;
     END IF;
-    RETURN v_out || jsonb_build_object('package_id', encode(substr(p_payload, v_at + 13, 16), 'hex'));
+    RETURN ('{"path":"' || v_path || '","size":' || v_size || ',"blake3":"' || v_blake3 || '"' || v_sha256
+        || v_locations || ',"package_id":"' || encode(substr(p_payload, v_at + 13, 16), 'hex') || '"}')::jsonb;
 END
 $$;
 
@@ -1472,7 +1498,8 @@ CREATE FUNCTION artifactstore.field_rule(p_spec jsonb) RETURNS text
         WHEN 'hash' THEN '64 hex digits, with the prefix of the algorithm or without'
         WHEN 'int' THEN 'a whole number from ' || coalesce(p_spec ->> 'min', '0') || ' to '
             || coalesce(p_spec ->> 'max', '9007199254740991') || ', without point or exponent'
-        WHEN 'time' THEN 'a time with zone and at most 6 digits below the second (RFC 3339), or whole µs since 1970'
+        WHEN 'time' THEN 'a time with zone and at most 6 digits below the second (RFC 3339), '
+            'or whole µs since 1970'
         WHEN 'bool' THEN coalesce(p_spec ->> 'const', 'true or false')
         WHEN 'map' THEN 'an object of texts'
         WHEN 'list' THEN 'an array'
@@ -1533,8 +1560,10 @@ BEGIN
     BEGIN
         PERFORM artifactstore.fold_waves(p_events);
         RETURN;
-    EXCEPTION WHEN SQLSTATE 'ST000' THEN
-        NULL; -- class ST: some event of the range is refused; which one is first in the log, halves tell
+    EXCEPTION WHEN SQLSTATE 'ST000' OR unique_violation THEN
+        -- Class ST, or an id or path taken twice: some event of the range is refused; which one is first in the
+        -- log, halves tell.
+        NULL;
     END;
     PERFORM artifactstore.fold(p_events[:v_half]);
     PERFORM artifactstore.fold(p_events[v_half + 1:]);
@@ -1625,7 +1654,7 @@ COMMENT ON FUNCTION artifactstore.forbid_direct_write() IS 'Refuses a write to a
 CREATE FUNCTION artifactstore.from_micros(p_micros bigint) RETURNS timestamp with time zone
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
-    -- By way of timestamp, whose arithmetic does not look at the zone and so is immutable; exact below 2^53.
+    -- By way of timestamp, whose arithmetic knows no zone and so is immutable; exact below 2^53.
     SELECT (timestamp '1970-01-01' + p_micros * interval '1 microsecond') AT TIME ZONE 'UTC';
 $$;
 
@@ -1646,6 +1675,33 @@ $$;
 ALTER FUNCTION artifactstore.has_bad_escape(p_json text) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.has_bad_escape(p_json text) IS 'True if JSON text has an escape of U+0000 or of a lone surrogate';
+
+CREATE FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_problem text;
+BEGIN
+    v_problem := CASE
+        WHEN (SELECT true FROM artifact_files f WHERE f.file_id = p_event.subject_id) THEN 'id-taken'
+        WHEN (SELECT true FROM artifact_files f
+            WHERE f.package_id = (p_event.payload ->> 'package_id')::uuid
+                AND f.path = p_event.payload ->> 'path' AND f.removed_at IS NULL) THEN 'path-taken' END;
+    IF v_problem IS NULL AND p_event.payload ? 'locations' THEN
+        SELECT CASE
+            WHEN count(DISTINCT l ->> 'location_id') < count(*) OR bool_or(
+                (SELECT true FROM storage_locations s WHERE s.location_id = (l ->> 'location_id')::uuid)) THEN 'id-taken'
+            WHEN count(DISTINCT (l ->> 'backend', l ->> 'uri')) < count(*) THEN 'location-taken' END
+        INTO v_problem
+        FROM jsonb_array_elements(p_event.payload -> 'locations') l;
+    END IF;
+    RETURN v_problem;
+END
+$$;
+
+ALTER FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) IS 'id-taken, path-taken or location-taken, or null when id, path and inline locations are free';
 
 CREATE FUNCTION artifactstore.is_member(p_role text) RETURNS boolean
     LANGUAGE sql STABLE
@@ -1748,21 +1804,6 @@ $$;
 ALTER FUNCTION artifactstore.list_tokens(p_after uuid, p_limit bigint) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.list_tokens(p_after uuid, p_limit bigint) IS 'Tokens by id after p_after, at most p_limit: whose, what for, until when, and whether they are good, expired or revoked';
-
-CREATE FUNCTION artifactstore.location_problem(p_event artifactstore.decoded_event) RETURNS text
-    LANGUAGE sql STABLE
-    AS $$
-    SELECT CASE
-        WHEN count(DISTINCT l ->> 'location_id') < count(*) OR bool_or(EXISTS (
-            SELECT FROM storage_locations s
-            WHERE s.location_id = (l ->> 'location_id')::uuid AND s.created_sequence <> p_event.sequence))
-        THEN 'id-taken' ELSE 'location-taken' END
-    FROM jsonb_array_elements(p_event.payload -> 'locations') l
-$$;
-
-ALTER FUNCTION artifactstore.location_problem(p_event artifactstore.decoded_event) OWNER TO artifactstore_owner;
-
-COMMENT ON FUNCTION artifactstore.location_problem(p_event artifactstore.decoded_event) IS 'id-taken when an id is used twice or was used before, else location-taken';
 
 CREATE FUNCTION artifactstore.lock_log() RETURNS void
     LANGUAGE plpgsql
@@ -1961,26 +2002,31 @@ CREATE FUNCTION artifactstore.parse_purl(p_purl text) RETURNS artifactstore.purl
     LANGUAGE plpgsql IMMUTABLE
     AS $_$
 DECLARE
+    -- Without captures, which would cost ten times as much; the parts are cut out afterwards.
     c_segment CONSTANT text := '(?:[A-Za-z0-9._~:+-]|%[0-9A-Fa-f]{2})+';
-    v_match text[];
+    c_grammar CONSTANT text :=
+        '^pkg:[a-z][a-z0-9.-]*(?:/' || c_segment || ')+(?:@' || c_segment || ')?'
+        '(?:[?][a-z][a-z0-9._-]*=(?:' || c_segment || '|[/,])+(?:&[a-z][a-z0-9._-]*=(?:' || c_segment || '|[/,])+)*)?'
+        '(?:#' || c_segment || '(?:/' || c_segment || ')*)?$';
+    v_rest text := split_part(split_part(substr(p_purl, 5), '#', 1), '?', 1);
     v_parts artifactstore.purl_parts;
 BEGIN
-    v_match := regexp_match(p_purl COLLATE "C",
-        '^pkg:([a-z][a-z0-9.-]*)/(?:(' || c_segment || '(?:/' || c_segment || ')*)/)?(' || c_segment || ')'
-        '(?:@(' || c_segment || '))?'
-        '(?:[?][a-z][a-z0-9._-]*=(?:' || c_segment || '|/|,)+(?:&[a-z][a-z0-9._-]*=(?:' || c_segment || '|/|,)+)*)?'
-        '(?:#' || c_segment || '(?:/' || c_segment || ')*)?$');
-    IF v_match IS NULL OR p_purl ~ '(^|[/#])([.]|%2[Ee]){1,2}([/?#@]|$)' THEN
+    IF p_purl IS NULL OR p_purl !~ c_grammar OR p_purl ~ '(?:^|[/#])(?:[.]|%2[Ee]){1,2}(?:[/?#@]|$)' THEN
         RETURN NULL;
     END IF;
-    v_parts := (v_match[1], artifactstore.percent_decode(v_match[2]),
-        artifactstore.percent_decode(v_match[3]), artifactstore.percent_decode(v_match[4]));
-    IF (v_match[2] IS NULL) <> (v_parts.namespace IS NULL) OR v_parts.name IS NULL
-        OR (v_match[4] IS NULL) <> (v_parts.version IS NULL)
-    THEN
-        RETURN NULL;
+    v_parts.type := split_part(v_rest, '/', 1);
+    v_parts.version := nullif(split_part(v_rest, '@', 2), '');
+    v_rest := substr(split_part(v_rest, '@', 1), length(v_parts.type) + 2);
+    v_parts.name := split_part(v_rest, '/', -1);
+    v_parts.namespace := nullif(left(v_rest, -length(v_parts.name) - 1), '');
+    IF strpos(p_purl, '%') = 0 THEN
+        RETURN v_parts;
     END IF;
-    RETURN v_parts;
+    v_rest := concat_ws(' ', v_parts.namespace, v_parts.name, v_parts.version);
+    v_parts.namespace := artifactstore.percent_decode(v_parts.namespace);
+    v_parts.name := artifactstore.percent_decode(v_parts.name);
+    v_parts.version := artifactstore.percent_decode(v_parts.version);
+    RETURN CASE WHEN artifactstore.percent_decode(v_rest) IS NOT NULL THEN v_parts END;
 END
 $_$;
 
@@ -2132,7 +2178,6 @@ CREATE FUNCTION artifactstore.project_file_ingested(p_events artifactstore.decod
 DECLARE
     v_sequence bigint;
     v_code text;
-    v_inserted bigint;
 BEGIN
     SELECT c.sequence, c.code INTO v_sequence, v_code
     FROM (
@@ -2145,8 +2190,15 @@ BEGIN
         LEFT JOIN artifact_packages p ON p.package_id = (e.payload ->> 'package_id')::uuid
     ) c
     WHERE c.code IS NOT NULL ORDER BY c.sequence LIMIT 1;
-    IF FOUND THEN
-        PERFORM artifactstore.refuse_event(p_events, v_sequence, v_code);
+    -- In a range the unique indexes find what was taken, and fold what to call it: looking first, or ON CONFLICT,
+    -- would take half as long again.
+    IF NOT FOUND AND cardinality(p_events) = 1 THEN
+        v_sequence := p_events[1].sequence;
+        v_code := artifactstore.ingest_problem(p_events[1]);
+    END IF;
+    IF v_code IS NOT NULL THEN
+        PERFORM artifactstore.refuse_event(p_events, v_sequence, v_code, jsonb_build_object('path',
+            (SELECT e.payload -> 'path' FROM unnest(p_events) e WHERE e.sequence = v_sequence)));
     END IF;
 
     INSERT INTO artifact_files (file_id, package_id, path, size, blake3, sha256, media_type, state,
@@ -2154,34 +2206,19 @@ BEGIN
     SELECT e.subject_id, (e.payload ->> 'package_id')::uuid, e.payload ->> 'path', (e.payload -> 'size')::bigint,
         decode(e.payload ->> 'blake3', 'hex'), decode(e.payload ->> 'sha256', 'hex'),
         e.payload ->> 'media_type', 'ingested', e.created_at, e.sequence, e.sequence
-    FROM unnest(p_events) e
-    ON CONFLICT DO NOTHING;
-    GET DIAGNOSTICS v_inserted = ROW_COUNT;
-    -- The unique indexes are the check: what they turned away tells the reason.
-    IF v_inserted <> cardinality(p_events) THEN
-        PERFORM artifactstore.refuse_event(p_events, p_events[1].sequence, CASE
-            WHEN EXISTS (SELECT FROM artifact_files f WHERE f.file_id = p_events[1].subject_id) THEN 'id-taken'
-            ELSE 'path-taken' END,
-            jsonb_build_object('path', p_events[1].payload -> 'path'));
-    END IF;
+    FROM unnest(p_events) e;
 
     INSERT INTO storage_locations (location_id, file_id, package_id, backend, uri, state, checks, failures,
         registered_at, created_sequence, last_sequence)
     SELECT (l ->> 'location_id')::uuid, e.subject_id, (e.payload ->> 'package_id')::uuid,
         l ->> 'backend', l ->> 'uri', 'registered', 0, 0, e.created_at, e.sequence, e.sequence
-    FROM unnest(p_events) e, LATERAL jsonb_array_elements(e.payload -> 'locations') l
-    ON CONFLICT DO NOTHING;
-    GET DIAGNOSTICS v_inserted = ROW_COUNT;
-    IF v_inserted <> (SELECT coalesce(sum(jsonb_array_length(e.payload -> 'locations')), 0) FROM unnest(p_events) e) THEN
-        PERFORM artifactstore.refuse_event(p_events, p_events[1].sequence,
-            artifactstore.location_problem(p_events[1]));
-    END IF;
+    FROM unnest(p_events) e, LATERAL jsonb_array_elements(e.payload -> 'locations') l;
 END
 $_$;
 
 ALTER FUNCTION artifactstore.project_file_ingested(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.project_file_ingested(p_events artifactstore.decoded_event[]) IS 'New files with their inline locations; refuses not-found, not-open, bad-path, id-taken, path-taken, location-taken';
+COMMENT ON FUNCTION artifactstore.project_file_ingested(p_events artifactstore.decoded_event[]) IS 'New files with their inline locations; refuses not-found, not-open, bad-path, id-taken, path-taken, location-taken (in a range of events some of them as unique_violation, for fold)';
 
 CREATE FUNCTION artifactstore.project_file_removed(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql
@@ -4141,6 +4178,8 @@ GRANT ALL ON FUNCTION artifactstore.from_micros(p_micros bigint) TO artifactstor
 REVOKE ALL ON FUNCTION artifactstore.has_bad_escape(p_json text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.has_bad_escape(p_json text) TO artifactstore_reader;
 
+REVOKE ALL ON FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.is_member(p_role text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.is_text(p_bytes bytea) FROM PUBLIC;
@@ -4153,8 +4192,6 @@ REVOKE ALL ON FUNCTION artifactstore.last_sequence(p_subject_kind text, p_subjec
 
 REVOKE ALL ON FUNCTION artifactstore.list_tokens(p_after uuid, p_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.list_tokens(p_after uuid, p_limit bigint) TO artifactstore_service;
-
-REVOKE ALL ON FUNCTION artifactstore.location_problem(p_event artifactstore.decoded_event) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.lock_log() FROM PUBLIC;
 
