@@ -201,7 +201,7 @@ class _Reader:
             size += count
             with self._lock:
                 self.read += count
-            # At the expected end a short read needs no second one; beyond it, the file grows while it is read.
+            # At the expected end a short read needs no second one; beyond it, the file grows meanwhile.
             if size > before.st_size or (count < _READ and size == before.st_size):
                 break
         after = os.fstat(descriptor)

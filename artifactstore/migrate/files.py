@@ -5,9 +5,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import yoyo
-from yoyo.migrations import topological_sort
-
 KINDS = ("function", "view", "trigger", "data")
 """What a file under sql/ makes: data files, which hold everything else, are applied last."""
 
@@ -69,6 +66,10 @@ class Source:
         yoyo cuts the files into statements with sqlparse; the cuts are not used, the server gets each
         file whole and parses it itself.
         """
+        # Imported here: it takes 100 ms, and every command asks for the ids of migrations.
+        import yoyo
+        from yoyo.migrations import topological_sort
+
         found = yoyo.read_migrations(str(self.migrations))
         return [Migration(one.id, _read(Path(one.path))) for one in topological_sort(found)]
 

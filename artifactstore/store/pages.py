@@ -129,14 +129,12 @@ class Pages(Connected):
         table = Identifier("artifactstore", view)
         columns = SQL(", ").join(Identifier(column) for column in order)
         wanted: list[SQL | Composed] = [
-            SQL(condition)
-            for condition, value in conditions.items()
-            if value is not None  # type: ignore[arg-type]
+            SQL(condition) for condition, value in conditions.items() if value is not None
         ]
         values = {**parameters, "limit": limit}
         if after is not None:
             values |= self._cursor(table, order, key, after)
-            marks = SQL(", ").join(SQL("%(after_{})s").format(SQL(column)) for column in order)  # type: ignore[arg-type]
+            marks = SQL(", ").join(SQL("%(after_{})s").format(SQL(column)) for column in order)
             wanted.append(SQL("({}) > ({})").format(columns, marks))
         where = SQL("WHERE {}").format(SQL(" AND ").join(wanted)) if wanted else SQL("")
         query = SQL("SELECT * FROM {} {} ORDER BY {} LIMIT %(limit)s").format(table, where, columns)

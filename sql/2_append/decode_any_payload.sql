@@ -24,6 +24,7 @@ EXCEPTION WHEN SQLSTATE 'ST001' OR SQLSTATE 'ST002' THEN
     v_detail := v_text;
     PERFORM artifactstore.refuse(v_detail ->> 'code',
         jsonb_build_object('event_type', p_event_type) || p_where || v_detail);
+    RETURN NULL;
 END
 $$;
 

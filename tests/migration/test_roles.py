@@ -165,8 +165,9 @@ def test_a_schema_of_somebody_else_is_left_alone(database: str, connect: Connect
 
 
 EXECUTABLE = {
-    "reader": {"cbor_encode", "cbor_encode_list", "cbor_encode_map", "cbor_encode_object", "cbor_encode_value",
-               "describe_payload", "describe_value", "log_head", "refuse", "refuse_field"},
+    "reader": {"cbor_encode", "cbor_encode_list", "cbor_encode_map", "cbor_encode_object",
+               "cbor_encode_value", "describe_payload", "describe_value", "log_head", "refuse",
+               "refuse_field"},
     "writer": {"append_json", "new_id"},
     "service": {"append", "find_token", "issue_token", "list_tokens", "new_id", "revoke_token"},
     "operator": {"compare_view_sets", "rebuild", "replay"},

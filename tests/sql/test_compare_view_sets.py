@@ -132,7 +132,7 @@ def test_a_row_removed_or_added_is_found_and_named(two: Log, view: str) -> None:
             where = " AND ".join(f"{name} = %s" for name in KEYS[view])
             with two.connection.transaction(force_rollback=True), two.guard_off():
                 values = [row[name] for name in KEYS[view]]
-                two.execute(f"DELETE FROM {schema}.{view} WHERE {where}", *values)  # noqa: S608
+                two.execute(f"DELETE FROM {schema}.{view} WHERE {where}", *values)
                 [found] = compare(two)
             assert found == {
                 "view_name": view,
