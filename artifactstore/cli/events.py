@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
@@ -14,9 +14,13 @@ from artifactstore.cli import options, values
 from artifactstore.cli.command import Command
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import Damaged, error, translated
+from artifactstore.feed import CHANNEL
 from artifactstore.store import EventFilter, Row
 
-CHANNEL = "artifactstore_events"
+if TYPE_CHECKING:
+    from artifactstore.cli.remote import Remote
+    from artifactstore.store import Store
+
 _KINDS = ("package", "file", "retention", "storage", "system")
 _NEWEST = 20
 _READ_AGAIN = 2.0
@@ -72,11 +76,20 @@ def _selecting(command: Callable[..., None]) -> Callable[..., None]:
         since: int | str | datetime | None,
         until: int | str | datetime | None,
         limit: int | None,
+        url: str | None = None,
+        token: str | None = None,
         **others: Any,
     ) -> None:
+        log: Store | Remote
+        if url is None:
+            log = session.store
+        elif package is not None:
+            raise error("usage", {"problem": "--package needs the database: with --url give --subject"})
+        else:
+            log = others["remote"] = _remote(session, url, token)
         where = EventFilter(
-            since=0 if since is None else _sequence(session, since),
-            until=None if until is None else _sequence(session, until),
+            since=0 if since is None else _sequence(log, since),
+            until=None if until is None else _sequence(log, until),
             event_types=event_types,
             subject_kinds=kinds,
             subject_ids=subjects,
@@ -94,14 +107,26 @@ def _selecting(command: Callable[..., None]) -> Callable[..., None]:
 @with_session
 @_selecting
 @click.option("--follow", "-f", is_flag=True, help="Go on with events as they are appended.")
-def events(session: Session, selection: _Selection, follow: bool) -> None:
+@click.option("--url", metavar="URL", help="Of a service: its feed is read, not the database.")
+@click.option(
+    "--token",
+    metavar="TOKEN",
+    envvar="ARTIFACTSTORE_TOKEN",
+    help="For --url. Default: ARTIFACTSTORE_TOKEN, else that of the embedded service.",
+)
+def events(session: Session, selection: _Selection, follow: bool, remote: "Remote | None" = None) -> None:
     """Show events of the log, the oldest first.
 
     \b
     artifactstore events --type 'v1.retention.*' --since 30d
     artifactstore events --package pkg:generic/app@1.0
     artifactstore --json events --since 0 --follow     # every event, without a hole
+    artifactstore events --url https://registry.example --since head --follow
     """
+    if remote is not None:
+        rows = _of_service(remote, selection, follow)
+        session.output.rows(_EVENTS, rows, live=follow)
+        return
     if follow:
         session.output.rows(_EVENTS, _following(session, selection), live=True)
         return
@@ -152,11 +177,20 @@ def append(session: Session, event_type: str, subject_id: UUID, payload: str, ex
     session.tell_appended(appended, event_type, subject_id)
 
 
-def _sequence(session: Session, position: int | str | datetime) -> int:
+def _remote(session: Session, url: str, token: str | None) -> "Remote":
+    """The service at a URL, until the end of the invocation."""
+    from artifactstore.cli.remote import Remote  # HTTP takes a while to import
+
+    remote = Remote(url, token)
+    session.resources.callback(remote.close)
+    return remote
+
+
+def _sequence(log: "Store | Remote", position: int | str | datetime) -> int:
     """The sequence that a position means."""
     if isinstance(position, datetime):
-        return session.store.sequence_at(position)
-    return session.store.head() if isinstance(position, str) else position
+        return log.sequence_at(position)
+    return log.head() if isinstance(position, str) else position
 
 
 def _unbroken(where: EventFilter, rows: Iterable[Row]) -> Iterator[Row]:
@@ -195,6 +229,20 @@ def _following(session: Session, selection: _Selection) -> Iterator[Row]:
         with translated():
             for _ in listener.notifies(timeout=_READ_AGAIN, stop_after=1):
                 pass
+
+
+def _of_service(remote: "Remote", selection: _Selection, follow: bool) -> Iterator[Row]:
+    """The selected events, then new ones as they come, from a service."""
+    where, limit = selection.where, selection.limit
+    if selection.newest:
+        head = remote.head()
+        newest = remote.newest(replace(where, until=min(head, where.until or head)), limit or _NEWEST)
+        yield from newest
+        if not follow or len(newest) == limit:
+            return
+        where = replace(where, since=head)
+        limit = None if limit is None else limit - len(newest)
+    yield from remote.events(where, limit, follow=follow)
 
 
 def _page_end(where: EventFilter, head: int) -> int:

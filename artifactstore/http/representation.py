@@ -38,7 +38,7 @@ class Entry:
         return self._json
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Answered:
     """A page in one form.
 
@@ -120,9 +120,8 @@ def compose(
         parts.append(part)
         last = entry.event.sequence
     full = full or len(parts) == limit
-    answered = Answered(form, b"", len(parts), full, examined, end, position, source)
-    answered.body = b"".join(parts) if form == CBOR else _json_page(answered, parts)
-    return answered
+    body = b"".join(parts) if form == CBOR else _json_page(parts, examined, examined < end, position)
+    return Answered(form, body, len(parts), full, examined, end, position, source)
 
 
 def prefers_cbor(accept: str | None) -> bool:
@@ -145,10 +144,9 @@ def _weight(parameters: Iterable[str]) -> float:
     return 1.0
 
 
-def _json_page(page: Answered, events: list[bytes]) -> bytes:
-    position = page.position
+def _json_page(events: list[bytes], examined: int, has_more: bool, position: Position) -> bytes:
     head = render({"log_id": position.log_id, "epoch": position.epoch_name})[:-1]
-    more = b"true" if page.has_more else b"false"
+    more = b"true" if has_more else b"false"
     return b'%s,"events":[%s],"next":%d,"head":%d,"has_more":%s}' % (
-        head, b",".join(events), page.next, position.head, more,
+        head, b",".join(events), examined, position.head, more,
     )  # fmt: skip

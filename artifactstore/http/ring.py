@@ -9,6 +9,7 @@ from artifactstore.store import LoggedEvent, Position
 MAX_EVENTS = 2_000
 _MAX_BYTES = 16 * 1024 * 1024
 _ENTRY_BYTES = 2_000
+_PAGES = 100
 
 
 class Ring:
@@ -25,6 +26,7 @@ class Ring:
         self.last = 0
         self._entries: list[Entry] = []
         self._bytes = 0
+        self._pages: dict[tuple[Query, Form], Answered] = {}
 
     @property
     def newest(self) -> LoggedEvent | None:
@@ -45,7 +47,16 @@ class Ring:
         """The page, None when it begins before or after what is held."""
         if self.position is None or not self.covers(query.since):
             return None
-        end = query.end(self.position.head)
+        # Many wait at the same place: what one is answered is for all of them.
+        page = self._pages.get((query, form))
+        if page is None:
+            page = self._compose(self.position, query, form)
+            if len(self._pages) < _PAGES:
+                self._pages[query, form] = page
+        return page
+
+    def _compose(self, position: Position, query: Query, form: Form) -> Answered:
+        end = query.end(position.head)
         examined = max(query.since, min(end, self.last))
         entries = self._entries[query.since - self.base : examined - self.base]
         return compose(
@@ -54,13 +65,14 @@ class Ring:
             limit=query.limit,
             examined=examined,
             end=end,
-            position=self.position,
+            position=position,
             source="memory",
         )
 
     def extend(self, position: Position, events: Sequence[LoggedEvent]) -> None:
         """Add the events that follow ``last``."""
         self.position = position
+        self._pages.clear()
         for event in events:
             self._entries.append(Entry(event))
             self._bytes += _weight(event)
@@ -82,6 +94,7 @@ class Ring:
         """Hold nothing, know nothing."""
         self.position = None
         self._entries.clear()
+        self._pages.clear()
         self._bytes = self.base = self.last = 0
 
 

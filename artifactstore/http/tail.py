@@ -94,8 +94,10 @@ class Tail:
         """
         looked = self._look(ask)
         if looked is None and ask.wait:
-            await self._refreshed()
-            looked = self._judge(ask)
+            # A hole in what is new is no answer to those who ask for what is old: they read for themselves.
+            with suppress(Damaged):
+                await self._refreshed()
+                looked = self._judge(ask)
         if looked is None or not (ask.wait or (looked.full and looked.has_more)):
             looked = await self._read(ask)
         if ask.wait and _nothing_yet(ask, looked):
@@ -106,13 +108,15 @@ class Tail:
 
     async def head(self) -> int:
         """The head of the log now; those who ask at once share one read."""
-        await self._refreshed()
-        return 0 if self._ring.position is None else self._ring.position.head
+        with suppress(Damaged):
+            await self._refreshed()
+            if self._ring.position is not None:
+                return self._ring.position.head
+        return await self._service.read(lambda store: store.head())
 
     async def _wait(self, ask: Ask, looked: Answered, client_left: Callable[[], Awaitable[None]]) -> Answered:
         if len(self._waiters) >= self._service.settings.max_waiters:
-            looked.busy = True
-            return looked
+            return replace(looked, busy=True)
         deadline = asyncio.get_running_loop().time() + ask.wait
         left = asyncio.ensure_future(client_left())
         woken = False

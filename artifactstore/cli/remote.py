@@ -1,0 +1,113 @@
+"""The log of a service, for commands that are given its URL."""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+
+import httpx
+
+from artifactstore import access
+from artifactstore.client import Client, Event, FeedError, RemoteError
+from artifactstore.errors import ERRORS, BadInput, error
+from artifactstore.events import parse_time
+from artifactstore.http.answers import event_value
+from artifactstore.store import EventFilter, LoggedEvent, Row
+
+_RETRY_SECONDS = 60.0
+
+
+class Remote:
+    """A service.
+
+    Args:
+        token: None: that of the embedded service of this user.
+    """
+
+    def __init__(self, url: str, token: str | None) -> None:
+        if token is None:
+            known = access.read_token(access.token_path())
+            if known is None:
+                raise BadInput("usage", {"problem": "no token: give --token or set ARTIFACTSTORE_TOKEN"})
+            token = known.text
+        self._client = Client(url, token)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._client.close()
+
+    def head(self) -> int:
+        """The highest sequence of its log."""
+        with _translated():
+            return int(self._client.get("/log")["head"])
+
+    def sequence_at(self, instant: datetime) -> int:
+        """The last event that was there at ``instant``, 0 if none; a search, as times never decrease."""
+        before, after = 0, self.head() + 1
+        with _translated():
+            while after - before > 1:
+                middle = (before + after) // 2
+                if parse_time(self._client.get(f"/events/{middle}")["created_at"]) <= instant:
+                    before = middle
+                else:
+                    after = middle
+        return before
+
+    def events(self, where: EventFilter, limit: int | None, *, follow: bool) -> Iterator[Row]:
+        """Events as ``Store.events`` gives them, each one checked; ``follow``: then new ones, for ever."""
+        end = where.until
+        if not follow:
+            head = self.head()
+            if where.since > head:
+                raise error("cursor-ahead", {"problem": f"the log ends at {head}", "head": head})
+            end = head if end is None else min(head, end)
+        tail = self._client.tail(
+            where.since,
+            until=end,
+            event_type=where.event_types,
+            subject_kind=where.subject_kinds,
+            subject_id=where.subject_ids,
+            actor=where.actors,
+            retry_seconds=_RETRY_SECONDS,
+        )
+        with _translated():
+            yield from map(_row, islice(tail, limit))
+
+    def newest(self, where: EventFilter, limit: int) -> list[Row]:
+        """The newest ``limit`` events up to ``where.until``, ascending."""
+        if where.contiguous:
+            where = replace(where, since=max(0, (where.until or self.head()) - limit))
+        return list(deque(self.events(where, None, follow=False), maxlen=limit))
+
+
+def _row(event: Event) -> Row:
+    stored = LoggedEvent(
+        event.sequence,
+        event.created_at,
+        event.event_type,
+        event.subject_kind,
+        event.subject_id,
+        event.actor,
+        event.payload_bytes,
+        event.payload_digest,
+    )
+    try:
+        return event_value(stored)
+    except BadInput as failure:
+        return {**stored._asdict(), "payload": {"unreadable": failure.message}}
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Raise what the client raises as the errors that the program tells."""
+    try:
+        yield
+    except RemoteError as failure:
+        raise failure.local() from failure
+    except FeedError as failure:
+        code = failure.code if failure.code in ERRORS else "log-damaged"
+        raise error(code, {"problem": str(failure), "sequence": failure.cursor.sequence}) from failure
+    except (httpx.HTTPError, httpx.InvalidURL) as failure:
+        raise error("unavailable", {"problem": str(failure) or type(failure).__name__}) from failure

@@ -1,0 +1,136 @@
+"""Following the feed, without any connection: what to ask next, what to check, how long to pause."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from artifactstore.client.messages import Event, Page, RemoteError
+
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 10.0
+_LOST = ("cursor-ahead", "epoch-mismatch", "diverged", "log-damaged")
+
+
+class FeedError(Exception):
+    """The feed is not the one that was followed, or it has a hole: go on only after someone looked.
+
+    Attributes:
+        code: cursor-ahead, epoch-mismatch, diverged, log-damaged, hole, out-of-order or bad-digest.
+        cursor: what was read of the log before.
+    """
+
+    def __init__(self, code: str, problem: str, cursor: "Cursor") -> None:
+        super().__init__(f"{code}: {problem}")
+        self.code = code
+        self.cursor = cursor
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """What a consumer must keep to go on where it ended.
+
+    Attributes:
+        sequence: up to which the log was examined.
+        epoch: of the log. digest: payload digest of the event at ``sequence``, if that was delivered.
+    """
+
+    sequence: int = 0
+    epoch: str | None = None
+    digest: bytes | None = None
+
+
+class Following:
+    """The state of one tail.
+
+    Args:
+        cursor: where to begin; ``None``: at the head.
+        query: filters, ``until`` and ``limit``. wait: seconds of a long poll.
+        retry_seconds: how long to try when the service cannot be reached; None: for ever.
+    """
+
+    def __init__(
+        self, cursor: Cursor | None, query: Mapping[str, object], wait: int, retry_seconds: float | None
+    ) -> None:
+        self.cursor = cursor or Cursor()
+        self._at_head = cursor is None
+        self._query = {name: value for name, value in query.items() if value not in (None, (), [])}
+        self._filtered = bool(self._query.keys() - {"until", "limit"})
+        self._until = query.get("until")
+        self._wait = wait
+        self._retry_seconds = retry_seconds
+        self._pause = _FIRST_PAUSE
+        self._failing_since: float | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether everything that was asked for was read."""
+        return isinstance(self._until, int) and self.cursor.sequence >= self._until
+
+    def request(self) -> dict[str, Any]:
+        """Parameters of the next request."""
+        since = "head" if self._at_head else self.cursor.sequence
+        return {
+            **self._query,
+            "since": since,
+            "wait": self._wait,
+            "epoch": self.cursor.epoch,
+            "since_digest": None if self._at_head else self.cursor.digest,
+        }
+
+    def check(self, page: Page) -> None:
+        """Raise ``FeedError`` unless the page goes on exactly where the cursor is."""
+        self._pause, self._failing_since = _FIRST_PAUSE, None
+        if self._at_head and not page.events:
+            self.cursor, self._at_head = Cursor(page.next, page.epoch), False
+        last = self.cursor.sequence
+        if self._at_head:
+            last = page.events[0].sequence - 1
+            self.cursor, self._at_head = Cursor(last, page.epoch), False
+        if self.cursor.epoch not in (None, page.epoch):
+            self._fail("epoch-mismatch", f"the epoch is {page.epoch}, not {self.cursor.epoch}")
+        for event in page.events:
+            if event.sequence <= last:
+                self._fail("out-of-order", f"event {event.sequence} came after {last}")
+            if not self._filtered and event.sequence != last + 1:
+                self._fail("hole", f"event {last + 1} is missing, the next is {event.sequence}")
+            if not event.intact:
+                self._fail("bad-digest", f"the payload of event {event.sequence} is not what its digest says")
+            last = event.sequence
+        if page.next < last or (not self._filtered and page.next != last):
+            self._fail("hole", f"the page ends with event {last} and says that it goes to {page.next}")
+
+    def passed(self, event: Event, epoch: str | None) -> None:
+        """An event was delivered."""
+        self.cursor = Cursor(event.sequence, epoch, event.payload_digest)
+
+    def finished(self, page: Page) -> None:
+        """All events of a page were delivered."""
+        if page.next > self.cursor.sequence:
+            self.cursor = Cursor(page.next, page.epoch)
+        elif self.cursor.epoch is None:
+            self.cursor = Cursor(self.cursor.sequence, page.epoch, self.cursor.digest)
+
+    def pause_after(self, failure: Exception, now: float) -> float:
+        """Seconds to wait before the next try; raises ``FeedError`` or the failure when there is none.
+
+        Args:
+            now: monotonic clock.
+        """
+        if isinstance(failure, RemoteError):
+            if failure.code in _LOST:
+                raise FeedError(failure.code, str(failure), self.cursor) from failure
+            if not failure.passing:
+                raise failure
+        if self._failing_since is None:
+            self._failing_since = now
+        if self._retry_seconds is not None and now - self._failing_since > self._retry_seconds:
+            raise failure
+        pause = self._pause
+        self._pause = min(2 * pause, _LONGEST_PAUSE)
+        asked = failure.retry_after if isinstance(failure, RemoteError) else None
+        # Spread, so that the clients of a service that restarts do not all come back at once.
+        return max(asked or 0.0, pause) * random.uniform(0.5, 1.5)  # noqa: S311
+
+    def _fail(self, code: str, problem: str) -> None:
+        raise FeedError(code, problem, self.cursor)

@@ -1,0 +1,139 @@
+"""The client for programs that block."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+import httpx
+
+from artifactstore.client.following import Cursor, Following
+from artifactstore.client.messages import (
+    CBOR,
+    Event,
+    Page,
+    Query,
+    RemoteError,
+    parameters,
+    read_json,
+    read_page,
+)
+from artifactstore.client.options import MAX_WAIT, TIMEOUT, cursor_of, headers, post_headers
+
+
+class Client:
+    """A connection pool to one service.
+
+    Args:
+        url: of the service, such as ``http://127.0.0.1:8321``. token: ``ast_…``.
+        transport: of httpx, for tests and special networks.
+    """
+
+    def __init__(self, url: str, token: str, *, transport: httpx.BaseTransport | None = None) -> None:
+        self._http = httpx.Client(base_url=url, headers=headers(token), timeout=TIMEOUT, transport=transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def get(self, path: str, **query: object) -> Any:
+        """The JSON at a path; raises ``RemoteError``, ``httpx.TransportError``."""
+        return read_json(self._http.get(path, params=parameters(query)))
+
+    def post(
+        self, path: str, body: Mapping[str, Any], *, key: str | None = None, expected: int | None = None
+    ) -> Any:
+        """Send a command; returns its JSON.
+
+        Args:
+            key: Idempotency-Key; with the same one a command may be repeated until it is answered.
+            expected: ``last_sequence`` that the row must have (If-Match).
+
+        Raises:
+            RemoteError: it was refused, and appended nothing.
+            httpx.TransportError: it is not known what became of it; repeat it with its key.
+        """
+        return read_json(self._http.post(path, json=body, headers=post_headers(key, expected)))
+
+    def events(self, since: int = 0, *, wait: int = 0, **query: object) -> Page:
+        """One page of the feed, as it comes; ``query``: limit, until, epoch, filters (docs/reference)."""
+        return self._page({"since": since, "wait": wait, **query})
+
+    def tail(
+        self,
+        since: int | Cursor | None = 0,
+        *,
+        until: int | None = None,
+        limit: int | None = None,
+        event_type: str | Sequence[str] = (),
+        subject_kind: str | Sequence[str] = (),
+        subject_id: UUID | Sequence[UUID] = (),
+        actor: str | Sequence[str] = (),
+        wait: int = 25,
+        retry_seconds: float | None = None,
+    ) -> "Tail":
+        """Every event after ``since``, for ever or up to ``until``; see ``Tail``.
+
+        Args:
+            since: sequence, or what ``Tail.cursor`` was; None: only what is appended from now on.
+            limit: events of a page. wait: seconds of a long poll, at most 55.
+            retry_seconds: how long a service that cannot be reached is tried; None: for ever.
+        """
+        query = {
+            "until": until,
+            "limit": limit,
+            "event_type": event_type,
+            "subject_kind": subject_kind,
+            "subject_id": subject_id,
+            "actor": actor,
+        }
+        return Tail(self, Following(cursor_of(since), query, min(wait, MAX_WAIT), retry_seconds))
+
+    def _page(self, query: Query) -> Page:
+        return read_page(self._http.get("/events", params=parameters(query), headers={"Accept": CBOR}))
+
+
+class Tail(Iterator[Event]):
+    """Events in order, each once.
+
+    Contiguity, epoch and digests are checked. What cannot be right raises ``FeedError``; a service that
+    cannot be reached is tried again, with growing pauses; other refusals raise ``RemoteError``.
+    """
+
+    def __init__(self, client: Client, following: Following) -> None:
+        self._client = client
+        self._following = following
+        self._events = self._follow()
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where to go on after the event that was last returned: keep it with what was made of that."""
+        return self._following.cursor
+
+    def __next__(self) -> Event:
+        return next(self._events)
+
+    def _follow(self) -> Iterator[Event]:
+        following = self._following
+        while not following.ended:
+            try:
+                page = self._client._page(following.request())
+            except (httpx.TransportError, RemoteError) as failure:
+                time.sleep(following.pause_after(failure, time.monotonic()))
+                continue
+            following.check(page)
+            for event in page.events:
+                following.passed(event, page.epoch)
+                yield event
+            following.finished(page)
+            if page.retry_after is not None:
+                time.sleep(page.retry_after)

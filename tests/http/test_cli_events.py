@@ -1,0 +1,63 @@
+"""artifactstore events --url: the feed of a service from the command line."""
+
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from artifactstore.cli import cli
+from tests.http.feeding import append_packages
+from tests.http.running import Running
+
+
+def run(service: Running, *arguments: str, token: str | None = None, code: int = 0) -> list[dict[str, Any]]:
+    """The JSON lines of the program, which must end with ``code``; of stderr when it fails."""
+    given = ["--json", "--database-url", service.settings.database_url, "events", "--url", service.url]
+    environment = {"ARTIFACTSTORE_TOKEN": token or service.tokens["reader"]}
+    result = CliRunner().invoke(cli, [*given, *arguments], env=environment)
+    assert result.exit_code == code, result.output
+    return [json.loads(line) for line in (result.stderr if code else result.stdout).splitlines()]
+
+
+def test_events_of_a_service_are_those_of_the_database(service: Running) -> None:
+    append_packages(service.settings.database_url, 30)
+    given = ["--json", "--database-url", service.settings.database_url, "events"]
+    for arguments in (
+        ["--since", "0"],
+        [],
+        ["--since", "5", "--until", "9", "--limit", "3"],
+        ["--type", "v1.system.*"],
+        ["--actor", "test:feed", "--limit", "4"],
+        ["--since", "2020-01-01T00:00:00Z", "--kind", "package"],
+        ["--since", "head"],
+    ):
+        local = CliRunner().invoke(cli, [*given, *arguments])
+        assert local.exit_code == 0
+        columns = ("sequence", "created_at", "event_type", "subject_id", "actor", "payload")
+        expected = [json.loads(line) for line in local.stdout.splitlines()]
+        for found, wanted in zip(run(service, *arguments), expected, strict=True):
+            assert {name: found[name] for name in columns} == {name: wanted[name] for name in columns}
+
+
+def test_following_ends_with_the_limit(service: Running) -> None:
+    append_packages(service.settings.database_url, 10)
+    found = run(service, "--since", "3", "--follow", "--limit", "6")
+    assert [row["sequence"] for row in found] == list(range(4, 10))
+    assert len(run(service, "--follow", "--limit", "5")) == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "token", "code", "name"),
+    [
+        (["--since", "99"], None, 3, "cursor-ahead"),
+        (["--since", "99", "--follow"], None, 3, "cursor-ahead"),
+        (["--since", "0"], "ast_wrong", 7, "unauthorized"),
+        (["--package", "pkg:generic/app@1"], None, 2, "usage"),
+    ],
+)
+def test_refusals_end_with_their_exit_code(
+    service: Running, arguments: list[str], token: str | None, code: int, name: str
+) -> None:
+    (told,) = run(service, *arguments, token=token, code=code)
+    assert told["error"]["code"] == name
