@@ -4,6 +4,7 @@ import importlib.util
 import os
 import pwd
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -111,3 +112,18 @@ def test_a_cluster_whose_script_fails_is_not_made(private: Path) -> None:
     with pytest.raises(ArtifactstoreError, match="no_such_table"):
         cluster.create("", "", {}, "SELECT * FROM no_such_table;\n", sync=False)
     assert list(home.iterdir()) == []
+
+
+def test_a_server_that_cannot_start_fails_the_run_and_skips_nothing() -> None:
+    """DR09: as root too, where servers refuse to run, tests run on a real server or the run fails."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/sql/test_refuse.py"],
+        env={**os.environ, "ARTIFACTSTORE_TEST_PG": "/nonexistent/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "error" in done.stdout.splitlines()[-1]
+    assert "passed" not in done.stdout.splitlines()[-1]
+    assert "skipped" not in done.stdout.splitlines()[-1]
