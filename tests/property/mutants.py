@@ -126,14 +126,11 @@ def wave_mutants(connection: psycopg.Connection) -> Iterator[Mutant]:
 
 
 def make_histories(examples: int) -> list[History]:
-    """Two histories for each refusal, and as many of each kind as ``examples`` says."""
-    made = [spoiled_history(make_random(seed), 40, name) for name in REFUSALS for seed in range(8)]
-    met: dict[object, int] = {}
+    """A history for each refusal, and as many allowed and shuffled ones each as ``examples`` says."""
     chosen = []
-    for name, history in zip([name for name in REFUSALS for _ in range(8)], made, strict=True):
-        if history.refusal and met.setdefault(name, 0) < 3:
-            met[name] += 1
-            chosen.append(history)
+    for name in REFUSALS:
+        spoiled = (spoiled_history(make_random(seed), 40, name) for seed in range(500))
+        chosen.append(next(history for history in spoiled if history.refusal is not None))
     for seed in range(examples):
         chosen.append(shuffled_history(make_random(seed), 60))
         chosen.append(allowed_history(make_random(seed), 60))

@@ -1,0 +1,51 @@
+"""scripts/bench as a program."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+
+ROOT = Path(__file__).parents[2]
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bench", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def test_json_has_machine_and_figures_with_baselines_and_nothing_stays(server_conninfo: str) -> None:
+    done = bench("replay", "--events", "200", "--json", "--database-url", server_conninfo)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert {"cpu", "cores", "memory_gib", "postgresql", "python"} <= report["machine"].keys()
+    figures = {figure["name"]: figure for figure in report["figures"]}
+    assert list(figures) == ["replay", "replay_one_by_one", "replay_worst_case", "replay_memory"]
+    for figure in figures.values():
+        assert figure.keys() == {"name", "value", "unit", "baseline", "ratio", "goal"}
+    assert {name: figure["goal"] for name, figure in figures.items()} == {
+        "replay": 0.15,
+        "replay_one_by_one": 4.0,
+        "replay_worst_case": None,
+        "replay_memory": 300.0,
+    }
+    replay = figures["replay"]
+    assert replay["ratio"] == round(replay["value"] / replay["baseline"], 3)
+    with psycopg.connect(server_conninfo) as connection:
+        left = connection.execute(
+            "SELECT datname FROM pg_database WHERE datname LIKE 'artifactstore_bench%'"
+            " UNION ALL SELECT rolname FROM pg_roles WHERE rolname LIKE 'artifactstore_bench%'"
+        ).fetchall()
+    assert left == []
+
+
+def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
+    done = bench("replay", "--database-url", f"host={tmp_path} dbname=postgres")
+    assert done.returncode == 5
+    assert "cannot be used" in done.stderr
+
+
+def test_an_unknown_name_is_a_usage_error() -> None:
+    assert bench("speed").returncode == 2
