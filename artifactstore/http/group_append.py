@@ -167,10 +167,13 @@ class GroupAppender:
             milliseconds = max(_SHORTEST_WAIT, deadline - started) * 1000
             connection.execute(_begin(milliseconds))
             yield store
+            metrics.LOCK_WAIT_SECONDS.observe(store.lock_wait())
         except psycopg.Error as failure:
             cause = translate(failure)
             raise self._rolled_back(cause) from failure
         except ArtifactstoreError as failure:
+            if failure.code == "busy":
+                metrics.LOCK_WAIT_SECONDS.observe(time.monotonic() - started)
             raise self._rolled_back(failure) from failure
         except BaseException:
             self.close()

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from psycopg.sql import SQL
+
 from artifactstore.events import NewEvent
 from artifactstore.store.rows import Appended
 from artifactstore.store.writes import Writes
@@ -44,6 +46,12 @@ def prepare(event: NewEvent) -> PreparedEvent:
 
 class PreparedWrites(Writes):
     """The method of ``Store`` that appends prepared events."""
+
+    def lock_wait(self) -> float:
+        """Seconds that the last append of this transaction waited for its turn."""
+        query = SQL("SELECT coalesce(current_setting('artifactstore.lock_wait', true), '0')::float8 AS wait")
+        seconds: float = self._row(query)["wait"]
+        return seconds
 
     def append_prepared(self, events: Sequence[PreparedEvent]) -> list[Appended]:
         """As ``append``, in the caller's transaction if there is one."""

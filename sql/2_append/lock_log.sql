@@ -8,6 +8,7 @@ AS $$
 DECLARE
     c_idle_timeout CONSTANT interval := '15 seconds';
     v_idle_timeout interval := current_setting('idle_in_transaction_session_timeout');
+    v_started timestamptz := clock_timestamp();
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         PERFORM artifactstore.refuse('wrong-isolation',
@@ -30,6 +31,8 @@ BEGIN
         PERFORM artifactstore.refuse('busy', jsonb_build_object(
             'problem', 'waited ' || current_setting('lock_timeout'), 'lock_timeout', current_setting('lock_timeout')));
     END;
+    -- For the metric of the service: seconds, until the end of the transaction.
+    PERFORM set_config('artifactstore.lock_wait', extract(EPOCH FROM clock_timestamp() - v_started)::text, true);
 END
 $$;
 

@@ -149,6 +149,8 @@ def test_commands_that_wait_are_one_transaction(database: str, admin: psycopg.Co
     answers = asyncio.run(_together(database, admin, works))
     sequences = [row.sequence for outcome, _ in answers for row in outcome]  # type: ignore[union-attr]
     assert sequences == list(range(2, 52))
+    # All but what went before the log was locked waited for it.
+    assert (REGISTRY.get_sample_value("artifactstore_lock_wait_seconds_sum") or 0) > 0.01
     # The first may go alone, before the others arrived.
     assert (REGISTRY.get_sample_value("artifactstore_group_commands_count") or 0) - before <= 2
 
