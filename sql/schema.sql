@@ -1043,6 +1043,7 @@ EXCEPTION WHEN SQLSTATE 'ST001' OR SQLSTATE 'ST002' THEN
     v_detail := v_text;
     PERFORM artifactstore.refuse(v_detail ->> 'code',
         jsonb_build_object('event_type', p_event_type) || p_where || v_detail);
+    RETURN NULL;
 END
 $$;
 
@@ -1811,6 +1812,7 @@ CREATE FUNCTION artifactstore.lock_log() RETURNS void
 DECLARE
     c_idle_timeout CONSTANT interval := '15 seconds';
     v_idle_timeout interval := current_setting('idle_in_transaction_session_timeout');
+    v_started timestamptz := clock_timestamp();
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         PERFORM artifactstore.refuse('wrong-isolation',
@@ -1833,6 +1835,8 @@ BEGIN
         PERFORM artifactstore.refuse('busy', jsonb_build_object(
             'problem', 'waited ' || current_setting('lock_timeout'), 'lock_timeout', current_setting('lock_timeout')));
     END;
+    -- For the metric of the service: seconds, until the end of the transaction.
+    PERFORM set_config('artifactstore.lock_wait', extract(EPOCH FROM clock_timestamp() - v_started)::text, true);
 END
 $$;
 
