@@ -16,7 +16,7 @@ BEGIN
         v_problem := 'it begins before the one before it ends';
     ELSIF p_position + v_events - 1 > cardinality(p_events) THEN
         v_problem := format('it says %s events, %s are left', v_events, cardinality(p_events) - p_position + 1);
-    ELSIF v_first.actor || E'\n' || (v_first.payload #>> '{request,key}') = ANY (p_seen) THEN
+    ELSIF jsonb_build_array(v_first.actor, v_first.payload #> '{request,key}')::text = ANY (p_seen) THEN
         v_problem := 'its key is twice in this append';
     ELSIF EXISTS (
         SELECT FROM unnest(p_events[p_position:p_position + v_events - 1]) e WHERE e.actor <> v_first.actor)

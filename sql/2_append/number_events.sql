@@ -21,7 +21,7 @@ BEGIN
         v_position := v_position + 1;
         IF v_event.payload ? 'request' THEN
             v_left := artifactstore.check_request_group(p_events, v_position, v_left, v_seen);
-            v_seen := v_seen || (v_event.actor || E'\n' || (v_event.payload #>> '{request,key}'));
+            v_seen := v_seen || jsonb_build_array(v_event.actor, v_event.payload #> '{request,key}')::text;
             SELECT * INTO v_request FROM artifactstore.requests r
             WHERE r.actor = v_event.actor AND r.key = v_event.payload #>> '{request,key}';
             v_known := FOUND;

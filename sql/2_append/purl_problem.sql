@@ -20,6 +20,8 @@ BEGIN
         v_problem := 'percent-encoding uses upper-case hex';
     ELSIF p_purl ~ '%(2[DE]|3[0-9A]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])' THEN
         v_problem := 'letters, digits and . - _ ~ : are not percent-encoded';
+    ELSIF p_purl ~ '[+]' THEN
+        v_problem := 'a plus is percent-encoded (%2B)';
     ELSIF v_parts.type = ANY (c_lower_case) AND v_names ~ '[A-Z]' THEN
         v_problem := format('names of type %s are lower-case', v_parts.type);
     ELSIF v_parts.type = 'pypi' AND v_names ~ '_' THEN

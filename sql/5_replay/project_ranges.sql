@@ -4,7 +4,11 @@
 CREATE OR REPLACE FUNCTION artifactstore.project_ranges(p_schema text, p_first bigint, p_last bigint)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
+-- Plans are made when the views are empty and kept until the end: by index, whatever the planner thinks of it.
 SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 SET work_mem = '64MB'
 SET jit = off
 AS $$
