@@ -31,15 +31,21 @@ CLIENT = """
 import sys
 import psycopg
 from tests.log.door import append, created, id_of, ingested
-conninfo, commits, files = sys.argv[1], sys.argv[2] == "autocommit", int(sys.argv[3])
+conninfo, mode, files = sys.argv[1], sys.argv[2], int(sys.argv[3])
 package = created()
-connection = psycopg.connect(conninfo, autocommit=commits)
+connection = psycopg.connect(conninfo, autocommit=mode != "transaction")
 print(connection.info.backend_pid, flush=True)
-append(connection, package, *(ingested(id_of(package), f"{n}") for n in range(files)))
-print("appended", flush=True)
+if mode == "replay":
+    connection.execute("SELECT artifactstore.replay()")
+else:
+    append(connection, package, *(ingested(id_of(package), f"{n}") for n in range(files)))
+print("done", flush=True)
 sys.stdin.read()
 """
-"""A client that tells its backend, appends a package with files, and then waits to be killed."""
+"""A client that tells its backend, appends a package with files or replays, and then waits to be killed.
+
+mode: transaction (does not commit), autocommit or replay.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +61,7 @@ def durable(cluster: server.Cluster) -> Iterator[server.Cluster]:
         )
         made.hand_over(made.sockets)
         settings = {"fsync": "on", "synchronous_commit": "off", "shared_buffers": "32MB", "timezone": "'UTC'"}
-        made.create("local all all trust\n", "", settings, "")
+        made.create("local all all trust\n", "", settings, "", sync=False)
         made.start()
         try:
             migrate(conninfo_of(made))
@@ -118,7 +124,7 @@ def test_client_killed_before_commit(durable: server.Cluster, observer: psycopg.
     head = scalar(observer, "SELECT artifactstore.log_head()")
     client, backend = start_client(conninfo_of(durable), "transaction", 1)
     assert client.stdout is not None
-    assert client.stdout.readline() == "appended\n"
+    assert client.stdout.readline() == "done\n"
     kill(client)
     (row,) = append(observer, created())
     assert row.sequence == head + 1
@@ -139,6 +145,18 @@ def test_client_killed_while_the_server_works(durable: server.Cluster, observer:
     kill(client)
     until(lambda: not alive(observer, backend), "the backend ends")
     assert scalar(observer, "SELECT artifactstore.log_head()") - head in (0, files + 1)
+    assert append(observer, created())[0].appended
+
+
+def test_client_killed_during_a_replay(durable: server.Cluster, observer: psycopg.Connection) -> None:
+    """LCK06, RPL05: the views are whole, no lock is left, and appends go on."""
+    package = created()
+    append(observer, package, *(ingested(id_of(package), f"{n}") for n in range(2_000)))
+    client, backend = start_client(conninfo_of(durable), "replay", 0)
+    until(lambda: holds_the_lock(observer, backend), "the replay has the lock")
+    kill(client)
+    until(lambda: not alive(observer, backend), "the backend ends")
+    assert scalar(observer, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
     assert append(observer, created())[0].appended
 
 

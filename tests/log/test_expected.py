@@ -8,6 +8,7 @@ import pytest
 from artifactstore import codec
 from artifactstore.events import (
     HoldPlaced,
+    HoldReleased,
     NewEvent,
     PackageLabeled,
     RetentionApplied,
@@ -114,6 +115,20 @@ def test_second_event_on_a_subject_expects_what_nobody_can_know(connect: Connect
         assert refusal.detail | {"sequence": 4, "expected": second, "actual": None} == refusal.detail
     rows = append(service, label(package, "1", 2), label(package, "2", None))
     assert [row.sequence for row in rows] == [3, 4]
+
+
+def test_a_package_and_its_retention_are_two_rows(connect: Connect) -> None:
+    """They share their id; each has a number of its own, also within one append."""
+    service, observer = connect("service"), connect()
+    package = created()
+    append(service, package)
+    hold = HoldPlaced(hold_id=new_id(), case="c", reason="r")
+    append(service, about(package, hold))
+    release = HoldReleased(hold_id=hold.hold_id, reason="r")
+    with refused(observer, "changed"):
+        append(service, label(package, "1", 2), about(package, release, expected=2))
+    rows = append(service, label(package, "1", 2), about(package, release, expected=3))
+    assert [row.sequence for row in rows] == [4, 5]
 
 
 def test_first_event_that_is_not_as_expected_is_named(connect: Connect) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from artifactstore import codec
 from artifactstore.events import NewEvent, PackageLabeled, new_id
+from artifactstore.store import Store
+from artifactstore.verify import verify
 from tests.databases import Connect
 from tests.log.door import (
     about,
@@ -163,6 +165,15 @@ def test_bad_element_is_named_by_its_position(connect: Connect, position: int) -
         with refused(observer, code) as refusal:
             append_arrays(service, *arrays.values())
         assert refusal.detail["position"] == position, name
+
+
+def test_digest_is_vouched_for_by_the_service(connect: Connect) -> None:
+    """append does not compute it (DESIGN §3.8); one that is not that of its payload is found by verify."""
+    arrays = arrays_of(created(), created())
+    arrays["digests"] = [bytes(32), codec.digest(created().payload())]
+    append_arrays(connect("service"), *arrays.values())
+    findings = verify(Store(connect())).findings
+    assert [(finding.kind, finding.sequence) for finding in findings] == [("digest", 2), ("digest", 3)]
 
 
 def test_longest_actor(connect: Connect) -> None:

@@ -41,6 +41,7 @@ EXECUTE: dict[str, frozenset[str]] = {
 FOR_READERS = {
     "blake3",
     "cbor_decode",
+    "cbor_encode",
     "describe_payload",
     "describe_value",
     "from_micros",
