@@ -1,7 +1,6 @@
-"""Requests that wait: TL01 to TL04, TL08, and logs that change under them.
+"""Requests that wait: TL01 to TL06, TL08, and logs that change under them; GAP08.
 
-TL05 and TL06 are about what an append notifies: tests/log/test_notify.py. Here the notification is only
-a reason to look (``artifactstore.http.tail``).
+TL05, TL06: what an append notifies, and when, is in tests/log/test_notify.py too.
 """
 
 import json
@@ -267,15 +266,39 @@ def test_gap08_catching_up_beside_a_writer_skips_nothing(service: Running, datab
     assert since == behind + written == head_of(service)
 
 
-def test_reads_go_on_while_the_log_is_locked(service: Running, database: str) -> None:
+def test_tl05_a_notification_is_a_number_however_large_the_event(service: Running, database: str) -> None:
     head = head_of(service)
+    sizes = (100, 7_999, 8_001, 60_000)
+    with psycopg.connect(database, autocommit=True) as listener:
+        listener.execute("LISTEN artifactstore_events")
+        for number, size in enumerate(sizes, 1):
+            poll = Poll(service, f"since={head}&wait=20")
+            labels = {f"größe-{part}": "ü" * 500 for part in range(size // 1_000)}
+            body = {"purl": f"pkg:generic/large@{number}", "labels": {**labels, "rest": "x" * (size % 1_000)}}
+            assert service.client().post("/packages", json=body).status_code == 201
+            (event,) = poll.page(timeout=2)["events"]
+            assert event["payload"]["labels"] == body["labels"]
+            head += 1
+        heard = [one.payload for one in listener.notifies(timeout=1, stop_after=len(sizes))]
+    assert heard == [str(head - len(sizes) + number) for number in range(1, len(sizes) + 1)]
+
+
+def test_tl06_an_open_append_delays_only_appends(
+    service: Running, database: str, server_conninfo: str
+) -> None:
+    head = head_of(service)
+    create = """
+        SELECT artifactstore.append_json(
+            'v1.package.created', artifactstore.new_id(), '{"purl": "pkg:generic/stuck@1"}')
+        """
     with psycopg.connect(database) as stuck:
-        stuck.execute("LOCK TABLE artifactstore.append_lock IN EXCLUSIVE MODE")
+        stuck.execute(create)
         waiter = Poll(service, f"since={head}&wait=20")
         for query in ("since=0", f"since={head}", "since=head", "actor=user:nobody"):
             assert Poll(service, query).page(timeout=1)["head"] == head
-        stuck.rollback()
-    append(service, "afterwards")
+        with psycopg.connect(server_conninfo, options="-c statement_timeout=1s") as elsewhere:
+            elsewhere.execute("NOTIFY elsewhere")
+        stuck.commit()
     assert sequences(waiter.page(timeout=1)["events"]) == [head + 1]
 
 
