@@ -6,7 +6,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from docs.generate import cli, decisions, errors, events, roles, sql
+from docs.generate import cli, decisions, errors, events, http, metrics, roles, sql
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,6 +19,8 @@ def generate(conn: Connection[Any]) -> dict[Path, str]:
         docs / "reference" / "cli.md": cli.generate(),
         docs / "reference" / "errors.md": errors.generate(),
         docs / "reference" / "events.md": events.generate(conn),
+        docs / "reference" / "http.md": http.generate(),
+        docs / "reference" / "metrics.md": metrics.generate(),
         docs / "reference" / "roles.md": roles.generate(conn),
         docs / "reference" / "sql.md": sql.generate(conn, ROOT / "sql"),
     }

@@ -11,6 +11,8 @@ import pytest
 from artifactstore.cli import cli
 from artifactstore.errors import ERRORS
 from artifactstore.events import EVENT_TYPES
+from artifactstore.http.metrics import REGISTRY
+from artifactstore.http.routes import ENDPOINTS
 from docs.generate import decisions, pages
 from docs.generate.__main__ import main
 from docs.generate.cli import walk
@@ -69,6 +71,27 @@ def test_every_event_type_has_a_section() -> None:
 def test_every_command_has_a_section() -> None:
     paths = {path for path, _, _ in walk(cli, click.Context(cli, info_name="artifactstore"))}
     assert {heading for heading in _headings("cli.md") if heading.startswith("artifactstore")} == paths
+
+
+def test_every_path_and_method_has_a_section_with_its_parameters() -> None:
+    sections = re.split(r"^### ", _page("http.md"), flags=re.MULTILINE)
+    found = {section.partition("\n")[0]: section for section in sections if section[:4] in ("GET ", "POST")}
+    assert set(found) == {f"{endpoint.method} {endpoint.path}" for endpoint in ENDPOINTS}
+    for endpoint in ENDPOINTS:
+        section = found[f"{endpoint.method} {endpoint.path}"]
+        named = {parameter.name for parameter in (*endpoint.path_parameters, *endpoint.query)}
+        named |= {field.name for field in endpoint.body or ()}
+        assert named - set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)) == set(), section
+        assert f"\n{endpoint.status}, `{endpoint.media_type}`" in section
+
+
+def test_every_metric_has_one_row() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \|", _page("metrics.md"), re.MULTILINE)
+    scraped = [
+        (f"{metric.name}_total" if metric.type == "counter" else metric.name, metric.type)
+        for metric in REGISTRY.collect()
+    ]
+    assert sorted(rows) == sorted(scraped)
 
 
 def test_every_table_view_type_and_function_is_in_the_sql_reference(connect: Connect) -> None:
