@@ -3,9 +3,11 @@
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,10 +60,56 @@ def run_psql(programs: server.Programs, conninfo: str, script: str) -> str:
 
 def run_shell(text: str, directory: Path, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Run the lines of a block in ``directory``, where ``artifactstore`` is this checkout's."""
-    command = f"{shlex.quote(sys.executable)} -m artifactstore"
-    script = f'set -e\nartifactstore() {{ {command} "$@"; }}\n{text}'
     return subprocess.run(
-        ["sh", "-c", script],
+        ["sh", "-c", _script(text)],
         cwd=directory, text=True, capture_output=True, check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
     )  # fmt: skip
+
+
+@contextmanager
+def shell_beside(
+    text: str, directory: Path, environment: Mapping[str, str], output: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the lines of a block, as ``run_shell`` does, until left; what they write goes to a file."""
+    with (
+        output.open("wb") as file,
+        subprocess.Popen(
+            ["sh", "-c", _script(text)],
+            cwd=directory, stdout=file, stderr=subprocess.STDOUT, start_new_session=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        ) as process,
+    ):  # fmt: skip
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+
+
+def run_session(blocks: Sequence[Snippet], directory: Path, environment: Mapping[str, str]) -> list[str]:
+    """Run the ``sh`` blocks in one shell; what each wrote that a ``text`` block shows something of."""
+    script, shown = "", []
+    for number, block in enumerate(blocks):
+        if block.language == "sh":
+            script += f"{block.text}echo '@@ {number}'\n"
+        else:
+            shown.append(number - 1)
+    done = run_shell(script, directory, environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    parts = re.split(r"^@@ (\d+)\n", done.stdout, flags=re.MULTILINE)
+    outputs = dict(zip(map(int, parts[1::2]), parts[0::2], strict=False))
+    return [outputs[number] for number in shown]
+
+
+def assert_shown(text: str, output: str) -> None:
+    """Every line of a ``text`` block, in which … stands for anything, is in the output, in this order."""
+    lines = iter(output.splitlines())
+    for shown in text.splitlines():
+        pattern = re.compile(".*".join(map(re.escape, shown.split("…"))))
+        assert any(map(pattern.fullmatch, lines)), f"{shown}\nis not in\n{output}"
+
+
+def _script(text: str) -> str:
+    command = f"{shlex.quote(sys.executable)} -m artifactstore"
+    return f'set -e\nartifactstore() {{ {command} "$@"; }}\n{text}'

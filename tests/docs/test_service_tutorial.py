@@ -1,0 +1,81 @@
+"""The tutorial of the service: its three terminals, word for word, on the embedded default."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from artifactstore import embedded
+from artifactstore.codec import digest
+from tests.docs.snippets import DOCS, Snippet, assert_shown, run_session, shell_beside, snippets
+
+_PAGE = DOCS / "tutorial" / "service.md"
+_PORT = "8321"
+_ENVIRONMENT = {"DATABASE_URL": "", "ARTIFACTSTORE_URL": "", "ARTIFACTSTORE_TOKEN": ""}
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """Where the reader sits."""
+    with tempfile.TemporaryDirectory(prefix="as-tutorial-") as name:
+        # Root's server runs under another account, which must get through; pytest closes its directories.
+        Path(name).chmod(0o711 if os.geteuid() == 0 else 0o700)
+        yield Path(name)
+        embedded.stop(Path(name) / "registry")
+
+
+def test_service_tutorial(directory: Path) -> None:
+    assert shutil.which("curl"), "the tutorial needs curl: install it"
+    blocks = [block for block in snippets(_PAGE) if block.language in ("sh", "text")]
+    (serve,) = _of_terminal(blocks, "service")
+    (follow,) = _of_terminal(blocks, "feed")
+    served, followed = directory / "service.output", directory / "feed.output"
+
+    # Any free port instead of the page's.
+    serve_text = serve.text.replace(f"--port {_PORT}", "--port 0")
+    assert serve_text != serve.text
+    with shell_beside(serve_text, directory, _ENVIRONMENT, served) as process:
+        port = _await(r"^listens +http://127\.0\.0\.1:(\d+)$", served, process)
+        mine = [
+            replace(block, text=block.text.replace(_PORT, port))
+            for block in blocks
+            if "terminal" not in block.attributes
+        ]
+        with shell_beside(follow.text.replace(_PORT, port), directory, _ENVIRONMENT, followed) as follower:
+            _await(r"v1\.system\.(token_issued)", followed, follower)
+            told = [served.read_text(), *run_session(mine[1:], directory, _ENVIRONMENT)]
+            _await(r"v1\.package\.(purged)", followed, follower)
+
+    shown = [block.text for block in mine if block.language == "text"]
+    assert len(shown) == len(told)
+    for text, output in zip(shown, told, strict=True):
+        assert_shown(text, output)
+    types = re.findall(r'"event_type":"([a-z0-9._]+)"', shown[-1])
+    assert re.findall(r"\bv1\.\w+\.\w+", followed.read_text())[2:] == types
+    assert (directory / "token.header").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_digest_of_the_tutorial_is_that_of_its_file() -> None:
+    assert f'"{digest(b"hello" + bytes([10])).hex()}"' in _PAGE.read_text(encoding="utf-8")
+
+
+def _of_terminal(blocks: list[Snippet], name: str) -> list[Snippet]:
+    return [block for block in blocks if block.attributes.get("terminal") == name]
+
+
+def _await(pattern: str, file: Path, process: subprocess.Popen[bytes]) -> str:
+    """What the pattern finds in a file that a process writes, as soon as it does."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        found = re.search(pattern, file.read_text(), re.MULTILINE)
+        if found:
+            return found[1]
+        time.sleep(0.05)
+    raise AssertionError(f"no {pattern} in: {file.read_text()}")
