@@ -1,7 +1,7 @@
 """Appending the commands of several requests in one transaction, as if they had come one by one."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -17,6 +17,8 @@ from artifactstore.store import Appended, Position, PreparedEvent, Store
 
 _CANCELLED = "57014"
 _SHORTEST_WAIT = 0.05
+_MEMORY = 0.2
+"""Weight of the last group in the share of commands that are refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class GroupAppender:
         self._keywords = keywords
         self._connection: psycopg.Connection[Any] | None = None
         self.position: Position | None = None
+        self._refused = 0.0
 
     def run(
         self, group: Sequence[Work], deadline: float, wanted: Callable[[], bool]
@@ -92,13 +95,16 @@ class GroupAppender:
             self._connection = None
 
     def _attempt(self, group: Sequence[Work], deadline: float) -> list[Outcome]:
-        outcomes: dict[int, Outcome] = {}
-        rest = list(range(len(group)))
         if group[0].job is not None:
             return [self._alone(group[0].job, deadline)]
-        for _ in range(2):
+        outcomes: dict[int, Outcome] = {}
+        rest = list(range(len(group)))
+        # Where refusals are usual, two of them are likely and trying all together is wasted.
+        for _ in range(2 if self._refused * len(group) <= 1 else 0):
             try:
-                landed = self._together([group[index] for index in rest], deadline)
+                outcomes |= zip(rest, self._together([group[index] for index in rest], deadline), strict=True)
+                rest = []
+                break
             except ArtifactstoreError as refusal:
                 culprit = _culprit(refusal, group, rest)
                 if culprit is None:
@@ -106,12 +112,15 @@ class GroupAppender:
                 outcomes[culprit] = refusal
                 rest.remove(culprit)
                 if not rest:
-                    return [outcomes[index] for index in range(len(group))]
-            else:
-                outcomes |= zip(rest, landed, strict=True)
-                return [outcomes[index] for index in range(len(group))]
-        outcomes |= zip(rest, self._one_by_one([group[index] for index in rest], deadline), strict=True)
+                    break
+        if rest:
+            outcomes |= self._in_chunks(group, rest, deadline)
+        self._note_refusals(outcomes)
         return [outcomes[index] for index in range(len(group))]
+
+    def _note_refusals(self, outcomes: Mapping[int, Outcome]) -> None:
+        refused = sum(isinstance(outcome, ArtifactstoreError) for outcome in outcomes.values())
+        self._refused += _MEMORY * (refused / len(outcomes) - self._refused)
 
     def _together(self, commands: Sequence[Work], deadline: float) -> list[Outcome]:
         with self._transaction(deadline) as store:
@@ -122,20 +131,18 @@ class GroupAppender:
         rows = iter(appended)
         return [list(islice(rows, len(command.events))) for command in commands]
 
-    def _one_by_one(self, commands: Sequence[Work], deadline: float) -> list[Outcome]:
-        outcomes: list[Outcome] = []
+    def _in_chunks(
+        self, group: Sequence[Work], indexes: Sequence[int], deadline: float
+    ) -> dict[int, Outcome]:
+        """One transaction, a savepoint per chunk, of a size at which about one command is refused."""
+        size = max(1, round(1 / max(self._refused, 1 / len(indexes))))
+        outcomes: dict[int, Outcome] = {}
         with self._transaction(deadline) as store:
-            for command in commands:
-                try:
-                    with store.connection.transaction():
-                        outcomes.append(store.append_prepared(command.events))
-                except ArtifactstoreError as refusal:
-                    if _concerns_all(refusal):
-                        raise
-                    outcomes.append(refusal)
+            for start in range(0, len(indexes), size):
+                outcomes |= _chunk(store, group, indexes[start : start + size])
             position = store.position()
         self.position = position
-        metrics.GROUP_COMMANDS.observe(len(commands))
+        metrics.GROUP_COMMANDS.observe(len(indexes))
         return outcomes
 
     def _alone(self, job: Callable[[Store], list[Appended]], deadline: float) -> Outcome:
@@ -205,6 +212,26 @@ class GroupAppender:
                 raise
             self._connection = connection
         return Store(self._connection)
+
+
+def _chunk(store: Store, group: Sequence[Work], indexes: Sequence[int]) -> dict[int, Outcome]:
+    """Append commands together, those that are refused left out; one by one when none is named."""
+    outcomes: dict[int, Outcome] = {}
+    rest = list(indexes)
+    while rest:
+        try:
+            with store.connection.transaction():
+                rows = iter(store.append_prepared([event for index in rest for event in group[index].events]))
+            return outcomes | {index: list(islice(rows, len(group[index].events))) for index in rest}
+        except ArtifactstoreError as refusal:
+            culprit = _culprit(refusal, group, rest)
+            if culprit is None:
+                for index in rest:
+                    outcomes |= _chunk(store, group, [index])
+                return outcomes
+            outcomes[culprit] = refusal
+            rest.remove(culprit)
+    return outcomes
 
 
 def _begin(lock_milliseconds: float) -> bytes:

@@ -49,7 +49,12 @@ class PreparedWrites(Writes):
 
     def lock_wait(self) -> float:
         """Seconds that the last append of this transaction waited for its turn."""
-        query = SQL("SELECT coalesce(current_setting('artifactstore.lock_wait', true), '0')::float8 AS wait")
+        # After a rollback the setting is there, but empty.
+        query = SQL(
+            """
+            SELECT coalesce(nullif(current_setting('artifactstore.lock_wait', true), '')::float8, 0) AS wait
+            """
+        )
         seconds: float = self._row(query)["wait"]
         return seconds
 

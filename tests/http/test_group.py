@@ -91,16 +91,20 @@ def _one_by_one(conninfo: str, commands: Sequence[list[NewEvent]]) -> list[Any]:
     return outcomes
 
 
-async def _together(conninfo: str, admin: psycopg.Connection, commands: Sequence[Work]) -> list[Answered]:
-    """Submit all while the log is locked, so that they go in groups as large as they may be."""
+async def _together(
+    conninfo: str, admin: psycopg.Connection, commands: Sequence[Work], wave: int = 1000
+) -> list[Answered]:
+    """Submit them in waves, while the log is locked, so that they go in groups as large as they may be."""
     writer = GroupWriter(GroupAppender(conninfo), lock_seconds=20, queue_commands=1000, queue_bytes=2**30)
     writer.start()
-    admin.execute("BEGIN")
-    admin.execute("LOCK TABLE artifactstore.append_lock IN EXCLUSIVE MODE")
-    queued = [writer.submit(work) for work in commands]
-    await asyncio.sleep(0.05)
-    admin.execute("COMMIT")
-    answers = [await one.future for one in queued]
+    answers: list[Answered] = []
+    for start in range(0, len(commands), wave):
+        admin.execute("BEGIN")
+        admin.execute("LOCK TABLE artifactstore.append_lock IN EXCLUSIVE MODE")
+        queued = [writer.submit(work) for work in commands[start : start + wave]]
+        await asyncio.sleep(0.05)
+        admin.execute("COMMIT")
+        answers += [await one.future for one in queued]
     await asyncio.to_thread(writer.stop, 5)
     return answers
 
@@ -133,7 +137,7 @@ def test_groups_have_the_outcome_of_one_by_one(
     other = copy_of()
     expected = _one_by_one(other, commands)
     works = [Work([prepare(event) for event in events]) for events in commands]
-    answers = asyncio.run(_together(database, admin, works))
+    answers = asyncio.run(_together(database, admin, works, wave=20))
     assert [_plain(answer) for answer in answers] == expected
     assert 5 < sum(isinstance(outcome, str) for outcome in expected) < 50
     with psycopg.connect(other) as connection:
