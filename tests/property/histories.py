@@ -30,7 +30,7 @@ SPOILERS: Mapping[str, Maker] = {
 }
 """Makers of refused events by name: event type, code, variant."""
 
-REFUSALS = (*SPOILERS, "damaged", "misused key")
+REFUSALS = (*SPOILERS, "damaged", "misused key", "hole")
 """Names of all refused events that a history can hold."""
 
 _COMMON = ("v1.package.created", "v1.file.ingested", "v1.storage.verified", "v1.storage.registered")
@@ -53,12 +53,13 @@ class History:
     """Events 1 … n.
 
     ``refusal``: sequence and code of the first event that must be refused, None if all are allowed.
-    ``known``: False if nobody knows what must be refused.
+    ``known``: False if nobody knows what must be refused. ``missing``: events that the log lost.
     """
 
     rows: tuple[Row, ...]
     refusal: tuple[int, str] | None = None
     known: bool = True
+    missing: frozenset[int] = frozenset()
 
 
 class Writer:
@@ -75,6 +76,7 @@ class Writer:
         self.live = live
         self.rows: list[Row] = []
         self.refusal: tuple[int, str] | None = None
+        self.missing: set[int] = set()
         self._packages = rng.choice((1, 2, 3, 5))
         # Each history favours some types and has others seldom: else long runs of a type never come up.
         weights = {name: rng.choice((0.05, 1, 1, 4)) for name in PROPOSALS}
@@ -94,6 +96,8 @@ class Writer:
             return self._damaged()
         if name == "misused key":
             return self._misused_key()
+        if name == "hole":
+            return self._hole()
         spoiler = SPOILERS[name](self._tick())
         if spoiler is None:
             self.world.sequence -= 1
@@ -111,6 +115,13 @@ class Writer:
         self._write(proposal.event, proposal.subject_id, actor, Request(key=key, digest=b"\1" * 32, events=1))
         return True
 
+    def _hole(self) -> bool:
+        proposal = self._propose()
+        self._note("log-damaged")
+        self._write(proposal.event, proposal.subject_id, self.rng.choice(ACTORS), None)
+        self.missing.add(len(self.rows))
+        return True
+
     def _damaged(self) -> bool:
         proposal = self._propose()
         self._write(proposal.event, proposal.subject_id, self.rng.choice(ACTORS), None)
@@ -126,7 +137,7 @@ class Writer:
 
     def history(self) -> History:
         """What was written."""
-        return History(tuple(self.rows), self.refusal)
+        return History(tuple(self.rows), self.refusal, missing=frozenset(self.missing))
 
     def _note(self, code: str) -> None:
         if self.refusal is None:
@@ -194,7 +205,7 @@ def spoiled_history(rng: Random, length: int, aim: str | None = None, *, live: b
         if writer.refusal is None:
             if len(writer.rows) < start or not writer.refused(aim):
                 writer.allowed()
-        elif rng.random() >= rate or not writer.refused(rng.choice(list(SPOILERS))):
+        elif rng.random() >= rate or not writer.refused(rng.choice(REFUSALS)):
             writer.allowed()
     return writer.history()
 

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from artifactstore import codec
-from tests.property.histories import History, Row, cut, make_random
+from tests.property.histories import History, cut, make_random
 
 SCHEMA = "property"
 
@@ -116,7 +116,7 @@ class Laboratory:
 
     def load(self, history: History) -> None:
         """Put the events of a history into the empty log."""
-        write_log(self.connection, history.rows)
+        write_log(self.connection, history)
         self.connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
 
     def fold(self, view_set: str, ends: Sequence[int]) -> Outcome:
@@ -169,8 +169,9 @@ def fold_both_ways(laboratory: Laboratory, history: History, seed: int) -> Outco
     return one_by_one
 
 
-def write_log(connection: psycopg.Connection, rows: Sequence[Row], *, missing: int = 0) -> None:
-    """Insert events 1 … n but ``missing`` past the doors, in the current transaction."""
+def write_log(connection: psycopg.Connection, history: History) -> None:
+    """Insert the events of a history past the doors, in the current transaction."""
+    rows = history.rows
     connection.execute("SELECT set_config('artifactstore.projecting', 'on', true)")
     connection.execute(
         """
@@ -180,7 +181,7 @@ def write_log(connection: psycopg.Connection, rows: Sequence[Row], *, missing: i
         FROM unnest(%s::timestamptz[], %s::text[], %s::text[], %s::uuid[], %s::text[], %s::bytea[],
                 %s::bytea[]) WITH ORDINALITY
             AS e (created_at, event_type, subject_kind, subject_id, actor, payload, payload_digest, sequence)
-        WHERE sequence <> %s
+        WHERE sequence <> ALL (%s)
         """,
         (
             [row.created_at for row in rows],
@@ -190,6 +191,6 @@ def write_log(connection: psycopg.Connection, rows: Sequence[Row], *, missing: i
             [row.actor for row in rows],
             [row.payload for row in rows],
             [codec.digest(row.payload) for row in rows],
-            missing,
+            list(history.missing),
         ),
     )

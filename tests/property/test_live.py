@@ -22,7 +22,7 @@ from tests.property.runs import Laboratory
 
 EXAMPLES = 40
 LONG = 5000
-NOT_LIVE = ("system.initialized bad-subject", "system.restored not-found")
+NOT_LIVE = ("hole", "system.initialized bad-subject", "system.restored not-found")
 """Not refused by append, or only in a log that does not begin as append makes it begin."""
 
 
