@@ -945,7 +945,7 @@ BEGIN
         v_problem := 'it begins before the one before it ends';
     ELSIF p_position + v_events - 1 > cardinality(p_events) THEN
         v_problem := format('it says %s events, %s are left', v_events, cardinality(p_events) - p_position + 1);
-    ELSIF v_first.actor || E'\n' || (v_first.payload #>> '{request,key}') = ANY (p_seen) THEN
+    ELSIF jsonb_build_array(v_first.actor, v_first.payload #> '{request,key}')::text = ANY (p_seen) THEN
         v_problem := 'its key is twice in this append';
     ELSIF EXISTS (
         SELECT FROM unnest(p_events[p_position:p_position + v_events - 1]) e WHERE e.actor <> v_first.actor)
@@ -1900,7 +1900,7 @@ BEGIN
         v_position := v_position + 1;
         IF v_event.payload ? 'request' THEN
             v_left := artifactstore.check_request_group(p_events, v_position, v_left, v_seen);
-            v_seen := v_seen || (v_event.actor || E'\n' || (v_event.payload #>> '{request,key}'));
+            v_seen := v_seen || jsonb_build_array(v_event.actor, v_event.payload #> '{request,key}')::text;
             SELECT * INTO v_request FROM artifactstore.requests r
             WHERE r.actor = v_event.actor AND r.key = v_event.payload #>> '{request,key}';
             v_known := FOUND;
@@ -2651,6 +2651,9 @@ COMMENT ON FUNCTION artifactstore.project_package_yanked(p_events artifactstore.
 CREATE FUNCTION artifactstore.project_ranges(p_schema text, p_first bigint, p_last bigint) RETURNS void
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
     SET work_mem TO '64MB'
     SET jit TO 'off'
     AS $$
@@ -3084,6 +3087,8 @@ BEGIN
         v_problem := 'percent-encoding uses upper-case hex';
     ELSIF p_purl ~ '%(2[DE]|3[0-9A]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])' THEN
         v_problem := 'letters, digits and . - _ ~ : are not percent-encoded';
+    ELSIF p_purl ~ '[+]' THEN
+        v_problem := 'a plus is percent-encoded (%2B)';
     ELSIF v_parts.type = ANY (c_lower_case) AND v_names ~ '[A-Z]' THEN
         v_problem := format('names of type %s are lower-case', v_parts.type);
     ELSIF v_parts.type = 'pypi' AND v_names ~ '_' THEN
