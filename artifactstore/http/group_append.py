@@ -1,7 +1,7 @@
 """Appending the commands of several requests in one transaction, as if they had come one by one."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -95,32 +95,32 @@ class GroupAppender:
             self._connection = None
 
     def _attempt(self, group: Sequence[Work], deadline: float) -> list[Outcome]:
+        """All together; when something is refused, again in smaller parts under one lock.
+
+        A refusal is an answer only for the first command of what was tried: what came before another one
+        was rolled back with it.
+        """
         if group[0].job is not None:
             return [self._alone(group[0].job, deadline)]
         outcomes: dict[int, Outcome] = {}
-        rest = list(range(len(group)))
-        # Where refusals are usual, two of them are likely and trying all together is wasted.
-        for _ in range(2 if self._refused * len(group) <= 1 else 0):
+        whole = range(len(group))
+        parts = [whole]
+        # Where refusals are usual, trying all together is wasted.
+        if self._refused * len(group) <= 1:
             try:
-                outcomes |= zip(rest, self._together([group[index] for index in rest], deadline), strict=True)
-                rest = []
-                break
+                outcomes |= enumerate(self._together(group, deadline))
+                parts = []
             except ArtifactstoreError as refusal:
-                culprit = _culprit(refusal, group, rest)
-                if culprit is None:
-                    break
-                outcomes[culprit] = refusal
-                rest.remove(culprit)
-                if not rest:
-                    break
-        if rest:
-            outcomes |= self._in_chunks(group, rest, deadline)
-        self._note_refusals(outcomes)
-        return [outcomes[index] for index in range(len(group))]
-
-    def _note_refusals(self, outcomes: Mapping[int, Outcome]) -> None:
+                culprit = _culprit(refusal, group, whole)
+                parts = _around(whole, culprit)
+                if culprit == 0:
+                    outcomes[0] = refusal
+                    parts = [whole[1:]]
+        if any(parts):
+            outcomes |= self._in_parts(group, parts, deadline)
         refused = sum(isinstance(outcome, ArtifactstoreError) for outcome in outcomes.values())
-        self._refused += _MEMORY * (refused / len(outcomes) - self._refused)
+        self._refused += _MEMORY * (refused / len(group) - self._refused)
+        return [outcomes[index] for index in whole]
 
     def _together(self, commands: Sequence[Work], deadline: float) -> list[Outcome]:
         with self._transaction(deadline) as store:
@@ -131,18 +131,18 @@ class GroupAppender:
         rows = iter(appended)
         return [list(islice(rows, len(command.events))) for command in commands]
 
-    def _in_chunks(
-        self, group: Sequence[Work], indexes: Sequence[int], deadline: float
-    ) -> dict[int, Outcome]:
+    def _in_parts(self, group: Sequence[Work], parts: Sequence[range], deadline: float) -> dict[int, Outcome]:
         """One transaction, a savepoint per chunk, of a size at which about one command is refused."""
-        size = max(1, round(1 / max(self._refused, 1 / len(indexes))))
+        size = max(1, round(1 / max(self._refused, 1 / len(group))))
         outcomes: dict[int, Outcome] = {}
         with self._transaction(deadline) as store:
-            for start in range(0, len(indexes), size):
-                outcomes |= _chunk(store, group, indexes[start : start + size])
+            store.hold_log()
+            for part in parts:
+                for start in range(part.start, part.stop, size):
+                    outcomes |= _chunk(store, group, range(start, min(start + size, part.stop)))
             position = store.position()
         self.position = position
-        metrics.GROUP_COMMANDS.observe(len(indexes))
+        metrics.GROUP_COMMANDS.observe(sum(map(len, parts)))
         return outcomes
 
     def _alone(self, job: Callable[[Store], list[Appended]], deadline: float) -> Outcome:
@@ -214,24 +214,31 @@ class GroupAppender:
         return Store(self._connection)
 
 
-def _chunk(store: Store, group: Sequence[Work], indexes: Sequence[int]) -> dict[int, Outcome]:
-    """Append commands together, those that are refused left out; one by one when none is named."""
-    outcomes: dict[int, Outcome] = {}
-    rest = list(indexes)
-    while rest:
-        try:
-            with store.connection.transaction():
-                rows = iter(store.append_prepared([event for index in rest for event in group[index].events]))
-            return outcomes | {index: list(islice(rows, len(group[index].events))) for index in rest}
-        except ArtifactstoreError as refusal:
-            culprit = _culprit(refusal, group, rest)
-            if culprit is None:
-                for index in rest:
-                    outcomes |= _chunk(store, group, [index])
-                return outcomes
-            outcomes[culprit] = refusal
-            rest.remove(culprit)
-    return outcomes
+def _chunk(store: Store, group: Sequence[Work], part: range) -> dict[int, Outcome]:
+    """Append commands together, or in smaller parts until those that are refused stand first."""
+    if not part:
+        return {}
+    try:
+        with store.connection.transaction():
+            rows = iter(store.append_prepared([event for index in part for event in group[index].events]))
+        return {index: list(islice(rows, len(group[index].events))) for index in part}
+    except ArtifactstoreError as refusal:
+        culprit = _culprit(refusal, group, part)
+        if culprit == part.start:
+            return {culprit: refusal} | _chunk(store, group, part[1:])
+        outcomes: dict[int, Outcome] = {}
+        for smaller in _around(part, culprit):
+            outcomes |= _chunk(store, group, smaller)
+        return outcomes
+
+
+def _around(part: range, culprit: int | None) -> list[range]:
+    """What comes before a command, the command, what comes after it; halves when it is not known which."""
+    if culprit is None:
+        half = len(part) // 2
+        return [part[:half], part[half:]]
+    place = culprit - part.start
+    return [part[:place], part[place : place + 1], part[place + 1 :]]
 
 
 def _begin(lock_milliseconds: float) -> bytes:
@@ -247,7 +254,7 @@ def _concerns_all(failure: ArtifactstoreError) -> bool:
     return failure.code in ("busy", "unavailable")
 
 
-def _culprit(refusal: ArtifactstoreError, group: Sequence[Work], rest: Sequence[int]) -> int | None:
+def _culprit(refusal: ArtifactstoreError, group: Sequence[Work], rest: range) -> int | None:
     """Index of the command that was refused, or None when the refusal does not name one.
 
     Raises the refusal when it concerns all. A refusal names an event by its position, which becomes that

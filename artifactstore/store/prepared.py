@@ -47,6 +47,13 @@ def prepare(event: NewEvent) -> PreparedEvent:
 class PreparedWrites(Writes):
     """The method of ``Store`` that appends prepared events."""
 
+    def hold_log(self) -> None:
+        """Be the only appender until the transaction ends, also after a rollback to a savepoint.
+
+        Raises ``Busy``.
+        """
+        self._row(SQL("SELECT artifactstore.hold_log()"))
+
     def lock_wait(self) -> float:
         """Seconds that the last append of this transaction waited for its turn."""
         # After a rollback the setting is there, but empty.

@@ -1,5 +1,5 @@
 -- purpose: become the only appender until commit, or fail soon with a name
--- called by: append, append_token_event, revoke_token, replay
+-- called by: append, append_token_event, hold_log, revoke_token, replay
 -- writes: nothing (locks append_lock)
 CREATE OR REPLACE FUNCTION artifactstore.lock_log()
 RETURNS void

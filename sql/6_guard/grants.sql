@@ -32,7 +32,7 @@ BEGIN
                 'describe_payload', 'describe_value', 'log_head', 'refuse', 'refuse_field'] || v_pure),
             ('writer', 'EXECUTE ON FUNCTION', ARRAY['append_json', 'new_id']),
             ('service', 'EXECUTE ON FUNCTION', ARRAY[
-                'append', 'find_token', 'issue_token', 'list_tokens', 'new_id', 'revoke_token']),
+                'append', 'find_token', 'hold_log', 'issue_token', 'list_tokens', 'new_id', 'revoke_token']),
             ('operator', 'EXECUTE ON FUNCTION', ARRAY['compare_view_sets', 'rebuild', 'replay'])
         ) AS g (role, what, objects)
         JOIN artifactstore.roles r USING (role), unnest(g.objects) AS o (object),
