@@ -827,11 +827,13 @@ CREATE FUNCTION artifactstore.check_door(p_events artifactstore.decoded_event[])
 DECLARE
     v_event artifactstore.decoded_event;
     v_position integer := 0;
+    v_requests boolean := false;
     v_code text;
     v_problem text;
 BEGIN
     FOREACH v_event IN ARRAY p_events LOOP
         v_position := v_position + 1;
+        v_requests := v_requests OR v_event.payload ? 'request';
         CASE v_event.event_type
             WHEN 'v1.file.ingested' THEN
                 IF v_event.payload ->> 'path' IS NOT NFC NORMALIZED THEN
@@ -849,6 +851,9 @@ BEGIN
                 'position', v_position, 'event_type', v_event.event_type, 'problem', v_problem));
         END IF;
     END LOOP;
+    IF v_requests THEN
+        PERFORM artifactstore.check_requests(p_events);
+    END IF;
 END
 $$;
 
@@ -900,6 +905,7 @@ BEGIN
             SELECT e.sequence, x.expected, CASE
                     -- An earlier event of this append changes the row, to a number nobody could expect.
                     WHEN row_number() OVER (PARTITION BY t.subject_kind, e.subject_id ORDER BY e.sequence) = 1
+                        AND x.expected IS NOT NULL
                         THEN artifactstore.last_sequence(t.subject_kind, e.subject_id) END AS actual
             FROM ROWS FROM (unnest(p_events), unnest(p_expected))
                 AS x (sequence, created_at, event_type, subject_id, actor, payload, expected),
@@ -933,36 +939,53 @@ ALTER FUNCTION artifactstore.check_moment(p_events artifactstore.decoded_event[]
 
 COMMENT ON FUNCTION artifactstore.check_moment(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) IS 'Refuses events whose subject is not at its expected last_sequence, and destructive events while the head is more than 60 s ahead of the clock';
 
-CREATE FUNCTION artifactstore.check_request_group(p_events artifactstore.decoded_event[], p_position integer, p_left bigint, p_seen text[]) RETURNS bigint
+CREATE FUNCTION artifactstore.check_requests(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
-    v_first artifactstore.decoded_event := p_events[p_position];
-    v_events bigint := (v_first.payload #> '{request,events}')::bigint;
+    v_position bigint;
+    v_key text;
     v_problem text;
 BEGIN
-    IF p_left > 0 THEN
-        v_problem := 'it begins before the one before it ends';
-    ELSIF p_position + v_events - 1 > cardinality(p_events) THEN
-        v_problem := format('it says %s events, %s are left', v_events, cardinality(p_events) - p_position + 1);
-    ELSIF jsonb_build_array(v_first.actor, v_first.payload #> '{request,key}')::text = ANY (p_seen) THEN
-        v_problem := 'its key is twice in this append';
-    ELSIF EXISTS (
-        SELECT FROM unnest(p_events[p_position:p_position + v_events - 1]) e WHERE e.actor <> v_first.actor)
-    THEN
-        v_problem := 'its events have different actors';
-    END IF;
-    IF v_problem IS NOT NULL THEN
+    -- In one pass, not request by request: a group append may carry thousands.
+    WITH stretches AS (
+        SELECT a.*, count(*) FILTER (WHERE a.changed) OVER (ORDER BY a.position) AS stretch
+        FROM (
+            SELECT u.position, u.actor, u.payload -> 'request' AS request,
+                u.actor IS DISTINCT FROM lag(u.actor) OVER (ORDER BY u.position) AS changed
+            FROM unnest(p_events) WITH ORDINALITY
+                AS u (sequence, created_at, event_type, subject_id, actor, payload, position)) a
+    ), events AS (
+        SELECT s.*, max(s.position) OVER (PARTITION BY s.stretch) AS last_of_actor FROM stretches s
+    ), requests AS (
+        SELECT e.position, e.actor, e.last_of_actor, e.request ->> 'key' AS key,
+            (e.request -> 'events')::bigint AS events,
+            e.position + (e.request -> 'events')::bigint - 1 AS last
+        FROM events e WHERE e.request IS NOT NULL
+    ), judged AS (
+        SELECT r.position, r.key, CASE
+            WHEN r.position <= lag(r.last) OVER (ORDER BY r.position)
+                THEN 'it begins before the one before it ends'
+            WHEN r.last > cardinality(p_events) THEN format(
+                'it says %s events, %s are left', r.events, cardinality(p_events) - r.position + 1)
+            WHEN row_number() OVER (PARTITION BY r.actor, r.key ORDER BY r.position) > 1
+                THEN 'its key is twice in this append'
+            WHEN r.last > r.last_of_actor THEN 'its events have different actors'
+            END AS problem
+        FROM requests r
+    )
+    SELECT j.position, j.key, j.problem INTO v_position, v_key, v_problem
+    FROM judged j WHERE j.problem IS NOT NULL ORDER BY j.position LIMIT 1;
+    IF FOUND THEN
         PERFORM artifactstore.refuse('bad-request-group', jsonb_build_object(
-            'position', p_position, 'key', v_first.payload #>> '{request,key}', 'problem', v_problem));
+            'position', v_position, 'key', v_key, 'problem', v_problem));
     END IF;
-    RETURN v_events;
 END
 $$;
 
-ALTER FUNCTION artifactstore.check_request_group(p_events artifactstore.decoded_event[], p_position integer, p_left bigint, p_seen text[]) OWNER TO artifactstore_owner;
+ALTER FUNCTION artifactstore.check_requests(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.check_request_group(p_events artifactstore.decoded_event[], p_position integer, p_left bigint, p_seen text[]) IS 'Number of events of the request that begins at p_position; refuses overlaps, a wrong count, a key given twice, other actors';
+COMMENT ON FUNCTION artifactstore.check_requests(p_events artifactstore.decoded_event[]) IS 'Refuses requests among p_events that overlap, count more events than there are, use a key twice or mix actors';
 
 CREATE FUNCTION artifactstore.compare_view_sets(p_left text, p_right text) RETURNS TABLE(view_name text, key text, column_name text, left_value text, right_value text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -1677,6 +1700,19 @@ ALTER FUNCTION artifactstore.has_bad_escape(p_json text) OWNER TO artifactstore_
 
 COMMENT ON FUNCTION artifactstore.has_bad_escape(p_json text) IS 'True if JSON text has an escape of U+0000 or of a lone surrogate';
 
+CREATE FUNCTION artifactstore.hold_log() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM artifactstore.lock_log();
+END
+$$;
+
+ALTER FUNCTION artifactstore.hold_log() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.hold_log() IS 'Takes the append lock until commit. append does it itself; ahead of it, a rollback to a savepoint keeps the lock, so that several appends are judged in a row';
+
 CREATE FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) RETURNS text
     LANGUAGE plpgsql STABLE
     AS $$
@@ -1893,14 +1929,12 @@ DECLARE
     v_next bigint := p_head;
     v_left bigint := 0;
     v_known boolean := false;
-    v_seen text[] := '{}';
     v_position integer := 0;
 BEGIN
     FOREACH v_event IN ARRAY p_events LOOP
         v_position := v_position + 1;
         IF v_event.payload ? 'request' THEN
-            v_left := artifactstore.check_request_group(p_events, v_position, v_left, v_seen);
-            v_seen := v_seen || jsonb_build_array(v_event.actor, v_event.payload #> '{request,key}')::text;
+            v_left := (v_event.payload #> '{request,events}')::bigint;
             SELECT * INTO v_request FROM artifactstore.requests r
             WHERE r.actor = v_event.actor AND r.key = v_event.payload #>> '{request,key}';
             v_known := FOUND;
@@ -4128,7 +4162,7 @@ REVOKE ALL ON FUNCTION artifactstore.check_location(p_events artifactstore.decod
 
 REVOKE ALL ON FUNCTION artifactstore.check_moment(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION artifactstore.check_request_group(p_events artifactstore.decoded_event[], p_position integer, p_left bigint, p_seen text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION artifactstore.check_requests(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.compare_view_sets(p_left text, p_right text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.compare_view_sets(p_left text, p_right text) TO artifactstore_operator;
@@ -4186,6 +4220,9 @@ GRANT ALL ON FUNCTION artifactstore.from_micros(p_micros bigint) TO artifactstor
 
 REVOKE ALL ON FUNCTION artifactstore.has_bad_escape(p_json text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.has_bad_escape(p_json text) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.hold_log() FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.hold_log() TO artifactstore_service;
 
 REVOKE ALL ON FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) FROM PUBLIC;
 

@@ -8,11 +8,13 @@ AS $$
 DECLARE
     v_event artifactstore.decoded_event;
     v_position integer := 0;
+    v_requests boolean := false;
     v_code text;
     v_problem text;
 BEGIN
     FOREACH v_event IN ARRAY p_events LOOP
         v_position := v_position + 1;
+        v_requests := v_requests OR v_event.payload ? 'request';
         CASE v_event.event_type
             WHEN 'v1.file.ingested' THEN
                 IF v_event.payload ->> 'path' IS NOT NFC NORMALIZED THEN
@@ -30,6 +32,9 @@ BEGIN
                 'position', v_position, 'event_type', v_event.event_type, 'problem', v_problem));
         END IF;
     END LOOP;
+    IF v_requests THEN
+        PERFORM artifactstore.check_requests(p_events);
+    END IF;
 END
 $$;
 

@@ -19,6 +19,7 @@ BEGIN
             SELECT e.sequence, x.expected, CASE
                     -- An earlier event of this append changes the row, to a number nobody could expect.
                     WHEN row_number() OVER (PARTITION BY t.subject_kind, e.subject_id ORDER BY e.sequence) = 1
+                        AND x.expected IS NOT NULL
                         THEN artifactstore.last_sequence(t.subject_kind, e.subject_id) END AS actual
             FROM ROWS FROM (unnest(p_events), unnest(p_expected))
                 AS x (sequence, created_at, event_type, subject_id, actor, payload, expected),

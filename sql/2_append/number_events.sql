@@ -14,14 +14,12 @@ DECLARE
     v_next bigint := p_head;
     v_left bigint := 0;
     v_known boolean := false;
-    v_seen text[] := '{}';
     v_position integer := 0;
 BEGIN
     FOREACH v_event IN ARRAY p_events LOOP
         v_position := v_position + 1;
         IF v_event.payload ? 'request' THEN
-            v_left := artifactstore.check_request_group(p_events, v_position, v_left, v_seen);
-            v_seen := v_seen || jsonb_build_array(v_event.actor, v_event.payload #> '{request,key}')::text;
+            v_left := (v_event.payload #> '{request,events}')::bigint;
             SELECT * INTO v_request FROM artifactstore.requests r
             WHERE r.actor = v_event.actor AND r.key = v_event.payload #>> '{request,key}';
             v_known := FOUND;

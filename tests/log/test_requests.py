@@ -111,18 +111,26 @@ def test_known_and_new_requests_share_an_append(connect: Connect) -> None:
     assert sequences(connect()) == [1, 2, 3, 4, 5, 6, 7]
 
 
-def bad_groups() -> dict[str, Callable[[], list[NewEvent]]]:
-    """Batches in which a request does not cover the events that it says."""
+def bad_groups() -> dict[str, tuple[int, str, list[NewEvent]]]:
+    """Batches in which a request does not cover the events that it says: where, a word of why, the batch."""
+    k = request("k")
     return {
-        "twice": lambda: [created(request=request("k")), created(), created(request=request("k"))],
-        "twice with another body": lambda: [
-            created(request=request("k")),
-            created(request=request("k", 1, b"other")),
-        ],
-        "more than there are": lambda: [created(), created(request=request("k", 2))],
-        "many more than there are": lambda: [created(request=request("k", 1_000_000))],
-        "another inside": lambda: [created(request=request("k", 2)), created(request=request("l"))],
-        "another actor inside": lambda: [created(request=request("k", 2)), created(actor="user:bob")],
+        "twice": (3, "twice", [created(request=k), created(), created(request=k)]),
+        "twice, other body": (2, "twice", [created(request=k), created(request=request("k", 1, b"other"))]),
+        "more than there are": (2, "1 are left", [created(), created(request=request("k", 2))]),
+        "many more": (1, "1 are left", [created(request=request("k", 1_000_000))]),
+        "another inside": (2, "begins before", [created(request=request("l", 2)), created(request=k)]),
+        "another actor inside": (
+            1,
+            "different actors",
+            [created(request=request("k", 2)), created(actor="user:bob")],
+        ),
+        "another actor between": (
+            2,
+            "different actors",
+            [created(), created(request=request("k", 3)), created(actor="user:bob"), created()],
+        ),
+        "the first of two": (2, "twice", [created(request=k)] * 2 + [created(request=request("l", 2))]),
     }
 
 
@@ -130,12 +138,22 @@ def test_request_covers_the_events_that_it_says(connect: Connect) -> None:
     """RG07: the same key twice inside one batch is refused, and so are groups that do not fit."""
     service, observer = connect("service"), connect()
     for _ in range(2):
-        for name, make in bad_groups().items():
+        for name, (position, problem, events) in bad_groups().items():
             with refused(observer, "bad-request-group") as refusal:
-                append(service, *make())
-            assert refusal.detail["position"] in (1, 2, 3), name
-            assert refusal.detail["key"] in ("k", "l"), name
+                append(service, *events)
+            assert refusal.detail["position"] == position, name
+            assert problem in refusal.detail["problem"], name
+            assert refusal.detail["key"] == "k", name
         append(service, created())
+
+
+def test_group_append_of_many_requests(connect: Connect) -> None:
+    """Thousands of requests in one append: each is new once, and known as a whole the next time."""
+    service = connect("service")
+    packages = [created(request=request(f"{number}")) for number in range(2_000)]
+    rows = append(service, *packages)
+    assert [row.sequence for row in rows] == list(range(2, 2_002))
+    assert append(service, *packages) == again(rows)
 
 
 def test_group_ends_where_it_says(connect: Connect) -> None:
