@@ -3149,13 +3149,13 @@ CREATE FUNCTION artifactstore.range_end(p_first bigint, p_last bigint) RETURNS b
     FROM (
         SELECT e.sequence, sum(octet_length(e.payload)) OVER (ORDER BY e.sequence) AS bytes
         FROM artifactstore.events e
-        WHERE e.sequence BETWEEN p_first AND least(p_first + 19999, p_last)
+        WHERE e.sequence BETWEEN p_first AND least(p_first + 9999, p_last)
     ) e
 $$;
 
 ALTER FUNCTION artifactstore.range_end(p_first bigint, p_last bigint) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.range_end(p_first bigint, p_last bigint) IS 'Last sequence of a range from p_first: at most 20,000 events and 32 MiB of payload, at least one event';
+COMMENT ON FUNCTION artifactstore.range_end(p_first bigint, p_last bigint) IS 'Last sequence of a range from p_first: at most 10,000 events and 32 MiB of payload, at least one event';
 
 CREATE FUNCTION artifactstore.rebuild(p_schema text, p_last bigint DEFAULT NULL::bigint) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER

@@ -9,9 +9,9 @@ AS $$
     FROM (
         SELECT e.sequence, sum(octet_length(e.payload)) OVER (ORDER BY e.sequence) AS bytes
         FROM artifactstore.events e
-        WHERE e.sequence BETWEEN p_first AND least(p_first + 19999, p_last)
+        WHERE e.sequence BETWEEN p_first AND least(p_first + 9999, p_last)
     ) e
 $$;
 
 COMMENT ON FUNCTION artifactstore.range_end(bigint, bigint) IS
-'Last sequence of a range from p_first: at most 20,000 events and 32 MiB of payload, at least one event';
+'Last sequence of a range from p_first: at most 10,000 events and 32 MiB of payload, at least one event';
