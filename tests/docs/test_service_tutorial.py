@@ -24,7 +24,7 @@ _ENVIRONMENT = {"DATABASE_URL": "", "ARTIFACTSTORE_URL": "", "ARTIFACTSTORE_TOKE
 @pytest.fixture
 def directory() -> Iterator[Path]:
     """Where the reader sits."""
-    with tempfile.TemporaryDirectory(prefix="as-tutorial-") as name:
+    with tempfile.TemporaryDirectory(prefix="as-tutorial-", ignore_cleanup_errors=True) as name:
         # Root's server runs under another account, which must get through; pytest closes its directories.
         Path(name).chmod(0o711 if os.geteuid() == 0 else 0o700)
         yield Path(name)
