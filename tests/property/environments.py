@@ -36,6 +36,7 @@ _PLANNER: Mapping[str, str] = {
     "enable_seqscan": "off",
     "enable_hashagg": "off",
     "work_mem": "64kB",
+    "jit": "off",
 }
 
 
