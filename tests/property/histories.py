@@ -14,8 +14,9 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from artifactstore import codec
-from artifactstore.events import Event, NewEvent, Request
+from artifactstore.events import Event, FileIngested, NewEvent, Request
 from tests.property.proposals import PROPOSALS
+from tests.property.propose_packages import seal_of
 from tests.property.spoil_files import FILE_SPOILERS
 from tests.property.spoil_packages import PACKAGE_SPOILERS
 from tests.property.spoil_retention import RETENTION_SPOILERS
@@ -30,7 +31,7 @@ SPOILERS: Mapping[str, Maker] = {
 }
 """Makers of refused events by name: event type, code, variant."""
 
-REFUSALS = (*SPOILERS, "damaged", "misused key", "hole")
+REFUSALS = (*SPOILERS, "damaged", "misused key", "hole", "seal too early")
 """Names of all refused events that a history can hold."""
 
 _COMMON = ("v1.package.created", "v1.file.ingested", "v1.storage.verified", "v1.storage.registered")
@@ -65,13 +66,15 @@ class History:
 class Writer:
     """Writes a history event by event; ``rng`` decides everything.
 
+    ``alone``: what a refused event names is not used again, so that it does not make others refused.
     ``live``: for the append door, which begins the log itself if need be, takes the time from the clock and
     counts the events of a request. So the first event begins the log, no retention lapses, and requests have
     one event.
     """
 
-    def __init__(self, rng: Random, *, live: bool = False) -> None:
+    def __init__(self, rng: Random, *, live: bool = False, alone: bool = False) -> None:
         self.rng = rng
+        self.alone = alone
         self.world = World(rng, lapsing=not live)
         self.live = live
         self.rows: list[Row] = []
@@ -98,12 +101,16 @@ class Writer:
             return self._misused_key()
         if name == "hole":
             return self._hole()
+        if name == "seal too early":
+            return self._seal_too_early()
         spoiler = SPOILERS[name](self._tick())
         if spoiler is None:
             self.world.sequence -= 1
             return False
         self._note(spoiler.code)
         self._write(spoiler.event, spoiler.subject_id, self.rng.choice(ACTORS), None)
+        if self.alone or self.rng.random() < 0.5:
+            self.world.burn_ids()
         return True
 
     def _misused_key(self) -> bool:
@@ -120,6 +127,31 @@ class Writer:
         self._note("log-damaged")
         self._write(proposal.event, proposal.subject_id, self.rng.choice(ACTORS), None)
         self.missing.add(len(self.rows))
+        return True
+
+    def _seal_too_early(self) -> bool:
+        # A seal that counts the file ingested after it: right only for who folds them in the wrong order.
+        packages = [one for one in self.world.packages if one.state == "open" and one.live_files()]
+        package = self.world.pick(packages)
+        file = None if package is None else PROPOSALS["v1.file.ingested"](self.world)
+        if package is None or file is None:
+            return False
+        event = file.event
+        if not isinstance(event, FileIngested) or event.package_id != package.id:
+            return False
+        self._tick()
+        self._note("manifest-changed")
+        seal = seal_of(package)
+        counted = replace(
+            seal,
+            file_count=seal.file_count + 1,
+            total_bytes=seal.total_bytes + event.size,
+            as_of=self.world.sequence + 1,
+        )
+        self._write(counted, package.id, ACTORS[0], None)
+        self._tick()
+        file.apply()
+        self._write(event, file.subject_id, ACTORS[0], None)
         return True
 
     def _damaged(self) -> bool:
@@ -192,15 +224,17 @@ def allowed_history(rng: Random, length: int, *, live: bool = False) -> History:
     return writer.history()
 
 
-def spoiled_history(rng: Random, length: int, aim: str | None = None, *, live: bool = False) -> History:
+def spoiled_history(
+    rng: Random, length: int, aim: str | None = None, *, live: bool = False, alone: bool = False
+) -> History:
     """A history with refused events, the first one that of ``aim`` (default: any), if it ever fits.
 
-    ``live`` as in ``Writer``; there is but one refused event then.
+    ``live`` and ``alone`` as in ``Writer``; there is but one refused event then.
     """
     aim = aim or rng.choice(REFUSALS)
     start = 0 if aim.startswith("system.initialized") else rng.randrange(length)
-    rate = 0 if live else rng.choice((0, 0.1, 0.4))
-    writer = Writer(rng, live=live)
+    rate = 0 if live or alone else rng.choice((0, 0.1, 0.4))
+    writer = Writer(rng, live=live, alone=alone)
     while len(writer.rows) < length:
         if writer.refusal is None:
             if len(writer.rows) < start or not writer.refused(aim):

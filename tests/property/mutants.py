@@ -32,18 +32,42 @@ PROJECTORS = Path(__file__).parents[2] / "sql" / "3_project"
 _CONDITION = re.compile(r"\b(WHEN|IF)\s+(?P<condition>(?:(?!\bTHEN\b|;).)+?)\s+THEN\b", re.DOTALL)
 _COMPARISONS = {" <= ": " < ", " >= ": " > ", " < ": " <= ", " > ": " >= "}
 _WAVES = {
-    "p.barrier AND NOT (": "NOT (",
     "p.event_type = 'v1.file.removed'\n": "true\n",
     "lag(p.event_type, 1, '') OVER package = p.event_type": "true",
     "t.lane = 'package' AS barrier": "false AS barrier",
-    "PARTITION BY f.package_id ORDER BY f.sequence": "ORDER BY f.sequence",
-    "count(*) FILTER (WHERE f.opens)\n": "count(*)\n",
     "CASE WHEN p.barrier THEN 0": "CASE WHEN p.barrier THEN 1",
-    "PARTITION BY p.package_id, p.epoch, p.lane": "PARTITION BY p.package_id, p.epoch",
     "ORDER BY w.epoch, w.wave, w.event_type\n": "ORDER BY w.wave, w.epoch, w.event_type\n",
     "coalesce((e.payload ->> 'file_id')::uuid, e.subject_id)::text": "e.subject_id::text",
     "coalesce((e.payload ->> 'package_id')::uuid, e.subject_id) AS package_id": "e.subject_id AS package_id",
 }
+
+
+# No mutant here keeps events in a stricter order than fold_waves does: that changes nothing but speed.
+
+_SAME = "means the same"
+_EFFECT = "wrong in the same way for one event and for many: seen by tests/sql"
+UNSEEN = {
+    "fold_waves: t.lane <> 'file' → NULL": "a stricter order",
+    "ingest_problem: p_event.payload ? 'locations' → true": _SAME,
+    "parse_purl: p_purl IS NULL → false": _SAME,
+    "parse_purl: strpos(p_purl, '%') = 0 → NULL": _SAME,
+    "percent_decode: p_text IS NULL OR p_text !~ '%' → NULL": _EFFECT,
+    "percent_decode: p_text IS NULL → false": _EFFECT,
+    "percent_decode: p_text !~ '%' → false": _SAME,
+    "project_file_ingested: cardinality(p_events) = 1 → true": _SAME,
+    "project_file_state: bool_or(l.state = 'verified') → NULL": _EFFECT,
+    "project_file_state: bool_or(l.state = 'registered') OR count(*) = 0 → NULL": _EFFECT,
+    "project_file_state: bool_or(l.state = 'registered') → false": _EFFECT,
+    "project_file_state: count(*) = 0 → false": _EFFECT,
+    "project_package_created: (SELECT true FROM artifact_packages p WHERE p.purl = e.payload ->> 'purl')"
+    " → NULL": "the insert finds it too",
+    "project_package_created: ON CONFLICT DO NOTHING → ": "fold takes the violation for a refusal",
+    "project_requests: v_requests = 0 → NULL": _SAME,
+    "project_retention_applied: r.mode <> 'none' → true": _SAME,
+    "project_storage_failed: 'retiring' → NULL": _EFFECT,
+    "project_storage_verified: 'retiring' → NULL": _EFFECT,
+}
+"""Mutants that no history can see, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,35 +86,29 @@ def rule_mutants() -> Iterator[Mutant]:
         if path.stem == "project_events":
             continue
         source = path.read_text()
-
-        def mutant(start: int, end: int, text: str, code: str = "") -> Mutant:
-            line = source.count("\n", 0, start) + 1  # noqa: B023 - used at once
-            old = " ".join(source[start:end].split())  # noqa: B023
-            return Mutant(
-                f"{path.stem}:{line}: {old} → {text}",  # noqa: B023
-                source[:start] + text + source[end:],  # noqa: B023
-                source,  # noqa: B023
-                code,
-            )
-
         for match in _CONDITION.finditer(source):
             start, end = match.span("condition")
             found = re.match(r"\s*'([a-z-]+)'", source[match.end() :])
             code = found.group(1) if found else ""
             if re.search(r"EXCEPTION\s+$", source[: match.start()]):
-                yield mutant(start, end, "no_data_found")
+                yield _mutant(path, source, start, end, "no_data_found")
                 continue
-            yield mutant(start, end, "NULL", code)
+            yield _mutant(path, source, start, end, "NULL", code)
             for glue, neutral in ((" OR ", "false"), (" AND ", "true")):
-                for part in _parts(match["condition"], glue):
-                    yield mutant(start + part[0], start + part[1], neutral, code)
+                for left, right in _parts(match["condition"], glue):
+                    yield _mutant(path, source, start + left, start + right, neutral, code)
             for old, new in _COMPARISONS.items():
                 for spot in re.finditer(old, match["condition"]):
-                    yield mutant(start + spot.start(), start + spot.end(), new, code)
+                    yield _mutant(path, source, start + spot.start(), start + spot.end(), new, code)
         for match in re.finditer(r"ELSE artifactstore\.destruction_problem\([^)]*\)", source):
-            yield mutant(*match.span(), "ELSE NULL")
+            yield _mutant(path, source, *match.span(), "ELSE NULL")
         for match in re.finditer(r"ON CONFLICT DO NOTHING", source):
-            yield mutant(*match.span(), "")
+            yield _mutant(path, source, *match.span(), "")
+
+
+def _mutant(path: Path, source: str, start: int, end: int, text: str, code: str = "") -> Mutant:
+    old = " ".join(source[start:end].split())
+    return Mutant(f"{path.stem}: {old} → {text}", source[:start] + text + source[end:], source, code)
 
 
 def _parts(condition: str, glue: str) -> Iterator[tuple[int, int]]:
@@ -113,9 +131,9 @@ def wave_mutants(connection: psycopg.Connection) -> Iterator[Mutant]:
         assert source.count(old) == 1, old
         yield Mutant(f"fold_waves: {' '.join(old.split())} → {new.strip()}", source.replace(old, new), source)
     update = "UPDATE artifactstore.event_types SET lane = '{}' WHERE event_type = '{}'"
-    # Lane package keeps the order of everything: no mutant.
+    # Lane package keeps the order of everything, and the events of the log itself are in one lane anyway.
     for event_type, lane in connection.execute(
-        "SELECT event_type, lane FROM artifactstore.event_types"
+        "SELECT event_type, lane FROM artifactstore.event_types WHERE subject_kind <> 'system'"
     ).fetchall():
         for other in {"file", "label", "retention"} - {lane}:
             yield Mutant(
@@ -126,14 +144,15 @@ def wave_mutants(connection: psycopg.Connection) -> Iterator[Mutant]:
 
 
 def make_histories(examples: int) -> list[History]:
-    """A history for each refusal, and as many allowed and shuffled ones each as ``examples`` says."""
+    """A history for each refusal, and as many of each kind as ``examples`` says."""
     chosen = []
     for name in REFUSALS:
-        spoiled = (spoiled_history(make_random(seed), 40, name) for seed in range(500))
+        spoiled = (spoiled_history(make_random(seed), 40, name, alone=True) for seed in range(500))
         chosen.append(next(history for history in spoiled if history.refusal is not None))
     for seed in range(examples):
         chosen.append(shuffled_history(make_random(seed), 60))
         chosen.append(allowed_history(make_random(seed), 60))
+        chosen.append(spoiled_history(make_random(seed), 60))
     return chosen
 
 
@@ -161,7 +180,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("conninfo")
-    parser.add_argument("--examples", type=int, default=40, help="allowed and shuffled histories each")
+    parser.add_argument("--examples", type=int, default=40, help="histories of each kind")
     parser.add_argument("--only", default="", help="mutants whose name holds this word")
     arguments = parser.parse_args()
     histories = make_histories(arguments.examples)
@@ -170,13 +189,16 @@ def main() -> int:
         connection.execute("SET check_function_bodies = off")
         laboratory = Laboratory(connection)
         mutants = [*rule_mutants(), *wave_mutants(connection)]
+        stale = UNSEEN.keys() - {mutant.name for mutant in mutants}
+        assert not stale, stale
+        chosen = [one for one in mutants if arguments.only in one.name and one.name not in UNSEEN]
         alive = 0
-        for mutant in mutants:
-            if arguments.only in mutant.name and lives(laboratory, mutant, histories):
+        for mutant in chosen:
+            if lives(laboratory, mutant, histories):
                 alive += 1
                 sys.stdout.write(f"LIVES {mutant.name}\n")
                 sys.stdout.flush()
-        sys.stdout.write(f"{alive} of {len(mutants)} mutants live\n")
+        sys.stdout.write(f"{alive} of {len(chosen)} mutants live\n")
     return 1 if alive else 0
 
 

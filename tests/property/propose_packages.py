@@ -41,8 +41,16 @@ def labeled(world: World) -> Proposal | None:
     unset = tuple(key for key in keys if world.chance(0.3))
     added = {key: world.rng.choice(("", "gold", "ß")) for key in keys if world.chance(0.3)}
     merged = {key: value for key, value in package.labels.items() if key not in unset} | added
+    if world.chance(0.05):
+        # As many labels as there may be.
+        filling = {f"{n}": "" for n in range(256) if f"{n}" not in merged}
+        more = dict(list(filling.items())[: 256 - len(merged)])
+        added |= more
+        merged |= more
     if merged == package.labels:
         added["tier"] = merged["tier"] = package.labels.get("tier", "") + "+"
+    if len(merged) > 256:
+        unset, added, merged = tuple(package.labels), {}, {}
 
     def apply() -> None:
         package.labels = merged

@@ -35,8 +35,7 @@ def _taken_purl(world: World, _: Any) -> Fields | None:
 
 
 def _not_future(world: World, _: Any) -> Fields:
-    until = world.now - world.rng.choice((0, 1)) * _MICROSECOND
-    return {"retention": ev.Retention(mode="governance", until=until)}
+    return {"retention": ev.Retention(mode="governance", until=world.now)}
 
 
 def _taken_package(world: World) -> Any:
@@ -136,13 +135,19 @@ PACKAGE_SPOILERS: Mapping[str, Maker] = {
         for field in ("file_count", "total_bytes", "as_of")
     },
     "package.yanked no-change": about_package(
+        "no-change", lambda _, one: one.state != "sealed", lambda *_: ev.PackageYanked(reason=WHY)
+    ),
+    "package.yanked no-change, again": about_package(
         "no-change",
-        lambda _, one: one.state != "sealed" or one.yanked,
+        lambda _, one: one.state == "sealed" and one.yanked,
         lambda *_: ev.PackageYanked(reason=WHY),
     ),
     "package.unyanked no-change": about_package(
+        "no-change", lambda _, one: one.state != "sealed", lambda *_: ev.PackageUnyanked(reason=WHY)
+    ),
+    "package.unyanked no-change, again": about_package(
         "no-change",
-        lambda _, one: one.state != "sealed" or not one.yanked,
+        lambda _, one: one.state == "sealed" and not one.yanked,
         lambda *_: ev.PackageUnyanked(reason=WHY),
     ),
     "package.deleted wrong-state": about_package(

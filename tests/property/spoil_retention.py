@@ -75,7 +75,7 @@ RETENTION_SPOILERS: Mapping[str, Maker] = {
     "retention.applied not-future": tweak(
         "v1.retention.applied",
         "not-future",
-        lambda world, _: {"until": world.now - world.rng.choice((0, 1)) * _MICROSECOND},
+        lambda world, _: {"until": world.now},
     ),
     "retention.extended retention-changed": tweak("v1.retention.extended", "retention-changed", _other_from),
     "retention.extended retention-changed, none": about_package(
@@ -84,7 +84,7 @@ RETENTION_SPOILERS: Mapping[str, Maker] = {
     "retention.extended not-later": tweak(
         "v1.retention.extended",
         "not-later",
-        lambda world, event: {"to": event.from_ - world.rng.choice((0, 1)) * _MICROSECOND},
+        lambda _, event: {"to": event.from_},
     ),
     "retention.escalated wrong-mode": about_package(
         "wrong-mode", lambda _, one: one.mode != "governance", lambda *_: ev.RetentionEscalated()
@@ -101,7 +101,7 @@ RETENTION_SPOILERS: Mapping[str, Maker] = {
     "retention.shortened not-earlier": tweak(
         "v1.retention.shortened",
         "not-earlier",
-        lambda world, event: {"to": event.from_ + world.rng.choice((0, 1)) * _MICROSECOND},
+        lambda _, event: {"to": event.from_},
     ),
     "retention.hold_placed purged": about_package("purged", lambda _, one: one.state == "purged", _place),
     "retention.hold_placed hold-exists": about_package(

@@ -21,7 +21,6 @@ from tests.property.histories import (
 from tests.property.runs import Laboratory
 
 EXAMPLES = 40
-LONG = 5000
 NOT_LIVE = ("hole", "system.initialized bad-subject", "system.restored not-found")
 """Not refused by append, or only in a log that does not begin as append makes it begin."""
 
@@ -72,19 +71,6 @@ def test_appended_in_batches_the_live_views_are_those_of_a_rebuild(
             "SELECT * FROM artifactstore.compare_view_sets('artifactstore', 'again')"
         ).fetchall()
         assert differences == []
-
-
-def test_every_view_of_a_long_history_is_rebuilt(laboratory: Laboratory) -> None:
-    """Holds, tombstones, counters, request keys: nothing is kept by the live path alone (case RPL03)."""
-    rows = allowed_history(make_random(3), LONG, live=True).rows
-    with laboratory.connection.transaction(force_rollback=True):
-        for first in range(0, LONG, 250):
-            append(laboratory.connection, rows[first : first + 250])
-        head, views = state(laboratory)
-        assert head == LONG
-        assert all(views.values()), "a view that no event wrote was not compared"
-        laboratory.connection.execute("SELECT artifactstore.replay()")
-        assert state(laboratory) == (head, views)
 
 
 @pytest.mark.parametrize("name", [name for name in REFUSALS if name not in NOT_LIVE])

@@ -35,7 +35,7 @@ def test_ranges_fold_to_what_one_by_one_folds_to(laboratory: Laboratory, history
 @pytest.mark.parametrize("name", REFUSALS)
 def test_each_refusal_is_met_however_the_history_is_cut(laboratory: Laboratory, name: str) -> None:
     for seed in range(500):
-        history = spoiled_history(make_random(seed), 40, name)
+        history = spoiled_history(make_random(seed), 40, name, alone=True)
         if history.refusal is not None:
             assert fold_both_ways(laboratory, history, seed).refused == history.refusal[0]
             return

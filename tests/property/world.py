@@ -128,6 +128,11 @@ class World:
         self._made[kind] += 1
         return made
 
+    def burn_ids(self) -> None:
+        """See to it that no id that was upcoming is ever used."""
+        for kind in KINDS:
+            self.fresh(kind)
+
     def upcoming_purl(self) -> str:
         """A purl that no package has had."""
         number = len(self.packages)
