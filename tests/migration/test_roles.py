@@ -169,7 +169,7 @@ EXECUTABLE = {
                "cbor_encode_value", "describe_payload", "describe_value", "log_head", "refuse",
                "refuse_field"},
     "writer": {"append_json", "new_id"},
-    "service": {"append", "find_token", "issue_token", "list_tokens", "new_id", "revoke_token"},
+    "service": {"append", "find_token", "hold_log", "issue_token", "list_tokens", "new_id", "revoke_token"},
     "operator": {"compare_view_sets", "rebuild", "replay"},
 }  # fmt: skip
 """Functions by role, besides the immutable ones, which can neither read nor write anything."""
