@@ -5,7 +5,6 @@ U+0000: here a parameter that cannot be read is 400 like all others, bodies are 
 """
 
 from urllib.parse import quote
-from uuid import uuid4
 
 import pytest
 
@@ -15,6 +14,7 @@ _BAD_NUMBERS = [
     "-1", "-0", "9223372036854775807", "9223372036854775808", "1" + "0" * 30, "7" * 5000, "1.5", "1e3", "",
     " 5", "5 ", "+5", "1_000", "１２", "٣", "0x10", "NaN", "Infinity", "\0", "5\0", "null", "true", "05",
 ]  # fmt: skip
+_ID = "0198a5f0-0000-7000-8000-000000000001"
 
 
 @pytest.mark.parametrize("text", [*_BAD_NUMBERS, "0", "1001"], ids=lambda text: repr(text)[:24])
@@ -57,7 +57,7 @@ def test_min_sequence_after_the_head_is_refused_at_once(shared: Registry) -> Non
         ("state=OPEN", "state"),
         ("state=", "state"),
         ("after=1", "after"),
-        (f"after={uuid4()}", "after"),
+        (f"after={_ID}", "after"),
         ("label=a", "label"),
         ("label==a", "label"),
         ("label=a=1&label=a=2", "label"),
@@ -94,7 +94,7 @@ def test_rg12_digest_that_is_none_of_ours_in_a_query(text: str, shared: Registry
 
 
 @pytest.mark.parametrize(
-    "text", ["1", "0" * 36, "..%2f..%2fetc", "%00", "x" * 4096, str(uuid4()) + "%0a", "١"]
+    "text", ["1", "0" * 36, "..%2f..%2fetc", "%00", "x" * 4096, _ID + "%0a", "١"]
 )
 def test_an_id_in_a_path_is_a_uuid(text: str, shared: Registry) -> None:
     """RG10 for paths: routes resolve, and what is no id names the parameter."""
