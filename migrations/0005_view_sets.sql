@@ -26,7 +26,12 @@ COMMENT ON COLUMN artifactstore.view_sets.fingerprint IS 'artifactstore.fingerpr
 COMMENT ON COLUMN artifactstore.view_sets.digests IS 'view → {rows, digest}, as artifactstore.digest_view_set gives it';
 COMMENT ON COLUMN artifactstore.view_sets.created_at IS 'When it was made';
 
+DROP FUNCTION IF EXISTS artifactstore.replay();
+
 ALTER TABLE artifactstore.software ADD COLUMN viewed_by bytea;
 UPDATE artifactstore.software SET viewed_by = projectors;
 COMMENT ON COLUMN artifactstore.software.projectors IS 'SHA-256 of the projectors that are installed';
 COMMENT ON COLUMN artifactstore.software.viewed_by IS 'SHA-256 of the projectors that made the live views; another one until a replay made them new';
+
+-- All copies of a package: its history, and making its rows equal to those of a rebuild.
+CREATE INDEX storage_locations_package_id_idx ON artifactstore.storage_locations (package_id);
