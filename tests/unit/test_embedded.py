@@ -93,7 +93,8 @@ def postmaster(home: Path) -> int:
 
 
 def sessions_user(conninfo: str) -> str:
-    with psycopg.connect(conninfo) as conn:
+    # By this name it is no user of its own: closing is not waited for, and it must not keep the server up.
+    with psycopg.connect(conninfo, application_name="artifactstore test") as conn:
         row = conn.execute("SELECT session_user::text").fetchone()
     assert row is not None
     return str(row[0])
