@@ -1,111 +1,225 @@
 """Rebuild the live views from the log, and check every digest while the database projects.
 
-SQL ``replay()`` does not compute BLAKE3 (in SQL that would take longer than to project), so a second
-connection reads the payloads meanwhile; the replay commits only when all digests fit.
+SQL does not compute BLAKE3 here (that would take longer than to project), so a second connection reads the
+payloads meanwhile; the live views change only when all digests fit.
 """
 
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
-from psycopg import Connection, Error
+from psycopg import Connection, IsolationLevel
 
-from artifactstore import codec
-from artifactstore.errors import ArtifactstoreError, Damaged, translated
+from artifactstore.digests import DigestChecker, check_digests
+from artifactstore.errors import ArtifactstoreError, Busy, Damaged, translated
 from artifactstore.progress import Progress, from_notices, quiet
-from artifactstore.store import Store
+from artifactstore.store import Store, ViewSet
 
 _KEEP_ALIVE = 5.0
 """Seconds between signs of life: the server ends a transaction that holds the lock idly for 15."""
-_CANCEL_EVERY = 0.2
-"""Seconds between cancel requests: one that comes before its query runs is lost."""
+_NEAR = 200
+"""Events behind the head that are few enough to be projected together with the comparison."""
+_ROUNDS = 5
+_STALL = 0.2
+"""Seconds that one batch of corrections should hold the append lock."""
+_ALL = 2**31 - 1
+_BUSY_ATTEMPTS = 10
+_UNIQUE_VIOLATION = "23505"
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """``events`` were projected in ``seconds``."""
+    """What a replay did.
 
-    events: int
+    Attributes:
+        head: the views are what the log says at this sequence, and have been since.
+        since: it began after this sequence: that of a snapshot, or 0.
+        seconds: what it took.
+    """
+
+    head: int
+    since: int
     seconds: float
 
 
-def replay(store: Store, connect: Callable[[], Connection[Any]], *, progress: Progress = quiet) -> Replayed:
-    """Replay on the store's connection, all or nothing; appends and readers wait meanwhile.
+@dataclass(frozen=True, slots=True)
+class ReplayedOnline(Replayed):
+    """What a replay beside the live views did.
+
+    Attributes:
+        resumed: it went on with an unfinished one, that was at this sequence; None if it was a new one.
+        packages: packages with rows that were not what the log says. rows: rows deleted and inserted.
+        stalls: how often appends stood still. longest_stall: seconds of the longest.
+    """
+
+    resumed: int | None
+    packages: int
+    rows: int
+    stalls: int
+    longest_stall: float
+
+
+def replay(
+    store: Store,
+    connect: Callable[[], Connection[Any]],
+    *,
+    snapshot: ViewSet | None = None,
+    progress: Progress = quiet,
+) -> Replayed:
+    """Empty the live views and fill them, all or nothing; appends and readers wait meanwhile.
 
     Args:
         connect: opens another connection to the same database.
+        snapshot: begin from it instead of from nothing.
 
     Raises:
         Damaged: a hole, or a digest that does not fit.
         ArtifactstoreError: any other, also those of projectors; all name ``sequence`` in ``detail`` when an
             event is the reason. The views are then as they were before.
     """
-    with connect() as other:
-        checker = _DigestChecker(Store(other), store.connection)
-        with translated(), store.connection.transaction():
-            checker.start()
-            try:
-                with from_notices(store.connection, "projecting", progress):
-                    row = store.replay()
-                while not checker.finished.wait(_KEEP_ALIVE):
-                    store.head()
-            except ArtifactstoreError:
-                if checker.failure is not None:
-                    raise checker.failure from None
-                raise
-            finally:
-                checker.stop()
-            if checker.failure is not None:
-                raise checker.failure
-            for _ in check_digests(store, checker.checked):
-                pass
-    return Replayed(row["head"], row["seconds"])
+    since = 0 if snapshot is None else snapshot.sequence
+    with _digests_checked(store, connect, since) as checker, translated(), store.connection.transaction():
+        with from_notices(store.connection, "projecting", progress):
+            row = store.replay(None if snapshot is None else snapshot.schema_name)
+        while not checker.finished.wait(_KEEP_ALIVE):
+            store.head()
+        _raise_damage(checker)
+        for _ in check_digests(store, checker.checked):
+            pass
+    return Replayed(row["head"], since, row["seconds"])
 
 
-def check_digests(store: Store, since: int = 0) -> Iterator[int]:
-    """Check the digests of the events after ``since``; the sequence of each that is good.
+def replay_online(
+    store: Store,
+    connect: Callable[[], Connection[Any]],
+    *,
+    snapshot: ViewSet | None = None,
+    progress: Progress = quiet,
+) -> ReplayedOnline:
+    """Rebuild beside the live views while appends and reads go on, then mend the live rows that differ.
 
-    Raises ``Damaged`` at the first that is not.
+    Readers see old rows or new rows, never an empty table. Arguments and errors are those of ``replay``; one
+    that was interrupted leaves a rebuild that the next one goes on with.
     """
-    for event in store.stored_events(since):
-        if codec.digest(event.payload) != event.payload_digest:
-            problem = "the digest is not that of the payload"
-            detail = {"sequence": event.sequence, "event_type": event.event_type, "problem": problem}
-            raise Damaged("log-damaged", detail)
-        yield event.sequence
+    started = monotonic()
+    since = 0 if snapshot is None else snapshot.sequence
+    with translated(), _digests_checked(store, connect, since) as checker:
+        begun, resumed = store.begin_rebuild(None if snapshot is None else snapshot.schema_name)
+        _catch_up(store, begun, progress)
+        while not checker.finished.wait(_KEEP_ALIVE):
+            pass
+        _raise_damage(checker)
+        mending = _Mending(store, checker, progress)
+        mending.mend()
+        store.end_rebuild()
+    return ReplayedOnline(
+        head=mending.head,
+        since=since,
+        seconds=monotonic() - started,
+        resumed=begun if resumed else None,
+        packages=mending.packages,
+        rows=mending.rows,
+        stalls=len(mending.stalls),
+        longest_stall=max(mending.stalls, default=0.0),
+    )
 
 
-class _DigestChecker(threading.Thread):
-    """Checks digests beside a replay, and cancels the replay when one does not fit."""
-
-    def __init__(self, store: Store, replaying: Connection[Any]) -> None:
-        super().__init__(name="digests", daemon=True)
-        self.checked = 0
-        self.failure: ArtifactstoreError | None = None
-        self.finished = threading.Event()
-        self._store = store
-        self._replaying = replaying
-        self._stopping = threading.Event()
-
-    def run(self) -> None:
+@contextmanager
+def _digests_checked(
+    store: Store, connect: Callable[[], Connection[Any]], since: int
+) -> Iterator[DigestChecker]:
+    """A checker that runs beside the body; its finding goes before whatever the body raises because of it."""
+    with connect() as other:
+        checker = DigestChecker(Store(other), store.connection, since)
+        checker.start()
         try:
-            for sequence in check_digests(self._store):
-                self.checked = sequence
-                if self._stopping.is_set():
-                    return
-        except ArtifactstoreError as failure:
-            self.failure = failure
-            self.finished.set()
-            while not self._stopping.is_set():
-                with suppress(Error):
-                    self._replaying.cancel_safe()
-                self._stopping.wait(_CANCEL_EVERY)
+            yield checker
+        except ArtifactstoreError:
+            _raise_damage(checker)
+            raise
         finally:
-            self.finished.set()
+            checker.stop()
 
-    def stop(self) -> None:
-        """Return when the thread does nothing any more."""
-        self._stopping.set()
-        self.join()
+
+def _raise_damage(checker: DigestChecker) -> None:
+    if checker.failure is not None:
+        raise checker.failure from None
+
+
+def _catch_up(store: Store, begun: int, progress: Progress) -> None:
+    """Project range by range, each a transaction, until few events are left."""
+    last, head = begun, store.head()
+    while head - last > _NEAR:
+        last = store.rebuild_next()
+        progress("projecting", last, head)
+        if last >= head:
+            head = store.head()
+
+
+class _Mending:
+    """Finds the live rows that differ from the rebuild, and makes them equal in short batches."""
+
+    def __init__(self, store: Store, checker: DigestChecker, progress: Progress) -> None:
+        self.head = 0
+        self.packages = 0
+        self.rows = 0
+        self.stalls: list[float] = []
+        self._store = store
+        self._checker = checker
+        self._progress = progress
+
+    def mend(self) -> None:
+        """Return when at ``head`` no row differed; what is equal once stays equal."""
+        for _ in range(_ROUNDS):
+            different = self._find()
+            if not different:
+                return
+            self.packages = max(self.packages, different)
+            self._equalize(different)
+        problem = "views differ again as soon as they were mended: something else writes them"
+        raise Damaged("log-damaged", {"problem": problem})
+
+    def _find(self) -> int:
+        self._progress("comparing views", 0, 1, "")
+        connection = self._store.connection
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        try:
+            with connection.transaction():
+                self.head, packages, rows = self._store.find_differences()
+                for sequence in check_digests(self._store, self._checker.checked):
+                    self._checker.checked = sequence
+        finally:
+            connection.isolation_level = None
+        self._progress("comparing views", 1, 1, "")
+        return packages + rows
+
+    def _equalize(self, different: int) -> None:
+        left, batch, busy = different, 20, 0
+        while left:
+            try:
+                left, seconds = self._batch(batch)
+            except Busy:
+                busy += 1
+                if busy == _BUSY_ATTEMPTS:
+                    raise
+                continue
+            except ArtifactstoreError as failure:
+                # A purl or path went from one package to another, and they were in different batches.
+                if failure.sqlstate != _UNIQUE_VIOLATION or batch == _ALL:
+                    raise
+                batch = _ALL
+                continue
+            batch = max(1, round(batch * min(2.0, _STALL / max(seconds, 0.001))))
+            self._progress("mending packages", different - left, different, "packages")
+
+    def _batch(self, packages: int) -> tuple[int, float]:
+        started = monotonic()
+        with translated(), self._store.connection.transaction():
+            left, written, held = self._store.equalize(packages)
+            before_commit = monotonic()
+        stall = held + monotonic() - before_commit
+        self.rows += written
+        self.stalls.append(stall)
+        return left, monotonic() - started

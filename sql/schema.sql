@@ -167,6 +167,127 @@ ALTER FUNCTION artifactstore.append_token_event(p_event_type text, p_payload byt
 
 COMMENT ON FUNCTION artifactstore.append_token_event(p_event_type text, p_payload bytea, p_digest bytea, p_actor text) IS 'Appends v1.system.token_issued or _revoked to this log, whatever its id; the answer of append for one event';
 
+CREATE TABLE artifactstore.view_sets (
+    schema_name text NOT NULL COLLATE pg_catalog."C",
+    purpose text NOT NULL,
+    sequence bigint NOT NULL,
+    head_digest bytea,
+    log_id uuid,
+    fingerprint bytea NOT NULL,
+    digests jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT view_sets_purpose_check CHECK ((purpose = ANY (ARRAY['snapshot'::text, 'past'::text]))),
+    CONSTRAINT view_sets_sequence_check CHECK ((sequence >= 0))
+);
+
+ALTER TABLE artifactstore.view_sets OWNER TO artifactstore_owner;
+
+COMMENT ON TABLE artifactstore.view_sets IS 'View sets that are kept beside the live one: snapshots, and the past as somebody asked for it (state outside the log, disposable)';
+
+COMMENT ON COLUMN artifactstore.view_sets.schema_name IS 'Schema that holds its tables';
+
+COMMENT ON COLUMN artifactstore.view_sets.purpose IS 'snapshot: a replay may begin from it; past: made by as-of, to be looked at';
+
+COMMENT ON COLUMN artifactstore.view_sets.sequence IS 'Last event that it reflects, 0 for none';
+
+COMMENT ON COLUMN artifactstore.view_sets.head_digest IS 'payload_digest of that event; null for none';
+
+COMMENT ON COLUMN artifactstore.view_sets.log_id IS 'Log that it was made from; null for an empty one';
+
+COMMENT ON COLUMN artifactstore.view_sets.fingerprint IS 'artifactstore.fingerprint() of the projectors that made it';
+
+COMMENT ON COLUMN artifactstore.view_sets.digests IS 'view → {rows, digest}, as artifactstore.digest_view_set gives it';
+
+COMMENT ON COLUMN artifactstore.view_sets.created_at IS 'When it was made';
+
+CREATE FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text DEFAULT NULL::text) RETURNS artifactstore.view_sets
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    SET standard_conforming_strings TO 'on'
+    AS $$
+DECLARE
+    v_made artifactstore.view_sets;
+    v_from bigint := 0;
+    v_problem text;
+BEGIN
+    IF p_last > artifactstore.log_head() THEN
+        PERFORM artifactstore.refuse('not-found', jsonb_build_object('problem',
+            format('there is no event %s, the log ends at %s', p_last, artifactstore.log_head())));
+    END IF;
+    PERFORM artifactstore.create_view_set(p_schema, true);
+    IF p_snapshot IS NOT NULL THEN
+        v_problem := artifactstore.view_set_problem(p_snapshot);
+        SELECT v.sequence INTO v_from FROM artifactstore.view_sets v WHERE v.schema_name = p_snapshot;
+        IF v_problem IS NULL AND v_from > p_last THEN
+            v_problem := format('future: it reflects event %s', v_from);
+        END IF;
+        IF v_problem IS NOT NULL THEN
+            PERFORM artifactstore.refuse('bad-view-set', jsonb_build_object('problem', v_problem));
+        END IF;
+        PERFORM artifactstore.copy_view_set(p_snapshot, p_schema);
+    END IF;
+    PERFORM artifactstore.project_ranges(p_schema, v_from + 1, p_last);
+
+    v_made.schema_name := p_schema;
+    v_made.purpose := 'past';
+    v_made.sequence := p_last;
+    SELECT e.payload_digest INTO v_made.head_digest FROM artifactstore.events e WHERE e.sequence = p_last;
+    SELECT e.subject_id INTO v_made.log_id FROM artifactstore.events e WHERE e.sequence = 1 AND p_last > 0;
+    v_made.fingerprint := artifactstore.fingerprint();
+    v_made.digests := artifactstore.digest_view_set(p_schema);
+    v_made.created_at := clock_timestamp();
+    INSERT INTO artifactstore.view_sets SELECT v_made.*;
+    PERFORM artifactstore.grant_view_set(p_schema);
+    RETURN v_made;
+END
+$$;
+
+ALTER FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text) IS 'Makes the view set p_schema as the log left it at event p_last, from a snapshot if one is named, and registers it in view_sets; drop_view_set removes it';
+
+CREATE FUNCTION artifactstore.begin_rebuild(p_snapshot text DEFAULT NULL::text) RETURNS TABLE(sequence bigint, resumed boolean)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    SET standard_conforming_strings TO 'on'
+    AS $$
+DECLARE
+    v_problem text;
+BEGIN
+    -- Whoever else begins one waits here, and then meets this one.
+    PERFORM pg_advisory_xact_lock(1095976275, 2);
+    sequence := artifactstore.rebuild_sequence();
+    resumed := sequence IS NOT NULL;
+    IF resumed THEN
+        UPDATE artifactstore_rebuild.progress SET pid = pg_backend_pid();
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    PERFORM artifactstore.drop_rebuild();
+    sequence := 0;
+    PERFORM artifactstore.create_view_set('artifactstore_rebuild');
+    CREATE UNLOGGED TABLE artifactstore_rebuild.progress (sequence bigint, fingerprint bytea, pid integer);
+    CREATE UNLOGGED TABLE artifactstore_rebuild.different_packages (package_id uuid PRIMARY KEY);
+    CREATE UNLOGGED TABLE artifactstore_rebuild.different_rows (view_name text, created_sequence bigint);
+    IF p_snapshot IS NOT NULL THEN
+        v_problem := artifactstore.view_set_problem(p_snapshot);
+        IF v_problem IS NOT NULL THEN
+            PERFORM artifactstore.refuse('bad-view-set', jsonb_build_object('problem', v_problem));
+        END IF;
+        PERFORM artifactstore.copy_view_set(p_snapshot, 'artifactstore_rebuild');
+        SELECT v.sequence INTO STRICT sequence
+        FROM artifactstore.view_sets v WHERE v.schema_name = p_snapshot;
+    END IF;
+    INSERT INTO artifactstore_rebuild.progress
+    VALUES (sequence, artifactstore.fingerprint(), pg_backend_pid());
+    RETURN NEXT;
+END
+$$;
+
+ALTER FUNCTION artifactstore.begin_rebuild(p_snapshot text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.begin_rebuild(p_snapshot text) IS 'Begins a rebuild in the schema artifactstore_rebuild, from a snapshot if one is named; one that the same projectors began and nobody works on is resumed. Returns the last sequence that it reflects; refuses busy while another session works on it';
+
 CREATE FUNCTION artifactstore.blake3(p_data bytea) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
@@ -1025,7 +1146,64 @@ ALTER FUNCTION artifactstore.compare_view_sets(p_left text, p_right text) OWNER 
 
 COMMENT ON FUNCTION artifactstore.compare_view_sets(p_left text, p_right text) IS 'Every difference between two view sets: view, primary key (JSON array), column, value left and right; a row that one side lacks is column (row), missing or present';
 
-CREATE FUNCTION artifactstore.create_view_set(p_schema text) RETURNS void
+CREATE FUNCTION artifactstore.copy_view_set(p_from text, p_to text) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    v_view text;
+BEGIN
+    FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
+        EXECUTE format('INSERT INTO %1$I.%3$I SELECT * FROM %2$I.%3$I', p_to, p_from, v_view);
+    END LOOP;
+END
+$_$;
+
+ALTER FUNCTION artifactstore.copy_view_set(p_from text, p_to text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.copy_view_set(p_from text, p_to text) IS 'Copies the rows of all views of the view set p_from into those of p_to';
+
+CREATE FUNCTION artifactstore.create_snapshot() RETURNS artifactstore.view_sets
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    AS $_$
+DECLARE
+    v_made artifactstore.view_sets;
+    v_view text;
+BEGIN
+    IF current_setting('transaction_isolation') NOT IN ('repeatable read', 'serializable') THEN
+        PERFORM artifactstore.refuse('wrong-isolation', jsonb_build_object('problem',
+            'a snapshot must see all views at one sequence: BEGIN ISOLATION LEVEL REPEATABLE READ'));
+    END IF;
+    PERFORM artifactstore.refuse('stale-views', '{}')
+    FROM artifactstore.software s WHERE s.viewed_by IS DISTINCT FROM s.projectors;
+    v_made.sequence := artifactstore.log_head();
+    v_made.schema_name := 'artifactstore_snapshot_' || v_made.sequence;
+    SELECT e.payload_digest INTO v_made.head_digest
+    FROM artifactstore.events e WHERE e.sequence = v_made.sequence;
+    SELECT g.log_id INTO v_made.log_id FROM artifactstore.log_epochs g WHERE g.epoch = 1;
+    v_made.purpose := 'snapshot';
+    v_made.fingerprint := artifactstore.fingerprint();
+    v_made.created_at := clock_timestamp();
+
+    IF EXISTS (SELECT FROM artifactstore.view_sets v WHERE v.schema_name = v_made.schema_name) THEN
+        PERFORM artifactstore.drop_view_set(v_made.schema_name);
+    END IF;
+    EXECUTE format('CREATE SCHEMA %I', v_made.schema_name);
+    FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
+        EXECUTE format('CREATE TABLE %1$I.%2$I AS TABLE artifactstore.%2$I', v_made.schema_name, v_view);
+    END LOOP;
+    v_made.digests := artifactstore.digest_view_set(v_made.schema_name);
+    INSERT INTO artifactstore.view_sets SELECT v_made.*;
+    PERFORM artifactstore.grant_view_set(v_made.schema_name);
+    RETURN v_made;
+END
+$_$;
+
+ALTER FUNCTION artifactstore.create_snapshot() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.create_snapshot() IS 'Copies the live views into the schema artifactstore_snapshot_<sequence> and registers it in view_sets, in a REPEATABLE READ transaction; one of the same sequence is replaced. Appends go on';
+
+CREATE FUNCTION artifactstore.create_view_set(p_schema text, p_logged boolean DEFAULT false) RETURNS void
     LANGUAGE plpgsql
     AS $$
 DECLARE
@@ -1036,15 +1214,18 @@ BEGIN
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
         SELECT ' WITH (' || array_to_string(c.reloptions, ', ') || ')' INTO v_options
         FROM pg_catalog.pg_class c WHERE c.oid = format('artifactstore.%I', v_view)::regclass;
-        EXECUTE format('CREATE UNLOGGED TABLE %I.%I (LIKE artifactstore.%I INCLUDING ALL)%s',
+        EXECUTE format('CREATE %s TABLE %I.%I (LIKE artifactstore.%I INCLUDING ALL)%s',
+            CASE WHEN p_logged THEN '' ELSE 'UNLOGGED' END,
             p_schema, v_view, v_view, coalesce(v_options, ''));
     END LOOP;
+EXCEPTION WHEN duplicate_schema THEN
+    PERFORM artifactstore.refuse('schema-taken', jsonb_build_object('problem', p_schema));
 END
 $$;
 
-ALTER FUNCTION artifactstore.create_view_set(p_schema text) OWNER TO artifactstore_owner;
+ALTER FUNCTION artifactstore.create_view_set(p_schema text, p_logged boolean) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.create_view_set(p_schema text) IS 'Creates schema p_schema with an empty, unlogged copy of every view, indexes and comments included';
+COMMENT ON FUNCTION artifactstore.create_view_set(p_schema text, p_logged boolean) IS 'Creates schema p_schema with an empty copy of every view, indexes and comments included; unlogged, so empty after a crash of the server, unless p_logged';
 
 CREATE FUNCTION artifactstore.decode_any_payload(p_event_type text, p_payload bytea, p_where jsonb) RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -1511,6 +1692,171 @@ ALTER FUNCTION artifactstore.destruction_problem(p_package_id uuid, p_created_at
 
 COMMENT ON FUNCTION artifactstore.destruction_problem(p_package_id uuid, p_created_at timestamp with time zone, p_payload jsonb) IS 'legal-hold, retention-active, or null when a destructive event at p_created_at is allowed';
 
+CREATE FUNCTION artifactstore.digest_view_set(p_schema text) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET "DateStyle" TO 'ISO, YMD'
+    SET "TimeZone" TO 'UTC'
+    SET bytea_output TO 'hex'
+    SET jit TO 'off'
+    AS $_$
+DECLARE
+    v_view text;
+    v_rows bigint;
+    v_digest text;
+    v_digests jsonb := '{}';
+BEGIN
+    FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
+        -- Sums of both halves of each row's MD5: no sort, flat memory, and a row that is there twice counts twice.
+        EXECUTE format($query$
+            SELECT count(*), concat(sum(('x' || left(d.digest, 16))::bit(64)::bigint), ':',
+                sum(('x' || right(d.digest, 16))::bit(64)::bigint))
+            FROM %I.%I v CROSS JOIN LATERAL md5(v::text) AS d (digest)
+            $query$, p_schema, v_view)
+        INTO v_rows, v_digest;
+        v_digests := v_digests || jsonb_build_object(
+            v_view, jsonb_build_object('rows', v_rows, 'digest', v_digest));
+    END LOOP;
+    RETURN v_digests;
+END
+$_$;
+
+ALTER FUNCTION artifactstore.digest_view_set(p_schema text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.digest_view_set(p_schema text) IS 'view → {rows, digest} of a view set; the digest shows damage, it is no defence against somebody who computes it too';
+
+CREATE FUNCTION artifactstore.drop_rebuild() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    AS $$
+BEGIN
+    IF to_regnamespace('artifactstore_rebuild') IS NULL THEN
+        RETURN;
+    END IF;
+    PERFORM artifactstore.rebuild_sequence();
+    DROP TABLE IF EXISTS artifactstore_rebuild.progress, artifactstore_rebuild.different_packages,
+        artifactstore_rebuild.different_rows;
+    PERFORM artifactstore.drop_views('artifactstore_rebuild');
+END
+$$;
+
+ALTER FUNCTION artifactstore.drop_rebuild() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.drop_rebuild() IS 'Drops an unfinished rebuild; refuses busy while another session works on it';
+
+CREATE FUNCTION artifactstore.drop_view_set(p_schema text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    AS $$
+BEGIN
+    DELETE FROM artifactstore.view_sets v WHERE v.schema_name = p_schema;
+    IF NOT FOUND THEN
+        PERFORM artifactstore.refuse('no-such-view-set', jsonb_build_object('problem', p_schema));
+    END IF;
+    PERFORM artifactstore.drop_views(p_schema);
+END
+$$;
+
+ALTER FUNCTION artifactstore.drop_view_set(p_schema text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.drop_view_set(p_schema text) IS 'Drops a view set that is registered in view_sets, its schema and its tables, and nothing that others made of them';
+
+CREATE FUNCTION artifactstore.drop_views(p_schema text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_view text;
+BEGIN
+    FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
+        EXECUTE format('DROP TABLE IF EXISTS %I.%I', p_schema, v_view);
+    END LOOP;
+    EXECUTE format('DROP SCHEMA IF EXISTS %I', p_schema);
+EXCEPTION WHEN dependent_objects_still_exist THEN
+    PERFORM artifactstore.refuse('view-set-in-use', jsonb_build_object('problem',
+        'something else is in the schema ' || p_schema || ' or was made of its tables'));
+END
+$$;
+
+ALTER FUNCTION artifactstore.drop_views(p_schema text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.drop_views(p_schema text) IS 'Drops the tables of a view set and its schema; refuses when others depend on them';
+
+CREATE FUNCTION artifactstore.end_rebuild() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE artifactstore.software SET viewed_by = projectors WHERE viewed_by IS DISTINCT FROM projectors;
+    PERFORM artifactstore.drop_rebuild();
+END
+$$;
+
+ALTER FUNCTION artifactstore.end_rebuild() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.end_rebuild() IS 'Notes that the installed projectors made the live views, and drops the rebuild';
+
+CREATE FUNCTION artifactstore.equalize(p_packages integer) RETURNS TABLE(packages_left bigint, written bigint, seconds double precision)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    SET standard_conforming_strings TO 'on'
+    SET work_mem TO '64MB'
+    SET jit TO 'off'
+    AS $_$
+DECLARE
+    v_started timestamptz;
+    v_packages uuid[];
+    v_view text;
+    v_these text;
+    v_deleted bigint;
+    v_inserted bigint;
+BEGIN
+    PERFORM artifactstore.lock_log();
+    v_started := clock_timestamp();
+    PERFORM artifactstore.rebuild_next(artifactstore.log_head());
+    WITH taken AS (
+        DELETE FROM artifactstore_rebuild.different_packages d
+        WHERE d.package_id = ANY (ARRAY(
+            SELECT n.package_id FROM artifactstore_rebuild.different_packages n ORDER BY n.package_id LIMIT p_packages))
+        RETURNING d.package_id
+    )
+    SELECT coalesce(array_agg(t.package_id), '{}') INTO v_packages FROM taken t;
+
+    PERFORM set_config('artifactstore.projecting', 'on', true);
+    written := 0;
+    -- All rows that differ go before any comes: among the new ones may be a purl or path of one of them.
+    FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
+        v_these := artifactstore.rows_to_mend(v_view);
+        EXECUTE format('DELETE FROM artifactstore.%1$I t USING ('
+            || ' SELECT %2$s FROM (SELECT * FROM artifactstore.%1$I v WHERE %3$s) l'
+            || ' LEFT JOIN artifactstore_rebuild.%1$I r USING (%2$s)'
+            || ' WHERE r.* IS NULL OR l.*::record *<> r.*::record) d WHERE (%4$s) = (%5$s)',
+            v_view, artifactstore.primary_key(v_view), v_these,
+            artifactstore.primary_key(v_view, 't'), artifactstore.primary_key(v_view, 'd'))
+        USING v_packages;
+        GET DIAGNOSTICS v_deleted = ROW_COUNT;
+        written := written + v_deleted;
+    END LOOP;
+    FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
+        v_these := artifactstore.rows_to_mend(v_view);
+        EXECUTE format('INSERT INTO artifactstore.%1$I'
+            || ' SELECT * FROM artifactstore_rebuild.%1$I v WHERE (%2$s)'
+            || ' AND NOT EXISTS (SELECT FROM artifactstore.%1$I l WHERE (%3$s) = (%4$s))',
+            v_view, v_these, artifactstore.primary_key(v_view, 'l'), artifactstore.primary_key(v_view, 'v'))
+        USING v_packages;
+        GET DIAGNOSTICS v_inserted = ROW_COUNT;
+        written := written + v_inserted;
+    END LOOP;
+    PERFORM set_config('artifactstore.projecting', 'off', true);
+    DELETE FROM artifactstore_rebuild.different_rows;
+    SELECT count(*) INTO packages_left FROM artifactstore_rebuild.different_packages;
+    seconds := extract(EPOCH FROM clock_timestamp() - v_started);
+    RETURN NEXT;
+END
+$_$;
+
+ALTER FUNCTION artifactstore.equalize(p_packages integer) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.equalize(p_packages integer) IS 'Under the append lock: brings the rebuild to the head and makes the live rows of up to p_packages of the packages that find_differences noted equal to it, and all noted requests and epochs; returns how many packages are left, rows deleted and inserted, seconds that it held the lock so far';
+
 CREATE FUNCTION artifactstore.field_rule(p_spec jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -1554,6 +1900,52 @@ ALTER FUNCTION artifactstore.fields_shape(p_fields jsonb) OWNER TO artifactstore
 
 COMMENT ON FUNCTION artifactstore.fields_shape(p_fields jsonb) IS 'event_types.fields as event_types.shape: {required: how many, fields: name → {type, needed, bounds}}';
 
+CREATE FUNCTION artifactstore.find_differences() RETURNS TABLE(sequence bigint, packages bigint, rows bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    SET standard_conforming_strings TO 'on'
+    SET work_mem TO '64MB'
+    SET jit TO 'off'
+    AS $_$
+DECLARE
+    v_view text;
+    v_differs text;
+BEGIN
+    IF current_setting('transaction_isolation') NOT IN ('repeatable read', 'serializable') THEN
+        PERFORM artifactstore.refuse('wrong-isolation', jsonb_build_object('problem',
+            'log and views must be seen at one sequence: BEGIN ISOLATION LEVEL REPEATABLE READ'));
+    END IF;
+    sequence := artifactstore.rebuild_next(artifactstore.log_head());
+    DELETE FROM artifactstore_rebuild.different_packages;
+    DELETE FROM artifactstore_rebuild.different_rows;
+    FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
+        v_differs := format(
+            'FROM artifactstore.%1$I l FULL JOIN artifactstore_rebuild.%1$I r USING (%2$s)'
+            ' WHERE l.* IS NULL OR r.* IS NULL OR l.*::record *<> r.*::record',
+            v_view, artifactstore.primary_key(v_view));
+        IF artifactstore.has_package(v_view) THEN
+            EXECUTE 'INSERT INTO artifactstore_rebuild.different_packages'
+                ' SELECT p.package_id FROM (SELECT l.package_id AS l_package, r.package_id AS r_package '
+                || v_differs || ') d CROSS JOIN LATERAL (VALUES (d.l_package), (d.r_package)) AS p (package_id)'
+                ' WHERE p.package_id IS NOT NULL ON CONFLICT DO NOTHING';
+        ELSE
+            EXECUTE format('INSERT INTO artifactstore_rebuild.different_rows'
+                ' SELECT DISTINCT %L, s.created_sequence FROM (SELECT l.created_sequence AS l_sequence,'
+                ' r.created_sequence AS r_sequence ', v_view)
+                || v_differs || ') d CROSS JOIN LATERAL (VALUES (d.l_sequence), (d.r_sequence))'
+                ' AS s (created_sequence) WHERE s.created_sequence IS NOT NULL';
+        END IF;
+    END LOOP;
+    SELECT count(*) INTO packages FROM artifactstore_rebuild.different_packages;
+    SELECT count(*) INTO rows FROM artifactstore_rebuild.different_rows;
+    RETURN NEXT;
+END
+$_$;
+
+ALTER FUNCTION artifactstore.find_differences() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.find_differences() IS 'Brings the rebuild to the head that its REPEATABLE READ transaction sees, and notes each package, request and epoch whose live rows differ; returns that sequence and how many';
+
 CREATE FUNCTION artifactstore.find_token(p_token_id uuid) RETURNS TABLE(token_id uuid, secret_hash bytea, actor text, roles text[], revoked boolean, seconds_left double precision)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -1567,6 +1959,22 @@ $$;
 ALTER FUNCTION artifactstore.find_token(p_token_id uuid) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.find_token(p_token_id uuid) IS 'A token with the hash of its secret and the seconds until it expires (negative afterwards, null: never), by the clock of the database';
+
+CREATE FUNCTION artifactstore.fingerprint() RETURNS bytea
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT sha256(s.projectors || convert_to((
+        SELECT string_agg(format('%s.%s %s', a.attrelid::regclass::text, a.attname,
+            format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY v.position, a.attnum)
+        FROM unnest(artifactstore.view_names()) WITH ORDINALITY AS v (name, position)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = format('artifactstore.%I', v.name)::regclass
+        WHERE a.attnum > 0 AND NOT a.attisdropped), 'UTF8'))
+    FROM artifactstore.software s
+$$;
+
+ALTER FUNCTION artifactstore.fingerprint() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.fingerprint() IS 'SHA-256 over the sources of the projectors and the columns of the views: equal where the same log gives the same rows';
 
 CREATE FUNCTION artifactstore.fold(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql
@@ -1686,6 +2094,22 @@ ALTER FUNCTION artifactstore.from_micros(p_micros bigint) OWNER TO artifactstore
 
 COMMENT ON FUNCTION artifactstore.from_micros(p_micros bigint) IS 'The instant that is p_micros microseconds after 1970-01-01T00:00Z; p_micros within ±(2^53 - 1)';
 
+CREATE FUNCTION artifactstore.grant_view_set(p_schema text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_reader name;
+BEGIN
+    SELECT r.rolname INTO STRICT v_reader FROM artifactstore.roles r WHERE r.role = 'reader';
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', p_schema, v_reader);
+    EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO %I', p_schema, v_reader);
+END
+$$;
+
+ALTER FUNCTION artifactstore.grant_view_set(p_schema text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.grant_view_set(p_schema text) IS 'Lets the role reader read the tables of a view set';
+
 CREATE FUNCTION artifactstore.has_bad_escape(p_json text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -1699,6 +2123,16 @@ $$;
 ALTER FUNCTION artifactstore.has_bad_escape(p_json text) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.has_bad_escape(p_json text) IS 'True if JSON text has an escape of U+0000 or of a lone surrogate';
+
+CREATE FUNCTION artifactstore.has_package(p_view text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT p_view NOT IN ('requests', 'log_epochs')
+$$;
+
+ALTER FUNCTION artifactstore.has_package(p_view text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.has_package(p_view text) IS 'Whether the rows of a view carry a package_id';
 
 CREATE FUNCTION artifactstore.hold_log() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2130,19 +2564,19 @@ ALTER FUNCTION artifactstore.percent_decode(p_text text) OWNER TO artifactstore_
 
 COMMENT ON FUNCTION artifactstore.percent_decode(p_text text) IS 'Text with %XX decoded as UTF-8; null when that is no UTF-8, a control character or an encoded slash';
 
-CREATE FUNCTION artifactstore.primary_key(p_view text) RETURNS text
+CREATE FUNCTION artifactstore.primary_key(p_view text, p_alias text DEFAULT NULL::text) RETURNS text
     LANGUAGE sql STABLE
     AS $$
-    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.n)
+    SELECT string_agg(coalesce(quote_ident(p_alias) || '.', '') || quote_ident(a.attname), ', ' ORDER BY k.n)
     FROM pg_catalog.pg_constraint c
     CROSS JOIN LATERAL unnest(c.conkey) WITH ORDINALITY AS k (attnum, n)
     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.attnum
     WHERE c.conrelid = format('artifactstore.%I', p_view)::regclass AND c.contype = 'p'
 $$;
 
-ALTER FUNCTION artifactstore.primary_key(p_view text) OWNER TO artifactstore_owner;
+ALTER FUNCTION artifactstore.primary_key(p_view text, p_alias text) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.primary_key(p_view text) IS 'Primary key columns of a view, comma-separated and quoted';
+COMMENT ON FUNCTION artifactstore.primary_key(p_view text, p_alias text) IS 'Primary key columns of a view, comma-separated and quoted, each behind p_alias if that is given';
 
 CREATE FUNCTION artifactstore.project(p_first bigint, p_last bigint) RETURNS void
     LANGUAGE plpgsql
@@ -3175,6 +3609,67 @@ ALTER FUNCTION artifactstore.rebuild(p_schema text, p_last bigint) OWNER TO arti
 
 COMMENT ON FUNCTION artifactstore.rebuild(p_schema text, p_last bigint) IS 'Creates the view set p_schema and projects the log up to p_last (default: head) into it; returns the last sequence. The live views are not touched';
 
+CREATE FUNCTION artifactstore.rebuild_next(p_last bigint DEFAULT NULL::bigint) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    SET standard_conforming_strings TO 'on'
+    AS $$
+DECLARE
+    v_sequence bigint;
+    v_pid integer;
+    v_last bigint := artifactstore.log_head();
+BEGIN
+    SELECT p.sequence, p.pid INTO v_sequence, v_pid FROM artifactstore_rebuild.progress p FOR UPDATE;
+    IF v_pid IS DISTINCT FROM pg_backend_pid() THEN
+        PERFORM artifactstore.refuse('busy', jsonb_build_object('problem', 'another session took the rebuild over'));
+    END IF;
+    IF p_last IS NULL THEN
+        v_last := least(v_last, artifactstore.range_end(v_sequence + 1, v_last));
+    ELSE
+        v_last := least(v_last, p_last);
+    END IF;
+    IF v_last > v_sequence THEN
+        PERFORM artifactstore.project_ranges('artifactstore_rebuild', v_sequence + 1, v_last);
+        UPDATE artifactstore_rebuild.progress SET sequence = v_last;
+    END IF;
+    RETURN v_last;
+END
+$$;
+
+ALTER FUNCTION artifactstore.rebuild_next(p_last bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.rebuild_next(p_last bigint) IS 'Projects the next range of the log into the rebuild, or all up to p_last; returns the last sequence that it reflects now';
+
+CREATE FUNCTION artifactstore.rebuild_sequence() RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_sequence bigint;
+    v_fingerprint bytea;
+    v_pid integer;
+BEGIN
+    IF to_regclass('artifactstore_rebuild.progress') IS NULL THEN
+        RETURN NULL;
+    END IF;
+    SELECT p.sequence, p.fingerprint, p.pid INTO v_sequence, v_fingerprint, v_pid
+    FROM artifactstore_rebuild.progress p;
+    IF v_pid <> pg_backend_pid() AND EXISTS (
+        SELECT FROM pg_catalog.pg_stat_activity a WHERE a.pid = v_pid AND a.datname = current_database())
+    THEN
+        PERFORM artifactstore.refuse('busy', jsonb_build_object(
+            'problem', format('another replay is at event %s, in backend %s', v_sequence, v_pid), 'pid', v_pid));
+    END IF;
+    IF v_fingerprint IS DISTINCT FROM artifactstore.fingerprint() OR v_sequence > artifactstore.log_head() THEN
+        RETURN NULL;
+    END IF;
+    RETURN v_sequence;
+END
+$$;
+
+ALTER FUNCTION artifactstore.rebuild_sequence() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.rebuild_sequence() IS 'Last sequence of an unfinished rebuild that can be resumed, else null; refuses busy while another session works on it';
+
 CREATE FUNCTION artifactstore.refuse(p_code text, p_detail jsonb) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     AS $$
@@ -3243,30 +3738,44 @@ ALTER FUNCTION artifactstore.refuse_hole(p_first bigint, p_last bigint) OWNER TO
 
 COMMENT ON FUNCTION artifactstore.refuse_hole(p_first bigint, p_last bigint) IS 'Raises log-damaged with the first missing sequence of p_first … p_last';
 
-CREATE FUNCTION artifactstore.replay() RETURNS TABLE(head bigint, seconds double precision)
+CREATE FUNCTION artifactstore.replay(p_snapshot text DEFAULT NULL::text) RETURNS TABLE(head bigint, seconds double precision)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
     SET standard_conforming_strings TO 'on'
     AS $$
 DECLARE
     v_started timestamptz := clock_timestamp();
+    v_from bigint := 0;
+    v_problem text;
 BEGIN
+    IF p_snapshot IS NOT NULL THEN
+        v_problem := artifactstore.view_set_problem(p_snapshot);
+        IF v_problem IS NOT NULL THEN
+            PERFORM artifactstore.refuse('bad-view-set', jsonb_build_object('problem', v_problem));
+        END IF;
+    END IF;
     PERFORM artifactstore.lock_log();
     head := artifactstore.log_head();
     PERFORM set_config('artifactstore.projecting', 'on', true);
     TRUNCATE artifactstore.artifact_packages, artifactstore.artifact_files, artifactstore.storage_locations,
         artifactstore.retention_state, artifactstore.retention_holds, artifactstore.requests,
         artifactstore.log_epochs;
-    PERFORM artifactstore.project_ranges('artifactstore', 1, head);
+    IF p_snapshot IS NOT NULL THEN
+        PERFORM artifactstore.copy_view_set(p_snapshot, 'artifactstore');
+        SELECT v.sequence INTO STRICT v_from
+        FROM artifactstore.view_sets v WHERE v.schema_name = p_snapshot;
+    END IF;
+    PERFORM artifactstore.project_ranges('artifactstore', v_from + 1, head);
+    UPDATE artifactstore.software SET viewed_by = projectors WHERE viewed_by IS DISTINCT FROM projectors;
     PERFORM set_config('artifactstore.projecting', 'off', true);
     seconds := extract(EPOCH FROM clock_timestamp() - v_started);
     RETURN NEXT;
 END
 $$;
 
-ALTER FUNCTION artifactstore.replay() OWNER TO artifactstore_owner;
+ALTER FUNCTION artifactstore.replay(p_snapshot text) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.replay() IS 'Truncates the live views and projects the whole log again. Appends and readers wait; a dump or an old snapshot taken meanwhile sees empty views. Does not check digests: artifactstore replay and verify do';
+COMMENT ON FUNCTION artifactstore.replay(p_snapshot text) IS 'Truncates the live views and projects the whole log again, or from a snapshot what came after it. Appends and readers wait; a dump or an old snapshot taken meanwhile sees empty views. Does not check digests: artifactstore replay and verify do';
 
 CREATE FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) RETURNS TABLE(sequence bigint, created_at timestamp with time zone, appended boolean)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3303,6 +3812,23 @@ ALTER FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_act
 
 COMMENT ON FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) IS 'Revokes a token: payload of v1.system.token_revoked and its digest, who revokes it. One that is revoked already gives the event that did';
 
+CREATE FUNCTION artifactstore.rows_to_mend(p_view text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $_$
+    SELECT CASE
+        -- Both partial indexes of artifact_files by package, each by its own predicate.
+        WHEN p_view = 'artifact_files' THEN
+            '(v.package_id = ANY ($1) AND v.removed_at IS NULL) OR (v.package_id = ANY ($1) AND v.removed_at IS NOT NULL)'
+        WHEN artifactstore.has_package(p_view) THEN 'v.package_id = ANY ($1)'
+        ELSE format('$1 IS NOT NULL AND v.created_sequence IN (SELECT d.created_sequence'
+            ' FROM artifactstore_rebuild.different_rows d WHERE d.view_name = %L)', p_view)
+        END
+$_$;
+
+ALTER FUNCTION artifactstore.rows_to_mend(p_view text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.rows_to_mend(p_view text) IS 'Condition on the rows v of a view: those of the packages $1, or those that find_differences noted one by one';
+
 CREATE FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) RETURNS bigint
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
@@ -3323,6 +3849,61 @@ $$;
 ALTER FUNCTION artifactstore.view_names() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.view_names() IS 'Tables of a view set';
+
+CREATE FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean DEFAULT true) RETURNS text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    AS $$
+DECLARE
+    v_set artifactstore.view_sets;
+    v_head bigint := artifactstore.log_head();
+    v_missing text;
+    v_digests jsonb;
+BEGIN
+    SELECT * INTO v_set FROM artifactstore.view_sets v WHERE v.schema_name = p_schema;
+    IF NOT FOUND THEN
+        RETURN 'unknown: it is not registered';
+    END IF;
+    IF v_set.sequence > v_head THEN
+        RETURN format('future: it reflects event %s, the log ends at %s', v_set.sequence, v_head);
+    END IF;
+    IF v_set.log_id IS DISTINCT FROM (
+        SELECT e.subject_id FROM artifactstore.events e WHERE e.sequence = 1 AND v_set.sequence > 0)
+    THEN
+        RETURN 'foreign: it was made from another log';
+    END IF;
+    IF v_set.head_digest IS DISTINCT FROM (
+        SELECT e.payload_digest FROM artifactstore.events e WHERE e.sequence = v_set.sequence)
+    THEN
+        RETURN format('foreign: event %s was another one when it was made', v_set.sequence);
+    END IF;
+    IF v_set.fingerprint <> artifactstore.fingerprint() THEN
+        RETURN 'stale: other projectors or views made it';
+    END IF;
+    SELECT n.name INTO v_missing
+    FROM unnest(artifactstore.view_names()) WITH ORDINALITY AS n (name, position)
+    WHERE to_regclass(format('%I.%I', p_schema, n.name)) IS NULL
+    ORDER BY n.position LIMIT 1;
+    IF FOUND THEN
+        RETURN 'damaged: it lacks ' || v_missing;
+    END IF;
+    IF p_rows THEN
+        v_digests := artifactstore.digest_view_set(p_schema);
+        SELECT n.name INTO v_missing
+        FROM unnest(artifactstore.view_names()) WITH ORDINALITY AS n (name, position)
+        WHERE v_digests -> n.name IS DISTINCT FROM v_set.digests -> n.name
+        ORDER BY n.position LIMIT 1;
+        IF FOUND THEN
+            RETURN 'damaged: the rows of ' || v_missing || ' are not those that it was made with';
+        END IF;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean) IS 'Why a stored view set cannot be trusted (unknown, future, foreign, stale, damaged: …), null if it can; p_rows: read all its rows too';
 
 CREATE TABLE artifactstore.append_lock (
 );
@@ -3857,7 +4438,8 @@ COMMENT ON COLUMN artifactstore.roles.rolname IS 'The database role that plays i
 CREATE TABLE artifactstore.software (
     version text NOT NULL,
     projectors bytea NOT NULL,
-    migrated_at timestamp with time zone NOT NULL
+    migrated_at timestamp with time zone NOT NULL,
+    viewed_by bytea
 );
 
 ALTER TABLE artifactstore.software OWNER TO artifactstore_owner;
@@ -3866,9 +4448,11 @@ COMMENT ON TABLE artifactstore.software IS 'One row: the software that migrated 
 
 COMMENT ON COLUMN artifactstore.software.version IS 'Its version; older software refuses to migrate or write';
 
-COMMENT ON COLUMN artifactstore.software.projectors IS 'SHA-256 of the projectors that the views were made by';
+COMMENT ON COLUMN artifactstore.software.projectors IS 'SHA-256 of the projectors that are installed';
 
 COMMENT ON COLUMN artifactstore.software.migrated_at IS 'When it last migrated';
+
+COMMENT ON COLUMN artifactstore.software.viewed_by IS 'SHA-256 of the projectors that made the live views; another one until a replay made them new';
 
 CREATE TABLE artifactstore.storage_locations (
     location_id uuid NOT NULL,
@@ -4012,6 +4596,9 @@ ALTER TABLE ONLY artifactstore.storage_locations
 ALTER TABLE ONLY artifactstore.tokens
     ADD CONSTRAINT tokens_pkey PRIMARY KEY (token_id);
 
+ALTER TABLE ONLY artifactstore.view_sets
+    ADD CONSTRAINT view_sets_pkey PRIMARY KEY (schema_name);
+
 CREATE INDEX artifact_files_blake3_file_id_idx ON artifactstore.artifact_files USING btree (blake3, file_id);
 
 CREATE INDEX artifact_files_package_id_idx ON artifactstore.artifact_files USING btree (package_id) WHERE (removed_at IS NOT NULL);
@@ -4027,6 +4614,10 @@ CREATE INDEX events_subject_kind_subject_id_idx ON artifactstore.events USING bt
 CREATE UNIQUE INDEX software_one_row_idx ON artifactstore.software USING btree ((true));
 
 CREATE UNIQUE INDEX storage_locations_file_id_backend_uri_key ON artifactstore.storage_locations USING btree (file_id, backend, uri) WHERE (retired_at IS NULL);
+
+CREATE INDEX storage_locations_package_id_idx ON artifactstore.storage_locations USING btree (package_id);
+
+CREATE UNIQUE INDEX view_sets_snapshot_sequence_key ON artifactstore.view_sets USING btree (sequence) WHERE (purpose = 'snapshot'::text);
 
 CREATE TRIGGER artifact_files_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.artifact_files FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
@@ -4108,6 +4699,14 @@ GRANT ALL ON FUNCTION artifactstore.append_json(p_event_type text, p_subject_id 
 
 REVOKE ALL ON FUNCTION artifactstore.append_token_event(p_event_type text, p_payload bytea, p_digest bytea, p_actor text) FROM PUBLIC;
 
+GRANT SELECT ON TABLE artifactstore.view_sets TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text) TO artifactstore_operator;
+
+REVOKE ALL ON FUNCTION artifactstore.begin_rebuild(p_snapshot text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.begin_rebuild(p_snapshot text) TO artifactstore_operator;
+
 REVOKE ALL ON FUNCTION artifactstore.blake3(p_data bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.blake3(p_data bytea) TO artifactstore_reader;
 
@@ -4167,7 +4766,12 @@ REVOKE ALL ON FUNCTION artifactstore.check_requests(p_events artifactstore.decod
 REVOKE ALL ON FUNCTION artifactstore.compare_view_sets(p_left text, p_right text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.compare_view_sets(p_left text, p_right text) TO artifactstore_operator;
 
-REVOKE ALL ON FUNCTION artifactstore.create_view_set(p_schema text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION artifactstore.copy_view_set(p_from text, p_to text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.create_snapshot() FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.create_snapshot() TO artifactstore_operator;
+
+REVOKE ALL ON FUNCTION artifactstore.create_view_set(p_schema text, p_logged boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.decode_any_payload(p_event_type text, p_payload bytea, p_where jsonb) FROM PUBLIC;
 
@@ -4198,14 +4802,35 @@ GRANT ALL ON FUNCTION artifactstore.describe_value(p_spec jsonb, p_value jsonb) 
 
 REVOKE ALL ON FUNCTION artifactstore.destruction_problem(p_package_id uuid, p_created_at timestamp with time zone, p_payload jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.digest_view_set(p_schema text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.drop_rebuild() FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.drop_rebuild() TO artifactstore_operator;
+
+REVOKE ALL ON FUNCTION artifactstore.drop_view_set(p_schema text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.drop_view_set(p_schema text) TO artifactstore_operator;
+
+REVOKE ALL ON FUNCTION artifactstore.drop_views(p_schema text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.end_rebuild() FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.end_rebuild() TO artifactstore_operator;
+
+REVOKE ALL ON FUNCTION artifactstore.equalize(p_packages integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.equalize(p_packages integer) TO artifactstore_operator;
+
 REVOKE ALL ON FUNCTION artifactstore.field_rule(p_spec jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.field_rule(p_spec jsonb) TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.fields_shape(p_fields jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.fields_shape(p_fields jsonb) TO artifactstore_reader;
 
+REVOKE ALL ON FUNCTION artifactstore.find_differences() FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.find_differences() TO artifactstore_operator;
+
 REVOKE ALL ON FUNCTION artifactstore.find_token(p_token_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.find_token(p_token_id uuid) TO artifactstore_service;
+
+REVOKE ALL ON FUNCTION artifactstore.fingerprint() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.fold(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
@@ -4218,8 +4843,13 @@ REVOKE ALL ON FUNCTION artifactstore.forbid_direct_write() FROM PUBLIC;
 REVOKE ALL ON FUNCTION artifactstore.from_micros(p_micros bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.from_micros(p_micros bigint) TO artifactstore_reader;
 
+REVOKE ALL ON FUNCTION artifactstore.grant_view_set(p_schema text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.has_bad_escape(p_json text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.has_bad_escape(p_json text) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.has_package(p_view text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.has_package(p_view text) TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.hold_log() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.hold_log() TO artifactstore_service;
@@ -4264,7 +4894,7 @@ GRANT ALL ON FUNCTION artifactstore.parse_time(p_text text) TO artifactstore_rea
 REVOKE ALL ON FUNCTION artifactstore.percent_decode(p_text text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.percent_decode(p_text text) TO artifactstore_reader;
 
-REVOKE ALL ON FUNCTION artifactstore.primary_key(p_view text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION artifactstore.primary_key(p_view text, p_alias text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.project(p_first bigint, p_last bigint) FROM PUBLIC;
 
@@ -4328,6 +4958,11 @@ REVOKE ALL ON FUNCTION artifactstore.range_end(p_first bigint, p_last bigint) FR
 REVOKE ALL ON FUNCTION artifactstore.rebuild(p_schema text, p_last bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.rebuild(p_schema text, p_last bigint) TO artifactstore_operator;
 
+REVOKE ALL ON FUNCTION artifactstore.rebuild_next(p_last bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.rebuild_next(p_last bigint) TO artifactstore_operator;
+
+REVOKE ALL ON FUNCTION artifactstore.rebuild_sequence() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.refuse(p_code text, p_detail jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.refuse(p_code text, p_detail jsonb) TO artifactstore_reader;
 
@@ -4338,17 +4973,23 @@ GRANT ALL ON FUNCTION artifactstore.refuse_field(p_event_type text, p_path text,
 
 REVOKE ALL ON FUNCTION artifactstore.refuse_hole(p_first bigint, p_last bigint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION artifactstore.replay() FROM PUBLIC;
-GRANT ALL ON FUNCTION artifactstore.replay() TO artifactstore_operator;
+REVOKE ALL ON FUNCTION artifactstore.replay(p_snapshot text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.replay(p_snapshot text) TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) TO artifactstore_service;
+
+REVOKE ALL ON FUNCTION artifactstore.rows_to_mend(p_view text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.rows_to_mend(p_view text) TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.view_names() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.view_names() TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean) TO artifactstore_operator;
 
 GRANT SELECT ON TABLE artifactstore.applied_migrations TO artifactstore_reader;
 

@@ -77,7 +77,7 @@ def psql(session: Session, arguments: tuple[str, ...]) -> int:
 
     ARGUMENTS go to psql, and the exit code is psql's.
 
-    \\b
+    \b
     artifactstore psql
     artifactstore psql -- -c 'SELECT * FROM artifactstore.event_log LIMIT 5'
     """

@@ -2,45 +2,12 @@
 
 import click
 
-from artifactstore.cli import options, values
+from artifactstore.cli import values
 from artifactstore.cli.command import Command
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import EXIT_DIFFERENCES, BadInput
-from artifactstore.replay import replay as replay_log
 from artifactstore.verify import LIMITS, Verification, Witness
 from artifactstore.verify import verify as verify_log
-
-_WARNING = (
-    "replay --truncate empties all views and fills them again in one transaction. Until it ends, appends "
-    "and readers wait, and a dump or a snapshot taken before sees empty views. Go on?"
-)
-
-
-@click.command(cls=Command)
-@click.option(
-    "--truncate", is_flag=True, help="The only mode yet: empty the views, then project the whole log."
-)
-@options.yes
-@with_session
-def replay(session: Session, truncate: bool, yes: bool) -> None:
-    """Rebuild all views from the log.
-
-    They are filled by the functions that wrote them. Every digest is checked meanwhile. It is all or
-    nothing: a damaged event, an interruption or a crash leaves the views as they were.
-    """
-    if not truncate:
-        problem = (
-            "a replay without downtime does not exist yet; --truncate is the only mode, readers wait for it"
-        )
-        raise BadInput("usage", {"problem": problem})
-    session.confirm(_WARNING, yes)
-    store = session.store
-    with session.progress() as progress:
-        done = replay_log(store, lambda: session.connect("replay"), progress=progress)
-    rate = done.events / done.seconds if done.seconds else 0.0
-    session.output.result(
-        {"events": done.events, "seconds": round(done.seconds, 3), "events_per_second": round(rate)}
-    )
 
 
 @click.command(cls=Command)

@@ -90,7 +90,7 @@ class _Demo:
         self.say("4. replay: empty all views, fill them again from the log")
         with self.session.progress() as progress:
             replayed = replay(self.store, lambda: self.session.connect("replay"), progress=progress)
-        self.say(f"   {replayed.events:,} events in {replayed.seconds:.1f} s")
+        self.say(f"   {replayed.head:,} events in {replayed.seconds:.1f} s")
         self.say("5. verify: every digest, and the live views against a rebuild")
         with self.session.progress() as progress:
             verification = verify(self.store, progress=progress)
@@ -107,7 +107,7 @@ class _Demo:
             "seconds": round(monotonic() - started, 1),
             "ingest_megabytes_per_second": round(report.bytes / 1e6 / report.seconds, 1),
             "append_events_per_second": round(report.events / report.append_seconds),
-            "replay_events_per_second": round(replayed.events / max(replayed.seconds, 1e-6)),
+            "replay_events_per_second": round(replayed.head / max(replayed.seconds, 1e-6)),
         }
 
     def _retain(self, package_id: UUID) -> None:

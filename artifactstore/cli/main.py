@@ -27,7 +27,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "append": ("events", "Append an event of any type, its payload as JSON."),
     },
     "Proof": {
-        "replay": ("checks", "Rebuild all views from the log."),
+        "replay": ("replay", "Rebuild all views from the log, by the functions that wrote them."),
+        "snapshot": ("replay", "Store the views as they are now, to begin a replay there."),
+        "as-of": ("replay", "Make the registry as it was, as tables to be queried."),
         "verify": ("checks", "Prove that the log is whole and that the views are what it says."),
     },
     "Operation": {
@@ -81,7 +83,7 @@ class Program(click.Group):
         for section in SECTIONS.values():
             if cmd_name in section:
                 module = import_module(f"artifactstore.cli.{section[cmd_name][0]}")
-                command: click.Command = getattr(module, cmd_name)
+                command: click.Command = getattr(module, cmd_name.replace("-", "_"))
                 return command
         return None
 

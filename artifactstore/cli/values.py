@@ -64,6 +64,11 @@ def instant(text: str) -> datetime:
     return parse_time(text) if "-" in text or ":" in text else add_duration(now(), text)
 
 
+def past(text: str) -> datetime:
+    """A time as RFC 3339 with zone, or how long ago."""
+    return parse_time(text) if "-" in text or ":" in text else add_duration(now(), text, -1)
+
+
 def label(text: str) -> tuple[str, str]:
     """``key=value``; the value may be empty."""
     key, equals, value = text.partition("=")
@@ -78,7 +83,7 @@ def position(text: str) -> int | str | datetime:
         return text
     if re.fullmatch(r"[0-9]{1,18}", text):
         return int(text)
-    return parse_time(text) if "-" in text or ":" in text else add_duration(now(), text, -1)
+    return past(text)
 
 
 def _uuid(text: str, problem: str) -> UUID:

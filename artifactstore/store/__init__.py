@@ -22,10 +22,11 @@ from artifactstore.store.rows import (
     Trigger,
 )
 from artifactstore.store.tokens import Token, Tokens
+from artifactstore.store.view_sets import ViewSet, ViewSets
 from artifactstore.store.views import ViewReads
 
 
-class Store(PreparedWrites, LogReads, ViewReads, Pages, Explanations, Tokens, Identity, Rebuilds):
+class Store(PreparedWrites, LogReads, ViewReads, Pages, Explanations, Tokens, Identity, Rebuilds, ViewSets):
     """Typed access to one database.
 
     Args:
@@ -47,5 +48,6 @@ __all__ = [
     "Store",
     "Token",
     "Trigger",
+    "ViewSet",
     "prepare",
 ]

@@ -15,9 +15,12 @@ from artifactstore.store.rows import Difference, Manifest, Row, Trigger
 class Rebuilds(Connected):
     """The methods of ``Store`` behind replay and verify; progress comes as notices of the connection."""
 
-    def replay(self) -> Row:
-        """Empty the live views and fill them from the log, all or nothing; ``head`` and ``seconds``."""
-        return self._row(SQL("SELECT * FROM artifactstore.replay()"))
+    def replay(self, snapshot: str | None = None) -> Row:
+        """Empty the live views and fill them, all or nothing, from the log or from a snapshot and the rest.
+
+        ``head`` and ``seconds``.
+        """
+        return self._row(SQL("SELECT * FROM artifactstore.replay(%s)"), (snapshot,))
 
     def rebuild(self, schema: str, last: int | None = None) -> int:
         """Create the view set ``schema`` and project the log up to ``last`` into it; the last sequence."""

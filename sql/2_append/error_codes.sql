@@ -49,7 +49,12 @@ WITH codes (name, sqlstate, message, hint) AS (
     ('clock-behind', 'ST046', 'the clock is more than 60 s behind the log', 'set the clock of the server right; nothing is destroyed meanwhile'),
     ('append-only', 'ST047', 'the log is append-only', 'append an event that corrects it; see artifactstore.append_json'),
     ('direct-write', 'ST048', 'views are written by projectors only', 'append an event; see artifactstore.append_json'),
-    ('log-damaged', 'ST050', 'the log is damaged', 'run artifactstore verify; restore the log from a backup')
+    ('log-damaged', 'ST050', 'the log is damaged', 'run artifactstore verify; restore the log from a backup'),
+    ('stale-views', 'ST051', 'the live views were made by other projectors than those installed', 'run artifactstore replay, then repeat'),
+    ('no-such-view-set', 'ST052', 'no such snapshot or past is stored', 'SELECT schema_name FROM artifactstore.view_sets'),
+    ('view-set-in-use', 'ST053', 'the view set cannot be dropped: others use its schema', 'drop what depends on it first (\d+ in psql shows it)'),
+    ('schema-taken', 'ST054', 'a schema of this name exists', 'choose another name, or drop what artifactstore made: artifactstore snapshot drop'),
+    ('bad-view-set', 'ST068', 'the snapshot cannot be used', 'replay the whole log, then make a new snapshot')
 ), upserted AS (
     INSERT INTO artifactstore.error_codes AS t (name, sqlstate, message, hint)
     SELECT name, sqlstate, message, hint FROM codes

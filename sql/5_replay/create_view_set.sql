@@ -1,7 +1,7 @@
 -- purpose: an empty view set
--- called by: rebuild
+-- called by: rebuild, begin_rebuild, as_of
 -- writes: nothing (creates tables)
-CREATE OR REPLACE FUNCTION artifactstore.create_view_set(p_schema text)
+CREATE OR REPLACE FUNCTION artifactstore.create_view_set(p_schema text, p_logged boolean DEFAULT false)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -13,11 +13,14 @@ BEGIN
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
         SELECT ' WITH (' || array_to_string(c.reloptions, ', ') || ')' INTO v_options
         FROM pg_catalog.pg_class c WHERE c.oid = format('artifactstore.%I', v_view)::regclass;
-        EXECUTE format('CREATE UNLOGGED TABLE %I.%I (LIKE artifactstore.%I INCLUDING ALL)%s',
+        EXECUTE format('CREATE %s TABLE %I.%I (LIKE artifactstore.%I INCLUDING ALL)%s',
+            CASE WHEN p_logged THEN '' ELSE 'UNLOGGED' END,
             p_schema, v_view, v_view, coalesce(v_options, ''));
     END LOOP;
+EXCEPTION WHEN duplicate_schema THEN
+    PERFORM artifactstore.refuse('schema-taken', jsonb_build_object('problem', p_schema));
 END
 $$;
 
-COMMENT ON FUNCTION artifactstore.create_view_set(text) IS
-'Creates schema p_schema with an empty, unlogged copy of every view, indexes and comments included';
+COMMENT ON FUNCTION artifactstore.create_view_set(text, boolean) IS
+'Creates schema p_schema with an empty copy of every view, indexes and comments included; unlogged, so empty after a crash of the server, unless p_logged';

@@ -1,7 +1,7 @@
 -- purpose: empty the live views and fill them again from the log, in one transaction: all or nothing
 -- called by: role operator (artifactstore replay --truncate)
 -- writes: the live views
-CREATE OR REPLACE FUNCTION artifactstore.replay()
+CREATE OR REPLACE FUNCTION artifactstore.replay(p_snapshot text DEFAULT NULL)
 RETURNS TABLE (head bigint, seconds double precision)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = artifactstore, pg_temp
@@ -9,19 +9,33 @@ SET standard_conforming_strings = on
 AS $$
 DECLARE
     v_started timestamptz := clock_timestamp();
+    v_from bigint := 0;
+    v_problem text;
 BEGIN
+    IF p_snapshot IS NOT NULL THEN
+        v_problem := artifactstore.view_set_problem(p_snapshot);
+        IF v_problem IS NOT NULL THEN
+            PERFORM artifactstore.refuse('bad-view-set', jsonb_build_object('problem', v_problem));
+        END IF;
+    END IF;
     PERFORM artifactstore.lock_log();
     head := artifactstore.log_head();
     PERFORM set_config('artifactstore.projecting', 'on', true);
     TRUNCATE artifactstore.artifact_packages, artifactstore.artifact_files, artifactstore.storage_locations,
         artifactstore.retention_state, artifactstore.retention_holds, artifactstore.requests,
         artifactstore.log_epochs;
-    PERFORM artifactstore.project_ranges('artifactstore', 1, head);
+    IF p_snapshot IS NOT NULL THEN
+        PERFORM artifactstore.copy_view_set(p_snapshot, 'artifactstore');
+        SELECT v.sequence INTO STRICT v_from
+        FROM artifactstore.view_sets v WHERE v.schema_name = p_snapshot;
+    END IF;
+    PERFORM artifactstore.project_ranges('artifactstore', v_from + 1, head);
+    UPDATE artifactstore.software SET viewed_by = projectors WHERE viewed_by IS DISTINCT FROM projectors;
     PERFORM set_config('artifactstore.projecting', 'off', true);
     seconds := extract(EPOCH FROM clock_timestamp() - v_started);
     RETURN NEXT;
 END
 $$;
 
-COMMENT ON FUNCTION artifactstore.replay() IS
-'Truncates the live views and projects the whole log again. Appends and readers wait; a dump or an old snapshot taken meanwhile sees empty views. Does not check digests: artifactstore replay and verify do';
+COMMENT ON FUNCTION artifactstore.replay(text) IS
+'Truncates the live views and projects the whole log again, or from a snapshot what came after it. Appends and readers wait; a dump or an old snapshot taken meanwhile sees empty views. Does not check digests: artifactstore replay and verify do';

@@ -25,7 +25,7 @@ BEGIN
         FROM (VALUES
             ('reader', 'USAGE ON SCHEMA', ARRAY['artifactstore']),
             ('reader', 'SELECT ON TABLE', artifactstore.view_names() || ARRAY[
-                'events', 'event_types', 'error_codes', 'roles', 'applied_migrations', 'software',
+                'events', 'event_types', 'error_codes', 'roles', 'applied_migrations', 'software', 'view_sets',
                 'event_log', 'audit_events', 'retention_events']),
             ('reader', 'EXECUTE ON FUNCTION', ARRAY[
                 'cbor_encode', 'cbor_encode_list', 'cbor_encode_map', 'cbor_encode_object', 'cbor_encode_value',
@@ -33,7 +33,10 @@ BEGIN
             ('writer', 'EXECUTE ON FUNCTION', ARRAY['append_json', 'new_id']),
             ('service', 'EXECUTE ON FUNCTION', ARRAY[
                 'append', 'find_token', 'hold_log', 'issue_token', 'list_tokens', 'new_id', 'revoke_token']),
-            ('operator', 'EXECUTE ON FUNCTION', ARRAY['compare_view_sets', 'rebuild', 'replay'])
+            ('operator', 'EXECUTE ON FUNCTION', ARRAY[
+                'as_of', 'begin_rebuild', 'compare_view_sets', 'create_snapshot', 'drop_rebuild', 'drop_view_set',
+                'end_rebuild', 'equalize', 'find_differences', 'rebuild', 'rebuild_next', 'replay',
+                'view_set_problem'])
         ) AS g (role, what, objects)
         JOIN artifactstore.roles r USING (role), unnest(g.objects) AS o (object),
             LATERAL (SELECT CASE WHEN g.what LIKE '%SCHEMA' THEN format('%I', o.object)

@@ -30,9 +30,6 @@ EXECUTE: dict[str, frozenset[str]] = {
     "append_json": frozenset({"writer", "operator"}),
     "hold_log": frozenset({"service"}),
     "new_id": frozenset({"writer", "service", "operator"}),
-    "replay": frozenset({"operator"}),
-    "rebuild": frozenset({"operator"}),
-    "compare_view_sets": frozenset({"operator"}),
     "append_initialized": frozenset(),
     "lock_log": frozenset(),
     "project": frozenset(),
@@ -50,7 +47,22 @@ FOR_READERS = {
     "refuse",
     "view_names",
 }
-DEFINERS = {"append", "append_json", "replay", "rebuild", "compare_view_sets"}
+REPLAYING = {
+    "as_of",
+    "begin_rebuild",
+    "compare_view_sets",
+    "create_snapshot",
+    "drop_rebuild",
+    "drop_view_set",
+    "end_rebuild",
+    "equalize",
+    "find_differences",
+    "rebuild",
+    "rebuild_next",
+    "replay",
+    "view_set_problem",
+}
+DEFINERS = {"append", "append_json"} | REPLAYING
 SERVICE_DEFINERS = {"find_token", "hold_log", "issue_token", "list_tokens", "revoke_token"}
 PRIVATE = {"append_lock", "tokens"}
 """Tables that nobody but the owner reads."""
@@ -74,6 +86,7 @@ def test_functions_are_executed_by_those_they_are_for(connect: Connect) -> None:
     found = granted(connect())
     assert {name: found[name] for name in EXECUTE} == EXECUTE
     assert {name: found[name] for name in FOR_READERS} == dict.fromkeys(FOR_READERS, READERS)
+    assert {name: found[name] for name in REPLAYING} == dict.fromkeys(REPLAYING, frozenset({"operator"}))
 
 
 def test_nobody_executes_a_projector(connect: Connect) -> None:

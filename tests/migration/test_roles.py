@@ -170,7 +170,9 @@ EXECUTABLE = {
                "refuse_field"},
     "writer": {"append_json", "new_id"},
     "service": {"append", "find_token", "hold_log", "issue_token", "list_tokens", "new_id", "revoke_token"},
-    "operator": {"compare_view_sets", "rebuild", "replay"},
+    "operator": {"as_of", "begin_rebuild", "compare_view_sets", "create_snapshot", "drop_rebuild",
+                 "drop_view_set", "end_rebuild", "equalize", "find_differences", "rebuild",
+                 "rebuild_next", "replay", "view_set_problem"},
 }  # fmt: skip
 """Functions by role, besides the immutable ones, which can neither read nor write anything."""
 INCLUDES = {"reader": (), "writer": ("reader",), "service": ("reader",), "operator": ("writer", "reader")}

@@ -1,0 +1,222 @@
+"""Commands that fill views from the log: the live ones, and stored ones beside them."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from artifactstore.cli import options, values
+from artifactstore.cli.command import Command, Group
+from artifactstore.cli.session import Session, with_session
+from artifactstore.errors import BadInput
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from artifactstore.snapshots import Chosen
+    from artifactstore.store import ViewSet
+
+_WARNING = (
+    "replay --truncate empties all views and fills them again in one transaction. Until it ends, appends "
+    "and readers wait, and a dump or a snapshot taken before sees empty views. Go on?"
+)
+
+
+class _Snapshot(click.ParamType[str | int]):
+    """``latest``, or the sequence of a snapshot."""
+
+    name = "latest|N"
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | int:
+        if value == "latest" or isinstance(value, int):
+            return value
+        if value.isascii() and value.isdigit() and len(value) < 19:
+            return int(value)
+        return self.fail(f"{value}: neither latest nor the sequence of a snapshot", param, ctx)
+
+
+@click.command(cls=Command)
+@click.option(
+    "--truncate",
+    is_flag=True,
+    help="Empty the live views and fill them in one transaction: faster, but all others wait.",
+)
+@click.option(
+    "--from-snapshot",
+    type=_Snapshot(),
+    is_flag=False,
+    flag_value="latest",
+    metavar="latest|N",
+    help="Begin from the newest snapshot that can be trusted, or from that of sequence N.",
+)
+@options.yes
+@with_session
+def replay(session: Session, truncate: bool, from_snapshot: str | int | None, yes: bool) -> None:
+    """Rebuild all views from the log, by the functions that wrote them.
+
+    They are rebuilt beside the live views while appends and reads go on; then the live rows that differ are
+    mended in short batches. Readers never see an empty or half table, and rows that are equal are not
+    touched. Every digest is checked. A damaged event, an interruption or a crash leaves the live views as
+    they were; run it again, and it goes on where it was.
+
+    \b
+    artifactstore replay
+    artifactstore replay --from-snapshot
+    artifactstore replay --truncate --yes
+    """
+    from artifactstore.cli.output import jsonable
+    from artifactstore.replay import ReplayedOnline, replay_online
+    from artifactstore.replay import replay as replay_truncating
+
+    if truncate:
+        session.confirm(_WARNING, yes)
+    store = session.store
+    run = replay_truncating if truncate else replay_online
+    with session.progress() as progress:
+        snapshot = None if from_snapshot is None else _chosen(session, from_snapshot)
+        done = run(store, lambda: session.connect("replay"), snapshot=snapshot, progress=progress)
+    events = done.head - done.since
+    row = {**jsonable(done), "events": events, "seconds": round(done.seconds, 3)}
+    if isinstance(done, ReplayedOnline):
+        row["longest_stall"] = round(done.longest_stall, 3)
+        row["resumed"] = done.resumed
+    row["events_per_second"] = round(events / done.seconds) if done.seconds else 0
+    session.output.result(row)
+
+
+def _chosen(session: Session, wanted: str | int) -> "ViewSet | None":
+    from artifactstore import snapshots
+
+    chosen = (
+        snapshots.choose(session.store) if wanted == "latest" else snapshots.at(session.store, int(wanted))
+    )
+    _warn(chosen)
+    if chosen.snapshot is None:
+        click.echo("no snapshot can be used: the whole log is replayed", err=True)
+    return chosen.snapshot
+
+
+def _warn(chosen: "Chosen") -> None:
+    """Tell on stderr which snapshots were refused, and why."""
+    for snapshot, problem in chosen.refused:
+        click.echo(f"snapshot of sequence {snapshot.sequence} refused: {problem}", err=True)
+
+
+@click.group(cls=Group)
+def snapshot() -> None:
+    """Store the views as they are now, to begin a replay there.
+
+    A look at the past begins at one too. A snapshot is disposable: the log makes everything in it again. It
+    is used only if it was made from this log, by the projectors that are installed, and has all its rows.
+    """
+
+
+@snapshot.command()
+@with_session
+def create(session: Session) -> None:
+    """Store a snapshot of the live views; appends go on meanwhile."""
+    from artifactstore import snapshots
+
+    made = snapshots.create(session.store)
+    session.output.result(_shown(session, made))
+
+
+@snapshot.command("list")
+@with_session
+def list_snapshots(session: Session) -> None:
+    """List snapshots, the newest first, and what as-of made.
+
+    ``problem`` says why one would be refused; its rows are read only by ``snapshot show``.
+    """
+    store = session.store
+    rows = (
+        {**_shown(session, one), "problem": store.view_set_problem(one.schema_name, rows=False)}
+        for one in store.view_sets()
+    )
+    session.output.rows(("sequence", "purpose", "schema_name", "created_at", "bytes", "problem"), rows)
+
+
+@snapshot.command()
+@click.argument("sequence", type=click.IntRange(min=0))
+@with_session
+def show(session: Session, sequence: int) -> None:
+    """Show a snapshot, and read all its rows to tell whether it can be trusted."""
+    from artifactstore import snapshots
+    from artifactstore.cli.output import jsonable
+
+    found = snapshots.find(session.store, sequence)
+    row = {
+        **jsonable(found),
+        **_shown(session, found),
+        "problem": session.store.view_set_problem(found.schema_name),
+    }
+    session.output.result(row)
+
+
+@snapshot.command()
+@click.argument("name", metavar="SEQUENCE|SCHEMA")
+@with_session
+def drop(session: Session, name: str) -> None:
+    """Drop the snapshot of a sequence, or what as-of made in a schema."""
+    from artifactstore import snapshots
+
+    is_sequence = name.isascii() and name.isdigit() and len(name) < 19
+    schema = snapshots.find(session.store, int(name)).schema_name if is_sequence else name
+    session.store.drop_view_set(schema)
+    session.output.result({"dropped": schema})
+
+
+@snapshot.command()
+@click.option("--keep", type=click.IntRange(min=0), required=True, metavar="N", help="How many to keep.")
+@with_session
+def prune(session: Session, keep: int) -> None:
+    """Drop all snapshots but the newest N that can be used."""
+    from artifactstore import snapshots
+
+    dropped = [one.schema_name for one in snapshots.prune(session.store, keep)]
+    session.output.result({"dropped": dropped if session.json else ", ".join(dropped) or "none"})
+
+
+@click.command("as-of", cls=Command)
+@click.option("--sequence", type=click.IntRange(min=0), metavar="N", help="After this event.")
+@click.option(
+    "--time", "instant", type=values.past, metavar="TIME", help="At this instant: RFC 3339, or 12h, 30d ago."
+)
+@click.option("--schema", required=True, metavar="NAME", help="Schema to make; it must not exist.")
+@click.option("--no-snapshot", is_flag=True, help="Project from the beginning of the log.")
+@with_session
+def as_of(
+    session: Session, sequence: int | None, instant: "datetime | None", schema: str, no_snapshot: bool
+) -> None:
+    """Make the registry as it was, as tables to be queried.
+
+    The schema gets all views as they were after event N, or at an instant: every event of that very
+    microsecond counts. It begins from the newest snapshot before. Remove it with artifactstore snapshot drop.
+
+    \b
+    artifactstore as-of --time 2026-03-01T00:00:00Z --schema march
+    artifactstore psql -- -c 'SELECT purl, state FROM march.artifact_packages'
+    """
+    from artifactstore import snapshots
+
+    if (sequence is None) == (instant is None):
+        raise BadInput("usage", {"problem": "give either --sequence or --time"})
+    store = session.store
+    last = store.sequence_at(instant) if sequence is None and instant is not None else int(sequence or 0)
+    with session.progress() as progress:
+        made, chosen = snapshots.as_of(store, schema, last, use_snapshots=not no_snapshot, progress=progress)
+    _warn(chosen)
+    since = 0 if chosen.snapshot is None else chosen.snapshot.sequence
+    session.output.result({**_shown(session, made), "projected_since": since})
+
+
+def _shown(session: Session, one: "ViewSet") -> dict[str, object]:
+    return {
+        "sequence": one.sequence,
+        "purpose": one.purpose,
+        "schema_name": one.schema_name,
+        "created_at": one.created_at,
+        "rows": sum(view["rows"] for view in one.digests.values()),
+        "bytes": session.store.view_set_bytes(one.schema_name),
+    }

@@ -1,0 +1,48 @@
+-- purpose: the registry as it was, as tables of its own
+-- called by: role operator (artifactstore as-of)
+-- writes: view_sets, and the tables of the new view set
+CREATE OR REPLACE FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text DEFAULT NULL)
+RETURNS artifactstore.view_sets
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = artifactstore, pg_temp
+SET standard_conforming_strings = on
+AS $$
+DECLARE
+    v_made artifactstore.view_sets;
+    v_from bigint := 0;
+    v_problem text;
+BEGIN
+    IF p_last > artifactstore.log_head() THEN
+        PERFORM artifactstore.refuse('not-found', jsonb_build_object('problem',
+            format('there is no event %s, the log ends at %s', p_last, artifactstore.log_head())));
+    END IF;
+    PERFORM artifactstore.create_view_set(p_schema, true);
+    IF p_snapshot IS NOT NULL THEN
+        v_problem := artifactstore.view_set_problem(p_snapshot);
+        SELECT v.sequence INTO v_from FROM artifactstore.view_sets v WHERE v.schema_name = p_snapshot;
+        IF v_problem IS NULL AND v_from > p_last THEN
+            v_problem := format('future: it reflects event %s', v_from);
+        END IF;
+        IF v_problem IS NOT NULL THEN
+            PERFORM artifactstore.refuse('bad-view-set', jsonb_build_object('problem', v_problem));
+        END IF;
+        PERFORM artifactstore.copy_view_set(p_snapshot, p_schema);
+    END IF;
+    PERFORM artifactstore.project_ranges(p_schema, v_from + 1, p_last);
+
+    v_made.schema_name := p_schema;
+    v_made.purpose := 'past';
+    v_made.sequence := p_last;
+    SELECT e.payload_digest INTO v_made.head_digest FROM artifactstore.events e WHERE e.sequence = p_last;
+    SELECT e.subject_id INTO v_made.log_id FROM artifactstore.events e WHERE e.sequence = 1 AND p_last > 0;
+    v_made.fingerprint := artifactstore.fingerprint();
+    v_made.digests := artifactstore.digest_view_set(p_schema);
+    v_made.created_at := clock_timestamp();
+    INSERT INTO artifactstore.view_sets SELECT v_made.*;
+    PERFORM artifactstore.grant_view_set(p_schema);
+    RETURN v_made;
+END
+$$;
+
+COMMENT ON FUNCTION artifactstore.as_of(text, bigint, text) IS
+'Makes the view set p_schema as the log left it at event p_last, from a snapshot if one is named, and registers it in view_sets; drop_view_set removes it';

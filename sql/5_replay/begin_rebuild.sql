@@ -1,0 +1,47 @@
+-- purpose: begin a rebuild beside the live views, or go on with one that was left unfinished
+-- called by: role operator (artifactstore replay)
+-- writes: the tables of the rebuild
+--
+-- A rebuild is the view set artifactstore_rebuild and, in the same schema, how far it is: unlogged like the views,
+-- so a crash of the server empties both.
+CREATE OR REPLACE FUNCTION artifactstore.begin_rebuild(p_snapshot text DEFAULT NULL)
+RETURNS TABLE (sequence bigint, resumed boolean)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = artifactstore, pg_temp
+SET standard_conforming_strings = on
+AS $$
+DECLARE
+    v_problem text;
+BEGIN
+    -- Whoever else begins one waits here, and then meets this one.
+    PERFORM pg_advisory_xact_lock(1095976275, 2);
+    sequence := artifactstore.rebuild_sequence();
+    resumed := sequence IS NOT NULL;
+    IF resumed THEN
+        UPDATE artifactstore_rebuild.progress SET pid = pg_backend_pid();
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    PERFORM artifactstore.drop_rebuild();
+    sequence := 0;
+    PERFORM artifactstore.create_view_set('artifactstore_rebuild');
+    CREATE UNLOGGED TABLE artifactstore_rebuild.progress (sequence bigint, fingerprint bytea, pid integer);
+    CREATE UNLOGGED TABLE artifactstore_rebuild.different_packages (package_id uuid PRIMARY KEY);
+    CREATE UNLOGGED TABLE artifactstore_rebuild.different_rows (view_name text, created_sequence bigint);
+    IF p_snapshot IS NOT NULL THEN
+        v_problem := artifactstore.view_set_problem(p_snapshot);
+        IF v_problem IS NOT NULL THEN
+            PERFORM artifactstore.refuse('bad-view-set', jsonb_build_object('problem', v_problem));
+        END IF;
+        PERFORM artifactstore.copy_view_set(p_snapshot, 'artifactstore_rebuild');
+        SELECT v.sequence INTO STRICT sequence
+        FROM artifactstore.view_sets v WHERE v.schema_name = p_snapshot;
+    END IF;
+    INSERT INTO artifactstore_rebuild.progress
+    VALUES (sequence, artifactstore.fingerprint(), pg_backend_pid());
+    RETURN NEXT;
+END
+$$;
+
+COMMENT ON FUNCTION artifactstore.begin_rebuild(text) IS
+'Begins a rebuild in the schema artifactstore_rebuild, from a snapshot if one is named; one that the same projectors began and nobody works on is resumed. Returns the last sequence that it reflects; refuses busy while another session works on it';

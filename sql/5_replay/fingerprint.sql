@@ -1,0 +1,18 @@
+-- purpose: what made a view set: the projectors that are installed, and the columns of the views
+-- called by: create_snapshot, view_set_problem, begin_rebuild
+-- writes: nothing
+CREATE OR REPLACE FUNCTION artifactstore.fingerprint()
+RETURNS bytea
+LANGUAGE sql STABLE
+AS $$
+    SELECT sha256(s.projectors || convert_to((
+        SELECT string_agg(format('%s.%s %s', a.attrelid::regclass::text, a.attname,
+            format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY v.position, a.attnum)
+        FROM unnest(artifactstore.view_names()) WITH ORDINALITY AS v (name, position)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = format('artifactstore.%I', v.name)::regclass
+        WHERE a.attnum > 0 AND NOT a.attisdropped), 'UTF8'))
+    FROM artifactstore.software s
+$$;
+
+COMMENT ON FUNCTION artifactstore.fingerprint() IS
+'SHA-256 over the sources of the projectors and the columns of the views: equal where the same log gives the same rows';

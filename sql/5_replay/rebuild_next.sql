@@ -1,0 +1,33 @@
+-- purpose: one step of a rebuild
+-- called by: role operator (artifactstore replay), find_differences, equalize
+-- writes: the views of the rebuild
+CREATE OR REPLACE FUNCTION artifactstore.rebuild_next(p_last bigint DEFAULT NULL)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = artifactstore, pg_temp
+SET standard_conforming_strings = on
+AS $$
+DECLARE
+    v_sequence bigint;
+    v_pid integer;
+    v_last bigint := artifactstore.log_head();
+BEGIN
+    SELECT p.sequence, p.pid INTO v_sequence, v_pid FROM artifactstore_rebuild.progress p FOR UPDATE;
+    IF v_pid IS DISTINCT FROM pg_backend_pid() THEN
+        PERFORM artifactstore.refuse('busy', jsonb_build_object('problem', 'another session took the rebuild over'));
+    END IF;
+    IF p_last IS NULL THEN
+        v_last := least(v_last, artifactstore.range_end(v_sequence + 1, v_last));
+    ELSE
+        v_last := least(v_last, p_last);
+    END IF;
+    IF v_last > v_sequence THEN
+        PERFORM artifactstore.project_ranges('artifactstore_rebuild', v_sequence + 1, v_last);
+        UPDATE artifactstore_rebuild.progress SET sequence = v_last;
+    END IF;
+    RETURN v_last;
+END
+$$;
+
+COMMENT ON FUNCTION artifactstore.rebuild_next(bigint) IS
+'Projects the next range of the log into the rebuild, or all up to p_last; returns the last sequence that it reflects now';

@@ -1,0 +1,60 @@
+"""Fixtures: a log of every event type in a database of its own, and who writes it meanwhile."""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import psycopg
+import pytest
+
+from artifactstore.store import Store
+from tests.databases import Connect
+from tests.sql.workload import workload
+
+EVENTS = 3_000
+
+
+@pytest.fixture
+def history(connect: Connect) -> Store:
+    """A store whose log has ``EVENTS`` allowed events of every type."""
+    store = Store(connect())
+    store.connection.execute("SET TimeZone = 'UTC'")
+    events = workload(EVENTS, seed=11)
+    while batch := list(islice(events, 500)):
+        store.append(batch)
+    return store
+
+
+@pytest.fixture
+def another(connect: Connect) -> Callable[[], psycopg.Connection[Any]]:
+    """Opens another connection, as replay wants it."""
+
+    def open_another() -> psycopg.Connection[Any]:
+        connection = connect()
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection
+
+    return open_another
+
+
+def tamper(store: Store, *statements: str) -> None:
+    """Change views behind the log's back, as a superuser can."""
+    with store.connection.transaction():
+        store.connection.execute("SELECT set_config('artifactstore.projecting', 'on', true)")
+        for statement in statements:
+            store.connection.execute(statement.encode())
+
+
+def differences(store: Store, schema: str = "artifactstore", last: int | None = None) -> list[Any]:
+    """In what a view set differs from what the log says at ``last``."""
+    with store.connection.transaction(force_rollback=True):
+        store.rebuild("scratch", last)
+        return list(store.compare(schema, "scratch"))
+
+
+def schemas(store: Store) -> Iterator[str]:
+    """Schemas that artifactstore made, beside its own."""
+    rows = store.connection.execute(
+        "SELECT nspname::text FROM pg_namespace WHERE nspname LIKE 'artifactstore\\_%' ORDER BY 1"
+    )
+    return iter([row[0] for row in rows])
