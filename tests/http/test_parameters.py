@@ -93,9 +93,7 @@ def test_rg12_digest_that_is_none_of_ours_in_a_query(text: str, shared: Registry
     assert (response.status_code, response.json()["parameter"]) == (400, "blake3")
 
 
-@pytest.mark.parametrize(
-    "text", ["1", "0" * 36, "..%2f..%2fetc", "%00", "x" * 4096, _ID + "%0a", "١"]
-)
+@pytest.mark.parametrize("text", ["1", "0" * 36, "..%2f..%2fetc", "%00", "x" * 4096, _ID + "%0a", "١"])
 def test_an_id_in_a_path_is_a_uuid(text: str, shared: Registry) -> None:
     """RG10 for paths: routes resolve, and what is no id names the parameter."""
     response = shared.client.get(f"/packages/{text}")
