@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any, NoReturn
 
 import click
@@ -13,7 +14,7 @@ from artifactstore import __version__
 from artifactstore.cli.command import global_options
 from artifactstore.cli.session import Session
 
-# Name → module with a function of that name, and what --help says; a test compares both with the modules.
+# Name → module with a function of that name (import_ for import), and what --help says; a test compares both with the modules.
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Registry": {
         "ingest": ("ingest", "Register a directory tree as the files of a package."),
@@ -32,9 +33,16 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "as-of": ("replay", "Make the registry as it was, as tables to be queried."),
         "verify": ("checks", "Prove that the log is whole and that the views are what it says."),
     },
+    "Copies": {
+        "export": ("exports", "Write the log, or a part of it, to a file."),
+        "import": ("exports", "Put an exported log into an empty database, or a later part after it."),
+        "verify-export": ("exports", "Check an exported file; needs no database."),
+    },
     "Operation": {
         "migrate": ("admin", "Create or upgrade the schema of the database."),
         "status": ("admin", "Show the database, the head of the log and what is in the views."),
+        "adopt": ("home", "Take the log into use where it was moved to, complete."),
+        "restored": ("home", "Take the log into use after a restore that lost events."),
         "psql": ("admin", "Open psql on the database."),
         "db": ("admin", "Start, stop and look at the embedded PostgreSQL."),
         "demo": ("demo", "Show all of it on a directory tree."),
@@ -53,7 +61,7 @@ Exit codes:
   3    the state of the log does not allow it; nothing was appended
   4    no such package, file, location or hold
   5    the log is busy or the database cannot be reached: retry
-  6    the log is damaged
+  6    the log, or an export of it, is damaged
   7    the database role may not do it
   70   a defect of this program or its database
   130  interrupted
@@ -83,7 +91,8 @@ class Program(click.Group):
         for section in SECTIONS.values():
             if cmd_name in section:
                 module = import_module(f"artifactstore.cli.{section[cmd_name][0]}")
-                command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+                name = cmd_name.replace("-", "_")
+                command: click.Command = getattr(module, name + "_" * iskeyword(name))
                 return command
         return None
 

@@ -79,15 +79,15 @@ class Output:
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
 
-    def result(self, values: Mapping[str, object]) -> None:
-        """Write one object, a value per line."""
+    def result(self, values: Mapping[str, object], *, err: bool = False) -> None:
+        """Write one object, a value per line; ``err``: to stderr, when stdout has the goods."""
         if self.as_json:
-            self._json(values)
+            self._json(values, err=err)
             return
         width = max(map(len, values), default=0)
         for name, value in values.items():
             if value is not None:
-                click.echo(f"{name:<{width}}  {readable(value)}")
+                click.echo(f"{name:<{width}}  {readable(value)}", err=err)
 
     def rows(self, columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, live: bool = False) -> int:
         """Write a list with these columns (as JSON: all that the rows have); returns its length.
@@ -115,9 +115,9 @@ class Output:
             for line in lines:
                 click.echo(visible(line))
 
-    def _json(self, values: Mapping[str, object]) -> None:
+    def _json(self, values: Mapping[str, object], *, err: bool = False) -> None:
         # ASCII only: safe on every terminal and in every locale.
-        click.echo(json.dumps(jsonable(values)))
+        click.echo(json.dumps(jsonable(values)), err=err)
 
 
 def _tables(columns: Sequence[str], rows: Iterator[Mapping[str, Any]]) -> int:

@@ -7,7 +7,8 @@ flat; exhaust or close the iterator before the connection is used for anything e
 """
 
 from artifactstore.store.explain import Explanations
-from artifactstore.store.identity import Identity, Position
+from artifactstore.store.identity import Epoch, Home, Identity, Position
+from artifactstore.store.imports import Imports
 from artifactstore.store.log import LogReads
 from artifactstore.store.pages import FileQuery, PackageQuery, Pages
 from artifactstore.store.prepared import PreparedEvent, PreparedWrites, prepare
@@ -26,7 +27,7 @@ from artifactstore.store.view_sets import ViewSet, ViewSets
 from artifactstore.store.views import ViewReads
 
 
-class Store(PreparedWrites, LogReads, ViewReads, Pages, Explanations, Tokens, Identity, Rebuilds, ViewSets):
+class Store(PreparedWrites, LogReads, ViewReads, Pages, Explanations, Tokens, Identity, Rebuilds, ViewSets, Imports):
     """Typed access to one database.
 
     Args:
@@ -37,8 +38,10 @@ class Store(PreparedWrites, LogReads, ViewReads, Pages, Explanations, Tokens, Id
 __all__ = [
     "Appended",
     "Difference",
+    "Epoch",
     "EventFilter",
     "FileQuery",
+    "Home",
     "LoggedEvent",
     "ManifestEntry",
     "PackageQuery",

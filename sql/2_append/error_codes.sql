@@ -44,7 +44,7 @@ WITH codes (name, sqlstate, message, hint) AS (
     ('request-mismatch', 'ST041', 'the idempotency key was used for another request', 'use a new key for a new request'),
     ('bad-request-group', 'ST042', 'the request does not cover the events that it says', 'only the first event of a request carries it; events counts all of them'),
     ('forbidden', 'ST043', 'the role may not do this', 'ask an operator'),
-    ('wrong-isolation', 'ST044', 'the transaction is not READ COMMITTED', 'BEGIN ISOLATION LEVEL READ COMMITTED; a snapshot from before the lock would not see the head'),
+    ('wrong-isolation', 'ST044', 'the transaction has another isolation level than is needed', 'BEGIN ISOLATION LEVEL READ COMMITTED to append; what is needed is in the message'),
     ('busy', 'ST045', 'the log is locked by another transaction', 'retry; if it lasts, find the holder: SELECT * FROM pg_locks WHERE relation = ''artifactstore.append_lock''::regclass'),
     ('clock-behind', 'ST046', 'the clock is more than 60 s behind the log', 'set the clock of the server right; nothing is destroyed meanwhile'),
     ('append-only', 'ST047', 'the log is append-only', 'append an event that corrects it; see artifactstore.append_json'),
@@ -54,6 +54,8 @@ WITH codes (name, sqlstate, message, hint) AS (
     ('no-such-view-set', 'ST052', 'no such snapshot or past is stored', 'SELECT schema_name FROM artifactstore.view_sets'),
     ('view-set-in-use', 'ST053', 'the view set cannot be dropped: others use its schema', 'drop what depends on it first (\d+ in psql shows it)'),
     ('schema-taken', 'ST054', 'a schema of this name exists', 'choose another name, or drop what artifactstore made: artifactstore snapshot drop'),
+    ('no-continuation', 'ST055', 'the import does not belong at the end of this log', 'an export from event 1 goes into an empty log; a later part goes where the same log ends: artifactstore export --from N+1'),
+    ('moved', 'ST063', 'this database is not the home of the log', 'was it moved here on purpose and lost nothing: artifactstore adopt; is it behind what followers saw: artifactstore restored --reason ...; is it a copy to look at: leave it'),
     ('bad-view-set', 'ST068', 'the snapshot cannot be used', 'replay the whole log, then make a new snapshot')
 ), upserted AS (
     INSERT INTO artifactstore.error_codes AS t (name, sqlstate, message, hint)

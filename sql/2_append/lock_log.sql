@@ -1,5 +1,5 @@
 -- purpose: become the only appender until commit, or fail soon with a name
--- called by: append, append_token_event, hold_log, revoke_token, replay
+-- called by: append, append_token_event, hold_log, import_events, revoke_token, replay, adopt, equalize
 -- writes: nothing (locks append_lock)
 CREATE OR REPLACE FUNCTION artifactstore.lock_log()
 RETURNS void
@@ -12,7 +12,9 @@ DECLARE
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         PERFORM artifactstore.refuse('wrong-isolation',
-            jsonb_build_object('problem', 'it is ' || current_setting('transaction_isolation')));
+            jsonb_build_object('problem', format(
+            'it is %s; a snapshot from before the lock would not see the head: READ COMMITTED is needed',
+            current_setting('transaction_isolation'))));
     END IF;
     -- Transaction-local, since role settings are not inherited by members: a stuck client must not stop all writers,
     -- and no number may come back with other content after a crash.

@@ -25,18 +25,19 @@ BEGIN
         FROM (VALUES
             ('reader', 'USAGE ON SCHEMA', ARRAY['artifactstore']),
             ('reader', 'SELECT ON TABLE', artifactstore.view_names() || ARRAY[
-                'events', 'event_types', 'error_codes', 'roles', 'applied_migrations', 'software', 'view_sets',
+                'events', 'event_types', 'error_codes', 'roles', 'applied_migrations', 'software', 'view_sets', 'home',
                 'event_log', 'audit_events', 'retention_events']),
             ('reader', 'EXECUTE ON FUNCTION', ARRAY[
                 'cbor_encode', 'cbor_encode_list', 'cbor_encode_map', 'cbor_encode_object', 'cbor_encode_value',
-                'describe_payload', 'describe_value', 'log_head', 'refuse', 'refuse_field'] || v_pure),
+                'describe_payload', 'describe_value', 'here', 'log_head', 'refuse', 'refuse_field'] || v_pure),
             ('writer', 'EXECUTE ON FUNCTION', ARRAY['append_json', 'new_id']),
             ('service', 'EXECUTE ON FUNCTION', ARRAY[
-                'append', 'find_token', 'hold_log', 'issue_token', 'list_tokens', 'new_id', 'revoke_token']),
+                'append', 'check_packages', 'find_token', 'hold_log', 'issue_token', 'list_tokens', 'new_id',
+                'package_at', 'revoke_token', 'sample_packages']),
             ('operator', 'EXECUTE ON FUNCTION', ARRAY[
-                'as_of', 'begin_rebuild', 'compare_view_sets', 'create_snapshot', 'drop_rebuild', 'drop_view_set',
-                'end_rebuild', 'equalize', 'find_differences', 'rebuild', 'rebuild_next', 'replay',
-                'view_set_problem'])
+                'adopt', 'as_of', 'begin_rebuild', 'check_packages', 'compare_view_sets', 'create_snapshot', 'drop_rebuild',
+                'drop_view_set', 'end_rebuild', 'equalize', 'find_differences', 'import_events', 'package_at', 'rebuild',
+                'rebuild_next', 'replay', 'sample_packages', 'restored', 'view_set_problem'])
         ) AS g (role, what, objects)
         JOIN artifactstore.roles r USING (role), unnest(g.objects) AS o (object),
             LATERAL (SELECT CASE WHEN g.what LIKE '%SCHEMA' THEN format('%I', o.object)

@@ -30,7 +30,16 @@ EXECUTE: dict[str, frozenset[str]] = {
     "append_json": frozenset({"writer", "operator"}),
     "hold_log": frozenset({"service"}),
     "new_id": frozenset({"writer", "service", "operator"}),
+    "adopt": frozenset({"operator"}),
+    "restored": frozenset({"operator"}),
+    "import_events": frozenset({"operator"}),
+    "check_continuation": frozenset(),
+    "check_import": frozenset(),
     "append_initialized": frozenset(),
+    "check_home": frozenset(),
+    "check_packages": frozenset({"service", "operator"}),
+    "package_at": frozenset({"service", "operator"}),
+    "sample_packages": frozenset({"service", "operator"}),
     "lock_log": frozenset(),
     "project": frozenset(),
     "fold": frozenset(),
@@ -43,6 +52,7 @@ FOR_READERS = {
     "describe_payload",
     "describe_value",
     "from_micros",
+    "here",
     "log_head",
     "refuse",
     "view_names",
@@ -62,8 +72,17 @@ REPLAYING = {
     "replay",
     "view_set_problem",
 }
-DEFINERS = {"append", "append_json"} | REPLAYING
-SERVICE_DEFINERS = {"find_token", "hold_log", "issue_token", "list_tokens", "revoke_token"}
+DEFINERS = {"adopt", "append", "append_json", "here", "import_events", "restored"} | REPLAYING
+SERVICE_DEFINERS = {
+    "check_packages",
+    "find_token",
+    "hold_log",
+    "issue_token",
+    "list_tokens",
+    "package_at",
+    "revoke_token",
+    "sample_packages",
+}
 PRIVATE = {"append_lock", "tokens"}
 """Tables that nobody but the owner reads."""
 WRITES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")

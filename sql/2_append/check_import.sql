@@ -1,0 +1,46 @@
+-- purpose: what append would have made of these events by itself must be so in an import too
+-- called by: import_events, under the lock
+-- writes: nothing
+CREATE OR REPLACE FUNCTION artifactstore.check_import(
+    p_first bigint, p_created_at timestamptz[], p_event_types text[], p_subject_kinds text[]
+)
+RETURNS void
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    c_clock_tolerance CONSTANT interval := '60 seconds';
+    v_head timestamptz := (SELECT e.created_at FROM artifactstore.events e WHERE e.sequence = p_first - 1);
+    v_clock timestamptz := clock_timestamp();
+    v_event record;
+BEGIN
+    SELECT * INTO v_event
+    FROM (
+        SELECT p_first + a.position - 1 AS sequence, a.event_type, a.created_at, c.code, c.problem
+        FROM (
+            SELECT u.*, lag(u.created_at, 1, v_head) OVER (ORDER BY u.position) AS before
+            FROM unnest(p_created_at, p_event_types, p_subject_kinds) WITH ORDINALITY
+                AS u (created_at, event_type, subject_kind, position)) a
+        LEFT JOIN artifactstore.event_types t ON t.event_type = a.event_type
+        CROSS JOIN LATERAL (VALUES
+            (1, t.event_type IS NULL, 'unknown-event-type', a.event_type),
+            (2, p_first + a.position = 2 AND a.event_type <> 'v1.system.initialized', 'no-continuation',
+                'a log begins with v1.system.initialized'),
+            (3, a.created_at < a.before, 'no-continuation', 'its time is before that of the event before it'),
+            (4, t.subject_kind <> a.subject_kind, 'bad-subject', 'subject_kind ' || a.subject_kind),
+            -- As at the door of append: a time that is made up must not end a retention.
+            (5, t.destructive AND a.created_at > v_clock + c_clock_tolerance, 'clock-behind',
+                'it destroys, at ' || a.created_at)
+        ) AS c (place, holds, code, problem)
+        WHERE c.holds
+        ORDER BY sequence, c.place
+        LIMIT 1
+    ) e;
+    IF FOUND THEN
+        PERFORM artifactstore.refuse(v_event.code, jsonb_build_object(
+            'sequence', v_event.sequence, 'event_type', v_event.event_type, 'problem', v_event.problem));
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION artifactstore.check_import(bigint, timestamptz[], text[], text[]) IS
+'Refuses the first event of an import with an unknown type, another subject_kind than its type has, a time before that of the event before it, or, if it destroys, more than 60 s ahead of the clock; and a log that does not begin with v1.system.initialized';
