@@ -26,7 +26,8 @@ COMMENT ON COLUMN artifactstore.view_sets.fingerprint IS 'artifactstore.fingerpr
 COMMENT ON COLUMN artifactstore.view_sets.digests IS 'view → {rows, digest}, as artifactstore.digest_view_set gives it';
 COMMENT ON COLUMN artifactstore.view_sets.created_at IS 'When it was made';
 
-DROP FUNCTION IF EXISTS artifactstore.replay();
+DROP FUNCTION IF EXISTS artifactstore.replay(), artifactstore.compare_view_sets(text, text),
+    artifactstore.create_view_set(text), artifactstore.primary_key(text);
 
 ALTER TABLE artifactstore.software ADD COLUMN viewed_by bytea;
 UPDATE artifactstore.software SET viewed_by = projectors;

@@ -33,19 +33,23 @@ The log and its views are in schema artifactstore. To begin with:
 @click.option(
     "--grant-to-login", is_flag=True, help="Make this login a member of the roles service and operator."
 )
-@click.option("--replay", is_flag=True, help="Rebuild the views if their projectors changed.")
+@click.option(
+    "--no-replay", is_flag=True, help="Refuse if projectors changed, instead of rebuilding the views."
+)
 @with_session
-def migrate(session: Session, role_prefix: str | None, grant_to_login: bool, replay: bool) -> None:
+def migrate(session: Session, role_prefix: str | None, grant_to_login: bool, no_replay: bool) -> None:
     """Create or upgrade the schema of the database.
 
     Nothing happens if it is up to date. The login must own the database and have CREATEROLE, or be a
-    superuser. Any number at once take turns, and a killed one leaves the database as it was.
+    superuser. Any number at once take turns, and a killed one leaves the database as it was. If projectors
+    changed, the views are rebuilt at the end, while appends and reads go on again; until that is done the
+    next migrate goes on with it.
     """
     result = migrate_database(
         session.target.conninfo,
         role_prefix=role_prefix,
         grant_to_login=grant_to_login or session.target.embedded,
-        replay=replay,
+        replay=not no_replay,
         progress=session.output.say,
     )
     session.output.result(

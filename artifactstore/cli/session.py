@@ -92,7 +92,7 @@ class Session:
         except ArtifactstoreError as failure:
             if failure.code != "schema-outdated" or not self.target.embedded:
                 raise
-            migrate(self.target.conninfo, grant_to_login=True, replay=True)
+            migrate(self.target.conninfo, grant_to_login=True)
         return Store(connection)
 
     def progress(self) -> "Reporter":

@@ -49,13 +49,14 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     app.state.tail = tail = Tail(service)
     await service.open()
     tail.open()
-    sampling = asyncio.create_task(service.sample())
+    beside = [asyncio.create_task(service.sample()), asyncio.create_task(service.check_views())]
     try:
         yield
     finally:
-        sampling.cancel()
-        with suppress(asyncio.CancelledError):
-            await sampling
+        for task in beside:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         await tail.close()
         await service.close()
 

@@ -88,9 +88,9 @@ class Call:
         value: UUID = self.path[name]
         return value
 
-    async def read(self, work: Callable[[Store], T]) -> T:
-        """What ``work`` reads, in one snapshot whose position the answer tells."""
-        return await self.service.read(work, self.query.get("min_sequence"), self._note)
+    async def read(self, work: Callable[[Store], T], *, scratch: bool = False) -> T:
+        """What ``work`` reads, in one snapshot whose position the answer tells; see ``Service.read``."""
+        return await self.service.read(work, self.query.get("min_sequence"), self._note, scratch=scratch)
 
     def _note(self, position: Position) -> None:
         self.trace.position = position

@@ -67,6 +67,16 @@ HEAD = Gauge(
     multiprocess_mode="livemax",
     registry=REGISTRY,
 )
+CHECKED_PACKAGES = Counter(
+    "artifactstore_checked_packages_total",
+    "Packages whose live rows were compared with what their events say",
+    registry=REGISTRY,
+)
+VIEW_DIFFERENCES = Counter(
+    "artifactstore_view_differences_total",
+    "Values of live rows that were found not to be what the log says: anything but 0 is an alarm",
+    registry=REGISTRY,
+)
 WAITERS = Gauge(
     "artifactstore_feed_waiters",
     "Requests that wait for new events",

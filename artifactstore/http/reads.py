@@ -3,11 +3,17 @@
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
+from artifactstore.codec import MAX_INTEGER
+from artifactstore.events.fields import Int
 from artifactstore.http.answers import page, page_schema, ref, shown
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import AFTER, LIMIT, MIN_SEQUENCE, Answer, Call, Endpoint
 from artifactstore.http.request import Parameter
 from artifactstore.store import Row, Store
+
+_AT_SEQUENCE = Parameter(
+    "at_sequence", Int(max=MAX_INTEGER), "as it was after this event: its history is folded again up to there"
+)
 
 
 def etag(row: Row) -> str:
@@ -23,11 +29,16 @@ def one(
     tag: str,
     key: Parameter,
     find: Callable[[Store, UUID], Row],
+    past: Callable[[Store, UUID, int], Row] | None = None,
 ) -> Endpoint:
-    """The endpoint that reads one row by its id."""
+    """The endpoint that reads one row by its id, with ``past`` also as it was at a sequence."""
 
     async def handle(call: Call) -> Answer:
-        row = await call.read(lambda store: find(store, call.id(key.name)))
+        at, row_id = call.query.get("at_sequence"), call.id(key.name)
+        if past is None or at is None:
+            row = await call.read(lambda store: find(store, row_id))
+        else:
+            row = await call.read(lambda store: past(store, row_id, at), scratch=True)
         return Answer(shown(name)(row), headers={"ETag": etag(row)})
 
     return Endpoint(
@@ -39,7 +50,7 @@ def one(
         handle=handle,
         answer=ref(name),
         path_parameters=(key,),
-        query=(MIN_SEQUENCE,),
+        query=(MIN_SEQUENCE,) if past is None else (_AT_SEQUENCE, MIN_SEQUENCE),
         etag=True,
         refusals=("not-found",),
     )

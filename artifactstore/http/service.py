@@ -18,6 +18,7 @@ from artifactstore.http.group_append import GroupAppender, Work
 from artifactstore.http.settings import Settings
 from artifactstore.migrate import check_version
 from artifactstore.store import Position, Store
+from artifactstore.verify_online import Sampled, compare_sample
 
 T = TypeVar("T")
 
@@ -29,6 +30,11 @@ _READY_SECONDS = 1.0
 _RECONNECT_SECONDS = 5.0
 """How long the pool tries to replace a lost connection on its own; afterwards the next request does."""
 
+_CHECK_EVENTS = 3
+_CHECK_TOLD = 10
+_CHECK_MAX_EVENTS = 1_000
+"""Packages of more events are left to artifactstore verify: a check must cost little."""
+
 _STALE_PLAN = "0A000"
 
 
@@ -38,6 +44,7 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.head = 0
+        self.differs = False
         keywords: dict[str, Any] = {
             "connect_timeout": settings.connect_timeout,
             "prepare_threshold": settings.prepare_threshold or None,
@@ -89,6 +96,24 @@ class Service:
             self.measure()
             await asyncio.sleep(_SAMPLE_SECONDS)
 
+    async def check_views(self) -> None:
+        """Compare live rows of random packages with the log from time to time, until cancelled."""
+        while self.settings.check_seconds:
+            await asyncio.sleep(self.settings.check_seconds)
+            try:
+                checked = await self.read(_check, scratch=True)
+            except ArtifactstoreError as failure:
+                _log.warning("cannot check views", extra={"problem": failure.message})
+                continue
+            metrics.CHECKED_PACKAGES.inc(checked.packages)
+            if checked.differences:
+                self.differs = True
+                metrics.VIEW_DIFFERENCES.inc(len(checked.differences))
+                for one in checked.differences[:_CHECK_TOLD]:
+                    _log.error(
+                        "a view is not what the log says", extra={"head": checked.head, **one._asdict()}
+                    )
+
     def measure(self) -> None:
         """Set the gauges to what is now."""
         stats = self._pool.get_stats()
@@ -104,8 +129,12 @@ class Service:
         work: Callable[[Store], T],
         min_sequence: int | None = None,
         note: Callable[[Position], None] | None = None,
+        *,
+        scratch: bool = False,
     ) -> T:
         """What ``work`` reads in one snapshot; ``note`` is told where the log stands in it.
+
+        ``scratch``: it needs tables of its own, which are gone when it ends.
 
         Raises:
             Busy: unavailable, or overloaded when no connection came free in time.
@@ -118,7 +147,7 @@ class Service:
             raise error("overloaded", {"problem": "all connections for reads are in use"}) from None
         try:
             return await to_thread.run_sync(
-                self._read, work, min_sequence, note or self._note, limiter=self._threads
+                self._read, work, min_sequence, note or self._note, scratch, limiter=self._threads
             )
         finally:
             self._slots.release()
@@ -160,26 +189,34 @@ class Service:
         self.head = max(self.head, position.head)
 
     def _read(
-        self, work: Callable[[Store], T], min_sequence: int | None, note: Callable[[Position], None]
+        self,
+        work: Callable[[Store], T],
+        min_sequence: int | None,
+        note: Callable[[Position], None],
+        scratch: bool,
     ) -> T:
         try:
             try:
-                return self._read_once(work, min_sequence, note)
+                return self._read_once(work, min_sequence, note, scratch)
             except ArtifactstoreError as failure:
                 if failure.sqlstate == _STALE_PLAN:
                     # A migration changed the result of a statement that is prepared on every connection.
                     self._pool.drain()
                 elif not _lost(failure):
                     raise
-            return self._read_once(work, min_sequence, note)
+            return self._read_once(work, min_sequence, note, scratch)
         except PoolTimeout:
             raise _no_connection() from None
 
     def _read_once(
-        self, work: Callable[[Store], T], min_sequence: int | None, note: Callable[[Position], None]
+        self,
+        work: Callable[[Store], T],
+        min_sequence: int | None,
+        note: Callable[[Position], None],
+        scratch: bool,
     ) -> T:
         with translated(), self._pool.connection() as connection:
-            connection.execute(self._begin)
+            connection.execute(self._begin("READ WRITE" if scratch else "READ ONLY"))
             store = Store(connection)
             position = store.position()
             self._note(position)
@@ -189,13 +226,16 @@ class Service:
                 raise error("cursor-ahead", {"problem": f"the head is {position.head}", **facts})
             return work(store)
 
-    @property
-    def _begin(self) -> bytes:
+    def _begin(self, access: str) -> bytes:
         # One round trip; transaction-local: behind a pooler the settings of a session are not ours alone.
         return (
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL TimeZone = 'UTC'; "
+            f"BEGIN ISOLATION LEVEL REPEATABLE READ {access}; SET LOCAL TimeZone = 'UTC'; "
             f"SET LOCAL statement_timeout = {int(self.settings.statement_timeout * 1000)}"
         ).encode()
+
+
+def _check(store: Store) -> Sampled:
+    return compare_sample(store, _CHECK_EVENTS, _CHECK_MAX_EVENTS)
 
 
 def _lost(failure: ArtifactstoreError) -> bool:

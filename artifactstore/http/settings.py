@@ -30,6 +30,7 @@ class Settings:
         max_waiters: requests of the feed that may wait; more are answered at once.
         body_bytes: largest request body. body_timeout: seconds in which it must be complete.
         token_seconds: for how long a process trusts what it read about a token; at most 5.
+        check_seconds: between two checks of live rows of random packages against the log; 0: never.
         stop_seconds: after which a stopped service has ended, whatever was under way.
         log_level: debug, info (every request), warning (refused requests), error.
     """
@@ -49,6 +50,7 @@ class Settings:
     body_bytes: int = 8 * 1024 * 1024
     body_timeout: float = 20.0
     token_seconds: float = 5.0
+    check_seconds: float = 60.0
     stop_seconds: int = 10
     log_level: str = "info"
 

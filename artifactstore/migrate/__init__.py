@@ -12,10 +12,12 @@ from typing import TypeAlias
 import psycopg
 from psycopg import sql
 
-from artifactstore import __version__
+from artifactstore import __version__, db
 from artifactstore.errors import error, translated
 from artifactstore.migrate import files, history, objects, roles
 from artifactstore.migrate.files import Source, SqlFile
+from artifactstore.replay import replay_online
+from artifactstore.store import Store
 
 __all__ = ["MigrateResult", "Source", "check_version", "migrate"]
 
@@ -47,7 +49,7 @@ def migrate(
     *,
     role_prefix: str | None = None,
     grant_to_login: bool = False,
-    replay: bool = False,
+    replay: bool = True,
     progress: Progress = _silent,
     source: Source | None = None,
     version: str = __version__,
@@ -59,7 +61,8 @@ def migrate(
     Args:
         role_prefix: prefix of role names; default: what the database has, else its name.
         grant_to_login: make the login a member of service and operator.
-        replay: rebuild the views when projectors changed; otherwise such a migrate is refused.
+        replay: rebuild the views when projectors changed, while appends and reads go on again; if False,
+            such a migrate is refused.
         progress: gets a line per step.
         source: where the SQL files are, when not those of this software.
         version: the version to record and to compare with.
@@ -80,6 +83,7 @@ def migrate(
             names = roles.role_names(conn, role_prefix)
             roles.create_roles(conn, names)
             _allow_schemas(conn, names["owner"])
+            _allow_identity(conn, names["owner"])
             with roles.as_owner(conn, names["owner"]):
                 past = _open_schema(conn, names["owner"])
                 history.check(past, {one.id for one in migrations}, version)
@@ -92,13 +96,15 @@ def migrate(
                 progress(f"applying {len(sql_files)} files of sql/")
                 _apply_files(conn, sql_files)
                 objects.enable_triggers(conn)
-                replayed = _replay_if_needed(conn, past, fingerprint, replay, progress)
-                history.record_software(conn, version, fingerprint)
+                stale = history.record_software(conn, version, fingerprint)
+                if stale and not replay:
+                    raise error("projectors-changed")
             if grant_to_login:
                 roles.grant_to_login(conn, names)
-    return MigrateResult(
-        tuple(one.id for one in todo), len(sql_files), names, replayed, monotonic() - started
-    )
+        if stale:
+            _replay(conn, conninfo, names["operator"], progress)
+    done = tuple(one.id for one in todo)
+    return MigrateResult(done, len(sql_files), names, stale, monotonic() - started)
 
 
 def check_version(conn: psycopg.Connection) -> None:
@@ -162,6 +168,26 @@ def _allow_schemas(conn: psycopg.Connection, owner: str) -> None:
             raise error("forbidden", {"problem": f"the login does not own the database {conn.info.dbname}"})
 
 
+def _allow_identity(conn: psycopg.Connection, owner: str) -> None:
+    """Let the owner role ask which server this is; everybody may, unless an administrator revoked it."""
+    for function in ("pg_control_system()", "pg_control_checkpoint()"):
+        question = "SELECT has_function_privilege(%s, %s, 'EXECUTE')"
+        if _truth(conn, question, (owner, f"pg_catalog.{function}")):
+            continue
+        command = sql.SQL("GRANT EXECUTE ON FUNCTION pg_catalog.{} TO {}").format(
+            sql.SQL(function), sql.Identifier(owner)
+        )
+        try:
+            with conn.transaction():
+                conn.execute(command)
+        except psycopg.errors.InsufficientPrivilege:
+            pass
+        if not _truth(conn, question, (owner, f"pg_catalog.{function}")):
+            commands = [f"{command.as_string(conn)};"]
+            problem = f"the owner role may not ask which server this is; a superuser must: {commands[0]}"
+            raise error("forbidden", {"problem": problem, "commands": commands})
+
+
 def _open_schema(conn: psycopg.Connection, owner: str) -> history.History:
     found = roles.schema_owner(conn)
     if found is None:
@@ -192,22 +218,11 @@ def _apply_files(conn: psycopg.Connection, sql_files: Sequence[SqlFile]) -> None
     objects.refuse_undefined_triggers(conn)
 
 
-def _replay_if_needed(
-    conn: psycopg.Connection,
-    past: history.History,
-    fingerprint: bytes,
-    replay: bool,
-    progress: Progress,
-) -> bool:
-    if past.projectors in (None, fingerprint) or not _truth(
-        conn, "SELECT EXISTS (SELECT FROM artifactstore.events)"
-    ):
-        return False
-    if not replay:
-        raise error("projectors-changed")
-    progress("replaying the log: projectors changed")
-    conn.execute("SELECT artifactstore.replay()")
-    return True
+def _replay(conn: psycopg.Connection, conninfo: str, operator: str, progress: Progress) -> None:
+    """After the commit; until it is done, also after a crash, the views are known to be of other projectors."""
+    progress("projectors changed: replaying the log beside the live views")
+    with roles.as_operator(conn, operator):
+        replay_online(Store(conn), lambda: db.connect(conninfo, purpose="replay"))
 
 
 def _truth(conn: psycopg.Connection, query: str, parameters: tuple[str, ...] = ()) -> bool:

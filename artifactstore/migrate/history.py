@@ -15,22 +15,20 @@ from artifactstore.migrate.files import Migration
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """State of a database: digest of each applied migration, version and projectors of the last migrate."""
+    """State of a database: digest of each applied migration, and the version of the last migrate."""
 
     applied: Mapping[str, bytes]
     version: str | None
-    projectors: bytes | None
 
 
 def read(conn: psycopg.Connection) -> History:
     """The history of this database; one that was never migrated has an empty one."""
     row = conn.execute("SELECT to_regclass('artifactstore.applied_migrations')").fetchone()
     if row is None or row[0] is None:
-        return History({}, None, None)
+        return History({}, None)
     applied = conn.execute("SELECT migration_id, digest FROM artifactstore.applied_migrations").fetchall()
-    last = conn.execute("SELECT version, projectors FROM artifactstore.software").fetchone()
-    version, projectors = last or (None, None)
-    return History(dict(applied), version, projectors)
+    last = conn.execute("SELECT version FROM artifactstore.software").fetchone()
+    return History(dict(applied), last[0] if last else None)
 
 
 def check(history: History, known: Collection[str], version: str) -> None:
@@ -70,14 +68,22 @@ def record(conn: psycopg.Connection, migration: Migration, version: str) -> None
     )
 
 
-def record_software(conn: psycopg.Connection, version: str, projectors: bytes) -> None:
-    """Note which software this database is at."""
-    conn.execute(
-        "INSERT INTO artifactstore.software (version, projectors, migrated_at) "
-        "VALUES (%s, %s, clock_timestamp()) ON CONFLICT ((true)) DO UPDATE SET version = excluded.version, "
-        "projectors = excluded.projectors, migrated_at = excluded.migrated_at",
-        (version, projectors),
-    )
+def record_software(conn: psycopg.Connection, version: str, projectors: bytes) -> bool:
+    """Note which software this database is at; whether its views were made by other projectors."""
+    row = conn.execute(_RECORD, {"version": version, "projectors": projectors}).fetchone()
+    return row is not None and row[0] is True
+
+
+# An empty log leaves nothing to be made anew.
+_RECORD = """
+    INSERT INTO artifactstore.software (version, projectors, viewed_by, migrated_at)
+    VALUES (%(version)s, %(projectors)s, %(projectors)s, clock_timestamp())
+    ON CONFLICT ((true)) DO UPDATE SET
+        version = excluded.version, projectors = excluded.projectors, migrated_at = excluded.migrated_at,
+        viewed_by = CASE WHEN EXISTS (SELECT FROM artifactstore.events) THEN software.viewed_by
+            ELSE excluded.projectors END
+    RETURNING viewed_by IS DISTINCT FROM projectors
+"""
 
 
 def _parts(version: str) -> tuple[int, ...]:

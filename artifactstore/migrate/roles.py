@@ -183,6 +183,21 @@ def grant_to_login(conn: psycopg.Connection, names: Mapping[str, str]) -> None:
             conn.execute(_grant(names[part], login))
 
 
+@contextmanager
+def as_operator(conn: psycopg.Connection, operator: str) -> Iterator[None]:
+    """Let the login do what operators may, over several transactions; if it is no member, only meanwhile."""
+    joins = not _one(conn, "SELECT pg_has_role(current_user, %s, 'USAGE')", (operator,))
+    login = str(_one(conn, "SELECT current_user"))
+    if joins:
+        conn.execute(_grant(operator, login))
+    try:
+        yield
+    finally:
+        if joins and not conn.closed:
+            role, member = sql.Identifier(operator), sql.Identifier(login)
+            conn.execute(sql.SQL("REVOKE {} FROM {}").format(role, member))
+
+
 def remember(conn: psycopg.Connection, names: Mapping[str, str]) -> None:
     """Store which role plays which part, where functions and grants look it up."""
     with conn.cursor() as cursor:

@@ -1,10 +1,11 @@
 """Replaying the log, and comparing what comes out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, groupby
 from operator import itemgetter
+from uuid import UUID
 
-from psycopg.rows import args_row, dict_row
+from psycopg.rows import args_row, dict_row, tuple_row
 from psycopg.sql import SQL, Identifier
 
 from artifactstore.events import ordered_manifest_digest
@@ -32,6 +33,23 @@ class Rebuilds(Connected):
         """Every value in which two view sets differ."""
         query = SQL("SELECT * FROM artifactstore.compare_view_sets(%s, %s)")
         return self._stream(args_row(Difference), query, (left, right))
+
+    def sample_packages(self, events: int) -> list[tuple[UUID, list[int]]]:
+        """The packages of so many random events, with the sequences that led to each."""
+        query = SQL("SELECT package_id, sequences FROM artifactstore.sample_packages(%s)")
+        return self._all(tuple_row, query, (events,))
+
+    def check_packages(
+        self, packages: Sequence[UUID], sequences: Sequence[int], max_events: int | None = None
+    ) -> list[Difference]:
+        """In a REPEATABLE READ transaction: where live rows of packages are not what their events say."""
+        query = SQL("SELECT * FROM artifactstore.check_packages(%s, %s, %s)")
+        return self._all(args_row(Difference), query, (list(packages), list(sequences), max_events))
+
+    def package_at(self, package_id: UUID, sequence: int) -> Row:
+        """The row of a package as it was after event ``sequence``; raises ``NotFound``."""
+        query = SQL("SELECT * FROM artifactstore.package_at(%s, %s)")
+        return self._find(query, (package_id, sequence), what="package", which=package_id)
 
     def view_counts(self) -> dict[str, int]:
         """Rows of every live view."""

@@ -1,5 +1,5 @@
 -- purpose: BLAKE3 of bytes (specification: github.com/BLAKE3-team/BLAKE3-specs), without an extension
--- called by: append_json, append_initialized, verify, people in psql
+-- called by: append_json, append_initialized, verify, people in psql, restored
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.blake3(p_data bytea)
 RETURNS bytea

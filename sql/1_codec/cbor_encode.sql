@@ -1,5 +1,5 @@
 -- purpose: JSON to the canonical payload of an event type, typed and bounded by the catalogue
--- called by: append_json, append_initialized, decode_any_payload
+-- called by: append_json, append_initialized, decode_any_payload, restored
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.cbor_encode(p_event_type text, p_payload json)
 RETURNS bytea

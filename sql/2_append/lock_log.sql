@@ -12,9 +12,7 @@ DECLARE
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         PERFORM artifactstore.refuse('wrong-isolation',
-            jsonb_build_object('problem', format(
-            'it is %s; a snapshot from before the lock would not see the head: READ COMMITTED is needed',
-            current_setting('transaction_isolation'))));
+            jsonb_build_object('problem', 'it is ' || current_setting('transaction_isolation')));
     END IF;
     -- Transaction-local, since role settings are not inherited by members: a stuck client must not stop all writers,
     -- and no number may come back with other content after a crash.

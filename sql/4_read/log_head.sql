@@ -1,5 +1,5 @@
 -- purpose: how far the log goes
--- called by: append_token_event, replay, rebuild, people in psql
+-- called by: every function that needs the head, people in psql
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.log_head()
 RETURNS bigint

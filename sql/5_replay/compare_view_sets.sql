@@ -1,7 +1,9 @@
 -- purpose: are two view sets equal, row by row and column by column
--- called by: role operator (artifactstore verify)
+-- called by: role operator (artifactstore verify), check_packages
 -- writes: nothing
-CREATE OR REPLACE FUNCTION artifactstore.compare_view_sets(p_left text, p_right text)
+CREATE OR REPLACE FUNCTION artifactstore.compare_view_sets(
+    p_left text, p_right text, p_packages uuid[] DEFAULT NULL
+)
 RETURNS TABLE (view_name text, key text, column_name text, left_value text, right_value text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = artifactstore, pg_temp
@@ -10,14 +12,18 @@ AS $$
 DECLARE
     v_view text;
     v_key text;
+    v_these text;
 BEGIN
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
+        CONTINUE WHEN p_packages IS NOT NULL AND NOT artifactstore.has_package(v_view);
         v_key := artifactstore.primary_key(v_view);
+        v_these := CASE WHEN p_packages IS NULL THEN '$1 IS NULL' ELSE artifactstore.package_rows(v_view) END;
         RETURN QUERY EXECUTE format($query$
             SELECT %1$L, d.key, c.name, c.left_value, c.right_value
             FROM (
                 SELECT jsonb_build_array(%2$s)::text AS key, l AS l, r AS r
-                FROM %3$I.%1$I l FULL JOIN %4$I.%1$I r USING (%2$s)
+                FROM (SELECT v.* FROM %3$I.%1$I v WHERE %5$s) l
+                FULL JOIN (SELECT v.* FROM %4$I.%1$I v WHERE %5$s) r USING (%2$s)
                 WHERE l.* IS NULL OR r.* IS NULL OR l.*::record *<> r.*::record
             ) d
             CROSS JOIN LATERAL (
@@ -31,10 +37,11 @@ BEGIN
                 WHERE d.l IS NULL OR d.r IS NULL
             ) c
             ORDER BY d.key, c.name
-            $query$, v_view, v_key, p_left, p_right);
+            $query$, v_view, v_key, p_left, p_right, v_these)
+        USING p_packages;
     END LOOP;
 END
 $$;
 
-COMMENT ON FUNCTION artifactstore.compare_view_sets(text, text) IS
-'Every difference between two view sets: view, primary key (JSON array), column, value left and right; a row that one side lacks is column (row), missing or present';
+COMMENT ON FUNCTION artifactstore.compare_view_sets(text, text, uuid[]) IS
+'Every difference between two view sets, or between their rows of some packages: view, primary key (JSON array), column, value left and right; a row that one side lacks is column (row), missing or present';

@@ -1,5 +1,5 @@
 -- purpose: digests of the rows of a view set, whatever their order, so that damage is seen
--- called by: create_snapshot, view_set_problem
+-- called by: create_snapshot, view_set_problem, as_of
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.digest_view_set(p_schema text)
 RETURNS jsonb

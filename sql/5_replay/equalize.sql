@@ -32,7 +32,7 @@ BEGIN
     written := 0;
     -- All rows that differ go before any comes: among the new ones may be a purl or path of one of them.
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
-        v_these := artifactstore.rows_to_mend(v_view);
+        v_these := artifactstore.package_rows(v_view);
         EXECUTE format('DELETE FROM artifactstore.%1$I t USING ('
             || ' SELECT %2$s FROM (SELECT * FROM artifactstore.%1$I v WHERE %3$s) l'
             || ' LEFT JOIN artifactstore_rebuild.%1$I r USING (%2$s)'
@@ -44,7 +44,7 @@ BEGIN
         written := written + v_deleted;
     END LOOP;
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
-        v_these := artifactstore.rows_to_mend(v_view);
+        v_these := artifactstore.package_rows(v_view);
         EXECUTE format('INSERT INTO artifactstore.%1$I'
             || ' SELECT * FROM artifactstore_rebuild.%1$I v WHERE (%2$s)'
             || ' AND NOT EXISTS (SELECT FROM artifactstore.%1$I l WHERE (%3$s) = (%4$s))',

@@ -1,12 +1,12 @@
 -- purpose: what made a view set: the projectors that are installed, and the columns of the views
--- called by: create_snapshot, view_set_problem, begin_rebuild
+-- called by: create_snapshot, view_set_problem, begin_rebuild, as_of, rebuild_sequence
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.fingerprint()
 RETURNS bytea
 LANGUAGE sql STABLE
 AS $$
     SELECT sha256(s.projectors || convert_to((
-        SELECT string_agg(format('%s.%s %s', a.attrelid::regclass::text, a.attname,
+        SELECT string_agg(format('%s.%s %s', v.name, a.attname,
             format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY v.position, a.attnum)
         FROM unnest(artifactstore.view_names()) WITH ORDINALITY AS v (name, position)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = format('artifactstore.%I', v.name)::regclass

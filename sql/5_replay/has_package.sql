@@ -1,5 +1,5 @@
 -- purpose: do the rows of a view belong to packages
--- called by: find_differences, equalize
+-- called by: find_differences, compare_view_sets, package_rows
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.has_package(p_view text)
 RETURNS boolean

@@ -1,5 +1,5 @@
 -- purpose: project a long stretch of the log into a view set, range by range, with progress
--- called by: replay, rebuild
+-- called by: replay, rebuild, as_of, rebuild_next
 -- writes: the views of the view set
 CREATE OR REPLACE FUNCTION artifactstore.project_ranges(p_schema text, p_first bigint, p_last bigint)
 RETURNS void

@@ -1,5 +1,5 @@
 -- purpose: bound a range by events and by bytes, so that memory stays flat
--- called by: project_ranges
+-- called by: project_ranges, rebuild_next
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.range_end(p_first bigint, p_last bigint)
 RETURNS bigint

@@ -1,5 +1,5 @@
 -- purpose: how far an unfinished rebuild is that can be resumed
--- called by: begin_rebuild
+-- called by: begin_rebuild, drop_rebuild
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.rebuild_sequence()
 RETURNS bigint

@@ -1,5 +1,5 @@
 -- purpose: which tables a view set consists of, the one place that lists them
--- called by: create_view_set, compare_view_sets, views_triggers, grants
+-- called by: every function on view sets, views_triggers, grants
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.view_names()
 RETURNS text[]

@@ -81,8 +81,14 @@ def test_a_replay_repairs_views_that_were_tampered_with(history: Program) -> Non
     assert history.state() == before
 
 
-def test_replay_says_what_it_does_and_asks(history: Program) -> None:
-    history.refused("replay", code=2, error="usage")
+def test_without_truncate_it_is_beside_the_live_views(history: Program) -> None:
+    with history.unchanged():
+        done = history.row("replay")
+    assert (done["head"], done["rows"], done["stalls"]) == (10, 0, 0)
+    assert "never see an empty or half table" in history.run("replay", "--help").stdout.replace("\n  ", " ")
+
+
+def test_truncating_it_says_what_it_does_and_asks(history: Program) -> None:
     problem = history.refused("replay", "--truncate", code=2, error="usage")["detail"]["problem"]
     assert "readers wait" in problem
     assert "dump" in problem

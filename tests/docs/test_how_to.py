@@ -113,7 +113,7 @@ def test_add_an_event_type(
     begin = Snippet("sql", {}, "".join(block.text for block in _sql(_HOW_TO / "write-from-psql.md")[:3]))
     writer = make_conninfo(database, user=login_names["writer"])
     migrated = migrate(
-        database, role_prefix=TEST_PREFIX, source=Source(ROOT / "migrations", tmp_path / "sql"), replay=True
+        database, role_prefix=TEST_PREFIX, source=Source(ROOT / "migrations", tmp_path / "sql")
     )
     assert migrated.files > len(list((ROOT / "sql").glob("*/*.sql")))
     assert "hello.txt | text/plain" in run_psql(cluster.programs, writer, psql_script([begin, append]))

@@ -12,7 +12,7 @@ async def _health(_call: Call) -> Answer:
 
 async def _ready(call: Call) -> Answer:
     await call.service.check_ready()
-    return Answer({"status": "ready"})
+    return Answer({"status": "ready", "views": "differ" if call.service.differs else "equal"})
 
 
 async def _metrics(call: Call) -> Answer:
@@ -40,8 +40,10 @@ ENDPOINTS = (
         role=None,
         tag="operation",
         summary="Whether it can work: the database answers and has the schema of this software",
+        doc="views: differ as soon as this process found a live row that is not what the log says; its log "
+        "tells which, artifactstore verify tells all, artifactstore replay mends them. It stays ready.",
         handle=_ready,
-        answer=record("Ready.", status={"const": "ready"}),
+        answer=record("Ready.", status={"const": "ready"}, views={"enum": ["equal", "differ"]}),
         refusals=("unavailable", "schema-outdated", "schema-newer"),
     ),
     Endpoint(

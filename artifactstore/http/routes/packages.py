@@ -146,6 +146,7 @@ ENDPOINTS = (
         tag="packages",
         key=PACKAGE_ID,
         find=Store.package,
+        past=Store.package_at,
     ),
     command(
         PackageLabeled,

@@ -1,7 +1,7 @@
--- purpose: which rows of a view equalize looks at, as a condition on alias v; $1 are packages
--- called by: equalize
+-- purpose: which rows of a view belong to packages, as a condition on alias v; $1 are the packages
+-- called by: equalize, compare_view_sets
 -- writes: nothing
-CREATE OR REPLACE FUNCTION artifactstore.rows_to_mend(p_view text)
+CREATE OR REPLACE FUNCTION artifactstore.package_rows(p_view text)
 RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
@@ -15,5 +15,5 @@ AS $$
         END
 $$;
 
-COMMENT ON FUNCTION artifactstore.rows_to_mend(text) IS
+COMMENT ON FUNCTION artifactstore.package_rows(text) IS
 'Condition on the rows v of a view: those of the packages $1, or those that find_differences noted one by one';
