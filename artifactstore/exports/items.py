@@ -48,6 +48,12 @@ class ItemReader:
         self._start = 0
         self._ended = False
 
+    def major_type(self) -> int | None:
+        """Major type (RFC 8949 §3.1) of the next item, None at the end of the file."""
+        if self._start == len(self._buffer):
+            self._fill()
+        return self._buffer[self._start] >> 5 if self._start < len(self._buffer) else None
+
     def __iter__(self) -> Iterator[Item]:
         """All items that are left; raises ``Damaged`` export-damaged."""
         while True:
@@ -74,8 +80,9 @@ class ItemReader:
         buffer, at, left = self._buffer, self._start, 1
         limit = min(len(buffer), at + MAX_ITEM)
         while left:
-            if at >= limit:
-                self._refuse_end(at)
+            # Each value that is left has a byte at least.
+            if at + left > limit:
+                self._refuse_end(at + left)
             left -= 1
             head = at
             major, argument = buffer[at] >> 5, buffer[at] & 31

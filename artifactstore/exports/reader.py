@@ -36,10 +36,13 @@ class ExportReader:
         self._reader = ItemReader(stream)
         self._items = iter(self._reader)
         self._hash = blake3()
-        item = next(self._items, None)
-        if item is None:
+        major_type = self._reader.major_type()
+        if major_type is None:
             damaged("the file is empty", 0)
-        self.header = self._header(item)
+        if major_type != _MAP:
+            damaged("not an export: it does not begin with a header", 0)
+        item = next(self._items)
+        self.header = _header(item)
         self._hash.update(item.data)
         self.head_digest = self.header.before
         self.whole = False
@@ -80,14 +83,6 @@ class ExportReader:
             damaged("the file ends without a trailer", self.bytes_read)
         damaged(missing, self.bytes_read, chain.expected)
 
-    def _header(self, item: Item) -> Header:
-        try:
-            if item.data[0] >> 5 != _MAP:
-                raise Problem("not an export: it does not begin with a header")
-            return Header.decode(item.data)
-        except Problem as problem:
-            damaged(problem.text, item.offset)
-
     def _event(self, item: Item, chain: Chain) -> LoggedEvent:
         try:
             if item.data[0] >> 5 != _ARRAY:
@@ -114,6 +109,13 @@ class ExportReader:
         for after in self._items:
             damaged("bytes after the trailer", after.offset)
         self.whole = True
+
+
+def _header(item: Item) -> Header:
+    try:
+        return Header.decode(item.data)
+    except Problem as problem:
+        damaged(problem.text, item.offset)
 
 
 def verify_export(stream: BinaryIO, *, content: bool = True, progress: Progress = quiet) -> Summary:
