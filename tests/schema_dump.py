@@ -36,12 +36,12 @@ _NOISE = re.compile(r"(--.*|SET .*|SELECT pg_catalog\.set_config\(.*|\\(un)?rest
 
 
 def dump_rows(conninfo: str) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of every table and view in the schema, sorted, but for when and by whom it was migrated."""
+    """Every row of every table and view in the schema, sorted, but for when, where, by whom migrated."""
     with psycopg.connect(conninfo) as conn:
         tables = conn.execute(
             "SELECT relname FROM pg_class "
             "WHERE relnamespace = 'artifactstore'::regnamespace AND relkind IN ('r', 'v') "
-            "AND relname NOT IN ('applied_migrations', 'software') ORDER BY relname"
+            "AND relname NOT IN ('applied_migrations', 'software', 'home') ORDER BY relname"
         ).fetchall()
         return {
             name: sorted(

@@ -1,7 +1,7 @@
 """Following the feed, without any connection: what to ask next, what to check, how long to pause."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +18,24 @@ class FeedError(Exception):
     Attributes:
         code: cursor-ahead, epoch-mismatch, diverged, log-damaged, hole, out-of-order or bad-digest.
         cursor: what was read of the log before.
+        epochs: generations of the log as ``GET /log`` tells them, where the service said so: the events
+            after ``from_sequence`` of an epoch that came after that of the cursor are lost.
     """
 
-    def __init__(self, code: str, problem: str, cursor: "Cursor") -> None:
-        super().__init__(f"{code}: {problem}")
+    def __init__(
+        self, code: str, problem: str, cursor: "Cursor", epochs: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
+        told = "; ".join(map(_told, epochs))
+        super().__init__(f"{code}: {problem}" + (f"; epochs: {told}" if told else ""))
         self.code = code
         self.cursor = cursor
+        self.epochs = tuple(epochs)
+
+
+def _told(epoch: Mapping[str, Any]) -> str:
+    kept = epoch["from_sequence"]
+    began = "from the beginning" if kept is None else f"kept events up to {kept} ({epoch['reason']})"
+    return f"{epoch['epoch']} {began}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +131,8 @@ class Following:
         """
         if isinstance(failure, RemoteError):
             if failure.code in _LOST:
-                raise FeedError(failure.code, str(failure), self.cursor) from failure
+                epochs = failure.problem.get("epochs", ())
+                raise FeedError(failure.code, str(failure), self.cursor, epochs) from failure
             if not failure.passing:
                 raise failure
         if self._failing_since is None:

@@ -250,8 +250,8 @@ def _begin(lock_milliseconds: float) -> bytes:
 
 
 def _concerns_all(failure: ArtifactstoreError) -> bool:
-    """Whether it is no answer to one command: the lock was not got, the server ended the work."""
-    return failure.code in ("busy", "unavailable")
+    """Whether it is no answer to one command: no lock, the server ended the work, the log was moved."""
+    return failure.code in ("busy", "unavailable", "moved")
 
 
 def _culprit(refusal: ArtifactstoreError, group: Sequence[Work], rest: range) -> int | None:

@@ -40,6 +40,7 @@ _OF_COMMANDS = (
     "unsupported-media-type",
     "request-mismatch",
     "busy",
+    "moved",
     "log-damaged",
 )
 

@@ -1,5 +1,6 @@
-"""Which log this is and how far it goes."""
+"""Which log this is, how far it goes, and where it is at home."""
 
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -20,11 +21,52 @@ class Position(NamedTuple):
     @property
     def epoch_name(self) -> str | None:
         """The epoch as clients see it: ``1-9f86d081``; two restores never share one."""
-        return None if self.epoch_id is None else f"{self.epoch}-{self.epoch_id.hex[:8]}"
+        return None if self.epoch_id is None else epoch_name(self.epoch or 0, self.epoch_id)
+
+
+class Epoch(NamedTuple):
+    """A generation of the log.
+
+    Attributes:
+        first_sequence: of its first event, which tells of the restore.
+        from_sequence: last event of the epoch before that is still there; None for the first epoch.
+        started_at, reason: of the restore.
+    """
+
+    epoch: int
+    epoch_id: UUID
+    first_sequence: int
+    from_sequence: int | None
+    started_at: datetime
+    reason: str | None
+
+    @property
+    def name(self) -> str:
+        """The epoch as clients see it."""
+        return epoch_name(self.epoch, self.epoch_id)
+
+
+class Home(NamedTuple):
+    """A database: identifier of its server, oid there, timeline of the server's WAL; since when."""
+
+    system_identifier: int
+    database_oid: int
+    timeline: int
+    since: datetime
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """What decides: the timeline does not."""
+        return self.system_identifier, self.database_oid
+
+
+def epoch_name(epoch: int, epoch_id: UUID) -> str:
+    """An epoch as clients see it, such as ``2-9f86d081``."""
+    return f"{epoch}-{epoch_id.hex[:8]}"
 
 
 class Identity(Connected):
-    """The method of ``Store`` that tells where the log stands."""
+    """The methods of ``Store`` that tell which log this is, and change where it is at home."""
 
     def position(self) -> Position:
         """Identity and head, as the transaction sees them."""
@@ -37,3 +79,37 @@ class Identity(Connected):
         )
         (position,) = self._all(args_row(Position), query)
         return position
+
+    def epochs(self) -> list[Epoch]:
+        """All generations of the log, the first one first."""
+        query = SQL(
+            """
+            SELECT g.epoch, g.epoch_id, g.first_sequence, (e.payload -> 'from_sequence')::bigint,
+                e.created_at, g.reason
+            FROM artifactstore.log_epochs g
+            JOIN artifactstore.event_log e ON e.sequence = g.first_sequence ORDER BY g.epoch
+            """
+        )
+        return self._all(args_row(Epoch), query)
+
+    def home(self) -> Home | None:
+        """The database in which the log may be written; None until its first event."""
+        found = self._all(args_row(Home), SQL("SELECT * FROM artifactstore.home"))
+        return found[0] if found else None
+
+    def here(self) -> Home:
+        """This database."""
+        return self._all(args_row(Home), SQL("SELECT * FROM artifactstore.here()"))[0]
+
+    def adopt(self) -> Home:
+        """Make this database the home of the log, where it was moved to and lost nothing."""
+        return self._all(args_row(Home), SQL("SELECT * FROM artifactstore.adopt()"))[0]
+
+    def restored(self, reason: str, on_behalf_of: str | None = None) -> int:
+        """Make it the home of a log that is behind what its followers saw; sequence of the new epoch.
+
+        Raises ``BadInput`` bad-payload, ``NotFound`` for an empty log, ``Forbidden``, ``Busy``.
+        """
+        query = SQL("SELECT artifactstore.restored(%s, %s) AS sequence")
+        sequence: int = self._row(query, (reason, on_behalf_of))["sequence"]
+        return sequence

@@ -1,6 +1,6 @@
 -- purpose: append events: check, lock, number, insert, project, ring the bell, in the caller's transaction
--- called by: role service (Store.append), append_json, append_token_event
--- writes: events and, through fold, the live views
+-- called by: role service (Store.append), append_json, append_token_event, restored
+-- writes: events and, through fold, the live views; at first home
 CREATE OR REPLACE FUNCTION artifactstore.append(
     p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[],
     p_expected bigint[] DEFAULT NULL
@@ -23,6 +23,7 @@ BEGIN
     PERFORM artifactstore.check_door(v_events);
 
     PERFORM artifactstore.lock_log();
+    PERFORM artifactstore.check_home();
     -- A statement of its own after the lock: under READ COMMITTED it sees the last commit.
     SELECT e.sequence, greatest(clock_timestamp(), e.created_at) INTO v_head, v_now
     FROM artifactstore.events e ORDER BY e.sequence DESC LIMIT 1;

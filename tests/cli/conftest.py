@@ -70,4 +70,5 @@ def written(server_conninfo: str, template: str, tmp_path_factory: pytest.TempPa
 def history(server_conninfo: str, written: str) -> Iterator[Program]:
     """The program on a copy of ``written`` of this test's own."""
     with program_on(server_conninfo, written) as made:
+        made.admin.execute("SELECT artifactstore.adopt()")
         yield made

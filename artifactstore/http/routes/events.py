@@ -6,6 +6,7 @@ from typing import Any
 
 from artifactstore import feed
 from artifactstore.codec import digest
+from artifactstore.errors import Refused
 from artifactstore.events import EVENT_TYPES
 from artifactstore.events.fields import Hash, Id, Int, Text
 from artifactstore.feed import Filter, Query
@@ -22,6 +23,7 @@ from artifactstore.http.representation import (
     prefers_cbor,
 )
 from artifactstore.http.request import Parameter, bad_request
+from artifactstore.http.routes.log import epochs
 from artifactstore.http.tail import Ask
 from artifactstore.http.trace import header
 from artifactstore.store import LoggedEvent, Position, Store
@@ -37,6 +39,8 @@ _GROUPS = {
 _CBOR_SEQUENCE = {"type": "string", "contentMediaType": CBOR}
 _SINCE = re.compile("head|0|[1-9][0-9]{0,15}")
 _EPOCH = re.compile("[1-9][0-9]{0,15}-[0-9a-f]{8}")
+
+_LOST = ("cursor-ahead", "epoch-mismatch", "diverged")
 
 _EPOCH_PARAMETER = Parameter(
     "epoch", Text(max=25), "epoch that the client follows, as answers tell it: 409 if the log has another"
@@ -63,7 +67,12 @@ async def _events(call: Call) -> Answer:
         query["since_digest"],
         query["min_sequence"],
     )
-    page = await tail.page(ask, call.client_left)
+    try:
+        page = await tail.page(ask, call.client_left)
+    except Refused as refusal:
+        if refusal.code in _LOST:
+            refusal.detail["epochs"] = await call.read(epochs)
+        raise
     call.trace.position = page.position
     below_head = page.full and page.next < page.position.head
     headers = {
@@ -183,7 +192,7 @@ ENDPOINTS = (
         may_have=(
             "ETag", "Retry-After", "Cache-Control", "Vary", "Artifactstore-Next", "Artifactstore-Has-More",
         ),
-        refusals=("cursor-ahead", "epoch-mismatch", "diverged"),
+        refusals=_LOST,
     ),
     Endpoint(
         method="GET",

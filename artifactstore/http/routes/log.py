@@ -3,7 +3,7 @@
 from typing import Any
 
 from artifactstore import feed
-from artifactstore.http.answers import COUNT, ID, TEXT, TIME, maybe, record
+from artifactstore.http.answers import COUNT, ID, TEXT, TIME, array, maybe, record
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
 from artifactstore.store import Store
@@ -19,9 +19,24 @@ async def _log(call: Call) -> Answer:
             "head": position.head,
             "head_created_at": last and last.created_at,
             "head_digest": last and f"blake3:{last.payload_digest.hex()}",
+            "epochs": epochs(store),
         }
 
     return Answer(await call.read(read))
+
+
+def epochs(store: Store) -> list[dict[str, Any]]:
+    """The generations of the log, as ``GET /log`` and refusals of the feed tell them."""
+    return [
+        {
+            "epoch": one.name,
+            "first_sequence": one.first_sequence,
+            "from_sequence": one.from_sequence,
+            "started_at": one.started_at,
+            "reason": one.reason,
+        }
+        for one in store.epochs()
+    ]
 
 
 ENDPOINTS = (
@@ -32,7 +47,8 @@ ENDPOINTS = (
         tag="feed",
         summary="Identity, epoch and head of the log",
         doc="head, epoch and head_digest are what a follower that begins here gives as since, epoch and "
-        "since_digest. An empty log has head 0 and nothing else.",
+        "since_digest. epochs are its generations: a restore begins another one, and keeps the events up to "
+        "from_sequence of those before. An empty log has head 0 and nothing else.",
         handle=_log,
         answer=record(
             "Where the log stands.",
@@ -41,6 +57,16 @@ ENDPOINTS = (
             head=COUNT,
             head_created_at=maybe(TIME),
             head_digest=maybe({"type": "string", "pattern": "^blake3:[0-9a-f]{64}$"}),
+            epochs=array(
+                record(
+                    "A generation of the log.",
+                    epoch=TEXT,
+                    first_sequence=COUNT,
+                    from_sequence=maybe(COUNT),
+                    started_at=TIME,
+                    reason=maybe(TEXT),
+                )
+            ),
         ),
         query=(MIN_SEQUENCE,),
     ),
