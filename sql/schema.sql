@@ -30,6 +30,48 @@ ALTER TYPE artifactstore.purl_parts OWNER TO artifactstore_owner;
 
 COMMENT ON TYPE artifactstore.purl_parts IS 'Parts of a package URL, percent-decoded; all null for a text that is none';
 
+CREATE TABLE artifactstore.home (
+    system_identifier bigint NOT NULL,
+    database_oid oid NOT NULL,
+    timeline integer NOT NULL,
+    since timestamp with time zone NOT NULL
+);
+
+ALTER TABLE artifactstore.home OWNER TO artifactstore_owner;
+
+COMMENT ON TABLE artifactstore.home IS 'The database in which this log is written (state outside the log): in any other one appends are refused (moved) until artifactstore.adopt() or artifactstore.restored(reason)';
+
+COMMENT ON COLUMN artifactstore.home.system_identifier IS 'Of the server, as pg_control_system() tells it; a standby has that of its primary';
+
+COMMENT ON COLUMN artifactstore.home.database_oid IS 'Of the database, as pg_database has it';
+
+COMMENT ON COLUMN artifactstore.home.timeline IS 'Of the server''s WAL: a promotion begins another one, which only warns';
+
+COMMENT ON COLUMN artifactstore.home.since IS 'When this became its home';
+
+CREATE FUNCTION artifactstore.adopt() RETURNS artifactstore.home
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    AS $$
+DECLARE
+    v_here artifactstore.home;
+BEGIN
+    PERFORM artifactstore.lock_log();
+    v_here := artifactstore.here();
+    INSERT INTO artifactstore.home AS h SELECT v_here.*
+    ON CONFLICT ((true)) DO UPDATE SET (system_identifier, database_oid, timeline, since)
+        = (v_here.system_identifier, v_here.database_oid, v_here.timeline, CASE
+            WHEN (h.system_identifier, h.database_oid) = (v_here.system_identifier, v_here.database_oid)
+            THEN h.since ELSE v_here.since END)
+    RETURNING * INTO v_here;
+    RETURN v_here;
+END
+$$;
+
+ALTER FUNCTION artifactstore.adopt() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.adopt() IS 'Makes this database and timeline the home of the log, which then takes appends. For a log that ends where its followers think it ends; otherwise restored()';
+
 CREATE FUNCTION artifactstore.append(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[] DEFAULT NULL::bigint[]) RETURNS TABLE("position" integer, sequence bigint, created_at timestamp with time zone, appended boolean)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -48,6 +90,7 @@ BEGIN
     PERFORM artifactstore.check_door(v_events);
 
     PERFORM artifactstore.lock_log();
+    PERFORM artifactstore.check_home();
     -- A statement of its own after the lock: under READ COMMITTED it sees the last commit.
     SELECT e.sequence, greatest(clock_timestamp(), e.created_at) INTO v_head, v_now
     FROM artifactstore.events e ORDER BY e.sequence DESC LIMIT 1;
@@ -942,6 +985,34 @@ ALTER FUNCTION artifactstore.cbor_texts(p_draft text) OWNER TO artifactstore_own
 
 COMMENT ON FUNCTION artifactstore.cbor_texts(p_draft text) IS 'JSON of a draft that has ¶ for quotes and texts as encode(…, ''escape'') gives them; null if a text is not UTF-8 or has U+0000';
 
+CREATE FUNCTION artifactstore.check_continuation(p_log_id uuid, p_before bytea, p_first bigint) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_head bigint := artifactstore.log_head();
+    v_problem text;
+BEGIN
+    SELECT CASE
+        WHEN p_first IS DISTINCT FROM v_head + 1
+            THEN format('this log ends at %s, the import begins at %s', v_head, p_first)
+        WHEN v_head > 0 AND p_log_id IS DISTINCT FROM (
+            SELECT e.subject_id FROM artifactstore.events e WHERE e.sequence = 1)
+            THEN 'it is of another log'
+        WHEN p_before IS DISTINCT FROM (
+            SELECT e.payload_digest FROM artifactstore.events e WHERE e.sequence = v_head)
+            THEN format('event %s is another one here', v_head)
+        END INTO v_problem;
+    IF v_problem IS NOT NULL THEN
+        PERFORM artifactstore.refuse('no-continuation', jsonb_build_object(
+            'problem', v_problem, 'head', v_head, 'from', p_first));
+    END IF;
+END
+$$;
+
+ALTER FUNCTION artifactstore.check_continuation(p_log_id uuid, p_before bytea, p_first bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.check_continuation(p_log_id uuid, p_before bytea, p_first bigint) IS 'Refuses no-continuation unless p_first is the next sequence, the log is p_log_id, and its head has the payload_digest p_before (null: the log is empty)';
+
 CREATE FUNCTION artifactstore.check_door(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql STABLE
     AS $$
@@ -981,6 +1052,91 @@ $$;
 ALTER FUNCTION artifactstore.check_door(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.check_door(p_events artifactstore.decoded_event[]) IS 'Refuses events that the log would understand but should not take: paths not in NFC, purls not in canonical form';
+
+CREATE FUNCTION artifactstore.check_home() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_home artifactstore.home;
+    v_here artifactstore.home;
+BEGIN
+    SELECT * INTO v_home FROM artifactstore.home;
+    IF NOT FOUND THEN
+        INSERT INTO artifactstore.home SELECT h.* FROM artifactstore.here() h;
+        RETURN;
+    END IF;
+    IF v_home.system_identifier || '/' || v_home.database_oid = current_setting('artifactstore.place', true) THEN
+        RETURN;
+    END IF;
+    v_here := artifactstore.here();
+    IF (v_here.system_identifier, v_here.database_oid) <> (v_home.system_identifier, v_home.database_oid) THEN
+        PERFORM artifactstore.refuse('moved', jsonb_build_object(
+            'problem', CASE WHEN v_here.system_identifier = v_home.system_identifier
+                THEN format('its home is the database with oid %s of this server, this is %s',
+                    v_home.database_oid, v_here.database_oid)
+                ELSE format('its home is the server %s, this is %s',
+                    v_home.system_identifier, v_here.system_identifier) END,
+            'home', jsonb_build_object('system_identifier', v_home.system_identifier::text,
+                'database_oid', v_home.database_oid::bigint, 'since', v_home.since),
+            'here', jsonb_build_object('system_identifier', v_here.system_identifier::text,
+                'database_oid', v_here.database_oid::bigint)));
+    END IF;
+    IF v_here.timeline <> v_home.timeline THEN
+        RAISE WARNING USING
+            ERRCODE = '01000',
+            MESSAGE = format('artifactstore: the server was promoted or recovered to a point in time: timeline %s, not %s',
+                v_here.timeline, v_home.timeline),
+            HINT = 'if followers saw more than this log holds: artifactstore restored; else artifactstore adopt';
+    END IF;
+    PERFORM set_config('artifactstore.place', v_here.system_identifier || '/' || v_here.database_oid, false);
+END
+$$;
+
+ALTER FUNCTION artifactstore.check_home() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.check_home() IS 'Refuses moved in a database that is not the home of the log; warns once per session when the server''s timeline is another one. An unset home becomes this database';
+
+CREATE FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[]) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    c_clock_tolerance CONSTANT interval := '60 seconds';
+    v_head timestamptz := (SELECT e.created_at FROM artifactstore.events e WHERE e.sequence = p_first - 1);
+    v_clock timestamptz := clock_timestamp();
+    v_event record;
+BEGIN
+    SELECT * INTO v_event
+    FROM (
+        SELECT p_first + a.position - 1 AS sequence, a.event_type, a.created_at, c.code, c.problem
+        FROM (
+            SELECT u.*, lag(u.created_at, 1, v_head) OVER (ORDER BY u.position) AS before
+            FROM unnest(p_created_at, p_event_types, p_subject_kinds) WITH ORDINALITY
+                AS u (created_at, event_type, subject_kind, position)) a
+        LEFT JOIN artifactstore.event_types t ON t.event_type = a.event_type
+        CROSS JOIN LATERAL (VALUES
+            (1, t.event_type IS NULL, 'unknown-event-type', a.event_type),
+            (2, p_first + a.position = 2 AND a.event_type <> 'v1.system.initialized', 'no-continuation',
+                'a log begins with v1.system.initialized'),
+            (3, a.created_at < a.before, 'no-continuation', 'its time is before that of the event before it'),
+            (4, t.subject_kind <> a.subject_kind, 'bad-subject', 'subject_kind ' || a.subject_kind),
+            -- As at the door of append: a time that is made up must not end a retention.
+            (5, t.destructive AND a.created_at > v_clock + c_clock_tolerance, 'clock-behind',
+                'it destroys, at ' || a.created_at)
+        ) AS c (place, holds, code, problem)
+        WHERE c.holds
+        ORDER BY sequence, c.place
+        LIMIT 1
+    ) e;
+    IF FOUND THEN
+        PERFORM artifactstore.refuse(v_event.code, jsonb_build_object(
+            'sequence', v_event.sequence, 'event_type', v_event.event_type, 'problem', v_event.problem));
+    END IF;
+END
+$$;
+
+ALTER FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[]) IS 'Refuses the first event of an import with an unknown type, another subject_kind than its type has, a time before that of the event before it, or, if it destroys, more than 60 s ahead of the clock; and a log that does not begin with v1.system.initialized';
 
 CREATE FUNCTION artifactstore.check_location(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -1060,6 +1216,57 @@ ALTER FUNCTION artifactstore.check_moment(p_events artifactstore.decoded_event[]
 
 COMMENT ON FUNCTION artifactstore.check_moment(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) IS 'Refuses events whose subject is not at its expected last_sequence, and destructive events while the head is more than 60 s ahead of the clock';
 
+CREATE FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer DEFAULT NULL::integer) RETURNS TABLE(view_name text, key text, column_name text, left_value text, right_value text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    SET standard_conforming_strings TO 'on'
+    AS $$
+DECLARE
+    v_schema text := 'artifactstore_check_' || pg_backend_pid();
+    v_head bigint := artifactstore.log_head();
+    v_checked uuid[] := '{}';
+    v_package uuid;
+    v_found jsonb := '[]';
+BEGIN
+    IF current_setting('transaction_isolation') NOT IN ('repeatable read', 'serializable') THEN
+        PERFORM artifactstore.refuse('wrong-isolation', jsonb_build_object('problem',
+            'log and views must be seen at one sequence: BEGIN ISOLATION LEVEL REPEATABLE READ'));
+    END IF;
+    BEGIN
+        PERFORM artifactstore.create_view_set(v_schema);
+        FOREACH v_package IN ARRAY p_packages LOOP
+            CONTINUE WHEN cardinality(artifactstore.package_sequences(v_package, v_head)) > p_max_events;
+            BEGIN
+                PERFORM artifactstore.project_package(v_schema, v_package, v_head, ARRAY(
+                    SELECT s.sequence FROM artifactstore.events s
+                    WHERE s.sequence = ANY (p_sequences) AND v_package = CASE
+                        WHEN s.subject_kind IN ('package', 'retention') THEN s.subject_id
+                        ELSE (artifactstore.cbor_decode(s.payload) ->> 'package_id')::uuid END));
+                v_checked := v_checked || v_package;
+            EXCEPTION WHEN SQLSTATE 'ST000' THEN
+                -- Class ST: rows are missing that these events need.
+                v_found := v_found || jsonb_build_array(jsonb_build_array(
+                    'artifact_packages', jsonb_build_array(v_package)::text, '(events)', NULL, SQLERRM));
+            END;
+        END LOOP;
+        SELECT v_found || coalesce(jsonb_agg(jsonb_build_array(
+            c.view_name, c.key, c.column_name, c.left_value, c.right_value)), '[]')
+        INTO v_found
+        FROM artifactstore.compare_view_sets('artifactstore', v_schema, v_checked) c;
+        -- The view set was only to be looked at: an error that is caught takes it away.
+        RAISE EXCEPTION USING ERRCODE = 'RB000', MESSAGE = 'undo';
+    EXCEPTION WHEN SQLSTATE 'RB000' THEN
+        NULL;
+    END;
+    RETURN QUERY
+    SELECT f ->> 0, f ->> 1, f ->> 2, f ->> 3, f ->> 4 FROM jsonb_array_elements(v_found) AS f;
+END
+$$;
+
+ALTER FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) IS 'Folds the events of these packages (and the events p_sequences of theirs) anew and compares with the live rows, in a REPEATABLE READ transaction; differences as compare_view_sets gives them, left live. Packages of more than p_max_events events are left out';
+
 CREATE FUNCTION artifactstore.check_requests(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql STABLE
     AS $$
@@ -1108,7 +1315,7 @@ ALTER FUNCTION artifactstore.check_requests(p_events artifactstore.decoded_event
 
 COMMENT ON FUNCTION artifactstore.check_requests(p_events artifactstore.decoded_event[]) IS 'Refuses requests among p_events that overlap, count more events than there are, use a key twice or mix actors';
 
-CREATE FUNCTION artifactstore.compare_view_sets(p_left text, p_right text) RETURNS TABLE(view_name text, key text, column_name text, left_value text, right_value text)
+CREATE FUNCTION artifactstore.compare_view_sets(p_left text, p_right text, p_packages uuid[] DEFAULT NULL::uuid[]) RETURNS TABLE(view_name text, key text, column_name text, left_value text, right_value text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
     SET work_mem TO '64MB'
@@ -1116,14 +1323,18 @@ CREATE FUNCTION artifactstore.compare_view_sets(p_left text, p_right text) RETUR
 DECLARE
     v_view text;
     v_key text;
+    v_these text;
 BEGIN
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
+        CONTINUE WHEN p_packages IS NOT NULL AND NOT artifactstore.has_package(v_view);
         v_key := artifactstore.primary_key(v_view);
+        v_these := CASE WHEN p_packages IS NULL THEN '$1 IS NULL' ELSE artifactstore.package_rows(v_view) END;
         RETURN QUERY EXECUTE format($query$
             SELECT %1$L, d.key, c.name, c.left_value, c.right_value
             FROM (
                 SELECT jsonb_build_array(%2$s)::text AS key, l AS l, r AS r
-                FROM %3$I.%1$I l FULL JOIN %4$I.%1$I r USING (%2$s)
+                FROM (SELECT v.* FROM %3$I.%1$I v WHERE %5$s) l
+                FULL JOIN (SELECT v.* FROM %4$I.%1$I v WHERE %5$s) r USING (%2$s)
                 WHERE l.* IS NULL OR r.* IS NULL OR l.*::record *<> r.*::record
             ) d
             CROSS JOIN LATERAL (
@@ -1137,14 +1348,15 @@ BEGIN
                 WHERE d.l IS NULL OR d.r IS NULL
             ) c
             ORDER BY d.key, c.name
-            $query$, v_view, v_key, p_left, p_right);
+            $query$, v_view, v_key, p_left, p_right, v_these)
+        USING p_packages;
     END LOOP;
 END
 $_$;
 
-ALTER FUNCTION artifactstore.compare_view_sets(p_left text, p_right text) OWNER TO artifactstore_owner;
+ALTER FUNCTION artifactstore.compare_view_sets(p_left text, p_right text, p_packages uuid[]) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.compare_view_sets(p_left text, p_right text) IS 'Every difference between two view sets: view, primary key (JSON array), column, value left and right; a row that one side lacks is column (row), missing or present';
+COMMENT ON FUNCTION artifactstore.compare_view_sets(p_left text, p_right text, p_packages uuid[]) IS 'Every difference between two view sets, or between their rows of some packages: view, primary key (JSON array), column, value left and right; a row that one side lacks is column (row), missing or present';
 
 CREATE FUNCTION artifactstore.copy_view_set(p_from text, p_to text) RETURNS void
     LANGUAGE plpgsql
@@ -1824,7 +2036,7 @@ BEGIN
     written := 0;
     -- All rows that differ go before any comes: among the new ones may be a purl or path of one of them.
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
-        v_these := artifactstore.rows_to_mend(v_view);
+        v_these := artifactstore.package_rows(v_view);
         EXECUTE format('DELETE FROM artifactstore.%1$I t USING ('
             || ' SELECT %2$s FROM (SELECT * FROM artifactstore.%1$I v WHERE %3$s) l'
             || ' LEFT JOIN artifactstore_rebuild.%1$I r USING (%2$s)'
@@ -1836,7 +2048,7 @@ BEGIN
         written := written + v_deleted;
     END LOOP;
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
-        v_these := artifactstore.rows_to_mend(v_view);
+        v_these := artifactstore.package_rows(v_view);
         EXECUTE format('INSERT INTO artifactstore.%1$I'
             || ' SELECT * FROM artifactstore_rebuild.%1$I v WHERE (%2$s)'
             || ' AND NOT EXISTS (SELECT FROM artifactstore.%1$I l WHERE (%3$s) = (%4$s))',
@@ -1964,7 +2176,7 @@ CREATE FUNCTION artifactstore.fingerprint() RETURNS bytea
     LANGUAGE sql STABLE
     AS $$
     SELECT sha256(s.projectors || convert_to((
-        SELECT string_agg(format('%s.%s %s', a.attrelid::regclass::text, a.attname,
+        SELECT string_agg(format('%s.%s %s', v.name, a.attname,
             format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY v.position, a.attnum)
         FROM unnest(artifactstore.view_names()) WITH ORDINALITY AS v (name, position)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = format('artifactstore.%I', v.name)::regclass
@@ -2134,6 +2346,26 @@ ALTER FUNCTION artifactstore.has_package(p_view text) OWNER TO artifactstore_own
 
 COMMENT ON FUNCTION artifactstore.has_package(p_view text) IS 'Whether the rows of a view carry a package_id';
 
+CREATE FUNCTION artifactstore.here() RETURNS artifactstore.home
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    AS $$
+    -- With the owner's rights: not everybody may read the control file everywhere.
+    -- It has the timeline of the last checkpoint, which after a promotion is the one before.
+    SELECT s.system_identifier, d.oid,
+        CASE WHEN pg_catalog.pg_is_in_recovery() THEN (
+            SELECT c.timeline_id FROM pg_catalog.pg_control_checkpoint() c)
+        ELSE ('x' || left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8))::bit(32)::integer
+        END,
+        clock_timestamp()
+    FROM pg_catalog.pg_control_system() s, pg_catalog.pg_database d
+    WHERE d.datname = current_database()
+$$;
+
+ALTER FUNCTION artifactstore.here() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.here() IS 'What artifactstore.home would hold if the log were at home in this database';
+
 CREATE FUNCTION artifactstore.hold_log() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -2146,6 +2378,54 @@ $$;
 ALTER FUNCTION artifactstore.hold_log() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.hold_log() IS 'Takes the append lock until commit. append does it itself; ahead of it, a rollback to a savepoint keeps the lock, so that several appends are judged in a row';
+
+CREATE FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    SET standard_conforming_strings TO 'on'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET work_mem TO '64MB'
+    SET jit TO 'off'
+    AS $$
+DECLARE
+    v_count integer := cardinality(p_event_types);
+    v_last bigint := p_first + v_count - 1;
+BEGIN
+    IF coalesce(v_count, 0) = 0 OR v_count <> ANY (ARRAY[
+        coalesce(cardinality(p_created_at), 0), coalesce(cardinality(p_subject_kinds), 0),
+        coalesce(cardinality(p_subject_ids), 0), coalesce(cardinality(p_actors), 0),
+        coalesce(cardinality(p_payloads), 0), coalesce(cardinality(p_digests), 0)])
+    THEN
+        PERFORM artifactstore.refuse('bad-payload', '{"problem": "the arrays are empty or differ in length"}');
+    END IF;
+    PERFORM artifactstore.lock_log();
+    PERFORM artifactstore.check_home();
+    PERFORM artifactstore.check_continuation(p_log_id, p_before, p_first);
+    PERFORM artifactstore.check_import(p_first, p_created_at, p_event_types, p_subject_kinds);
+
+    PERFORM set_config('artifactstore.projecting', 'on', true);
+    INSERT INTO artifactstore.events
+        (sequence, created_at, event_type, subject_kind, subject_id, actor, payload, payload_digest)
+    SELECT p_first + a.position - 1, a.created_at, a.event_type, a.subject_kind, a.subject_id, a.actor,
+        a.payload, a.digest
+    FROM unnest(p_created_at, p_event_types, p_subject_kinds, p_subject_ids, p_actors, p_payloads, p_digests)
+        WITH ORDINALITY
+        AS a (created_at, event_type, subject_kind, subject_id, actor, payload, digest, position);
+    PERFORM artifactstore.project(p_first, v_last);
+    PERFORM set_config('artifactstore.projecting', 'off', true);
+    IF v_last = p_last THEN
+        PERFORM pg_notify('artifactstore_events', v_last::text);
+    END IF;
+    RETURN v_last;
+END
+$$;
+
+ALTER FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) IS 'Appends the events p_first … of log p_log_id as they are (arrays of equal length, columns of events) and projects them. p_before: payload_digest of the event before p_first, which must be the head; null for an empty log. p_last: last event of the whole import, with which the bell rings. Returns the head';
 
 CREATE FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) RETURNS text
     LANGUAGE plpgsql STABLE
@@ -2469,6 +2749,151 @@ $$;
 ALTER FUNCTION artifactstore.open_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.open_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) IS 'The arguments of append as decoded events without number and time; refuses what does not fit the catalogue or a limit, with the position (from 1) in DETAIL';
+
+CREATE TABLE artifactstore.artifact_packages (
+    package_id uuid NOT NULL,
+    purl text NOT NULL COLLATE pg_catalog."C",
+    type text NOT NULL COLLATE pg_catalog."C",
+    namespace text COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    version text COLLATE pg_catalog."C",
+    media_type text COLLATE pg_catalog."C",
+    state text NOT NULL COLLATE pg_catalog."C",
+    prior_state text COLLATE pg_catalog."C",
+    yanked boolean NOT NULL,
+    producer text NOT NULL COLLATE pg_catalog."C",
+    labels jsonb NOT NULL,
+    manifest_digest bytea,
+    file_count integer,
+    total_bytes bigint,
+    created_at timestamp with time zone NOT NULL,
+    sealed_at timestamp with time zone,
+    deleted_at timestamp with time zone,
+    purged_at timestamp with time zone,
+    created_sequence bigint NOT NULL,
+    last_sequence bigint NOT NULL,
+    CONSTRAINT artifact_packages_state_check CHECK ((state = ANY (ARRAY['open'::text, 'sealed'::text, 'deleted'::text, 'purged'::text])))
+)
+WITH (fillfactor='70');
+
+ALTER TABLE artifactstore.artifact_packages OWNER TO artifactstore_owner;
+
+COMMENT ON TABLE artifactstore.artifact_packages IS 'Packages as the log left them (view, rebuilt by replay)';
+
+COMMENT ON COLUMN artifactstore.artifact_packages.package_id IS 'Identity of the package (UUIDv7)';
+
+COMMENT ON COLUMN artifactstore.artifact_packages.purl IS 'Package URL; never used twice, not even after a purge';
+
+COMMENT ON COLUMN artifactstore.artifact_packages.type IS 'Type part of the purl';
+
+COMMENT ON COLUMN artifactstore.artifact_packages.namespace IS 'Namespace part of the purl, percent-decoded';
+
+COMMENT ON COLUMN artifactstore.artifact_packages.name IS 'Name part of the purl, percent-decoded';
+
+COMMENT ON COLUMN artifactstore.artifact_packages.version IS 'Version part of the purl, percent-decoded';
+
+COMMENT ON COLUMN artifactstore.artifact_packages.media_type IS 'Media type given at creation';
+
+COMMENT ON COLUMN artifactstore.artifact_packages.state IS 'open → sealed → deleted → purged; deleted can be restored, purged is final';
+
+COMMENT ON COLUMN artifactstore.artifact_packages.prior_state IS 'State to which a deleted package would be restored';
+
+COMMENT ON COLUMN artifactstore.artifact_packages.yanked IS 'Sealed, still there, but should not be chosen anew';
+
+COMMENT ON COLUMN artifactstore.artifact_packages.producer IS 'Actor that created the package';
+
+COMMENT ON COLUMN artifactstore.artifact_packages.labels IS 'Labels, text to text';
+
+COMMENT ON COLUMN artifactstore.artifact_packages.manifest_digest IS 'BLAKE3 of the canonical list of files; set by sealing';
+
+COMMENT ON COLUMN artifactstore.artifact_packages.file_count IS 'Number of files; set by sealing';
+
+COMMENT ON COLUMN artifactstore.artifact_packages.total_bytes IS 'Sum of file sizes in bytes; set by sealing';
+
+COMMENT ON COLUMN artifactstore.artifact_packages.created_at IS 'When the package was created';
+
+COMMENT ON COLUMN artifactstore.artifact_packages.sealed_at IS 'When it was sealed';
+
+COMMENT ON COLUMN artifactstore.artifact_packages.deleted_at IS 'When it was deleted (null again after a restore)';
+
+COMMENT ON COLUMN artifactstore.artifact_packages.purged_at IS 'When it was purged';
+
+COMMENT ON COLUMN artifactstore.artifact_packages.created_sequence IS 'Event that made the row';
+
+COMMENT ON COLUMN artifactstore.artifact_packages.last_sequence IS 'Latest event with this package as subject';
+
+CREATE FUNCTION artifactstore.package_at(p_package_id uuid, p_sequence bigint) RETURNS SETOF artifactstore.artifact_packages
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    SET standard_conforming_strings TO 'on'
+    AS $_$
+DECLARE
+    v_schema text := 'artifactstore_at_' || pg_backend_pid();
+    v_package artifactstore.artifact_packages;
+BEGIN
+    IF p_sequence > artifactstore.log_head() THEN
+        PERFORM artifactstore.refuse('not-found', jsonb_build_object('problem',
+            format('there is no event %s, the log ends at %s', p_sequence, artifactstore.log_head())));
+    END IF;
+    BEGIN
+        PERFORM artifactstore.create_view_set(v_schema);
+        PERFORM artifactstore.project_package(v_schema, p_package_id, p_sequence);
+        EXECUTE format('SELECT p.* FROM %I.artifact_packages p WHERE p.package_id = $1', v_schema)
+        INTO v_package USING p_package_id;
+        -- The view set was only to be looked at: an error that is caught takes it away.
+        RAISE EXCEPTION USING ERRCODE = 'RB000', MESSAGE = 'undo';
+    EXCEPTION WHEN SQLSTATE 'RB000' THEN
+        NULL;
+    END;
+    IF v_package.package_id IS NOT NULL THEN
+        RETURN NEXT v_package;
+    END IF;
+END
+$_$;
+
+ALTER FUNCTION artifactstore.package_at(p_package_id uuid, p_sequence bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.package_at(p_package_id uuid, p_sequence bigint) IS 'The row of a package as the log left it at event p_sequence, none if it was not there yet; folds the events of that package alone';
+
+CREATE FUNCTION artifactstore.package_rows(p_view text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $_$
+    SELECT CASE
+        -- Both partial indexes of artifact_files by package, each by its own predicate.
+        WHEN p_view = 'artifact_files' THEN
+            '(v.package_id = ANY ($1) AND v.removed_at IS NULL) OR (v.package_id = ANY ($1) AND v.removed_at IS NOT NULL)'
+        WHEN artifactstore.has_package(p_view) THEN 'v.package_id = ANY ($1)'
+        ELSE format('$1 IS NOT NULL AND v.created_sequence IN (SELECT d.created_sequence'
+            ' FROM artifactstore_rebuild.different_rows d WHERE d.view_name = %L)', p_view)
+        END
+$_$;
+
+ALTER FUNCTION artifactstore.package_rows(p_view text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.package_rows(p_view text) IS 'Condition on the rows v of a view: those of the packages $1, or those that find_differences noted one by one';
+
+CREATE FUNCTION artifactstore.package_sequences(p_package_id uuid, p_last bigint) RETURNS bigint[]
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT array_agg(e.sequence ORDER BY e.sequence)
+    FROM (
+        SELECT k.kind, p_package_id AS id FROM unnest(ARRAY['package', 'retention']) AS k (kind)
+        UNION ALL
+        SELECT 'file', f.file_id FROM artifactstore.artifact_files f
+        WHERE f.package_id = p_package_id AND f.removed_at IS NULL
+        UNION ALL
+        SELECT 'file', f.file_id FROM artifactstore.artifact_files f
+        WHERE f.package_id = p_package_id AND f.removed_at IS NOT NULL
+        UNION ALL
+        SELECT 'storage', l.location_id FROM artifactstore.storage_locations l
+        WHERE l.package_id = p_package_id
+    ) s
+    JOIN artifactstore.events e ON e.subject_kind = s.kind AND e.subject_id = s.id AND e.sequence <= p_last
+$$;
+
+ALTER FUNCTION artifactstore.package_sequences(p_package_id uuid, p_last bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.package_sequences(p_package_id uuid, p_last bigint) IS 'Sequences, up to p_last, of the events of a package, its retention, its files and their locations; null for none';
 
 CREATE FUNCTION artifactstore.parse_purl(p_purl text) RETURNS artifactstore.purl_parts
     LANGUAGE plpgsql IMMUTABLE
@@ -2840,6 +3265,27 @@ $$;
 ALTER FUNCTION artifactstore.project_hold_released(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.project_hold_released(p_events artifactstore.decoded_event[]) IS 'Legal holds released, the rows stay; refuses not-found, no-such-hold';
+
+CREATE FUNCTION artifactstore.project_package(p_schema text, p_package_id uuid, p_last bigint, p_also bigint[] DEFAULT '{}'::bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+    v_sequence bigint;
+BEGIN
+    PERFORM set_config('search_path', format('%I, pg_temp', p_schema), true);
+    FOR v_sequence IN
+        SELECT DISTINCT n FROM unnest(artifactstore.package_sequences(p_package_id, p_last) || p_also) AS n
+        WHERE n <= p_last ORDER BY n
+    LOOP
+        PERFORM artifactstore.project(v_sequence, v_sequence);
+    END LOOP;
+END
+$$;
+
+ALTER FUNCTION artifactstore.project_package(p_schema text, p_package_id uuid, p_last bigint, p_also bigint[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.project_package(p_schema text, p_package_id uuid, p_last bigint, p_also bigint[]) IS 'Projects the events of one package up to p_last, and the events p_also, one by one into the view set p_schema';
 
 CREATE FUNCTION artifactstore.project_package_created(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql
@@ -3777,6 +4223,62 @@ ALTER FUNCTION artifactstore.replay(p_snapshot text) OWNER TO artifactstore_owne
 
 COMMENT ON FUNCTION artifactstore.replay(p_snapshot text) IS 'Truncates the live views and projects the whole log again, or from a snapshot what came after it. Appends and readers wait; a dump or an old snapshot taken meanwhile sees empty views. Does not check digests: artifactstore replay and verify do';
 
+CREATE FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text DEFAULT NULL::text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    SET standard_conforming_strings TO 'on'
+    AS $$
+DECLARE
+    v_epoch artifactstore.log_epochs;
+    v_payload bytea;
+BEGIN
+    PERFORM artifactstore.adopt();
+    SELECT * INTO v_epoch FROM artifactstore.log_epochs g ORDER BY g.epoch DESC LIMIT 1;
+    IF NOT FOUND THEN
+        PERFORM artifactstore.refuse('not-found', jsonb_build_object('problem', 'an empty log has no epoch'));
+    END IF;
+    v_payload := artifactstore.cbor_encode('v1.system.restored', json_strip_nulls(json_build_object(
+        'epoch', v_epoch.epoch + 1, 'epoch_id', gen_random_uuid(), 'from_sequence', artifactstore.log_head(),
+        'reason', p_reason, 'on_behalf_of', p_on_behalf_of)));
+    RETURN (SELECT a.sequence FROM artifactstore.append(
+        ARRAY['v1.system.restored'], ARRAY[v_epoch.log_id], ARRAY['db:' || session_user],
+        ARRAY[v_payload], ARRAY[artifactstore.blake3(v_payload)]) a);
+END
+$$;
+
+ALTER FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text) IS 'Makes this database the home of the log and appends v1.system.restored: a new epoch with a random id, so that followers of the old one are told (409) instead of reading on in another history. Returns its sequence';
+
+CREATE FUNCTION artifactstore.retention_due(p_before timestamp with time zone DEFAULT NULL::timestamp with time zone, p_due boolean DEFAULT NULL::boolean, p_after uuid DEFAULT NULL::uuid, p_limit bigint DEFAULT NULL::bigint) RETURNS TABLE(package_id uuid, purl text, state text, mode text, retain_until timestamp with time zone, holds integer, due boolean, action text, why text)
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT d.package_id, d.purl, d.state, d.mode, d.retain_until, d.holds, d.why = 'lapsed', CASE
+            WHEN d.why <> 'lapsed' THEN NULL
+            WHEN d.state = 'deleted' THEN 'purge'
+            ELSE 'delete' END,
+        d.why
+    FROM (
+        SELECT p.package_id, p.purl, p.state, r.mode, r.retain_until, r.hold_count AS holds, CASE
+            WHEN p.state = 'purged' THEN 'purged'
+            WHEN r.hold_count > 0 THEN 'legal-hold'
+            -- Nobody said that it ends: a missing row or time is no end either.
+            WHEN r.mode IS NULL OR r.mode = 'none' OR r.retain_until IS NULL THEN 'no-retention'
+            -- Not now(): in a long transaction that would be the time of its beginning.
+            WHEN coalesce(p_before, statement_timestamp()) >= r.retain_until THEN 'lapsed'
+            ELSE 'retention-active' END AS why
+        FROM artifactstore.artifact_packages p
+        LEFT JOIN artifactstore.retention_state r USING (package_id)
+    ) d
+    WHERE (p_due IS NULL OR (d.why = 'lapsed') = p_due) AND (p_after IS NULL OR d.package_id > p_after)
+    ORDER BY d.package_id
+    LIMIT p_limit
+$$;
+
+ALTER FUNCTION artifactstore.retention_due(p_before timestamp with time zone, p_due boolean, p_after uuid, p_limit bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.retention_due(p_before timestamp with time zone, p_due boolean, p_after uuid, p_limit bigint) IS 'Packages by id after p_after, at most p_limit; p_due: only those that are due at p_before (null: now, by the clock of the database), or only the others. due: retention was applied, retain_until is reached, no hold, not purged; action: what comes next, delete or purge; why: lapsed, or why not: purged, legal-hold, no-retention, retention-active';
+
 CREATE FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) RETURNS TABLE(sequence bigint, created_at timestamp with time zone, appended boolean)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -3812,22 +4314,27 @@ ALTER FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_act
 
 COMMENT ON FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) IS 'Revokes a token: payload of v1.system.token_revoked and its digest, who revokes it. One that is revoked already gives the event that did';
 
-CREATE FUNCTION artifactstore.rows_to_mend(p_view text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $_$
-    SELECT CASE
-        -- Both partial indexes of artifact_files by package, each by its own predicate.
-        WHEN p_view = 'artifact_files' THEN
-            '(v.package_id = ANY ($1) AND v.removed_at IS NULL) OR (v.package_id = ANY ($1) AND v.removed_at IS NOT NULL)'
-        WHEN artifactstore.has_package(p_view) THEN 'v.package_id = ANY ($1)'
-        ELSE format('$1 IS NOT NULL AND v.created_sequence IN (SELECT d.created_sequence'
-            ' FROM artifactstore_rebuild.different_rows d WHERE d.view_name = %L)', p_view)
-        END
-$_$;
+CREATE FUNCTION artifactstore.sample_packages(p_events integer) RETURNS TABLE(package_id uuid, sequences bigint[])
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    AS $$
+    SELECT d.package_id, array_agg(d.sequence ORDER BY d.sequence)
+    FROM (
+        SELECT DISTINCT 1 + floor(random() * artifactstore.log_head())::bigint AS sequence
+        FROM generate_series(1, p_events)
+    ) n
+    JOIN artifactstore.events e USING (sequence)
+    CROSS JOIN LATERAL (
+        SELECT e.sequence, CASE WHEN e.subject_kind IN ('package', 'retention') THEN e.subject_id
+            ELSE (artifactstore.cbor_decode(e.payload) ->> 'package_id')::uuid END AS package_id
+    ) d
+    WHERE e.subject_kind <> 'system'
+    GROUP BY d.package_id
+$$;
 
-ALTER FUNCTION artifactstore.rows_to_mend(p_view text) OWNER TO artifactstore_owner;
+ALTER FUNCTION artifactstore.sample_packages(p_events integer) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.rows_to_mend(p_view text) IS 'Condition on the rows v of a view: those of the packages $1, or those that find_differences noted one by one';
+COMMENT ON FUNCTION artifactstore.sample_packages(p_events integer) IS 'The packages of p_events random events, with the sequences that led to each';
 
 CREATE FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) RETURNS bigint
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -3982,78 +4489,6 @@ COMMENT ON COLUMN artifactstore.artifact_files.removed_at IS 'When it was remove
 COMMENT ON COLUMN artifactstore.artifact_files.created_sequence IS 'Event that made the row';
 
 COMMENT ON COLUMN artifactstore.artifact_files.last_sequence IS 'Latest event with this file as subject';
-
-CREATE TABLE artifactstore.artifact_packages (
-    package_id uuid NOT NULL,
-    purl text NOT NULL COLLATE pg_catalog."C",
-    type text NOT NULL COLLATE pg_catalog."C",
-    namespace text COLLATE pg_catalog."C",
-    name text NOT NULL COLLATE pg_catalog."C",
-    version text COLLATE pg_catalog."C",
-    media_type text COLLATE pg_catalog."C",
-    state text NOT NULL COLLATE pg_catalog."C",
-    prior_state text COLLATE pg_catalog."C",
-    yanked boolean NOT NULL,
-    producer text NOT NULL COLLATE pg_catalog."C",
-    labels jsonb NOT NULL,
-    manifest_digest bytea,
-    file_count integer,
-    total_bytes bigint,
-    created_at timestamp with time zone NOT NULL,
-    sealed_at timestamp with time zone,
-    deleted_at timestamp with time zone,
-    purged_at timestamp with time zone,
-    created_sequence bigint NOT NULL,
-    last_sequence bigint NOT NULL,
-    CONSTRAINT artifact_packages_state_check CHECK ((state = ANY (ARRAY['open'::text, 'sealed'::text, 'deleted'::text, 'purged'::text])))
-)
-WITH (fillfactor='70');
-
-ALTER TABLE artifactstore.artifact_packages OWNER TO artifactstore_owner;
-
-COMMENT ON TABLE artifactstore.artifact_packages IS 'Packages as the log left them (view, rebuilt by replay)';
-
-COMMENT ON COLUMN artifactstore.artifact_packages.package_id IS 'Identity of the package (UUIDv7)';
-
-COMMENT ON COLUMN artifactstore.artifact_packages.purl IS 'Package URL; never used twice, not even after a purge';
-
-COMMENT ON COLUMN artifactstore.artifact_packages.type IS 'Type part of the purl';
-
-COMMENT ON COLUMN artifactstore.artifact_packages.namespace IS 'Namespace part of the purl, percent-decoded';
-
-COMMENT ON COLUMN artifactstore.artifact_packages.name IS 'Name part of the purl, percent-decoded';
-
-COMMENT ON COLUMN artifactstore.artifact_packages.version IS 'Version part of the purl, percent-decoded';
-
-COMMENT ON COLUMN artifactstore.artifact_packages.media_type IS 'Media type given at creation';
-
-COMMENT ON COLUMN artifactstore.artifact_packages.state IS 'open → sealed → deleted → purged; deleted can be restored, purged is final';
-
-COMMENT ON COLUMN artifactstore.artifact_packages.prior_state IS 'State to which a deleted package would be restored';
-
-COMMENT ON COLUMN artifactstore.artifact_packages.yanked IS 'Sealed, still there, but should not be chosen anew';
-
-COMMENT ON COLUMN artifactstore.artifact_packages.producer IS 'Actor that created the package';
-
-COMMENT ON COLUMN artifactstore.artifact_packages.labels IS 'Labels, text to text';
-
-COMMENT ON COLUMN artifactstore.artifact_packages.manifest_digest IS 'BLAKE3 of the canonical list of files; set by sealing';
-
-COMMENT ON COLUMN artifactstore.artifact_packages.file_count IS 'Number of files; set by sealing';
-
-COMMENT ON COLUMN artifactstore.artifact_packages.total_bytes IS 'Sum of file sizes in bytes; set by sealing';
-
-COMMENT ON COLUMN artifactstore.artifact_packages.created_at IS 'When the package was created';
-
-COMMENT ON COLUMN artifactstore.artifact_packages.sealed_at IS 'When it was sealed';
-
-COMMENT ON COLUMN artifactstore.artifact_packages.deleted_at IS 'When it was deleted (null again after a restore)';
-
-COMMENT ON COLUMN artifactstore.artifact_packages.purged_at IS 'When it was purged';
-
-COMMENT ON COLUMN artifactstore.artifact_packages.created_sequence IS 'Event that made the row';
-
-COMMENT ON COLUMN artifactstore.artifact_packages.last_sequence IS 'Latest event with this package as subject';
 
 CREATE TABLE artifactstore.events (
     sequence bigint NOT NULL,
@@ -4611,6 +5046,8 @@ CREATE INDEX events_event_type_sequence_idx ON artifactstore.events USING btree 
 
 CREATE INDEX events_subject_kind_subject_id_idx ON artifactstore.events USING btree (subject_kind, subject_id);
 
+CREATE UNIQUE INDEX home_one_row_key ON artifactstore.home USING btree ((true));
+
 CREATE UNIQUE INDEX software_one_row_idx ON artifactstore.software USING btree ((true));
 
 CREATE UNIQUE INDEX storage_locations_file_id_backend_uri_key ON artifactstore.storage_locations USING btree (file_id, backend, uri) WHERE (retired_at IS NULL);
@@ -4689,6 +5126,11 @@ ALTER TABLE artifactstore.storage_locations ENABLE ALWAYS TRIGGER storage_locati
 
 GRANT USAGE ON SCHEMA artifactstore TO artifactstore_reader;
 
+GRANT SELECT ON TABLE artifactstore.home TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.adopt() FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.adopt() TO artifactstore_operator;
+
 REVOKE ALL ON FUNCTION artifactstore.append(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.append(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) TO artifactstore_service;
 
@@ -4755,16 +5197,26 @@ GRANT ALL ON FUNCTION artifactstore.cbor_text(p_text text) TO artifactstore_read
 REVOKE ALL ON FUNCTION artifactstore.cbor_texts(p_draft text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.cbor_texts(p_draft text) TO artifactstore_reader;
 
+REVOKE ALL ON FUNCTION artifactstore.check_continuation(p_log_id uuid, p_before bytea, p_first bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.check_door(p_events artifactstore.decoded_event[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.check_home() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.check_location(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.check_moment(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) TO artifactstore_operator;
+GRANT ALL ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) TO artifactstore_service;
+
 REVOKE ALL ON FUNCTION artifactstore.check_requests(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION artifactstore.compare_view_sets(p_left text, p_right text) FROM PUBLIC;
-GRANT ALL ON FUNCTION artifactstore.compare_view_sets(p_left text, p_right text) TO artifactstore_operator;
+REVOKE ALL ON FUNCTION artifactstore.compare_view_sets(p_left text, p_right text, p_packages uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.compare_view_sets(p_left text, p_right text, p_packages uuid[]) TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.copy_view_set(p_from text, p_to text) FROM PUBLIC;
 
@@ -4851,8 +5303,14 @@ GRANT ALL ON FUNCTION artifactstore.has_bad_escape(p_json text) TO artifactstore
 REVOKE ALL ON FUNCTION artifactstore.has_package(p_view text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.has_package(p_view text) TO artifactstore_reader;
 
+REVOKE ALL ON FUNCTION artifactstore.here() FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.here() TO artifactstore_reader;
+
 REVOKE ALL ON FUNCTION artifactstore.hold_log() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.hold_log() TO artifactstore_service;
+
+REVOKE ALL ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) FROM PUBLIC;
 
@@ -4885,6 +5343,17 @@ REVOKE ALL ON FUNCTION artifactstore.number_events(p_events artifactstore.decode
 
 REVOKE ALL ON FUNCTION artifactstore.open_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) FROM PUBLIC;
 
+GRANT SELECT ON TABLE artifactstore.artifact_packages TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.package_at(p_package_id uuid, p_sequence bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.package_at(p_package_id uuid, p_sequence bigint) TO artifactstore_operator;
+GRANT ALL ON FUNCTION artifactstore.package_at(p_package_id uuid, p_sequence bigint) TO artifactstore_service;
+
+REVOKE ALL ON FUNCTION artifactstore.package_rows(p_view text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.package_rows(p_view text) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.package_sequences(p_package_id uuid, p_last bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.parse_purl(p_purl text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.parse_purl(p_purl text) TO artifactstore_reader;
 
@@ -4909,6 +5378,8 @@ REVOKE ALL ON FUNCTION artifactstore.project_file_state(p_events artifactstore.d
 REVOKE ALL ON FUNCTION artifactstore.project_hold_placed(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.project_hold_released(p_events artifactstore.decoded_event[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.project_package(p_schema text, p_package_id uuid, p_last bigint, p_also bigint[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.project_package_created(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
@@ -4976,11 +5447,18 @@ REVOKE ALL ON FUNCTION artifactstore.refuse_hole(p_first bigint, p_last bigint) 
 REVOKE ALL ON FUNCTION artifactstore.replay(p_snapshot text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.replay(p_snapshot text) TO artifactstore_operator;
 
+REVOKE ALL ON FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text) TO artifactstore_operator;
+
+REVOKE ALL ON FUNCTION artifactstore.retention_due(p_before timestamp with time zone, p_due boolean, p_after uuid, p_limit bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.retention_due(p_before timestamp with time zone, p_due boolean, p_after uuid, p_limit bigint) TO artifactstore_reader;
+
 REVOKE ALL ON FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) TO artifactstore_service;
 
-REVOKE ALL ON FUNCTION artifactstore.rows_to_mend(p_view text) FROM PUBLIC;
-GRANT ALL ON FUNCTION artifactstore.rows_to_mend(p_view text) TO artifactstore_reader;
+REVOKE ALL ON FUNCTION artifactstore.sample_packages(p_events integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.sample_packages(p_events integer) TO artifactstore_operator;
+GRANT ALL ON FUNCTION artifactstore.sample_packages(p_events integer) TO artifactstore_service;
 
 REVOKE ALL ON FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) TO artifactstore_reader;
@@ -4994,8 +5472,6 @@ GRANT ALL ON FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boole
 GRANT SELECT ON TABLE artifactstore.applied_migrations TO artifactstore_reader;
 
 GRANT SELECT ON TABLE artifactstore.artifact_files TO artifactstore_reader;
-
-GRANT SELECT ON TABLE artifactstore.artifact_packages TO artifactstore_reader;
 
 GRANT SELECT ON TABLE artifactstore.events TO artifactstore_reader;
 

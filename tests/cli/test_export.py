@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psycopg
@@ -29,12 +29,12 @@ def copy(server_conninfo: str, template: str) -> Iterator[Program]:
 
 
 def artifactstore(
-    *arguments: str | Path, stdin: bytes = b"", **environment: str
+    *arguments: str | Path, stdin: bytes = b"", environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     """Run the program as a process, with binary pipes."""
     return subprocess.run(
         [sys.executable, "-m", "artifactstore", *map(str, arguments)],
-        input=stdin, capture_output=True, check=False, timeout=120, env={**os.environ, **environment},
+        input=stdin, capture_output=True, check=False, timeout=120, env={**os.environ, **(environment or {})},
     )  # fmt: skip
 
 
@@ -58,7 +58,9 @@ def test_verify_export_needs_no_database(history: Program, tmp_path: Path) -> No
     file = tmp_path / "registry.export"
     history.row("export", file)
     home = tmp_path / "home"
-    done = artifactstore("verify-export", file, HOME=str(home), XDG_DATA_HOME=str(home), **NOWHERE)
+    done = artifactstore(
+        "verify-export", file, environment={"HOME": str(home), "XDG_DATA_HOME": str(home), **NOWHERE}
+    )
     assert done.returncode == 0, done.stderr
     shown = dict(line.split("  ", 1) for line in done.stdout.decode().splitlines() if "  " in line.strip())
     assert (shown["to"].strip(), shown["events"].strip()) == ("10", "10")
@@ -72,7 +74,7 @@ def test_pipes_all_the_way(history: Program, copy: Program) -> None:
     assert out.returncode == 0, out.stderr
     told = json.loads(out.stderr)
     assert told["bytes"] == len(out.stdout)
-    checked = artifactstore("--json", "verify-export", "-", stdin=out.stdout, **NOWHERE)
+    checked = artifactstore("--json", "verify-export", "-", stdin=out.stdout, environment=NOWHERE)
     assert json.loads(checked.stdout)["digest"] == told["digest"]
     done = artifactstore("--json", "--database-url", copy.conninfo, "import", "-", stdin=out.stdout)
     assert done.returncode == 0, done.stderr
@@ -240,7 +242,8 @@ def test_kill_9_in_the_middle_of_an_import_leaves_an_empty_log(
     importing = copy.start("import", str(file))
     backends = """
         SELECT l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database
-        WHERE d.datname = current_database() AND l.relation = 'artifactstore.append_lock'::regclass AND l.granted
+        WHERE d.datname = current_database() AND l.granted
+            AND l.relation = 'artifactstore.append_lock'::regclass
         """
     written = "SELECT pg_relation_size('artifactstore.events') > 0"
     until(

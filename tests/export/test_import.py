@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -332,9 +332,9 @@ def test_an_append_waits_for_an_import(written: Store, empty: Store, monkeypatch
     data = exported(written)
     writer, observer = (open_connection(empty.connection.info.dsn) for _ in range(2))
     with ThreadPoolExecutor(1) as pool:
-        futures = []
+        futures: list[Future[Any]] = []
 
-        def progress(step: str, *_: object) -> None:
+        def progress(step: str, done: int, total: int, unit: str = "events") -> None:  # noqa: ARG001
             if step == "importing" and not futures:
                 futures.append(pool.submit(append, writer, created()))
                 until(
