@@ -131,6 +131,7 @@ def _shown(done: "Summary") -> dict[str, object]:
         "from": header.first,
         "to": header.last,
         "events": done.count,
+        "before": header.before,
         "head_digest": done.head_digest,
         "digest": done.digest,
         "bytes": done.bytes,

@@ -81,6 +81,41 @@ def test_pipes_all_the_way(history: Program, copy: Program) -> None:
     assert copy.state() == history.state()
 
 
+def test_a_slow_pipe_holds_no_lock(history: Program, copy: Program, tmp_path: Path) -> None:
+    """Until the last byte came, others go on; then the import has its turn."""
+    file = tmp_path / "registry.export"
+    history.row("export", file)
+    data = file.read_bytes()
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    command = [
+        sys.executable,
+        "-m",
+        "artifactstore",
+        "--json",
+        "--database-url",
+        copy.conninfo,
+        "import",
+        "-",
+    ]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "TMPDIR": str(spool)}
+    ) as importing:
+        assert importing.stdin is not None
+        importing.stdin.write(data[:-10])
+        importing.stdin.flush()
+        sessions = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle'"
+        until(lambda: bool(copy.admin.execute(sessions).fetchall()), "the import is connected")
+        with copy.admin.transaction():
+            copy.admin.execute("SET LOCAL lock_timeout = '100ms'")
+            copy.admin.execute("SELECT artifactstore.hold_log()")
+        importing.stdin.write(data[-10:])
+        importing.stdin.close()
+        assert importing.wait(60) == 0
+    assert copy.state() == history.state()
+    assert list(spool.iterdir()) == []
+
+
 def test_a_later_part_brings_a_copy_up_to_date(history: Program, copy: Program, tmp_path: Path) -> None:
     first, later = tmp_path / "first", tmp_path / "later"
     history.row("export", first)
