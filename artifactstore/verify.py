@@ -101,7 +101,7 @@ def verify(
             total = store.head()
             verification.add(_log_findings(store, verification, total, progress))
             verification.add(_witness_findings(store, verification, witness))
-            verification.add(_trigger_findings(store, store.view_counts()))
+            verification.add(guard_findings(store, store.view_counts()))
             verification.add(_view_findings(store, progress))
             verification.add(_manifest_findings(store, progress))
     finally:
@@ -163,7 +163,7 @@ def _witness_findings(store: Store, verification: Verification, witness: Witness
             yield Finding("witness", what, sequence=witness.head)
 
 
-def _trigger_findings(store: Store, views: Iterable[str]) -> Iterator[Finding]:
+def guard_findings(store: Store, views: Iterable[str]) -> Iterator[Finding]:
     """The guards are there and fire always, also for replicas: restores and upgrades reset that silently."""
     enabled = {trigger.name: trigger.enabled for trigger in store.triggers()}
     guards = [f"events_{guard}" for guard in _GUARDS_OF_LOG]

@@ -43,6 +43,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "status": ("admin", "Show the database, the head of the log and what is in the views."),
         "adopt": ("home", "Take the log into use where it was moved to, complete."),
         "restored": ("home", "Take the log into use after a restore that lost events."),
+        "doctor": ("doctor", "Tell what is wrong with the database, and the statement that puts it right."),
         "psql": ("admin", "Open psql on the database."),
         "db": ("admin", "Start, stop and look at the embedded PostgreSQL."),
         "demo": ("demo", "Show all of it on a directory tree."),

@@ -6,6 +6,7 @@ Methods that return an iterator stream from a server-side cursor in a transactio
 flat; exhaust or close the iterator before the connection is used for anything else.
 """
 
+from artifactstore.store.diagnosis import Diagnosis
 from artifactstore.store.explain import Explanations
 from artifactstore.store.identity import Epoch, Home, Identity, Position
 from artifactstore.store.imports import Imports
@@ -27,7 +28,21 @@ from artifactstore.store.view_sets import ViewSet, ViewSets
 from artifactstore.store.views import ViewReads
 
 
-class Store(PreparedWrites, LogReads, ViewReads, Pages, Explanations, Tokens, Identity, Rebuilds, ViewSets, Imports):
+class Store(
+    PreparedWrites,
+    LogReads,
+    ViewReads,
+    Pages,
+    Explanations,
+    DueReads,
+    CopyReads,
+    Tokens,
+    Identity,
+    Rebuilds,
+    ViewSets,
+    Imports,
+    Diagnosis,
+):
     """Typed access to one database.
 
     Args:

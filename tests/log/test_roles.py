@@ -63,6 +63,7 @@ REPLAYING = {
     "compare_view_sets",
     "create_snapshot",
     "drop_rebuild",
+    "drop_leftover",
     "drop_view_set",
     "end_rebuild",
     "equalize",

@@ -171,7 +171,7 @@ EXECUTABLE = {
     "writer": {"append_json", "new_id"},
     "service": {"append", "check_packages", "find_token", "hold_log", "issue_token", "list_tokens", "new_id",
                 "package_at", "revoke_token", "sample_packages"},
-    "operator": {"adopt", "as_of", "begin_rebuild", "check_packages", "compare_view_sets", "create_snapshot", "drop_rebuild",
+    "operator": {"adopt", "as_of", "begin_rebuild", "check_packages", "compare_view_sets", "create_snapshot", "drop_leftover", "drop_rebuild",
                  "drop_view_set", "end_rebuild", "equalize", "find_differences", "import_events", "package_at", "rebuild",
                  "rebuild_next", "replay", "restored", "sample_packages", "view_set_problem"},
 }  # fmt: skip

@@ -1,0 +1,195 @@
+"""What is wrong with a database that an operator can put right, and the command that does."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from artifactstore.errors import ArtifactstoreError
+from artifactstore.migrate import check_version
+from artifactstore.migrate.files import packaged
+from artifactstore.store import Store
+from artifactstore.verify import guard_findings
+
+LOCK_SECONDS = 5.0
+"""A transaction that has the append lock for longer, or a wait for it, is a finding."""
+IDLE_SECONDS = 60.0
+OLD_SECONDS = 600.0
+LITTLE_DISK = 1 << 30
+NO_DISK = 100 << 20
+_SETTINGS = {
+    "fsync": ("error", "a crash of the machine can destroy the database"),
+    "full_page_writes": ("error", "a crash of the machine can leave torn pages"),
+    "synchronous_commit": (
+        "warning",
+        "appends turn it on for themselves; other writes may be lost in a crash",
+    ),
+    "autovacuum": ("warning", "tables bloat and transaction ids run out"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something to know about the database.
+
+    Attributes:
+        severity: error (it does harm or stops appends), warning (it will), info.
+        check: version, home, append-lock, transaction, prepared, slot, leftover, stray, trigger,
+            privilege, projectors, setting, disk, size, sight.
+        what: the finding in words.
+        fix: the very statement (it ends with ;) or command; None when there is nothing to do.
+        schema: a leftover that ``fix`` removes.
+    """
+
+    severity: str
+    check: str
+    what: str
+    fix: str | None = None
+    schema: str | None = None
+
+
+def examine(store: Store) -> Iterator[Finding]:
+    """Look at everything; only reads. Raises when the database cannot be asked."""
+    try:
+        check_version(store.connection)
+    except ArtifactstoreError as refusal:
+        if refusal.code not in ("schema-outdated", "schema-newer"):
+            raise
+        yield Finding("error", "version", refusal.message, refusal.hint)
+        return
+    yield from _home(store)
+    yield from _locks(store)
+    yield from _transactions(store)
+    yield from _leftovers(store)
+    yield from _objects(store)
+    yield from _privileges(store)
+    if store.views_are_stale():
+        what = "the live views were made by other projectors than those installed"
+        yield Finding("error", "projectors", what, "artifactstore replay")
+    yield from _settings(store)
+    yield from _disk(store)
+
+
+def remove_leftovers(store: Store) -> Iterator[Finding]:
+    """Remove what a crash left, and tell each; what somebody works on stays."""
+    for finding in _leftovers(store):
+        if finding.schema is not None:
+            store.drop_leftover(finding.schema)
+            yield finding
+
+
+def _home(store: Store) -> Iterator[Finding]:
+    home = store.home()
+    if home is None:
+        return
+    here = store.here()
+    if home.place != here.place:
+        what = (
+            f"this is database {here.database_oid} of server {here.system_identifier}, the log is at home in "
+            f"{home.database_oid} of {home.system_identifier}: appends are refused (moved)"
+        )
+        fix = "artifactstore adopt (nothing was lost), or artifactstore restored --reason ..."
+        yield Finding("error", "home", what, fix)
+    elif home.timeline != here.timeline:
+        what = f"the server was promoted or recovered: timeline {here.timeline}, not {home.timeline}"
+        fix = "artifactstore adopt (nothing was lost), or artifactstore restored --reason ..."
+        yield Finding("warning", "home", what, fix)
+
+
+def _locks(store: Store) -> Iterator[Finding]:
+    locks = store.append_locks()
+    waiting = [lock for lock in locks if not lock["granted"]]
+    longest = max((lock["seconds"] or 0.0 for lock in waiting), default=0.0)
+    for lock in locks:
+        if not lock["granted"] or max(lock["seconds"] or 0.0, longest) < LOCK_SECONDS:
+            continue
+        held = "" if lock["seconds"] is None else f" for {lock['seconds']:.0f} s"
+        what = f"{_who(lock)} has the append lock{held}, {len(waiting)} wait"
+        yield Finding("error", "append-lock", what, f"SELECT pg_terminate_backend({lock['pid']});")
+
+
+def _transactions(store: Store) -> Iterator[Finding]:
+    if not store.sees_sessions():
+        what = "this login does not see what other sessions do: old transactions are not checked"
+        login = store.connection.info.user
+        yield Finding("info", "sight", what, f'GRANT pg_read_all_stats TO "{login}";')
+    for one in store.old_transactions(IDLE_SECONDS):
+        idle = str(one["state"]).startswith("idle in transaction")
+        if not idle and one["seconds"] < OLD_SECONDS:
+            continue
+        lasts = f"for {one['seconds']:.0f} s ({one['state']})"
+        what = f"{_who(one)} is in a transaction {lasts}: vacuum cannot clean"
+        yield Finding("warning", "transaction", what, f"SELECT pg_terminate_backend({one['pid']});")
+    for one in store.prepared_transactions():
+        if one["seconds"] >= IDLE_SECONDS:
+            what = f"the transaction {one['gid']} is prepared for {one['seconds']:.0f} s: it keeps its locks"
+            gid = one["gid"].replace("'", "''")
+            yield Finding("warning", "prepared", what, f"ROLLBACK PREPARED '{gid}';")
+    for one in store.idle_slots():
+        kept = "" if one["bytes"] is None else f" and keeps {one['bytes']} bytes of WAL"
+        name = one["name"]
+        what = f"nobody uses the replication slot {name}{kept} ({one['wal_status']})"
+        yield Finding("warning", "slot", what, f"SELECT pg_drop_replication_slot('{name}');")
+
+
+def _leftovers(store: Store) -> Iterator[Finding]:
+    for one in store.leftovers():
+        if not one["used"]:
+            what = f"the schema {one['name']} is left over from work that did not end"
+            yield Finding("warning", "leftover", what, "artifactstore doctor --fix", one["name"])
+
+
+def _objects(store: Store) -> Iterator[Finding]:
+    source = packaged()
+    known = {(file.kind, file.name) for file in source.read_sql()}
+    known |= {("table", name) for one in source.read_migrations() for name in _tables(one.text)}
+    for found in store.objects():
+        if (found["kind"], found["name"]) not in known:
+            what = f"the {found['kind']} {found['identity']} is not of this software"
+            fix = f"DROP {found['kind'].upper()} {found['identity']};"
+            yield Finding("warning", "stray", what, fix)
+    for guard in guard_findings(store, store.view_counts()):
+        yield Finding("error", "trigger", guard.what, "artifactstore migrate")
+
+
+def _tables(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        if line.startswith("CREATE TABLE artifactstore."):
+            yield line.removeprefix("CREATE TABLE artifactstore.").split()[0]
+
+
+def _privileges(store: Store) -> Iterator[Finding]:
+    for one in store.wide_privileges():
+        what = f"{one['grantee']} has {one['privilege']} on {one['name']}"
+        yield Finding("error", "privilege", what, one["fix"])
+    for one in store.members_of_owner():
+        what = f"{one['member']} may act as {one['owner']}, who can write the log behind its functions"
+        yield Finding("warning", "privilege", what, one["fix"])
+
+
+def _settings(store: Store) -> Iterator[Finding]:
+    values = store.settings(list(_SETTINGS))
+    for name, (severity, harm) in _SETTINGS.items():
+        if values.get(name) == "off":
+            fix = f"ALTER SYSTEM SET {name} = on; SELECT pg_reload_conf();"
+            yield Finding(severity, "setting", f"{name} is off: {harm}", fix)
+
+
+def _disk(store: Store) -> Iterator[Finding]:
+    sizes = store.sizes()
+    what = ", ".join(f"{name.removesuffix('_bytes')} {value} bytes" for name, value in sizes.items())
+    yield Finding("info", "size", what)
+    directory = store.data_directory()
+    if directory is None or not (Path(directory) / "PG_VERSION").exists():
+        return
+    free = shutil.disk_usage(directory).free
+    if free < LITTLE_DISK:
+        severity = "error" if free < NO_DISK else "warning"
+        yield Finding(
+            severity, "disk", f"{free >> 20} MiB are free in {directory}", "see the runbook disk-full"
+        )
+
+
+def _who(session: dict[str, object]) -> str:
+    told = [str(session[name]) for name in ("login", "application") if session[name]]
+    return f"backend {session['pid']}" + (f" ({', '.join(told)})" if told else "")
