@@ -239,6 +239,10 @@ _SPECS = (
     ErrorSpec("migration-failed", None, 500, 70,
               "a file of migrations/ or sql/ cannot be applied to this database",
               "nothing was changed; the file, the line and the cause are in DETAIL"),
+    ErrorSpec("too-many-due", None, 409, 3,
+              "more packages are due than may be swept at once",
+              "look at artifactstore retention due --only-due; is the clock of the database right, is each "
+              "of them really to go: give a higher --max"),
     ErrorSpec("unavailable", None, 503, 5,
               "the database cannot be reached or ended the work",
               "check that it runs and takes connections, then retry"),

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TypeAlias
 from uuid import UUID
 
-from artifactstore.errors import BadInput, Busy, NotFound, Refused
+from artifactstore.batches import append_patiently
+from artifactstore.errors import BadInput, NotFound, Refused
 from artifactstore.events import FileIngested, Location, NewEvent, PackageCreated, PackageSealed, new_id
 from artifactstore.progress import Progress, quiet
 from artifactstore.store import Appended, Store
@@ -26,8 +27,6 @@ BATCH = 1_000
 
 _NAMES = 20
 """File names that an error or a summary lists; it counts the rest."""
-_BUSY_SECONDS = 600.0
-"""How long a batch is tried again while others hold the log, e.g. for a replay."""
 
 _Known: TypeAlias = Mapping[str, tuple[int, bytes]]
 """Files that a package has: path → size in bytes, BLAKE3."""
@@ -261,16 +260,7 @@ class _Run:
 
     def _append(self, events: list[NewEvent]) -> None:
         started = time.monotonic()
-        while True:
-            try:
-                appended = self.store.append(events)
-            except Busy as busy:
-                # After any other failure of the connection nobody knows whether the events are in the log.
-                if busy.code != "busy" or time.monotonic() - started > _BUSY_SECONDS:
-                    raise
-                self.progress("waiting for the log", 0, 0, "")
-            else:
-                break
+        appended = append_patiently(self.store, events, self.progress)
         self.report.append_seconds += time.monotonic() - started
         self._note(appended)
 

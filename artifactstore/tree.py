@@ -26,6 +26,8 @@ _CHUNK_BYTES = 8 * 1024 * 1024
 _CHUNKS_AHEAD = 16
 """Per worker: enough to go on with while the results of 1,000 files are appended."""
 _TICK = 0.5
+_MISSING = (errno.ENOENT, errno.ENOTDIR)
+"""Errors that say that there is no such file, or no directory that could have it."""
 
 
 class Entry(NamedTuple):
@@ -46,7 +48,7 @@ class Hashed(NamedTuple):
     """A file that was read: size in bytes, BLAKE3 and SHA-256 of the content (32 bytes each).
 
     With a ``problem`` the file could not be read, or changed meanwhile, and the rest means nothing;
-    ``missing``: because there is none.
+    ``missing``: because there is none. A digest that was not asked for is empty.
     """
 
     path: str
@@ -128,14 +130,18 @@ class Tree:
 
 
 def hash_files(
-    tree: Tree, entries: Iterable[Entry], workers: int, tick: Callable[[int], None]
+    tree: Tree, entries: Iterable[Entry], workers: int, tick: Callable[[int], None], *, check: bool = False
 ) -> Iterator[Hashed]:
     """Read files and hash them in threads (the hashes release the GIL); results in the order of entries.
 
     Only so many files are ahead of the consumer. ``tick`` gets the bytes read so far, at least twice a
     second while the consumer waits. Leaving the iterator ends the threads, in the middle of a file too.
+
+    Args:
+        check: only compare with what is known: no SHA-256, and no BLAKE3 of a file whose size is not
+            that of its entry.
     """
-    reader = _Reader()
+    reader = _Reader(check=check)
     pending: deque[Future[list[Hashed]]] = deque()
 
     def first() -> list[Hashed]:
@@ -165,39 +171,47 @@ def hash_file(path: bytes) -> Hashed:
 class _Reader:
     """Reads and hashes; shared by the threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, check: bool = False) -> None:
         self.read = 0
+        self.check = check
         self.stopping = False
         self._lock = threading.Lock()
         self._buffers = threading.local()
 
     def hash_all(self, tree: Tree, entries: list[Entry]) -> list[Hashed]:
-        return [self.hash(entry.path, tree.os_path(entry.path)) for entry in entries if not self.stopping]
+        return [
+            self.hash(entry.path, tree.os_path(entry.path), entry.size if self.check else None)
+            for entry in entries
+            if not self.stopping
+        ]
 
-    def hash(self, path: str, os_path: bytes) -> Hashed:
+    def hash(self, path: str, os_path: bytes, expected: int | None = None) -> Hashed:
         # O_NONBLOCK: a FIFO that took the place of the file must not block us.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
             descriptor = os.open(os_path, flags)
         except OSError as error:
-            return Hashed(path, problem=error.strerror, missing=error.errno == errno.ENOENT)
+            return Hashed(path, problem=error.strerror, missing=error.errno in _MISSING)
         try:
-            return self._hash_open(path, descriptor)
+            return self._hash_open(path, descriptor, expected)
         except OSError as error:
             return Hashed(path, problem=error.strerror)
         finally:
             os.close(descriptor)
 
-    def _hash_open(self, path: str, descriptor: int) -> Hashed:
+    def _hash_open(self, path: str, descriptor: int, expected: int | None) -> Hashed:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             return Hashed(path, problem="is no regular file any more")
+        if expected is not None and before.st_size != expected:
+            return Hashed(path, before.st_size)
         strong, common, size = blake3(), hashlib.sha256(), 0
         buffer = self._buffer()
         while not self.stopping and (count := os.readv(descriptor, [buffer])):
             piece = buffer[:count]
             strong.update(piece)
-            common.update(piece)
+            if not self.check:
+                common.update(piece)
             size += count
             with self._lock:
                 self.read += count
@@ -207,7 +221,7 @@ class _Reader:
         after = os.fstat(descriptor)
         if size != before.st_size or _version(before) != _version(after):
             return Hashed(path, problem="changed while it was read")
-        return Hashed(path, size, strong.digest(), common.digest())
+        return Hashed(path, size, strong.digest(), b"" if self.check else common.digest())
 
     def _buffer(self) -> memoryview:
         buffer: memoryview | None = getattr(self._buffers, "buffer", None)

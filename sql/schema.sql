@@ -1936,6 +1936,37 @@ ALTER FUNCTION artifactstore.digest_view_set(p_schema text) OWNER TO artifactsto
 
 COMMENT ON FUNCTION artifactstore.digest_view_set(p_schema text) IS 'view → {rows, digest} of a view set; the digest shows damage, it is no defence against somebody who computes it too';
 
+CREATE FUNCTION artifactstore.drop_leftover(p_schema text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    AS $_$
+BEGIN
+    IF p_schema = 'artifactstore_rebuild' THEN
+        PERFORM artifactstore.drop_rebuild();
+        RETURN;
+    END IF;
+    IF p_schema !~ '^artifactstore_(verify|snapshot)_[0-9]+$'
+        OR to_regnamespace(quote_ident(p_schema)) IS NULL
+        OR EXISTS (SELECT FROM artifactstore.view_sets v WHERE v.schema_name = p_schema)
+    THEN
+        PERFORM artifactstore.refuse('no-such-view-set', jsonb_build_object(
+            'problem', p_schema || ' is not left over'));
+    END IF;
+    IF EXISTS (
+        SELECT FROM pg_catalog.pg_stat_activity a
+        WHERE a.datname = current_database() AND p_schema = 'artifactstore_verify_' || a.pid)
+    THEN
+        PERFORM artifactstore.refuse('busy', jsonb_build_object(
+            'problem', 'the session of ' || p_schema || ' is at work'));
+    END IF;
+    PERFORM artifactstore.drop_views(p_schema);
+END
+$_$;
+
+ALTER FUNCTION artifactstore.drop_leftover(p_schema text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.drop_leftover(p_schema text) IS 'Drops an unfinished rebuild, or a scratch view set or snapshot that is not registered in view_sets; refuses busy while a session works on it';
+
 CREATE FUNCTION artifactstore.drop_rebuild() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -5255,6 +5286,8 @@ GRANT ALL ON FUNCTION artifactstore.describe_value(p_spec jsonb, p_value jsonb) 
 REVOKE ALL ON FUNCTION artifactstore.destruction_problem(p_package_id uuid, p_created_at timestamp with time zone, p_payload jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.digest_view_set(p_schema text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.drop_leftover(p_schema text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.drop_rebuild() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.drop_rebuild() TO artifactstore_operator;

@@ -1,6 +1,5 @@
 """Commands on the places where files are stored."""
 
-from urllib.parse import unquote_to_bytes, urlsplit
 from uuid import UUID
 
 import click
@@ -8,6 +7,7 @@ import click
 from artifactstore.cli import options, values
 from artifactstore.cli.command import Group
 from artifactstore.cli.session import Session, with_session
+from artifactstore.copies import judge, local_path
 from artifactstore.errors import EXIT_DIFFERENCES, BadInput
 from artifactstore.events import StorageFailed, StorageRegistered, StorageRetired, StorageVerified, new_id
 from artifactstore.ingest import BACKEND
@@ -162,26 +162,13 @@ def retire(session: Session, location_id: UUID, outcome: str, reason: str, expec
 
 def _read_copy(row: Row, reason: str | None) -> StorageVerified | StorageFailed:
     """Read a local copy; the event that says what was found."""
-    parts = urlsplit(row["uri"])
-    if row["backend"] != BACKEND or parts.scheme != "file" or parts.netloc:
+    try:
+        path = local_path(row["uri"]) if row["backend"] == BACKEND else None
+    except ValueError:
+        path = None
+    if path is None:
         problem = (
             f"{row['uri']} cannot be read from here: check it elsewhere, then give --method, or use fail"
         )
         raise BadInput("usage", {"problem": problem})
-    file = hash_file(unquote_to_bytes(parts.path))
-    failure = file.problem and ("missing" if file.missing else "unreachable")
-    if failure is None and file.size != row["size"]:
-        failure = "size_mismatch"
-    if failure is None and file.blake3 != row["blake3"]:
-        failure = "digest_mismatch"
-    package_id, file_id = row["package_id"], row["file_id"]
-    if failure is None:
-        return StorageVerified(package_id=package_id, file_id=file_id, method="full_read", reason=reason)
-    return StorageFailed(
-        package_id=package_id,
-        file_id=file_id,
-        failure=failure,
-        observed_size=None if file.problem else file.size,
-        observed_blake3=None if file.problem else file.blake3,
-        reason=reason or file.problem,
-    )
+    return judge(row, hash_file(path), reason)

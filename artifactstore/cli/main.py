@@ -21,6 +21,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "package": ("package", "Create, list, show, seal, label, yank, delete, purge packages."),
         "location": ("location", "Register, check and retire copies of files."),
         "retention": ("retention", "Say how long packages must be kept, and hold them."),
+        "sweep": ("sweep", "Delete and purge packages whose retention ended."),
     },
     "Log": {
         "events": ("events", "Show events of the log, the oldest first."),
@@ -32,6 +33,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "snapshot": ("replay", "Store the views as they are now, to begin a replay there."),
         "as-of": ("replay", "Make the registry as it was, as tables to be queried."),
         "verify": ("checks", "Prove that the log is whole and that the views are what it says."),
+        "check-files": ("copies", "Read the copies of files again, and record what is found."),
     },
     "Copies": {
         "export": ("exports", "Write the log, or a part of it, to a file."),
@@ -41,9 +43,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Operation": {
         "migrate": ("admin", "Create or upgrade the schema of the database."),
         "status": ("admin", "Show the database, the head of the log and what is in the views."),
+        "doctor": ("doctor", "Tell what is wrong with the database, and the statement that puts it right."),
         "adopt": ("home", "Take the log into use where it was moved to, complete."),
         "restored": ("home", "Take the log into use after a restore that lost events."),
-        "doctor": ("doctor", "Tell what is wrong with the database, and the statement that puts it right."),
         "psql": ("admin", "Open psql on the database."),
         "db": ("admin", "Start, stop and look at the embedded PostgreSQL."),
         "demo": ("demo", "Show all of it on a directory tree."),

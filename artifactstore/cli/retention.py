@@ -17,8 +17,10 @@ from artifactstore.events import (
     RetentionExtended,
     RetentionShortened,
     new_id,
+    parse_time,
 )
 
+_DUE = ("purl", "state", "due", "action", "why", "mode", "retain_until", "holds", "package_id")
 _HOLDS = ("hold_id", "case_ref", "reason", "placed_by", "placed_at", "released_by", "released_at")
 
 named = click.argument("package", metavar="PACKAGE", type=values.package)
@@ -163,6 +165,36 @@ def show(session: Session, package: UUID | str) -> None:
     if holds:
         session.output.say("")
         session.output.rows(_HOLDS, holds)
+
+
+@retention.command()
+@click.option(
+    "--before",
+    metavar="TIME",
+    help="Due at this time, or so long from now by the clock of the database.  [default: now]",
+)
+@click.option("--only-due", is_flag=True, help="Leave out the packages that are not due.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many.")
+@click.option("--after", type=values.identity, metavar="ID", help="Go on after this package_id.")
+@with_session
+def due(session: Session, before: str | None, only_due: bool, limit: int | None, after: UUID | None) -> None:
+    """List which packages may be deleted or purged because their retention ended, and why the others may not.
+
+    Due is a package to which retention was applied, whose retain_until is reached by the clock of the
+    database, that is not held and not purged. Why the others are not: purged, legal-hold, no-retention
+    (nobody said that it ends), retention-active. A deleted package is due for its purge.
+
+    \b
+    artifactstore retention due --only-due
+    artifactstore retention due --before 2030-01-01T00:00:00Z
+    artifactstore retention due --before 30d --limit 100
+    """
+    instant: datetime | None = None
+    if before is not None:
+        is_time = "-" in before or ":" in before
+        instant = parse_time(before) if is_time else values.add_duration(session.store.clock(), before)
+    wanted = True if only_due else None
+    session.output.rows(_DUE, session.store.due(instant, due=wanted, after=after, limit=limit))
 
 
 def _present(session: Session, package: UUID | str) -> tuple[UUID, datetime]:

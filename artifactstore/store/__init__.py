@@ -6,6 +6,8 @@ Methods that return an iterator stream from a server-side cursor in a transactio
 flat; exhaust or close the iterator before the connection is used for anything else.
 """
 
+from artifactstore.store.copies import CopyQuery, CopyReads
+from artifactstore.store.due import DueReads
 from artifactstore.store.diagnosis import Diagnosis
 from artifactstore.store.explain import Explanations
 from artifactstore.store.identity import Epoch, Home, Identity, Position
@@ -52,6 +54,7 @@ class Store(
 
 __all__ = [
     "Appended",
+    "CopyQuery",
     "Difference",
     "Epoch",
     "EventFilter",

@@ -55,6 +55,7 @@ FOR_READERS = {
     "here",
     "log_head",
     "refuse",
+    "retention_due",
     "view_names",
 }
 REPLAYING = {
@@ -62,8 +63,8 @@ REPLAYING = {
     "begin_rebuild",
     "compare_view_sets",
     "create_snapshot",
-    "drop_rebuild",
     "drop_leftover",
+    "drop_rebuild",
     "drop_view_set",
     "end_rebuild",
     "equalize",

@@ -1,0 +1,89 @@
+"""Reading which copies of files are to be checked."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from psycopg.rows import dict_row
+from psycopg.sql import SQL
+
+from artifactstore.errors import translated
+from artifactstore.store.base import Connected
+from artifactstore.store.rows import Row
+
+_ROWS = 500
+"""Rows fetched at a time: not more than are checked soon."""
+_CHECKABLE = SQL("l.backend = %(backend)s AND l.uri ~* '^file:'")
+_LIVE = SQL("l.state IN ('registered', 'verified', 'failed')")
+
+
+@dataclass(frozen=True, slots=True)
+class CopyQuery:
+    """Which copies: those of a package or of all, in a backend, last checked before an instant or never."""
+
+    backend: str
+    package_id: UUID | None = None
+    checked_before: datetime | None = None
+
+    def parameters(self) -> dict[str, object]:
+        """As the queries name them."""
+        return {"backend": self.backend, "package": self.package_id, "before": self.checked_before}
+
+
+class CopyReads(Connected):
+    """The methods of ``Store`` on copies to be checked; retired and retiring ones are none of them."""
+
+    def copy_totals(self, where: CopyQuery) -> Row:
+        """``copies`` and ``bytes`` to be checked, and ``recent`` ones that were checked lately."""
+        query = SQL(
+            """
+            SELECT count(*) FILTER (WHERE t.wanted) AS copies,
+                coalesce(sum(t.size) FILTER (WHERE t.wanted), 0)::bigint AS bytes,
+                count(*) FILTER (WHERE NOT t.wanted) AS recent
+            FROM (
+                SELECT f.size, %(before)s::timestamptz IS NULL OR l.last_checked_at IS NULL
+                    OR l.last_checked_at < %(before)s AS wanted
+                FROM artifactstore.storage_locations l
+                JOIN artifactstore.artifact_files f USING (file_id)
+                WHERE {} AND {} AND (%(package)s::uuid IS NULL OR l.package_id = %(package)s)) t
+            """
+        )
+        return self._row(query.format(_LIVE, _CHECKABLE), where.parameters())
+
+    def other_copies(self, where: CopyQuery) -> list[Row]:
+        """``backend``, ``scheme`` and number of the ``copies`` that nobody can read from here."""
+        query = SQL(
+            """
+            SELECT l.backend, substring(l.uri FROM '^[A-Za-z][A-Za-z0-9+.-]*(?=:)') AS scheme,
+                count(*) AS copies
+            FROM artifactstore.storage_locations l
+            WHERE {} AND NOT ({}) AND (%(package)s::uuid IS NULL OR l.package_id = %(package)s)
+            GROUP BY 1, 2 ORDER BY 1, 2
+            """
+        )
+        return self._all(dict_row, query.format(_LIVE, _CHECKABLE), where.parameters())
+
+    def copies_to_check(self, where: CopyQuery) -> Iterator[Row]:
+        """The copies, never checked ones first, then those whose check is the longest ago.
+
+        Streams from a cursor that outlives its transaction: a check takes hours, and the connection can
+        append meanwhile. Rows are as they were at the beginning.
+        """
+        query = SQL(
+            """
+            SELECT l.location_id, l.file_id, l.package_id, l.backend, l.uri, l.last_sequence,
+                f.path, f.size, f.blake3
+            FROM artifactstore.storage_locations l JOIN artifactstore.artifact_files f USING (file_id)
+            WHERE {} AND {} AND (%(package)s::uuid IS NULL OR l.package_id = %(package)s)
+                AND (%(before)s::timestamptz IS NULL OR l.last_checked_at IS NULL
+                    OR l.last_checked_at < %(before)s)
+            ORDER BY l.last_checked_at NULLS FIRST, l.location_id
+            """
+        )
+        with translated():
+            cursor = self.connection.cursor("artifactstore_copies", row_factory=dict_row, withhold=True)
+            with cursor:
+                cursor.itersize = _ROWS
+                cursor.execute(query.format(_LIVE, _CHECKABLE), where.parameters(), binary=True)
+                yield from cursor
