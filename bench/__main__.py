@@ -14,11 +14,11 @@ import psycopg
 from rich.console import Console
 
 from artifactstore.errors import ArtifactstoreError
-from bench import http, replay
+from bench import http, operate, replay
 from bench.database import fresh_server
 from bench.figures import machine, print_table, to_json
 
-BENCHES = {"replay": replay, "http": http}
+BENCHES = {"replay": replay, "http": http, "operate": operate}
 
 
 def main() -> int:

@@ -93,3 +93,11 @@ def load(connection: psycopg.Connection, rows: Iterable[LogRow]) -> None:
                     )
                 )
     connection.execute("VACUUM (ANALYZE) artifactstore.events")
+
+
+def peak_megabytes(process: int | str) -> float:
+    """The most resident memory that a process of this machine has had, in MB."""
+    for line in Path(f"/proc/{process}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    raise ValueError(f"no VmHWM of {process}")

@@ -10,12 +10,11 @@ replay_memory      peak resident memory of this client and of the server's proce
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from time import perf_counter
 
 import psycopg
 
-from bench.database import Server, load, scratch_database
+from bench.database import Server, load, peak_megabytes, scratch_database
 from bench.figures import Figure, interleaved
 from bench.workload import realistic, worst_case
 
@@ -94,7 +93,7 @@ def _seconds_to_replay(conninfo: str, server: Server, peaks: list[float]) -> flo
         connection.execute("SELECT * FROM artifactstore.replay()")
         seconds = perf_counter() - started
         if server.local:
-            peaks.append(_peak_megabytes(connection.info.backend_pid) + _peak_megabytes("self"))
+            peaks.append(peak_megabytes(connection.info.backend_pid) + peak_megabytes("self"))
     return seconds
 
 
@@ -112,11 +111,3 @@ def _seconds_to_project(connection: psycopg.Connection, events: int, statement: 
         started = perf_counter()
         connection.execute(statement, (events,))
         return perf_counter() - started
-
-
-def _peak_megabytes(process: int | str) -> float:
-    """The most resident memory that a process of this machine has had, in MB."""
-    for line in Path(f"/proc/{process}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024 / 1e6
-    raise ValueError(f"no VmHWM of {process}")

@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -52,7 +52,9 @@ def programs() -> server.Programs:
 
 
 @contextmanager
-def running_cluster(programs: server.Programs) -> Iterator[server.Cluster]:
+def running_cluster(
+    programs: server.Programs, settings: Mapping[str, str] | None = None
+) -> Iterator[server.Cluster]:
     """A server with a new cluster; it ends with the context, and its data with it."""
     account = server.account()
     # Not tmp_path, which the account of root's server could not enter.
@@ -64,7 +66,7 @@ def running_cluster(programs: server.Programs) -> Iterator[server.Cluster]:
         (home / "run").mkdir()
         made = server.Cluster(chosen, account, home / "data", home / "run", home / "run" / "log")
         made.hand_over(made.sockets)
-        made.create("local all all trust\n", "", _SETTINGS, "", sync=False)
+        made.create("local all all trust\n", "", dict(settings or _SETTINGS), "", sync=False)
         made.start()
         try:
             yield made
