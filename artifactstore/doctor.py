@@ -162,6 +162,9 @@ def _privileges(store: Store) -> Iterator[Finding]:
     for one in store.wide_privileges():
         what = f"{one['grantee']} has {one['privilege']} on {one['name']}"
         yield Finding("error", "privilege", what, one["fix"])
+    if not store.owner_makes_schemas():
+        what = "the owner role may not create schemas in this database: verify and replay cannot work"
+        yield Finding("error", "privilege", what, "artifactstore migrate")
     for one in store.members_of_owner():
         what = f"{one['member']} may act as {one['owner']}, who can write the log behind its functions"
         yield Finding("warning", "privilege", what, one["fix"])

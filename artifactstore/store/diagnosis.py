@@ -160,6 +160,17 @@ class Diagnosis(Connected):
         )
         return self._all(dict_row, query, {})
 
+    def owner_makes_schemas(self) -> bool:
+        """Whether the owner role may create schemas in this database, as verify and replay need."""
+        query = SQL(
+            """
+            SELECT has_database_privilege(p.rolname, current_database(), 'CREATE') AS may
+            FROM artifactstore.roles p WHERE p.role = 'owner'
+            """
+        )
+        may: bool = self._row(query)["may"]
+        return may
+
     def views_are_stale(self) -> bool:
         """Whether other projectors than those installed made the live views."""
         query = SQL(
