@@ -5288,6 +5288,7 @@ REVOKE ALL ON FUNCTION artifactstore.destruction_problem(p_package_id uuid, p_cr
 REVOKE ALL ON FUNCTION artifactstore.digest_view_set(p_schema text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.drop_leftover(p_schema text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.drop_leftover(p_schema text) TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.drop_rebuild() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.drop_rebuild() TO artifactstore_operator;

@@ -49,3 +49,19 @@ def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_an_unknown_name_is_a_usage_error() -> None:
     assert bench("speed").returncode == 2
+
+
+def test_the_bench_of_operation_finds_equal_views_and_no_reader_error(server_conninfo: str) -> None:
+    done = bench("operate", "--events", "3000", "--json", "--database-url", server_conninfo)
+    assert done.returncode == 0, done.stderr
+    figures = {figure["name"]: figure for figure in json.loads(done.stdout)["figures"]}
+    assert list(figures) == [
+        "online_stall_seconds",
+        "online_append_seconds",
+        "online_replay",
+        "from_snapshot",
+        "from_snapshot_constant",
+        "operate_memory",
+    ]
+    assert figures["online_stall_seconds"]["goal"] == 1.0
+    assert 0 < figures["online_stall_seconds"]["value"] < 5

@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import textwrap
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,14 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from artifactstore import server
+from artifactstore import server, snapshots
+from artifactstore.errors import ArtifactstoreError
 from artifactstore.events import fields, models
 from artifactstore.migrate import Source, migrate
+from artifactstore.store import Store
 from tests.databases import TEST_PREFIX, Connect, create_database, drop_database
 from tests.docs.snippets import DOCS, ROOT, Snippet, psql_script, run_psql, snippets
+from tests.sql.workload import workload
 
 _HOW_TO = DOCS / "how-to"
 
@@ -97,6 +102,51 @@ def _drop_roles(server_conninfo: str, prefix: str) -> None:
         )
         for (name,) in found.fetchall():
             conn.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+
+def test_add_a_view_column(database: str, connect: Connect, tmp_path: Path) -> None:
+    """The steps of the page fill the column by a replay; the log stays as it is, old snapshots are stale."""
+    conn = connect()
+    store = Store(conn)
+    store.append(list(islice(workload(400, seed=9), 400)))
+    snapshot = snapshots.create(store)
+    log = conn.execute("SELECT md5(string_agg(e::text, '' ORDER BY sequence)) FROM artifactstore.events e")
+    before = log.fetchone()
+
+    migration, insertion = (
+        block for block in snippets(_HOW_TO / "add-a-view-column.md") if "sql" in block.language
+    )
+    shutil.copytree(ROOT / "sql", tmp_path / "sql")
+    shutil.copytree(ROOT / "migrations", tmp_path / "migrations")
+    (tmp_path / migration.attributes["create"]).write_text(textwrap.dedent(migration.text))
+    projector = tmp_path / insertion.attributes["insert"]
+    text = projector.read_text()
+    end = text.rindex("END\n$$;")
+    projector.write_text(f"{text[:end]}{insertion.text}{text[end:]}")
+    source = Source(tmp_path / "migrations", tmp_path / "sql")
+
+    with pytest.raises(ArtifactstoreError, match="projectors-changed"):
+        migrate(database, role_prefix=TEST_PREFIX, source=source, replay=False)
+    assert migrate(database, role_prefix=TEST_PREFIX, source=source).replayed
+    checked = conn.execute(
+        """
+        SELECT count(*) FILTER (WHERE f.checked_sequence = c.last), count(*)
+        FROM artifactstore.artifact_files f
+        JOIN (
+            SELECT (artifactstore.cbor_decode(payload) ->> 'file_id')::uuid AS file_id, max(sequence) AS last
+            FROM artifactstore.events WHERE event_type = 'v1.storage.verified' GROUP BY 1) c USING (file_id)
+        """
+    ).fetchone()
+    assert checked is not None
+    assert checked[0] == checked[1] > 5
+    log = conn.execute("SELECT md5(string_agg(e::text, '' ORDER BY sequence)) FROM artifactstore.events e")
+    assert log.fetchone() == before
+    with conn.transaction(force_rollback=True):
+        store.rebuild("scratch")
+        assert list(store.compare("artifactstore", "scratch")) == []
+    problem = store.view_set_problem(snapshot.schema_name)
+    assert problem == "stale: other projectors or views made it"
+    assert not migrate(database, role_prefix=TEST_PREFIX, source=source).replayed
 
 
 def test_add_an_event_type(
