@@ -7,13 +7,17 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from artifactstore.events import HoldPlaced, PackageRestored, RetentionExtended, new_id
 from artifactstore.store import Store
 from artifactstore.sweep import Moment, guarded, sweep
+from tests.cli.conftest import program_on
+from tests.cli.program import Program
 from tests.log.sessions import PATIENCE, until
 from tests.retention.conftest import Registry
 
@@ -186,6 +190,40 @@ def test_holds_are_in_force_after_a_replay(registry: Registry) -> None:
     registry.program.refused(
         "package", "delete", "pkg:generic/held@1", "--reason", "r", code=3, error="legal-hold"
     )
+
+
+def test_holds_are_in_force_after_export_and_import(
+    registry: Registry, server_conninfo: str, template: str, tmp_path: Path
+) -> None:
+    """RG03: the sweep of the imported log does what that of the log would, and no more."""
+    due = registry.make_all()
+    registry.program.run("export", str(tmp_path / "log"))
+    with program_on(server_conninfo, template) as other:
+        assert other.run("import", str(tmp_path / "log")).code == 0
+        rows = other.rows("sweep", "--apply", "--max", "3", *NOW)
+        assert {row["purl"] for row in rows} == {f"pkg:generic/{name}@1" for name in due}
+        for name, error in (
+            ("held", "legal-hold"),
+            ("kept", "retention-active"),
+            ("locked", "retention-active"),
+        ):
+            purl = f"pkg:generic/{name}@1"
+            other.refused("package", "delete", purl, "--reason", "r", code=3, error=error)
+
+
+def test_who_may_sweep(registry: Registry, login_names: dict[str, str]) -> None:
+    """The role service; a reader may look."""
+    registry.make("p")
+    registry.lapse()
+    conninfo = registry.program.conninfo
+    reader, service = (
+        Program(make_conninfo(conninfo, user=login_names[role]), registry.program.admin)
+        for role in ("reader", "service")
+    )
+    assert len(reader.rows("sweep", "--dry-run")) == 1
+    reader.refused("sweep", "--apply", "--max", "1", code=7, error="forbidden")
+    assert [row["outcome"] for row in service.rows("sweep", "--apply", "--max", "1")] == ["deleted"]
+    assert service.run("check-files").code == 1
 
 
 def test_two_sweeps_with_the_same_list(registry: Registry) -> None:
