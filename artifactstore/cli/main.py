@@ -14,7 +14,8 @@ from artifactstore import __version__
 from artifactstore.cli.command import global_options
 from artifactstore.cli.session import Session
 
-# Name → module with a function of that name (import_ for import), and what --help says; a test compares both with the modules.
+# Name → module with a function of that name (import_ for import), and what --help says; a test compares
+# both with the modules.
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Registry": {
         "ingest": ("ingest", "Register a directory tree as the files of a package."),

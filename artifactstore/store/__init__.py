@@ -7,8 +7,8 @@ flat; exhaust or close the iterator before the connection is used for anything e
 """
 
 from artifactstore.store.copies import CopyQuery, CopyReads
-from artifactstore.store.due import DueReads
 from artifactstore.store.diagnosis import Diagnosis
+from artifactstore.store.due import DueReads
 from artifactstore.store.explain import Explanations
 from artifactstore.store.identity import Epoch, Home, Identity, Position
 from artifactstore.store.imports import Imports
