@@ -5107,7 +5107,7 @@ CREATE TRIGGER events_forbid_change BEFORE DELETE OR UPDATE ON artifactstore.eve
 
 ALTER TABLE artifactstore.events ENABLE ALWAYS TRIGGER events_forbid_change;
 
-CREATE TRIGGER events_forbid_insert BEFORE INSERT ON artifactstore.events FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_change();
+CREATE TRIGGER events_forbid_insert BEFORE INSERT ON artifactstore.events FOR EACH ROW WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_change();
 
 ALTER TABLE artifactstore.events ENABLE ALWAYS TRIGGER events_forbid_insert;
 

@@ -219,7 +219,7 @@ def _apply_files(conn: psycopg.Connection, sql_files: Sequence[SqlFile]) -> None
 
 
 def _replay(conn: psycopg.Connection, conninfo: str, operator: str, progress: Progress) -> None:
-    """After the commit; until it is done, also after a crash, the views are known to be of other projectors."""
+    """After the commit; until it is done, also after a crash, the views are known to be of others."""
     progress("projectors changed: replaying the log beside the live views")
     with roles.as_operator(conn, operator):
         replay_online(Store(conn), lambda: db.connect(conninfo, purpose="replay"))

@@ -1,5 +1,5 @@
 -- purpose: leave nothing behind of a rebuild
--- called by: role operator (artifactstore doctor), begin_rebuild, end_rebuild
+-- called by: begin_rebuild, end_rebuild, drop_leftover
 -- writes: nothing (drops tables)
 CREATE OR REPLACE FUNCTION artifactstore.drop_rebuild()
 RETURNS void

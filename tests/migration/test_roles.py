@@ -171,9 +171,10 @@ EXECUTABLE = {
     "writer": {"append_json", "new_id"},
     "service": {"append", "check_packages", "find_token", "hold_log", "issue_token", "list_tokens", "new_id",
                 "package_at", "revoke_token", "sample_packages"},
-    "operator": {"adopt", "as_of", "begin_rebuild", "check_packages", "compare_view_sets", "create_snapshot", "drop_leftover", "drop_rebuild",
-                 "drop_view_set", "end_rebuild", "equalize", "find_differences", "import_events", "package_at", "rebuild",
-                 "rebuild_next", "replay", "restored", "sample_packages", "view_set_problem"},
+    "operator": {"adopt", "as_of", "begin_rebuild", "check_packages", "compare_view_sets", "create_snapshot",
+                 "drop_leftover", "drop_rebuild", "drop_view_set", "end_rebuild", "equalize",
+                 "find_differences", "import_events", "package_at", "rebuild", "rebuild_next", "replay",
+                 "restored", "sample_packages", "view_set_problem"},
 }  # fmt: skip
 """Functions by role, besides the immutable ones, which can neither read nor write anything."""
 INCLUDES = {"reader": (), "writer": ("reader",), "service": ("reader",), "operator": ("writer", "reader")}

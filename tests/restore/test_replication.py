@@ -118,20 +118,26 @@ def test_the_log_is_replicated_into_a_database_for_readers(primary: server.Clust
         copy.admin.execute("DROP SUBSCRIPTION artifactstore_log")
 
 
-def test_the_guards_stop_a_copy_into_a_migrated_database(primary: server.Cluster, tmp_path: Path) -> None:
-    """A subscription begins with a COPY, which the guard of the log refuses: a reader has no guards."""
+@pytest.mark.parametrize("copies", ["true", "false"])
+def test_the_guards_stop_a_subscription_of_a_migrated_database(
+    primary: server.Cluster, tmp_path: Path, copies: str
+) -> None:
+    """Neither the COPY that it begins with nor the apply worker writes a guarded log."""
     source = create_database(superuser_conninfo(primary))
     migrate(source, role_prefix=TEST_PREFIX)
     fill(source, tmp_path / "files")
     target = create_database(superuser_conninfo(primary))
     migrate(target, role_prefix=TEST_PREFIX)
+    name = f"artifactstore_{copies}"
     with opened(source) as origin, opened(target) as copy:
         origin.admin.execute("CREATE PUBLICATION artifactstore_log FOR TABLE artifactstore.events")
-        origin.admin.execute("SELECT pg_create_logical_replication_slot('artifactstore_target', 'pgoutput')")
+        origin.admin.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", (name,))
+        before = primary.log.read_text().count("append-only")
         copy.admin.execute(
-            f"CREATE SUBSCRIPTION artifactstore_target CONNECTION '{source}' PUBLICATION artifactstore_log "
-            "WITH (create_slot = false)".encode()
+            f"CREATE SUBSCRIPTION {name} CONNECTION '{source}' PUBLICATION artifactstore_log "
+            f"WITH (create_slot = false, copy_data = {copies})".encode()
         )
-        wait_until(lambda: "append-only" in primary.log.read_text())
+        origin.row("package", "create", "pkg:generic/replicated@1")
+        wait_until(lambda: primary.log.read_text().count("append-only") > before)
         assert copy.head() == 0
-        copy.admin.execute("DROP SUBSCRIPTION artifactstore_target")
+        copy.admin.execute(f"DROP SUBSCRIPTION {name}".encode())
