@@ -134,7 +134,7 @@ async def create_packages(
                 body["package_id"], expected = used, 409
             elif watched and number % 100 == 0:
                 path = f"/packages/{watched[number // 100 % len(watched)]}/labels"
-                body, expected = {"set": {"number": str(number)}}, 200
+                body, expected = {"set": {"number": str(next(service.names))}}, 200
             status, answer = await connection.ask("POST", path, body)
             if status != expected:
                 raise RuntimeError(f"{status}: {answer[:300]!r}")
