@@ -7,7 +7,7 @@ payloads meanwhile; the live views change only when all digests fit.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from psycopg import Connection, IsolationLevel
@@ -26,6 +26,8 @@ _STALL = 0.2
 """Seconds that one batch of corrections should hold the append lock."""
 _ALL = 2**31 - 1
 _BUSY_ATTEMPTS = 10
+_LEAVING = 8.0
+_LOOK_AGAIN = 0.5
 _UNIQUE_VIOLATION = "23505"
 
 
@@ -106,7 +108,7 @@ def replay_online(
     started = monotonic()
     since = 0 if snapshot is None else snapshot.sequence
     with translated(), _digests_checked(store, connect, since) as checker:
-        begun, resumed = store.begin_rebuild(None if snapshot is None else snapshot.schema_name)
+        begun, resumed = _begin(store, None if snapshot is None else snapshot.schema_name)
         _catch_up(store, begun, progress)
         while not checker.finished.wait(_KEEP_ALIVE):
             pass
@@ -146,6 +148,18 @@ def _digests_checked(
 def _raise_damage(checker: DigestChecker) -> None:
     if checker.failure is not None:
         raise checker.failure from None
+
+
+def _begin(store: Store, snapshot: str | None) -> tuple[int, bool]:
+    """Begin or resume; the backend of one that was killed may still be at its last range."""
+    deadline = monotonic() + _LEAVING
+    while True:
+        try:
+            return store.begin_rebuild(snapshot)
+        except Busy:
+            if monotonic() > deadline:
+                raise
+            sleep(_LOOK_AGAIN)
 
 
 def _catch_up(store: Store, begun: int, progress: Progress) -> None:

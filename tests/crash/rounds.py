@@ -206,11 +206,15 @@ def main() -> int:
     """Command line; exit code 1 when something did not hold."""
     parser = argparse.ArgumentParser(prog="scripts/crash", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("rounds", type=int, nargs="?", default=200, help="how many; default 200")
+    parser.add_argument("--seconds", type=float, help="stop after so many seconds, whatever is left")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="to do the same again")  # noqa: S311
     arguments = parser.parse_args()
     sys.stdout.write(f"seed {arguments.seed}\n")
     with crashing(programs(), arguments.seed) as rounds:
+        deadline = time.monotonic() + (arguments.seconds or float("inf"))
         for number in range(1, arguments.rounds + 1):
+            if time.monotonic() > deadline:
+                break
             try:
                 rounds.run()
             except AssertionError as failure:

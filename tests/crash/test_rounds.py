@@ -1,11 +1,11 @@
-"""Some rounds of scripts/crash: what is killed leaves the log whole, and the next command works."""
+"""A few rounds of scripts/crash, which CI runs for longer: what is killed leaves the log whole, and the next command works."""
 
 import time
 
 from tests.crash.rounds import crashing
 from tests.databases import programs
 
-_SECONDS = 75.0
+_SECONDS = 10.0
 
 
 def test_whatever_is_killed_the_log_is_whole_and_the_next_command_works() -> None:
@@ -17,5 +17,5 @@ def test_whatever_is_killed_the_log_is_whole_and_the_next_command_works() -> Non
                 rounds.run()
             except AssertionError as failure:
                 raise AssertionError(f"seed {seed}: {failure}") from failure
-    assert sum(rounds.outcome.rounds.values()) >= 8
-    assert rounds.outcome.acknowledged > 100
+    assert sum(rounds.outcome.rounds.values()) >= 2
+    assert rounds.outcome.acknowledged > 10
