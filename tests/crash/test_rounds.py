@@ -1,4 +1,4 @@
-"""A few rounds of scripts/crash, which CI runs for longer: what is killed leaves the log whole, and the next command works."""
+"""A few rounds of scripts/crash, of which CI runs more: the log stays whole, the next command works."""
 
 import time
 
