@@ -157,7 +157,7 @@ def _make_directories(cluster: server.Cluster) -> None:
         if not directory.exists():
             directory.mkdir(mode=0o700)
             cluster.hand_over(directory)
-    # The one for sockets may be in /tmp, where somebody else could have made it.
+    # The one for sockets may be in a directory for all, where somebody else could have made it.
     server.check_private(cluster.sockets, cluster.account.uid)
 
 
@@ -180,12 +180,13 @@ def _sockets(home: Path) -> Path:
     if server.socket_fits(inside):
         return inside
     name = f"artifactstore-{home.stat().st_uid}-{hashlib.sha256(os.fsencode(home)).hexdigest()[:16]}"
-    return Path("/tmp") / name  # noqa: S108 - made 0700, and its owner is checked
+    # Made 0700, and its owner is checked.
+    writable = (short for short in ("/tmp", "/var/tmp") if os.access(short, os.W_OK))  # noqa: S108
+    return Path(next(writable, "/tmp")) / name  # noqa: S108
 
 
 def _create(home: Path, cluster: server.Cluster) -> None:
-    for left_over in home.glob("data.new-*"):
-        shutil.rmtree(left_over, ignore_errors=True)
+    _remove_left_over(home)
     login = _login(home)
     script = [f"CREATE DATABASE {DATABASE} OWNER {_quoted(login)}"]
     if login != server.SUPERUSER:
@@ -197,6 +198,13 @@ def _create(home: Path, cluster: server.Cluster) -> None:
         settings=_SETTINGS,
         script="".join(f"{command};\n" for command in script),
     )
+    # Once more: the program that a killed user left behind may have written on for a moment.
+    _remove_left_over(home)
+
+
+def _remove_left_over(home: Path) -> None:
+    for left_over in home.glob("data.new-*"):
+        shutil.rmtree(left_over, ignore_errors=True)
 
 
 def _login(home: Path) -> str:

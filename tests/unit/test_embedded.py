@@ -239,7 +239,7 @@ def test_a_path_that_is_too_long_for_a_socket_gets_one_elsewhere(
     monkeypatch.setenv("ARTIFACTSTORE_DATA_DIR", str(long))
     conninfo = embedded.ensure_running()
     sockets = Path(str(conninfo_to_dict(conninfo)["host"]))
-    assert sockets.parent == Path("/tmp")  # noqa: S108
+    assert str(sockets.parent) in ("/tmp", "/var/tmp")  # noqa: S108
     assert stat.S_IMODE(sockets.stat().st_mode) == 0o700
     assert sessions_user(conninfo)
     embedded.release()
