@@ -129,7 +129,8 @@ def status(chosen: Path | None = None) -> Status:
 
 def _make_home(home: Path) -> None:
     if not home.exists():
-        home.mkdir(mode=0o700, parents=True)
+        # Another that starts at the same moment may have made it by now.
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Root's server runs as another account, which must get through to its own directories inside.
         home.chmod(0o711 if os.geteuid() == 0 else 0o700)
     if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
