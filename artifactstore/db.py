@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,3 +62,14 @@ def connect(conninfo: str, *, purpose: str = "", **keywords: Any) -> psycopg.Con
         return psycopg.connect(
             conninfo, application_name=f"{APPLICATION_NAME} {purpose}".rstrip(), **keywords
         )
+
+
+@contextmanager
+def one_snapshot(connection: psycopg.Connection, *, force_rollback: bool = False) -> Iterator[None]:
+    """A REPEATABLE READ transaction on a connection that has none: all statements see the log at one head."""
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    try:
+        with translated(), connection.transaction(force_rollback=force_rollback):
+            yield
+    finally:
+        connection.isolation_level = None

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any
 
-from psycopg import Connection, IsolationLevel
+from psycopg import Connection
 
+from artifactstore.db import one_snapshot
 from artifactstore.digests import DigestChecker, check_digests
 from artifactstore.errors import ArtifactstoreError, Busy, Damaged, translated
 from artifactstore.progress import Progress, from_notices, quiet
@@ -197,15 +198,10 @@ class _Mending:
 
     def _find(self) -> int:
         self._progress("comparing views", 0, 1, "")
-        connection = self._store.connection
-        connection.isolation_level = IsolationLevel.REPEATABLE_READ
-        try:
-            with connection.transaction():
-                self.head, packages, rows = self._store.find_differences()
-                for sequence in check_digests(self._store, self._checker.checked):
-                    self._checker.checked = sequence
-        finally:
-            connection.isolation_level = None
+        with one_snapshot(self._store.connection):
+            self.head, packages, rows = self._store.find_differences()
+            for sequence in check_digests(self._store, self._checker.checked):
+                self._checker.checked = sequence
         self._progress("comparing views", 1, 1, "")
         return packages + rows
 

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from psycopg import IsolationLevel
-
-from artifactstore.errors import NotFound, translated
+from artifactstore.db import one_snapshot
+from artifactstore.errors import NotFound
 from artifactstore.progress import Progress, from_notices, quiet
 from artifactstore.store import Store, ViewSet
 
@@ -24,13 +23,8 @@ class Chosen:
 
 def create(store: Store) -> ViewSet:
     """Store the live views as they are; appends go on."""
-    connection = store.connection
-    connection.isolation_level = IsolationLevel.REPEATABLE_READ
-    try:
-        with translated(), connection.transaction():
-            return store.create_snapshot()
-    finally:
-        connection.isolation_level = None
+    with one_snapshot(store.connection):
+        return store.create_snapshot()
 
 
 def choose(store: Store, last: int | None = None, *, progress: Progress = quiet) -> Chosen:

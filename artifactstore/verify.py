@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
 
-from psycopg import IsolationLevel
-
 from artifactstore import codec
-from artifactstore.errors import ArtifactstoreError, Busy, Forbidden, translated
+from artifactstore.db import one_snapshot
+from artifactstore.errors import ArtifactstoreError, Busy, Forbidden
 from artifactstore.events import EVENT_TYPES, from_payload
 from artifactstore.progress import Progress, from_notices, quiet
 from artifactstore.store import LoggedEvent, Store
@@ -94,18 +93,13 @@ def verify(
     """
     started = monotonic()
     verification = Verification(limit)
-    connection = store.connection
-    connection.isolation_level = IsolationLevel.REPEATABLE_READ
-    try:
-        with translated(), connection.transaction(force_rollback=True):
-            total = store.head()
-            verification.add(_log_findings(store, verification, total, progress))
-            verification.add(_witness_findings(store, verification, witness))
-            verification.add(guard_findings(store, store.view_counts()))
-            verification.add(_view_findings(store, progress))
-            verification.add(_manifest_findings(store, progress))
-    finally:
-        connection.isolation_level = None
+    with one_snapshot(store.connection, force_rollback=True):
+        total = store.head()
+        verification.add(_log_findings(store, verification, total, progress))
+        verification.add(_witness_findings(store, verification, witness))
+        verification.add(guard_findings(store, store.view_counts()))
+        verification.add(_view_findings(store, progress))
+        verification.add(_manifest_findings(store, progress))
     verification.seconds = monotonic() - started
     return verification
 

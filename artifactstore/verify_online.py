@@ -6,9 +6,7 @@ compared with the live ones in the same snapshot. What is found is true; what is
 
 from dataclasses import dataclass, field
 
-from psycopg import IsolationLevel
-
-from artifactstore.errors import translated
+from artifactstore.db import one_snapshot
 from artifactstore.progress import Progress, quiet
 from artifactstore.store import Difference, Store
 
@@ -41,14 +39,9 @@ def compare_sample(store: Store, events: int, max_events: int | None = None) -> 
 def verify_online(store: Store, sample: int, *, progress: Progress = quiet) -> Sampled:
     """Check the packages of ``sample`` random events, a few in each transaction."""
     total = Sampled()
-    connection = store.connection
     for done in range(0, sample, _BATCH):
-        connection.isolation_level = IsolationLevel.REPEATABLE_READ
-        try:
-            with translated(), connection.transaction():
-                checked = compare_sample(store, min(_BATCH, sample - done))
-        finally:
-            connection.isolation_level = None
+        with one_snapshot(store.connection):
+            checked = compare_sample(store, min(_BATCH, sample - done))
         total.head = checked.head
         total.packages += checked.packages
         total.differences += [one for one in checked.differences if one not in total.differences]

@@ -251,7 +251,6 @@ CREATE FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot tex
 DECLARE
     v_made artifactstore.view_sets;
     v_from bigint := 0;
-    v_problem text;
 BEGIN
     IF p_last > artifactstore.log_head() THEN
         PERFORM artifactstore.refuse('not-found', jsonb_build_object('problem',
@@ -259,13 +258,10 @@ BEGIN
     END IF;
     PERFORM artifactstore.create_view_set(p_schema, true);
     IF p_snapshot IS NOT NULL THEN
-        v_problem := artifactstore.view_set_problem(p_snapshot);
-        SELECT v.sequence INTO v_from FROM artifactstore.view_sets v WHERE v.schema_name = p_snapshot;
-        IF v_problem IS NULL AND v_from > p_last THEN
-            v_problem := format('future: it reflects event %s', v_from);
-        END IF;
-        IF v_problem IS NOT NULL THEN
-            PERFORM artifactstore.refuse('bad-view-set', jsonb_build_object('problem', v_problem));
+        v_from := artifactstore.trusted_sequence(p_snapshot);
+        IF v_from > p_last THEN
+            PERFORM artifactstore.refuse('bad-view-set', jsonb_build_object(
+                'problem', format('future: it reflects event %s', v_from)));
         END IF;
         PERFORM artifactstore.copy_view_set(p_snapshot, p_schema);
     END IF;
@@ -294,8 +290,6 @@ CREATE FUNCTION artifactstore.begin_rebuild(p_snapshot text DEFAULT NULL::text) 
     SET search_path TO 'artifactstore', 'pg_temp'
     SET standard_conforming_strings TO 'on'
     AS $$
-DECLARE
-    v_problem text;
 BEGIN
     -- Whoever else begins one waits here, and then meets this one.
     PERFORM pg_advisory_xact_lock(1095976275, 2);
@@ -313,13 +307,8 @@ BEGIN
     CREATE UNLOGGED TABLE artifactstore_rebuild.different_packages (package_id uuid PRIMARY KEY);
     CREATE UNLOGGED TABLE artifactstore_rebuild.different_rows (view_name text, created_sequence bigint);
     IF p_snapshot IS NOT NULL THEN
-        v_problem := artifactstore.view_set_problem(p_snapshot);
-        IF v_problem IS NOT NULL THEN
-            PERFORM artifactstore.refuse('bad-view-set', jsonb_build_object('problem', v_problem));
-        END IF;
+        sequence := artifactstore.trusted_sequence(p_snapshot);
         PERFORM artifactstore.copy_view_set(p_snapshot, 'artifactstore_rebuild');
-        SELECT v.sequence INTO STRICT sequence
-        FROM artifactstore.view_sets v WHERE v.schema_name = p_snapshot;
     END IF;
     INSERT INTO artifactstore_rebuild.progress
     VALUES (sequence, artifactstore.fingerprint(), pg_backend_pid());
@@ -1228,10 +1217,7 @@ DECLARE
     v_package uuid;
     v_found jsonb := '[]';
 BEGIN
-    IF current_setting('transaction_isolation') NOT IN ('repeatable read', 'serializable') THEN
-        PERFORM artifactstore.refuse('wrong-isolation', jsonb_build_object('problem',
-            'log and views must be seen at one sequence: BEGIN ISOLATION LEVEL REPEATABLE READ'));
-    END IF;
+    PERFORM artifactstore.refuse_many_snapshots();
     BEGIN
         PERFORM artifactstore.create_view_set(v_schema);
         FOREACH v_package IN ARRAY p_packages LOOP
@@ -1239,9 +1225,7 @@ BEGIN
             BEGIN
                 PERFORM artifactstore.project_package(v_schema, v_package, v_head, ARRAY(
                     SELECT s.sequence FROM artifactstore.events s
-                    WHERE s.sequence = ANY (p_sequences) AND v_package = CASE
-                        WHEN s.subject_kind IN ('package', 'retention') THEN s.subject_id
-                        ELSE (artifactstore.cbor_decode(s.payload) ->> 'package_id')::uuid END));
+                    WHERE s.sequence = ANY (p_sequences) AND artifactstore.event_package(s) = v_package));
                 v_checked := v_checked || v_package;
             EXCEPTION WHEN SQLSTATE 'ST000' THEN
                 -- Class ST: rows are missing that these events need.
@@ -1382,10 +1366,7 @@ DECLARE
     v_made artifactstore.view_sets;
     v_view text;
 BEGIN
-    IF current_setting('transaction_isolation') NOT IN ('repeatable read', 'serializable') THEN
-        PERFORM artifactstore.refuse('wrong-isolation', jsonb_build_object('problem',
-            'a snapshot must see all views at one sequence: BEGIN ISOLATION LEVEL REPEATABLE READ'));
-    END IF;
+    PERFORM artifactstore.refuse_many_snapshots();
     PERFORM artifactstore.refuse('stale-views', '{}')
     FROM artifactstore.software s WHERE s.viewed_by IS DISTINCT FROM s.projectors;
     v_made.sequence := artifactstore.log_head();
@@ -2100,6 +2081,56 @@ ALTER FUNCTION artifactstore.equalize(p_packages integer) OWNER TO artifactstore
 
 COMMENT ON FUNCTION artifactstore.equalize(p_packages integer) IS 'Under the append lock: brings the rebuild to the head and makes the live rows of up to p_packages of the packages that find_differences noted equal to it, and all noted requests and epochs; returns how many packages are left, rows deleted and inserted, seconds that it held the lock so far';
 
+CREATE TABLE artifactstore.events (
+    sequence bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    event_type text NOT NULL COLLATE pg_catalog."C",
+    subject_kind text NOT NULL COLLATE pg_catalog."C",
+    subject_id uuid,
+    actor text NOT NULL COLLATE pg_catalog."C",
+    payload bytea NOT NULL,
+    payload_digest bytea NOT NULL,
+    CONSTRAINT events_actor_check CHECK (((octet_length(actor) >= 1) AND (octet_length(actor) <= 255))),
+    CONSTRAINT events_created_at_check CHECK (((created_at >= '0001-01-01 00:00:00+00'::timestamp with time zone) AND (created_at < '10000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT events_event_type_check CHECK (((event_type ~ '^v[1-9][0-9]*\.[a-z_]+\.[a-z_]+$'::text) AND (octet_length(event_type) <= 64))),
+    CONSTRAINT events_payload_check CHECK (((octet_length(payload) >= 1) AND (octet_length(payload) <= 65536))),
+    CONSTRAINT events_payload_digest_check CHECK ((octet_length(payload_digest) = 32)),
+    CONSTRAINT events_sequence_check CHECK ((sequence >= 1)),
+    CONSTRAINT events_subject_id_check CHECK (((subject_id IS NOT NULL) OR (subject_kind = 'system'::text))),
+    CONSTRAINT events_subject_kind_check CHECK ((subject_kind = ANY (ARRAY['package'::text, 'file'::text, 'retention'::text, 'storage'::text, 'system'::text])))
+);
+
+ALTER TABLE artifactstore.events OWNER TO artifactstore_owner;
+
+COMMENT ON TABLE artifactstore.events IS 'The append-only log: one immutable row per state change, numbered 1, 2, 3 … without holes in commit order';
+
+COMMENT ON COLUMN artifactstore.events.sequence IS 'Gapless position in the log, in commit order; the cursor of every consumer';
+
+COMMENT ON COLUMN artifactstore.events.created_at IS 'When the event was appended (UTC, µs); never decreases along the sequence';
+
+COMMENT ON COLUMN artifactstore.events.event_type IS 'Versioned slug, see artifactstore.event_types';
+
+COMMENT ON COLUMN artifactstore.events.subject_kind IS 'What subject_id is: package, file, retention (of a package), storage (a location) or system';
+
+COMMENT ON COLUMN artifactstore.events.subject_id IS 'The package, file, location or log that the event is about';
+
+COMMENT ON COLUMN artifactstore.events.actor IS 'Who: a URI such as user:ann, oidc:host#sub or db:login';
+
+COMMENT ON COLUMN artifactstore.events.payload IS 'Canonical CBOR (AS-CBOR/1), at most 64 KiB; read it with artifactstore.cbor_decode or the view event_log';
+
+COMMENT ON COLUMN artifactstore.events.payload_digest IS 'BLAKE3 of payload, 32 bytes';
+
+CREATE FUNCTION artifactstore.event_package(p_event artifactstore.events) RETURNS uuid
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE WHEN p_event.subject_kind IN ('package', 'retention') THEN p_event.subject_id
+        ELSE (artifactstore.cbor_decode(p_event.payload) ->> 'package_id')::uuid END
+$$;
+
+ALTER FUNCTION artifactstore.event_package(p_event artifactstore.events) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.event_package(p_event artifactstore.events) IS 'Package that an event of any kind but system is about';
+
 CREATE FUNCTION artifactstore.field_rule(p_spec jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -2154,10 +2185,7 @@ DECLARE
     v_view text;
     v_differs text;
 BEGIN
-    IF current_setting('transaction_isolation') NOT IN ('repeatable read', 'serializable') THEN
-        PERFORM artifactstore.refuse('wrong-isolation', jsonb_build_object('problem',
-            'log and views must be seen at one sequence: BEGIN ISOLATION LEVEL REPEATABLE READ'));
-    END IF;
+    PERFORM artifactstore.refuse_many_snapshots();
     sequence := artifactstore.rebuild_next(artifactstore.log_head());
     DELETE FROM artifactstore_rebuild.different_packages;
     DELETE FROM artifactstore_rebuild.different_rows;
@@ -4215,6 +4243,21 @@ ALTER FUNCTION artifactstore.refuse_hole(p_first bigint, p_last bigint) OWNER TO
 
 COMMENT ON FUNCTION artifactstore.refuse_hole(p_first bigint, p_last bigint) IS 'Raises log-damaged with the first missing sequence of p_first … p_last';
 
+CREATE FUNCTION artifactstore.refuse_many_snapshots() RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    IF current_setting('transaction_isolation') NOT IN ('repeatable read', 'serializable') THEN
+        PERFORM artifactstore.refuse('wrong-isolation', jsonb_build_object('problem',
+            'log and views must be seen at one sequence: BEGIN ISOLATION LEVEL REPEATABLE READ'));
+    END IF;
+END
+$$;
+
+ALTER FUNCTION artifactstore.refuse_many_snapshots() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.refuse_many_snapshots() IS 'Refuses wrong-isolation unless the whole transaction sees one snapshot';
+
 CREATE FUNCTION artifactstore.replay(p_snapshot text DEFAULT NULL::text) RETURNS TABLE(head bigint, seconds double precision)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -4223,13 +4266,9 @@ CREATE FUNCTION artifactstore.replay(p_snapshot text DEFAULT NULL::text) RETURNS
 DECLARE
     v_started timestamptz := clock_timestamp();
     v_from bigint := 0;
-    v_problem text;
 BEGIN
     IF p_snapshot IS NOT NULL THEN
-        v_problem := artifactstore.view_set_problem(p_snapshot);
-        IF v_problem IS NOT NULL THEN
-            PERFORM artifactstore.refuse('bad-view-set', jsonb_build_object('problem', v_problem));
-        END IF;
+        v_from := artifactstore.trusted_sequence(p_snapshot);
     END IF;
     PERFORM artifactstore.lock_log();
     head := artifactstore.log_head();
@@ -4239,8 +4278,6 @@ BEGIN
         artifactstore.log_epochs;
     IF p_snapshot IS NOT NULL THEN
         PERFORM artifactstore.copy_view_set(p_snapshot, 'artifactstore');
-        SELECT v.sequence INTO STRICT v_from
-        FROM artifactstore.view_sets v WHERE v.schema_name = p_snapshot;
     END IF;
     PERFORM artifactstore.project_ranges('artifactstore', v_from + 1, head);
     UPDATE artifactstore.software SET viewed_by = projectors WHERE viewed_by IS DISTINCT FROM projectors;
@@ -4355,10 +4392,7 @@ CREATE FUNCTION artifactstore.sample_packages(p_events integer) RETURNS TABLE(pa
         FROM generate_series(1, p_events)
     ) n
     JOIN artifactstore.events e USING (sequence)
-    CROSS JOIN LATERAL (
-        SELECT e.sequence, CASE WHEN e.subject_kind IN ('package', 'retention') THEN e.subject_id
-            ELSE (artifactstore.cbor_decode(e.payload) ->> 'package_id')::uuid END AS package_id
-    ) d
+    CROSS JOIN LATERAL (SELECT e.sequence, artifactstore.event_package(e) AS package_id) d
     WHERE e.subject_kind <> 'system'
     GROUP BY d.package_id
 $$;
@@ -4376,6 +4410,25 @@ $$;
 ALTER FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) IS 'Microseconds from 1970-01-01T00:00Z to p_instant';
+
+CREATE FUNCTION artifactstore.trusted_sequence(p_schema text) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_problem text := artifactstore.view_set_problem(p_schema);
+    v_sequence bigint;
+BEGIN
+    IF v_problem IS NOT NULL THEN
+        PERFORM artifactstore.refuse('bad-view-set', jsonb_build_object('problem', v_problem));
+    END IF;
+    SELECT v.sequence INTO STRICT v_sequence FROM artifactstore.view_sets v WHERE v.schema_name = p_schema;
+    RETURN v_sequence;
+END
+$$;
+
+ALTER FUNCTION artifactstore.trusted_sequence(p_schema text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.trusted_sequence(p_schema text) IS 'Last event that a stored view set reflects; refuses bad-view-set when view_set_problem finds something';
 
 CREATE FUNCTION artifactstore.view_names() RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -4520,45 +4573,6 @@ COMMENT ON COLUMN artifactstore.artifact_files.removed_at IS 'When it was remove
 COMMENT ON COLUMN artifactstore.artifact_files.created_sequence IS 'Event that made the row';
 
 COMMENT ON COLUMN artifactstore.artifact_files.last_sequence IS 'Latest event with this file as subject';
-
-CREATE TABLE artifactstore.events (
-    sequence bigint NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    event_type text NOT NULL COLLATE pg_catalog."C",
-    subject_kind text NOT NULL COLLATE pg_catalog."C",
-    subject_id uuid,
-    actor text NOT NULL COLLATE pg_catalog."C",
-    payload bytea NOT NULL,
-    payload_digest bytea NOT NULL,
-    CONSTRAINT events_actor_check CHECK (((octet_length(actor) >= 1) AND (octet_length(actor) <= 255))),
-    CONSTRAINT events_created_at_check CHECK (((created_at >= '0001-01-01 00:00:00+00'::timestamp with time zone) AND (created_at < '10000-01-01 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT events_event_type_check CHECK (((event_type ~ '^v[1-9][0-9]*\.[a-z_]+\.[a-z_]+$'::text) AND (octet_length(event_type) <= 64))),
-    CONSTRAINT events_payload_check CHECK (((octet_length(payload) >= 1) AND (octet_length(payload) <= 65536))),
-    CONSTRAINT events_payload_digest_check CHECK ((octet_length(payload_digest) = 32)),
-    CONSTRAINT events_sequence_check CHECK ((sequence >= 1)),
-    CONSTRAINT events_subject_id_check CHECK (((subject_id IS NOT NULL) OR (subject_kind = 'system'::text))),
-    CONSTRAINT events_subject_kind_check CHECK ((subject_kind = ANY (ARRAY['package'::text, 'file'::text, 'retention'::text, 'storage'::text, 'system'::text])))
-);
-
-ALTER TABLE artifactstore.events OWNER TO artifactstore_owner;
-
-COMMENT ON TABLE artifactstore.events IS 'The append-only log: one immutable row per state change, numbered 1, 2, 3 … without holes in commit order';
-
-COMMENT ON COLUMN artifactstore.events.sequence IS 'Gapless position in the log, in commit order; the cursor of every consumer';
-
-COMMENT ON COLUMN artifactstore.events.created_at IS 'When the event was appended (UTC, µs); never decreases along the sequence';
-
-COMMENT ON COLUMN artifactstore.events.event_type IS 'Versioned slug, see artifactstore.event_types';
-
-COMMENT ON COLUMN artifactstore.events.subject_kind IS 'What subject_id is: package, file, retention (of a package), storage (a location) or system';
-
-COMMENT ON COLUMN artifactstore.events.subject_id IS 'The package, file, location or log that the event is about';
-
-COMMENT ON COLUMN artifactstore.events.actor IS 'Who: a URI such as user:ann, oidc:host#sub or db:login';
-
-COMMENT ON COLUMN artifactstore.events.payload IS 'Canonical CBOR (AS-CBOR/1), at most 64 KiB; read it with artifactstore.cbor_decode or the view event_log';
-
-COMMENT ON COLUMN artifactstore.events.payload_digest IS 'BLAKE3 of payload, 32 bytes';
 
 CREATE VIEW artifactstore.audit_events AS
  SELECT e.sequence,
@@ -5304,6 +5318,10 @@ GRANT ALL ON FUNCTION artifactstore.end_rebuild() TO artifactstore_operator;
 REVOKE ALL ON FUNCTION artifactstore.equalize(p_packages integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.equalize(p_packages integer) TO artifactstore_operator;
 
+GRANT SELECT ON TABLE artifactstore.events TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.event_package(p_event artifactstore.events) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.field_rule(p_spec jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.field_rule(p_spec jsonb) TO artifactstore_reader;
 
@@ -5478,6 +5496,8 @@ GRANT ALL ON FUNCTION artifactstore.refuse_field(p_event_type text, p_path text,
 
 REVOKE ALL ON FUNCTION artifactstore.refuse_hole(p_first bigint, p_last bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.refuse_many_snapshots() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.replay(p_snapshot text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.replay(p_snapshot text) TO artifactstore_operator;
 
@@ -5497,6 +5517,8 @@ GRANT ALL ON FUNCTION artifactstore.sample_packages(p_events integer) TO artifac
 REVOKE ALL ON FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) TO artifactstore_reader;
 
+REVOKE ALL ON FUNCTION artifactstore.trusted_sequence(p_schema text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.view_names() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.view_names() TO artifactstore_reader;
 
@@ -5506,8 +5528,6 @@ GRANT ALL ON FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boole
 GRANT SELECT ON TABLE artifactstore.applied_migrations TO artifactstore_reader;
 
 GRANT SELECT ON TABLE artifactstore.artifact_files TO artifactstore_reader;
-
-GRANT SELECT ON TABLE artifactstore.events TO artifactstore_reader;
 
 GRANT SELECT ON TABLE artifactstore.audit_events TO artifactstore_reader;
 

@@ -10,7 +10,6 @@ AS $$
 DECLARE
     v_made artifactstore.view_sets;
     v_from bigint := 0;
-    v_problem text;
 BEGIN
     IF p_last > artifactstore.log_head() THEN
         PERFORM artifactstore.refuse('not-found', jsonb_build_object('problem',
@@ -18,13 +17,10 @@ BEGIN
     END IF;
     PERFORM artifactstore.create_view_set(p_schema, true);
     IF p_snapshot IS NOT NULL THEN
-        v_problem := artifactstore.view_set_problem(p_snapshot);
-        SELECT v.sequence INTO v_from FROM artifactstore.view_sets v WHERE v.schema_name = p_snapshot;
-        IF v_problem IS NULL AND v_from > p_last THEN
-            v_problem := format('future: it reflects event %s', v_from);
-        END IF;
-        IF v_problem IS NOT NULL THEN
-            PERFORM artifactstore.refuse('bad-view-set', jsonb_build_object('problem', v_problem));
+        v_from := artifactstore.trusted_sequence(p_snapshot);
+        IF v_from > p_last THEN
+            PERFORM artifactstore.refuse('bad-view-set', jsonb_build_object(
+                'problem', format('future: it reflects event %s', v_from)));
         END IF;
         PERFORM artifactstore.copy_view_set(p_snapshot, p_schema);
     END IF;

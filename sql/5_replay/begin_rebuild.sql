@@ -10,8 +10,6 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = artifactstore, pg_temp
 SET standard_conforming_strings = on
 AS $$
-DECLARE
-    v_problem text;
 BEGIN
     -- Whoever else begins one waits here, and then meets this one.
     PERFORM pg_advisory_xact_lock(1095976275, 2);
@@ -29,13 +27,8 @@ BEGIN
     CREATE UNLOGGED TABLE artifactstore_rebuild.different_packages (package_id uuid PRIMARY KEY);
     CREATE UNLOGGED TABLE artifactstore_rebuild.different_rows (view_name text, created_sequence bigint);
     IF p_snapshot IS NOT NULL THEN
-        v_problem := artifactstore.view_set_problem(p_snapshot);
-        IF v_problem IS NOT NULL THEN
-            PERFORM artifactstore.refuse('bad-view-set', jsonb_build_object('problem', v_problem));
-        END IF;
+        sequence := artifactstore.trusted_sequence(p_snapshot);
         PERFORM artifactstore.copy_view_set(p_snapshot, 'artifactstore_rebuild');
-        SELECT v.sequence INTO STRICT sequence
-        FROM artifactstore.view_sets v WHERE v.schema_name = p_snapshot;
     END IF;
     INSERT INTO artifactstore_rebuild.progress
     VALUES (sequence, artifactstore.fingerprint(), pg_backend_pid());

@@ -16,10 +16,7 @@ DECLARE
     v_package uuid;
     v_found jsonb := '[]';
 BEGIN
-    IF current_setting('transaction_isolation') NOT IN ('repeatable read', 'serializable') THEN
-        PERFORM artifactstore.refuse('wrong-isolation', jsonb_build_object('problem',
-            'log and views must be seen at one sequence: BEGIN ISOLATION LEVEL REPEATABLE READ'));
-    END IF;
+    PERFORM artifactstore.refuse_many_snapshots();
     BEGIN
         PERFORM artifactstore.create_view_set(v_schema);
         FOREACH v_package IN ARRAY p_packages LOOP
@@ -27,9 +24,7 @@ BEGIN
             BEGIN
                 PERFORM artifactstore.project_package(v_schema, v_package, v_head, ARRAY(
                     SELECT s.sequence FROM artifactstore.events s
-                    WHERE s.sequence = ANY (p_sequences) AND v_package = CASE
-                        WHEN s.subject_kind IN ('package', 'retention') THEN s.subject_id
-                        ELSE (artifactstore.cbor_decode(s.payload) ->> 'package_id')::uuid END));
+                    WHERE s.sequence = ANY (p_sequences) AND artifactstore.event_package(s) = v_package));
                 v_checked := v_checked || v_package;
             EXCEPTION WHEN SQLSTATE 'ST000' THEN
                 -- Class ST: rows are missing that these events need.

@@ -10,10 +10,7 @@ DECLARE
     v_made artifactstore.view_sets;
     v_view text;
 BEGIN
-    IF current_setting('transaction_isolation') NOT IN ('repeatable read', 'serializable') THEN
-        PERFORM artifactstore.refuse('wrong-isolation', jsonb_build_object('problem',
-            'a snapshot must see all views at one sequence: BEGIN ISOLATION LEVEL REPEATABLE READ'));
-    END IF;
+    PERFORM artifactstore.refuse_many_snapshots();
     PERFORM artifactstore.refuse('stale-views', '{}')
     FROM artifactstore.software s WHERE s.viewed_by IS DISTINCT FROM s.projectors;
     v_made.sequence := artifactstore.log_head();

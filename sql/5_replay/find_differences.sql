@@ -17,10 +17,7 @@ DECLARE
     v_view text;
     v_differs text;
 BEGIN
-    IF current_setting('transaction_isolation') NOT IN ('repeatable read', 'serializable') THEN
-        PERFORM artifactstore.refuse('wrong-isolation', jsonb_build_object('problem',
-            'log and views must be seen at one sequence: BEGIN ISOLATION LEVEL REPEATABLE READ'));
-    END IF;
+    PERFORM artifactstore.refuse_many_snapshots();
     sequence := artifactstore.rebuild_next(artifactstore.log_head());
     DELETE FROM artifactstore_rebuild.different_packages;
     DELETE FROM artifactstore_rebuild.different_rows;

@@ -10,13 +10,9 @@ AS $$
 DECLARE
     v_started timestamptz := clock_timestamp();
     v_from bigint := 0;
-    v_problem text;
 BEGIN
     IF p_snapshot IS NOT NULL THEN
-        v_problem := artifactstore.view_set_problem(p_snapshot);
-        IF v_problem IS NOT NULL THEN
-            PERFORM artifactstore.refuse('bad-view-set', jsonb_build_object('problem', v_problem));
-        END IF;
+        v_from := artifactstore.trusted_sequence(p_snapshot);
     END IF;
     PERFORM artifactstore.lock_log();
     head := artifactstore.log_head();
@@ -26,8 +22,6 @@ BEGIN
         artifactstore.log_epochs;
     IF p_snapshot IS NOT NULL THEN
         PERFORM artifactstore.copy_view_set(p_snapshot, 'artifactstore');
-        SELECT v.sequence INTO STRICT v_from
-        FROM artifactstore.view_sets v WHERE v.schema_name = p_snapshot;
     END IF;
     PERFORM artifactstore.project_ranges('artifactstore', v_from + 1, head);
     UPDATE artifactstore.software SET viewed_by = projectors WHERE viewed_by IS DISTINCT FROM projectors;

@@ -12,10 +12,7 @@ AS $$
         FROM generate_series(1, p_events)
     ) n
     JOIN artifactstore.events e USING (sequence)
-    CROSS JOIN LATERAL (
-        SELECT e.sequence, CASE WHEN e.subject_kind IN ('package', 'retention') THEN e.subject_id
-            ELSE (artifactstore.cbor_decode(e.payload) ->> 'package_id')::uuid END AS package_id
-    ) d
+    CROSS JOIN LATERAL (SELECT e.sequence, artifactstore.event_package(e) AS package_id) d
     WHERE e.subject_kind <> 'system'
     GROUP BY d.package_id
 $$;
