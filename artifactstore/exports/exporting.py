@@ -5,10 +5,10 @@ from time import monotonic
 from typing import BinaryIO, Never
 
 from blake3 import blake3
-from psycopg import IsolationLevel
 
 from artifactstore.codec import Problem
-from artifactstore.errors import BadInput, Damaged, Refused, translated
+from artifactstore.db import one_snapshot
+from artifactstore.errors import BadInput, Damaged, Refused
 from artifactstore.events import SystemInitialized, SystemRestored, from_payload
 from artifactstore.exports.check import Chain
 from artifactstore.exports.rows import Header, Summary, Trailer, encode_event
@@ -35,13 +35,8 @@ def export(
         Refused: nothing-to-export, when the log does not have these events.
         Damaged: log-damaged, naming ``sequence``; what was written until then is no export.
     """
-    connection = store.connection
-    connection.isolation_level = IsolationLevel.REPEATABLE_READ
-    try:
-        with translated(), connection.transaction():
-            return _write(store, _header(store, first, last), stream, progress)
-    finally:
-        connection.isolation_level = None
+    with one_snapshot(store.connection):
+        return _write(store, _header(store, first, last), stream, progress)
 
 
 def _header(store: Store, first: int, last: int | None) -> Header:
