@@ -1,10 +1,13 @@
 """The system account that a server runs as."""
 
+import fcntl
 import os
 import pwd
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -67,16 +70,30 @@ def account() -> Account:
     try:
         entry = pwd.getpwnam(name)
     except KeyError:
-        entry = _create_account(name)
+        with _one_at_a_time():
+            entry = _create_account(name)
     if entry.pw_uid == 0:
         raise unavailable(f"PostgreSQL does not run as {name}", "ARTIFACTSTORE_SERVER_USER=nobody")
     return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Two useradd at once may both succeed, and the second give the account another user id."""
+    accounts = os.open("/etc", os.O_RDONLY)
+    try:
+        fcntl.flock(accounts, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(accounts)
 
 
 def _create_account(name: str) -> pwd.struct_passwd:
     hint = "set ARTIFACTSTORE_SERVER_USER to an account without rights, or name a server with DATABASE_URL"
     nologin = shutil.which("nologin", path="/usr/sbin:/sbin:/usr/bin:/bin") or "/bin/false"
     command = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
+    with suppress(KeyError):
+        return pwd.getpwnam(name)  # another process made it
     try:
         made = subprocess.run(
             [*command, "--shell", nologin, name], capture_output=True, text=True, check=False

@@ -48,6 +48,21 @@ def test_root_may_choose_the_account_but_not_root(monkeypatch: pytest.MonkeyPatc
         server.account()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes accounts")
+def test_an_account_that_several_make_at_once_is_one() -> None:
+    name = f"as-test-{os.getpid()}"
+    command = [sys.executable, "-c", "from artifactstore import server; print(server.account().uid)"]
+    environment = {**os.environ, "ARTIFACTSTORE_SERVER_USER": name}
+    try:
+        running = [
+            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(4)
+        ]
+        seen = {process.communicate()[0].strip() for process in running}
+        assert seen == {str(pwd.getpwnam(name).pw_uid)}
+    finally:
+        subprocess.run(["userdel", name], check=False, capture_output=True)
+
+
 def test_an_account_that_cannot_be_made_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setenv("ARTIFACTSTORE_SERVER_USER", "no such:name")
