@@ -55,7 +55,7 @@ def outcomes(laboratory: Laboratory, histories: list[History]) -> list[Outcome]:
         try:
             laboratory.load(one)
             length = len(one.rows)
-            found.append(laboratory.fold("one", range(1, length + 1) if number % 2 else [length]))
+            found.append(laboratory.fold("folded", range(1, length + 1) if number % 2 else [length]))
         finally:
             laboratory.forget()
     return found

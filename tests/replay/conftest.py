@@ -8,10 +8,38 @@ import psycopg
 import pytest
 
 from artifactstore.store import Store
-from tests.databases import Connect
+from tests.databases import TEST_PREFIX, Connect, create_database, drop_database
 from tests.sql.workload import workload
 
 EVENTS = 3_000
+
+
+@pytest.fixture(scope="package")
+def written(server_conninfo: str, template: str) -> Iterator[str]:
+    """Name of a database whose log has ``EVENTS`` allowed events of every type, to be cloned."""
+    conninfo = create_database(server_conninfo, template, owner=f"{TEST_PREFIX}_owner")
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        store = Store(connection)
+        events = workload(EVENTS, seed=11)
+        while batch := list(islice(events, 500)):
+            store.append(batch)
+        name = connection.info.dbname
+    yield name
+    drop_database(server_conninfo, conninfo)
+
+
+@pytest.fixture
+def database(server_conninfo: str, template: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Superuser conninfo of a clone of ``written`` for tests that want ``history``, else of an empty log."""
+    wants_history = "history" in request.fixturenames
+    origin = request.getfixturevalue("written") if wants_history else template
+    conninfo = create_database(server_conninfo, origin, owner=f"{TEST_PREFIX}_owner")
+    if wants_history:
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            connection.execute("SELECT artifactstore.adopt()")
+    yield conninfo
+    drop_database(server_conninfo, conninfo)
 
 
 @pytest.fixture
@@ -19,9 +47,6 @@ def history(connect: Connect) -> Store:
     """A store whose log has ``EVENTS`` allowed events of every type."""
     store = Store(connect())
     store.connection.execute("SET TimeZone = 'UTC'")
-    events = workload(EVENTS, seed=11)
-    while batch := list(islice(events, 500)):
-        store.append(batch)
     return store
 
 

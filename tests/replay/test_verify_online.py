@@ -12,9 +12,9 @@ from tests.replay.conftest import EVENTS, schemas, tamper
 
 
 def test_equal_views_have_no_difference_and_nothing_is_left(history: Store) -> None:
-    checked = verify_online(history, 300)
+    checked = verify_online(history, 120)
     assert checked.differences == []
-    assert checked.packages > 100
+    assert checked.packages > 60
     assert list(schemas(history)) == []
 
 
@@ -33,7 +33,7 @@ def test_what_was_changed_behind_the_log_is_found(
     history: Store, view: str, column: str, statement: str
 ) -> None:
     tamper(history, statement.format(f"artifactstore.{view}"))
-    found = {(one.view, one.column) for one in verify_online(history, 200).differences}
+    found = {(one.view, one.column) for one in verify_online(history, 100).differences}
     assert (view, column) in found or ("artifact_packages", "(events)") in found
 
 
