@@ -383,22 +383,19 @@ def translate(failure: psycopg.Error) -> ArtifactstoreError:
     A failure without one (no connection, connection lost) is ``unavailable``; a SQLSTATE that
     means nothing here is ``internal``.
     """
-    sqlstate = failure.sqlstate
-    own = BY_SQLSTATE.get(sqlstate or "")
-    if own is not None:
-        code = own.name
+    detail = {"problem": (failure.diag.message_primary or str(failure)).strip()}
+    if failure.sqlstate in BY_SQLSTATE:
         detail = json.loads(failure.diag.message_detail or "{}")
-    else:
-        code = _foreign_code(failure)
-        detail = {"problem": (failure.diag.message_primary or str(failure)).strip()}
-    hint = failure.diag.message_hint
-    return _EXCEPTIONS[ERRORS[code].exit_code](code, detail, hint, sqlstate)
-
-
-def _foreign_code(failure: psycopg.Error) -> str:
     if failure.sqlstate is None:
-        return "unavailable" if isinstance(failure, psycopg.OperationalError) else "internal"
-    return _FOREIGN.get(failure.sqlstate) or _FOREIGN.get(failure.sqlstate[:2], "internal")
+        return error("unavailable" if isinstance(failure, psycopg.OperationalError) else "internal", detail)
+    return by_sqlstate(failure.sqlstate, detail, failure.diag.message_hint)
+
+
+def by_sqlstate(sqlstate: str, detail: Mapping[str, object], hint: str | None = None) -> ArtifactstoreError:
+    """The exception for a SQLSTATE; ``hint``: another one than that of its code."""
+    own = BY_SQLSTATE.get(sqlstate)
+    code = own.name if own else _FOREIGN.get(sqlstate) or _FOREIGN.get(sqlstate[:2], "internal")
+    return _EXCEPTIONS[ERRORS[code].exit_code](code, detail, hint, sqlstate)
 
 
 @contextmanager

@@ -17,8 +17,8 @@ from uuid import UUID
 
 from artifactstore.errors import ArtifactstoreError, error
 from artifactstore.http import metrics
-from artifactstore.http.group_append import GroupAppender, Outcome, Work
-from artifactstore.store import Position
+from artifactstore.http.group_append import GroupAppender, Work
+from artifactstore.store import Outcome, Position
 
 _MAX_COMMANDS = 256
 _MAX_EVENTS = 10_000

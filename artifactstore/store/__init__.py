@@ -14,7 +14,7 @@ from artifactstore.store.identity import Epoch, Home, Identity, Position
 from artifactstore.store.imports import Imports
 from artifactstore.store.log import LogReads
 from artifactstore.store.pages import FileQuery, PackageQuery, Pages
-from artifactstore.store.prepared import PreparedEvent, PreparedWrites, prepare
+from artifactstore.store.prepared import Outcome, PreparedEvent, PreparedWrites, prepare
 from artifactstore.store.rebuilds import Rebuilds
 from artifactstore.store.rows import (
     Appended,
@@ -62,6 +62,7 @@ __all__ = [
     "Home",
     "LoggedEvent",
     "ManifestEntry",
+    "Outcome",
     "PackageQuery",
     "Position",
     "PreparedEvent",

@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, islice
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from psycopg.sql import SQL
 
+from artifactstore.errors import ArtifactstoreError, by_sqlstate, translated
 from artifactstore.events import NewEvent
+from artifactstore.store.identity import Position
 from artifactstore.store.rows import Appended
-from artifactstore.store.writes import Writes
+from artifactstore.store.writes import Writes, arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,33 +48,61 @@ def prepare(event: NewEvent) -> PreparedEvent:
     )
 
 
+class Standing(NamedTuple):
+    """Where the log stood after commands were appended, and how long they waited for it, in seconds."""
+
+    position: Position
+    lock_wait: float
+
+
+Outcome: TypeAlias = "list[Appended] | ArtifactstoreError"
+"""Where each event of a command landed, or why the command was refused."""
+
+_APPEND_COMMANDS = SQL(
+    """
+    SELECT * FROM artifactstore.append_commands(
+        %b::text[], %b::uuid[], %b::text[], %b::bytea[], %b::bytea[], %b::bigint[], %b::integer[],
+        %b::integer)
+    """
+)
+
+
 class PreparedWrites(Writes):
-    """The method of ``Store`` that appends prepared events."""
-
-    def hold_log(self) -> None:
-        """Be the only appender until the transaction ends, also after a rollback to a savepoint.
-
-        Raises ``Busy``.
-        """
-        self._row(SQL("SELECT artifactstore.hold_log()"))
+    """The methods of ``Store`` that append prepared events."""
 
     def lock_wait(self) -> float:
         """Seconds that the last append of this transaction waited for its turn."""
-        # After a rollback the setting is there, but empty.
-        query = SQL(
-            """
-            SELECT coalesce(nullif(current_setting('artifactstore.lock_wait', true), '')::float8, 0) AS wait
-            """
-        )
+        query = SQL("SELECT current_setting('artifactstore.lock_wait')::float8 AS wait")
         seconds: float = self._row(query)["wait"]
         return seconds
 
-    def append_prepared(self, events: Sequence[PreparedEvent]) -> list[Appended]:
-        """As ``append``, in the caller's transaction if there is one."""
-        return self._append(
+    def append_commands(
+        self, commands: Sequence[Sequence[PreparedEvent]], together: int
+    ) -> tuple[list[Outcome], Standing]:
+        """Append commands, each all or nothing, with the outcomes that they would have one by one.
+
+        Args:
+            commands: events of each; no two share an idempotency key, and one that expects a
+                ``last_sequence`` is the first on its subject.
+            together: how many are tried at once, before smaller parts of them.
+
+        Raises what concerns all: ``Busy``, ``moved``; in the caller's transaction, which it then spoils.
+        """
+        events = [event for command in commands for event in command]
+        lasts = list(accumulate(map(len, commands)))
+        arguments = arrays(
             [event.event_type for event in events],
             [event.subject_id for event in events],
             [event.actor for event in events],
             [event.payload for event in events],
             [event.expected for event in events],
         )
+        with translated(), self.connection.cursor(binary=True) as cursor:
+            (row,) = cursor.execute(_APPEND_COMMANDS, (*arguments, lasts, together)).fetchall()
+        sequences, times, appended, refusals, *position, lock_wait = row
+        landed = zip(sequences, times, appended, strict=True)
+        outcomes: list[Outcome] = []
+        for command, refusal in zip(commands, refusals, strict=True):
+            rows = [Appended(place, *row) for place, row in enumerate(islice(landed, len(command)), 1)]
+            outcomes.append(rows if refusal is None else by_sqlstate(**refusal))
+        return outcomes, Standing(Position(*position), lock_wait)

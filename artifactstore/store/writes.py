@@ -82,10 +82,22 @@ class Writes(ViewReads):
         payloads: list[bytes],
         expected: list[int | None],
     ) -> list[Appended]:
-        if any("\0" in actor for actor in set(actors)):
-            raise BadInput("bad-actor", {"problem": "it holds U+0000"})
-        digests = [codec.digest(payload) for payload in payloads]
-        versions = None if all(version is None for version in expected) else expected
+        arguments = arrays(event_types, subject_ids, actors, payloads, expected)
         with translated(), self.connection.cursor(binary=True, row_factory=args_row(Appended)) as cursor:
-            cursor.execute(_APPEND, (event_types, subject_ids, actors, payloads, digests, versions))
+            cursor.execute(_APPEND, arguments)
             return cursor.fetchall()
+
+
+def arrays(
+    event_types: list[str],
+    subject_ids: list[UUID | None],
+    actors: list[str],
+    payloads: list[bytes],
+    expected: list[int | None],
+) -> tuple[object, ...]:
+    """Events as SQL ``append`` takes them, with the digests of their payloads."""
+    if any("\0" in actor for actor in set(actors)):
+        raise BadInput("bad-actor", {"problem": "it holds U+0000"})
+    digests = [codec.digest(payload) for payload in payloads]
+    versions = None if all(version is None for version in expected) else expected
+    return event_types, subject_ids, actors, payloads, digests, versions

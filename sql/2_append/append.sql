@@ -22,13 +22,8 @@ BEGIN
         p_event_types, p_subject_ids, p_actors, p_payloads, p_digests, p_expected);
     PERFORM artifactstore.check_door(v_events);
 
-    PERFORM artifactstore.lock_log();
-    PERFORM artifactstore.check_home();
-    -- A statement of its own after the lock: under READ COMMITTED it sees the last commit.
-    SELECT e.sequence, greatest(clock_timestamp(), e.created_at) INTO v_head, v_now
-    FROM artifactstore.events e ORDER BY e.sequence DESC LIMIT 1;
-    IF NOT FOUND THEN
-        v_now := clock_timestamp();
+    SELECT t.head, t.now INTO v_head, v_now FROM artifactstore.take_log() t;
+    IF v_head = 0 THEN
         v_head := artifactstore.append_initialized(p_event_types[1], v_now);
     END IF;
 
@@ -36,16 +31,7 @@ BEGIN
     PERFORM artifactstore.check_moment(v_events, v_head, v_now, p_expected);
 
     PERFORM set_config('artifactstore.projecting', 'on', true);
-    INSERT INTO artifactstore.events
-        (sequence, created_at, event_type, subject_kind, subject_id, actor, payload, payload_digest)
-    SELECT a.sequence, a.created_at, a.event_type,
-        (SELECT t.subject_kind FROM artifactstore.event_types t WHERE t.event_type = a.event_type),
-        a.subject_id, a.actor, a.payload, a.digest
-    FROM ROWS FROM (unnest(v_events), unnest(p_payloads), unnest(p_digests))
-        AS a (sequence, created_at, event_type, subject_id, actor, decoded, payload, digest)
-    WHERE a.sequence > v_head;
-    GET DIAGNOSTICS v_appended = ROW_COUNT;
-
+    v_appended := artifactstore.insert_events(v_events, p_payloads, p_digests, v_head);
     IF v_appended > 0 THEN
         PERFORM artifactstore.fold(CASE WHEN v_appended = cardinality(v_events) THEN v_events ELSE ARRAY(
             SELECT e::artifactstore.decoded_event FROM unnest(v_events) e WHERE e.sequence > v_head) END);

@@ -1,5 +1,5 @@
 -- purpose: check the shape of append's arguments and decode the payloads, before the lock
--- called by: append
+-- called by: append, append_commands, admit_commands
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.open_arguments(
     p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[],

@@ -1,5 +1,5 @@
 -- purpose: apply many events in few sets
--- called by: fold
+-- called by: fold, fold_commands
 -- writes: the views, through projectors
 --
 -- Lanes (event_types.lane) say what an event must stay in order with. An event of lane package is a barrier: it

@@ -33,7 +33,7 @@ BEGIN
                 'retention_due'] || v_pure),
             ('writer', 'EXECUTE ON FUNCTION', ARRAY['append_json', 'new_id']),
             ('service', 'EXECUTE ON FUNCTION', ARRAY[
-                'append', 'check_packages', 'find_token', 'hold_log', 'issue_token', 'list_tokens', 'new_id',
+                'append', 'append_commands', 'check_packages', 'find_token', 'issue_token', 'list_tokens', 'new_id',
                 'package_at', 'revoke_token', 'sample_packages']),
             ('operator', 'EXECUTE ON FUNCTION', ARRAY[
                 'adopt', 'as_of', 'begin_rebuild', 'check_packages', 'compare_view_sets', 'create_snapshot', 'drop_leftover', 'drop_rebuild',

@@ -53,7 +53,7 @@ def test_dangerous_settings_are_errors(program: Program) -> None:
 def test_who_holds_the_append_lock(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("artifactstore.doctor.LOCK_SECONDS", 0.0)
     with psycopg.connect(program.conninfo, application_name="stuck") as holder:
-        holder.execute("SELECT artifactstore.hold_log()")
+        holder.execute("SELECT artifactstore.lock_log()")
         found = only(program, "append-lock", "error")
         assert f"backend {holder.info.backend_pid} (postgres, stuck) has the append lock" in found["what"]
         program.admin.execute(found["fix"].encode())

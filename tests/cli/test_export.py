@@ -108,7 +108,7 @@ def test_a_slow_pipe_holds_no_lock(history: Program, copy: Program, tmp_path: Pa
         until(lambda: bool(copy.admin.execute(sessions).fetchall()), "the import is connected")
         with copy.admin.transaction():
             copy.admin.execute("SET LOCAL lock_timeout = '100ms'")
-            copy.admin.execute("SELECT artifactstore.hold_log()")
+            copy.admin.execute("SELECT artifactstore.lock_log()")
         importing.stdin.write(data[-10:])
         importing.stdin.close()
         assert importing.wait(60) == 0

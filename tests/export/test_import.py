@@ -239,7 +239,7 @@ def test_a_damaged_export_stops_before_the_first_row(written: Store, empty: Stor
     data[-3] ^= 1
     holder = open_connection(empty.connection.info.dsn)
     with holder.transaction():
-        holder.execute("SELECT artifactstore.hold_log()")
+        holder.execute("SELECT artifactstore.lock_log()")
         assert refusal(lambda: imported(empty, bytes(data))).code == "export-damaged"
     holder.close()
     assert is_untouched(empty)
@@ -320,7 +320,7 @@ def test_an_import_does_not_wait_for_ever(written: Store, empty: Store) -> None:
     holder = open_connection(empty.connection.info.dsn)
     empty.connection.execute("SET lock_timeout = '100ms'")
     with holder.transaction():
-        holder.execute("SELECT artifactstore.hold_log()")
+        holder.execute("SELECT artifactstore.lock_log()")
         assert isinstance(refusal(lambda: imported(empty, data)), Busy)
     holder.close()
     assert is_untouched(empty)

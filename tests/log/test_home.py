@@ -169,7 +169,7 @@ def test_only_operators_adopt(connect: Connect, role: str) -> None:
 def test_adopt_waits_for_the_append_lock_no_longer_than_appends(connect: Connect) -> None:
     holder, superuser = connect(autocommit=False), connect()
     append(superuser, created())
-    holder.execute("SELECT artifactstore.hold_log()")
+    holder.execute("SELECT artifactstore.lock_log()")
     superuser.execute("SET lock_timeout = '50ms'")
     with refused(superuser, "busy"):
         superuser.execute("SELECT artifactstore.adopt()")

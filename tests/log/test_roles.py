@@ -28,7 +28,11 @@ READERS = frozenset(ROLES)
 EXECUTE: dict[str, frozenset[str]] = {
     "append": frozenset({"service"}),
     "append_json": frozenset({"writer", "operator"}),
-    "hold_log": frozenset({"service"}),
+    "append_commands": frozenset({"service"}),
+    "admit_commands": frozenset(),
+    "fold_commands": frozenset(),
+    "insert_events": frozenset(),
+    "take_log": frozenset(),
     "new_id": frozenset({"writer", "service", "operator"}),
     "adopt": frozenset({"operator"}),
     "restored": frozenset({"operator"}),
@@ -76,9 +80,9 @@ REPLAYING = {
 }
 DEFINERS = {"adopt", "append", "append_json", "here", "import_events", "restored"} | REPLAYING
 SERVICE_DEFINERS = {
+    "append_commands",
     "check_packages",
     "find_token",
-    "hold_log",
     "issue_token",
     "list_tokens",
     "package_at",

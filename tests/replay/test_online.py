@@ -217,7 +217,7 @@ def test_a_stuck_writer_makes_it_busy_and_it_is_resumed_after(
     history.connection.execute("SET lock_timeout = '50ms'")
     stuck = connect("service")
     with stuck.transaction():
-        stuck.execute("SELECT artifactstore.hold_log()")
+        stuck.execute("SELECT artifactstore.lock_log()")
         with pytest.raises(Busy):
             replay_online(history, another)
     assert differences(history)

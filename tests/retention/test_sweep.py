@@ -261,7 +261,7 @@ def test_a_sweep_that_is_killed_is_taken_up(registry: Registry) -> None:
         try:
             # The lock stops it between two batches: it comes in behind the first one that commits.
             until(lambda: len(registry.destroyed()) > 0, "the first batch is there")
-            blocker.execute("SELECT artifactstore.hold_log()")
+            blocker.execute("SELECT artifactstore.lock_log()")
             done = len(registry.destroyed())
             os.kill(process.pid, signal.SIGKILL)
         finally:

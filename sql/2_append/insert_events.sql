@@ -1,0 +1,27 @@
+-- purpose: put numbered events into the log
+-- called by: append, append_commands
+-- writes: events
+CREATE OR REPLACE FUNCTION artifactstore.insert_events(
+    p_events artifactstore.decoded_event[], p_payloads bytea[], p_digests bytea[], p_head bigint
+)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_inserted bigint;
+BEGIN
+    INSERT INTO artifactstore.events
+        (sequence, created_at, event_type, subject_kind, subject_id, actor, payload, payload_digest)
+    SELECT a.sequence, a.created_at, a.event_type,
+        (SELECT t.subject_kind FROM artifactstore.event_types t WHERE t.event_type = a.event_type),
+        a.subject_id, a.actor, a.payload, a.digest
+    FROM ROWS FROM (unnest(p_events), unnest(p_payloads), unnest(p_digests))
+        AS a (sequence, created_at, event_type, subject_id, actor, decoded, payload, digest)
+    WHERE a.sequence > p_head;
+    GET DIAGNOSTICS v_inserted = ROW_COUNT;
+    RETURN v_inserted;
+END
+$$;
+
+COMMENT ON FUNCTION artifactstore.insert_events(artifactstore.decoded_event[], bytea[], bytea[], bigint) IS
+'Inserts those of p_events that come after p_head, with the payload and digest of the same position; how many';
