@@ -1,12 +1,13 @@
 """The application: what it offers, and what is opened while it runs."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from artifactstore.http import logs
 from artifactstore.http.auth import Guard
@@ -19,6 +20,9 @@ from artifactstore.http.service import Service
 from artifactstore.http.settings import Settings
 from artifactstore.http.tail import Tail
 
+_GC_OBJECTS = 20_000
+"""New objects after which the youngest generation is collected."""
+
 
 def create_app(settings: Settings | None = None) -> Starlette:
     """The ASGI application; connects to nothing before its lifespan begins.
@@ -28,16 +32,19 @@ def create_app(settings: Settings | None = None) -> Starlette:
     """
     settings = settings or Settings.from_environment()
     logs.configure(settings.log_level)
-    app = Starlette(
-        routes=_routes(ENDPOINTS),
-        middleware=[Middleware(Front)],
-        lifespan=_lifespan,
-    )
+    app = _Application(routes=_routes(ENDPOINTS), lifespan=_lifespan)
     app.router.redirect_slashes = False
     app.router.default = nowhere
     app.state.settings = settings
     app.state.openapi = document(ENDPOINTS)
     return app
+
+
+class _Application(Starlette):
+    """Front answers every failure itself: Starlette's own layers for that would never have one to answer."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return Front(self.router)
 
 
 @asynccontextmanager
@@ -49,6 +56,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     app.state.tail = tail = Tail(service)
     await service.open()
     tail.open()
+    _collect_less()
     beside = [asyncio.create_task(service.sample()), asyncio.create_task(service.check_views())]
     try:
         yield
@@ -61,8 +69,16 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await service.close()
 
 
+def _collect_less() -> None:
+    """Leave what stays out of garbage collections: they took a sixth of the time of a request."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GC_OBJECTS)
+
+
 def _routes(endpoints: Sequence[Endpoint]) -> list[Route]:
     paths: dict[str, dict[str, Endpoint]] = {}
     for endpoint in endpoints:
         paths.setdefault(endpoint.path, {})[endpoint.method] = endpoint
-    return [Route(path, Resource(methods)) for path, methods in paths.items()]
+    # They are tried in turn: those without parameters first, the feed and new packages among them.
+    return [Route(path, Resource(paths[path])) for path in sorted(paths, key=lambda path: "{" in path)]

@@ -3,9 +3,7 @@
 Answers are built from the events alone, so a repeated request (Idempotency-Key) gets what the first did.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +15,7 @@ from artifactstore.http.answers import event_schema, event_value
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import Answer, Call, Endpoint
 from artifactstore.http.group_append import Work
-from artifactstore.http.request import ClientLeftError, Parameter
+from artifactstore.http.request import Parameter
 from artifactstore.store import Appended, LoggedEvent, PreparedEvent, Store, prepare
 
 REPLAYED = "Idempotent-Replayed"
@@ -135,18 +133,9 @@ async def land(call: Call, events: Sequence[NewEvent]) -> list[LoggedEvent]:
 
 async def carry_out(call: Call, work: Work) -> list[Appended]:
     """Have the writer do it; raises why it was refused, or ``ClientLeftError``."""
-    left = asyncio.ensure_future(call.client_left())
-    try:
-        outcome, position = await call.service.write(work, left)
-    finally:
-        gone = left.done()
-        left.cancel()
-        with suppress(asyncio.CancelledError):
-            await left
+    outcome, position = await call.service.write(work, call.client_left)
     call.trace.position = position or call.trace.position
     if isinstance(outcome, ArtifactstoreError):
-        if gone:
-            raise ClientLeftError
         raise _told(outcome, work.events, call)
     call.replayed = not outcome[0].appended
     return outcome

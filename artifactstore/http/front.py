@@ -3,7 +3,6 @@
 import logging
 import time
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from artifactstore.errors import ArtifactstoreError, error
@@ -34,7 +33,7 @@ class Front:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-Id"] = trace.request_id
+                message["headers"].append((b"x-request-id", trace.request_id.encode()))
             await send(message)
 
         try:
@@ -64,8 +63,8 @@ class Front:
 def _note(trace: Trace, scope: Scope, status: int) -> None:
     method = scope["method"] if scope["method"] in _METHODS else "other"
     seconds = time.monotonic() - trace.started
-    metrics.REQUESTS.labels(trace.path, method, str(status)).inc()
-    metrics.REQUEST_SECONDS.labels(trace.path, method).observe(seconds)
+    metrics.requests(trace.path, method, status).inc()
+    metrics.request_seconds(trace.path, method).observe(seconds)
     if trace.code is not None:
         metrics.REFUSALS.labels(trace.code).inc()
     level = logging.INFO if trace.code is None else logging.WARNING

@@ -1,6 +1,7 @@
 """Metrics in the Prometheus text format; with several workers they are added up over all of them."""
 
 import os
+from functools import cache
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -113,6 +114,18 @@ POOL_WAITING = Gauge(
     multiprocess_mode="livesum",
     registry=REGISTRY,
 )
+
+
+@cache
+def requests(path: str, method: str, status: int) -> Counter:
+    """The counter of these requests; finding it by its labels takes longer than to count."""
+    return REQUESTS.labels(path, method, str(status))
+
+
+@cache
+def request_seconds(path: str, method: str) -> Histogram:
+    """The histogram of these requests."""
+    return REQUEST_SECONDS.labels(path, method)
 
 
 def exposition() -> bytes:

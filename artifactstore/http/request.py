@@ -1,12 +1,12 @@
 """Reading a request: parameters, headers and the body, each strictly."""
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-import anyio
 from anyio import to_thread
 from starlette.types import Receive, Scope
 
@@ -131,14 +131,13 @@ async def read_body(scope: Scope, receive: Receive, limit: int, seconds: float) 
 
 
 async def _receive_all(scope: Scope, receive: Receive, limit: int, seconds: float) -> bytes:
-    too_large = error("too-large", {"problem": f"bodies have at most {limit} bytes", "limit": limit})
     length = header(scope, b"content-length")
     if length is not None and length.isdecimal() and int(length[:20]) > limit:
-        raise too_large
+        raise _too_large(limit)
     chunks: list[bytes] = []
     size = 0
     try:
-        with anyio.fail_after(seconds):
+        async with asyncio.timeout(seconds):
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
@@ -146,12 +145,16 @@ async def _receive_all(scope: Scope, receive: Receive, limit: int, seconds: floa
                 chunks.append(message.get("body", b""))
                 size += len(chunks[-1])
                 if size > limit:
-                    raise too_large
+                    raise _too_large(limit)
                 if not message.get("more_body", False):
                     return b"".join(chunks)
     except TimeoutError:
         problem = f"the body was not complete within {seconds:g} s"
         raise error("request-timeout", {"problem": problem, "received": size}) from None
+
+
+def _too_large(limit: int) -> ArtifactstoreError:
+    return error("too-large", {"problem": f"bodies have at most {limit} bytes", "limit": limit})
 
 
 def _read_parameter(parameter: Parameter, text: str) -> Any:

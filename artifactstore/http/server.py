@@ -53,6 +53,7 @@ def serve(settings: Settings, listening: socket.socket, workers: int) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         http="artifactstore.http.protocol:Protocol",
         ws="none",
         backlog=_BACKLOG,

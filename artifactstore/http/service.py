@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import anyio
@@ -15,6 +15,7 @@ from artifactstore.errors import ArtifactstoreError, error, translated
 from artifactstore.http import metrics
 from artifactstore.http.group import Answered, Command, GroupWriter
 from artifactstore.http.group_append import GroupAppender, Work
+from artifactstore.http.request import ClientLeftError
 from artifactstore.http.settings import Settings
 from artifactstore.migrate import check_version
 from artifactstore.store import Position, Store
@@ -27,6 +28,8 @@ _log = logging.getLogger("artifactstore")
 CLOSE_SECONDS = 2.0
 _SAMPLE_SECONDS = 2.0
 _READY_SECONDS = 1.0
+_UNWATCHED_SECONDS = 0.1
+"""How long a command waits for its outcome before it is watched whether its client leaves."""
 _RECONNECT_SECONDS = 5.0
 """How long the pool tries to replace a lost connection on its own; afterwards the next request does."""
 
@@ -152,14 +155,33 @@ class Service:
         finally:
             self._slots.release()
 
-    async def write(self, work: Work, left: "asyncio.Future[None]") -> Answered:
-        """What becomes of a command. ``left`` is done when its client has left: then nobody needs to wait."""
+    async def write(self, work: Work, client_left: Callable[[], Awaitable[None]]) -> Answered:
+        """What becomes of a command.
+
+        Args:
+            client_left: returns when its client has left; then nobody needs to wait for the log.
+
+        Raises:
+            ClientLeftError: the client has left, and the command was refused.
+        """
         queued = self._writer.submit(work)
-        first: set[asyncio.Future[Any]] = {queued.future, left}
-        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
-        if not queued.future.done():
-            await to_thread.run_sync(self._writer.abandon, queued, limiter=self._few_threads)
-        return await self._outcome(queued)
+        watching: list[asyncio.Task[None]] = []
+        # Most are answered before it pays to watch the client.
+        timer = asyncio.get_running_loop().call_later(
+            _UNWATCHED_SECONDS,
+            lambda: watching.append(asyncio.create_task(self._abandon_when(client_left, queued))),
+        )
+        try:
+            outcome, position = await queued.future
+        finally:
+            timer.cancel()
+            for task in watching:
+                task.cancel()
+        if position is not None:
+            self._note(position)
+        if queued.abandoned and isinstance(outcome, ArtifactstoreError):
+            raise ClientLeftError
+        return outcome, position
 
     async def check_ready(self) -> None:
         """Raise why the service cannot do its work now, if so; looks once a second at most."""
@@ -169,11 +191,9 @@ class Service:
         if self._readiness[1] is not None:
             raise self._readiness[1]
 
-    async def _outcome(self, queued: Command) -> Answered:
-        answered = await queued.future
-        if answered[1] is not None:
-            self._note(answered[1])
-        return answered
+    async def _abandon_when(self, client_left: Callable[[], Awaitable[None]], queued: Command) -> None:
+        await client_left()
+        await to_thread.run_sync(self._writer.abandon, queued, limiter=self._few_threads)
 
     def _look_ready(self) -> ArtifactstoreError | None:
         try:
