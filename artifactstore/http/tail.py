@@ -119,30 +119,34 @@ class Tail:
             return replace(looked, busy=True)
         deadline = asyncio.get_running_loop().time() + ask.wait
         left = asyncio.ensure_future(client_left())
-        woken = False
         try:
+            ask = _from(ask, looked.next)
+            seen = self._look(ask)
             while not self._stopping:
-                ask = _from(ask, looked.next)
-                seen = self._judge(ask) if woken else self._look(ask)
-                if seen is None and woken:
-                    looked, woken = await self._read(ask), False
-                    if not _nothing_yet(ask, looked):
-                        return looked
-                    continue
-                looked = seen or looked
-                if not _nothing_yet(ask, looked):
-                    return looked
+                if seen is not None:
+                    if not _nothing_yet(ask, seen):
+                        return seen
+                    looked, ask = seen, _from(ask, seen.next)
                 # Nothing can come between that look and the wait: there is no await between the two.
-                woken = await self._woken(ask, left, deadline)
-                if not woken:
+                since = await self._woken(ask, left, deadline)
+                if since is None:
                     return self._look(ask) or looked
+                ask = _from(ask, since)
+                seen = self._judge(ask) or await self._read(ask)
             return looked
         finally:
             left.cancel()
 
-    async def _woken(self, ask: Ask, left: "asyncio.Future[None]", deadline: float) -> bool:
-        """Whether there is something to look at; False when the time is over or the service stops."""
+    async def _woken(self, ask: Ask, left: "asyncio.Future[None]", deadline: float) -> int | None:
+        """The cursor after which there is something to look at; None: the time is over, or the service stops.
+
+        It lies after what was seen not to be for this request while it waited, so that memory still has what
+        comes next.
+        """
         query = ask.query
+        if query.since < self._ring.last:
+            # Memory went on, out of sight of this request.
+            return query.since
         waiter = Waiter(query.where, query.since, query.until)
         if not self._waiters or query.since > self._ring.last:
             # Nothing was read while nobody waited, and the client knows of more than was read.
@@ -158,7 +162,7 @@ class Tail:
             metrics.WAITERS.set(len(self._waiters))
         if left.done():
             raise ClientLeftError
-        return waiter.woken.done() and waiter.woken.result()
+        return waiter.woken.result() if waiter.woken.done() else None
 
     def _look(self, ask: Ask) -> Answered | None:
         """The page from memory; None when that does not go so far."""

@@ -15,7 +15,8 @@ class Waiter:
     """One request.
 
     Attributes:
-        woken: becomes True when there is something to look at, False when waiting has ended for all.
+        since: it has seen, or does not want, what is not after this.
+        woken: becomes the sequence after which there is something to look at, None when waiting has ended.
     """
 
     __slots__ = ("since", "until", "where", "woken")
@@ -24,12 +25,12 @@ class Waiter:
         self.where = where
         self.since = since
         self.until = until
-        self.woken: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.woken: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
 
-    def wake(self, look: bool) -> None:
+    def wake(self, since: int | None) -> None:
         """Wake it, once."""
         if not self.woken.done():
-            self.woken.set_result(look)
+            self.woken.set_result(since)
 
 
 class Waiters:
@@ -73,25 +74,26 @@ class Waiters:
 
     def notify(self, events: Sequence[LoggedEvent]) -> None:
         """Wake those for whom one of these new events is, or whose last event is among them."""
-        found: dict[Filter, int] = {}
+        found: dict[Filter, tuple[int, int]] = {}
         for event in events:
             for where in self._candidates(event):
                 if where.matches(event):
-                    found[where] = event.sequence
-        for where, newest in found.items():
+                    oldest, _ = found.get(where, (event.sequence, 0))
+                    found[where] = oldest, event.sequence
+        for where, (oldest, newest) in found.items():
             for waiter in self._groups[where]:
                 # One that waits for a later event, or only for earlier ones, has nothing to see here.
                 if waiter.since < newest:
-                    waiter.wake(True)
+                    waiter.wake(max(waiter.since, oldest - 1))
         for waiter in self._bounded:
             if waiter.until is not None and waiter.until <= events[-1].sequence:
-                waiter.wake(True)
+                waiter.wake(waiter.since)
 
     def wake_all(self, look: bool = True) -> None:
         """Wake everyone; ``look`` False: because waiting ends."""
         for group in self._groups.values():
             for waiter in group:
-                waiter.wake(look)
+                waiter.wake(waiter.since if look else None)
 
     def _candidates(self, event: LoggedEvent) -> Iterator[Filter]:
         for key in (
