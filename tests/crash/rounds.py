@@ -3,11 +3,13 @@
     scripts/crash 200
 
 Each round starts one command of artifactstore beside writers, kills -9 the command, its backend or the whole
-server after a random time, and lets the server recover. Then the log must be gapless, hold all that was
-acknowledged, and a replay, without any manual step, must find views that it can make equal.
+server, or ends its session, after a random time, and lets the server recover. Then the log must be gapless,
+hold all that was acknowledged, and a replay, without any manual step, must find views that it can make equal.
+An import goes into a database of its own, which holds all of the export then, or nothing and takes it again.
 """
 
 import argparse
+import io
 import os
 import random
 import signal
@@ -23,15 +25,16 @@ from datetime import datetime
 from pathlib import Path
 
 import psycopg
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from artifactstore import codec, server
 from artifactstore.errors import ArtifactstoreError
 from artifactstore.events import FileIngested, NewEvent, PackageCreated, Retention, new_id
+from artifactstore.exports import export
 from artifactstore.migrate import migrate
 from artifactstore.replay import replay_online
 from artifactstore.store import Store
-from tests.databases import programs, running_cluster
+from tests.databases import TEST_PREFIX, create_database, drop_database, programs, running_cluster
 
 ROOT = Path(__file__).resolve().parents[2]
 DATABASE = "postgres"
@@ -43,11 +46,16 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "snapshot prune": ("snapshot", "prune", "--keep", "1"),
     "migrate": ("migrate",),
     "export": ("export", "--force", "{home}/log.cborseq"),
+    "import": ("import", "{home}/import.cborseq"),
     "sweep": ("sweep", "--apply", "--max", "100000"),
     "append": (),
 }
-TARGETS = ("command", "backend", "server")
-_LONGEST = 1.5
+SIGNALS = {"backend": signal.SIGKILL, "session": signal.SIGTERM}
+"""What one backend gets: the second is pg_terminate_backend."""
+TARGETS = ("command", *SIGNALS, "server")
+_LONGEST = {"import": 3.0}
+"""Seconds until the kill, at most; an import reads its file to the end before it writes."""
+_USUALLY = 1.5
 _PATIENCE = 60.0
 
 
@@ -68,6 +76,7 @@ class Rounds:
         self._cluster = cluster
         self._rng = random.Random(seed)  # noqa: S311
         self._acknowledged: dict[int, bytes] = {}
+        self._empty = ""
 
     @property
     def conninfo(self) -> str:
@@ -79,33 +88,80 @@ class Rounds:
         name, target = self._rng.choice(list(COMMANDS)), self._rng.choice(TARGETS)
         if not COMMANDS[name] and target == "command":
             target = "backend"
-        stop = threading.Event()
-        writers = [threading.Thread(target=self._write, args=(stop,)) for _ in range(3)]
-        for writer in writers:
-            writer.start()
-        command = self._start(COMMANDS[name]) if COMMANDS[name] else None
-        time.sleep(self._rng.uniform(0.0, _LONGEST))
-        self._kill(target, command)
-        if command is not None:
-            if target == "backend":
-                command.wait(_PATIENCE)
-            else:
-                command.kill()
-                command.wait()
-        stop.set()
-        for writer in writers:
-            writer.join()
-        self._recover()
-        self._check(f"{name}, {target} killed")
+        what = f"{name}, {target} killed"
+        with self._database(name, what) as conninfo:
+            stop = threading.Event()
+            writers = [threading.Thread(target=self._write, args=(stop,)) for _ in range(3)]
+            for writer in writers:
+                writer.start()
+            command = self._start(COMMANDS[name], conninfo) if COMMANDS[name] else None
+            time.sleep(self._rng.uniform(0.0, _LONGEST.get(name, _USUALLY)))
+            self._kill(target, command)
+            if command is not None:
+                if target in SIGNALS:
+                    command.wait(_PATIENCE)
+                else:
+                    command.kill()
+                    command.wait()
+            stop.set()
+            for writer in writers:
+                writer.join()
+            self._recover()
+            self._check(what)
         self.outcome.rounds[f"{name}, {target}"] += 1
 
-    def _start(self, arguments: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    def begin(self) -> None:
+        """A log with something in it, and an empty one to copy for imports."""
+        migrate(self.conninfo, role_prefix=TEST_PREFIX)
+        empty = create_database(self.conninfo)
+        migrate(empty, role_prefix=TEST_PREFIX)
+        self._empty = str(conninfo_to_dict(empty)["dbname"])
+        with psycopg.connect(self.conninfo, autocommit=True) as conn:
+            self._append(conn)
+
+    @contextmanager
+    def _database(self, name: str, what: str) -> Iterator[str]:
+        """The database of a command: that of the log, or an empty one for an import, which is judged here."""
+        if name != "import":
+            yield self.conninfo
+            return
+        exported = self._cluster.sockets / "import.cborseq"
+        with psycopg.connect(self.conninfo, autocommit=True) as conn, exported.open("wb") as stream:
+            export(Store(conn), stream)
+        copy = create_database(self.conninfo, self._empty, owner=f"{TEST_PREFIX}_owner")
+        yield copy
+        _until(lambda: self._is_left(copy))
+        found = self._imported(copy, what)
+        if found is None:
+            again = self._start(COMMANDS[name], copy)
+            assert again.wait(_PATIENCE) == 0, f"{what}: the same import again ends with {again.returncode}"
+            found = self._imported(copy, what)
+        assert found == exported.read_bytes(), f"{what}: the copy is not what was exported"
+        drop_database(self.conninfo, copy)
+
+    def _is_left(self, conninfo: str) -> bool:
+        """Whether the server has noticed that whoever worked on a database is dead."""
+        name = conninfo_to_dict(conninfo)["dbname"]
+        with psycopg.connect(self.conninfo) as conn:
+            query = "SELECT FROM pg_stat_activity WHERE backend_type = 'client backend' AND datname = %s"
+            return conn.execute(query, (name,)).fetchall() == []
+
+    def _imported(self, conninfo: str, what: str) -> bytes | None:
+        """The export of a database that is whole; None if nothing is in it."""
+        with psycopg.connect(conninfo, autocommit=True) as conn:
+            store, stream = Store(conn), io.BytesIO()
+            if not self._whole(store, conninfo, f"{what}, its database"):
+                return None
+            export(store, stream)
+            return stream.getvalue()
+
+    def _start(self, arguments: tuple[str, ...], conninfo: str) -> subprocess.Popen[bytes]:
         home = str(self._cluster.sockets)
         return subprocess.Popen(
             [sys.executable, "-m", "artifactstore", *(one.format(home=home) for one in arguments)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "DATABASE_URL": self.conninfo},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "DATABASE_URL": conninfo},
         )
 
     def _write(self, stop: threading.Event) -> None:
@@ -114,27 +170,30 @@ class Rounds:
             suppress(psycopg.Error, ArtifactstoreError),
             psycopg.connect(self.conninfo, autocommit=True) as conn,
         ):
-            store = Store(conn)
             while not stop.is_set():
-                package = new_id()
-                past = Retention(mode="governance", until=_soon(conn))
-                created = PackageCreated(purl=f"pkg:generic/{package}", retention=past)
-                file = FileIngested(package_id=package, path="a", size=1, blake3=bytes(32))
-                events = [NewEvent(created, package, "user:w"), NewEvent(file, new_id(), "user:w")]
-                for event, appended in zip(events, store.append(events), strict=True):
-                    self._acknowledged[appended.sequence] = event.payload()
+                self._append(conn)
+
+    def _append(self, conn: psycopg.Connection) -> None:
+        """A package with a file."""
+        package = new_id()
+        past = Retention(mode="governance", until=_soon(conn))
+        created = PackageCreated(purl=f"pkg:generic/{package}", retention=past)
+        file = FileIngested(package_id=package, path="a", size=1, blake3=bytes(32))
+        events = [NewEvent(created, package, "user:w"), NewEvent(file, new_id(), "user:w")]
+        for event, appended in zip(events, Store(conn).append(events), strict=True):
+            self._acknowledged[appended.sequence] = event.payload()
 
     def _kill(self, target: str, command: subprocess.Popen[bytes] | None) -> None:
         if target == "command" and command is not None:
             command.kill()
-        elif target == "backend":
+        elif target in SIGNALS:
             with suppress(psycopg.Error, ProcessLookupError), psycopg.connect(self.conninfo) as conn:
                 pids = conn.execute(
                     "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' "
                     "AND pid <> pg_backend_pid() ORDER BY application_name LIKE 'artifactstore%' DESC"
                 ).fetchall()
                 if pids:
-                    os.kill(pids[0][0], signal.SIGKILL)
+                    os.kill(pids[0][0], SIGNALS[target])
         else:
             pid_file = self._cluster.data / "postmaster.pid"
             os.kill(int(pid_file.read_text().splitlines()[0]), signal.SIGKILL)
@@ -158,24 +217,29 @@ class Rounds:
         return False
 
     def _check(self, what: str) -> None:
+        """The log is whole, and all is in it that was acknowledged."""
         with psycopg.connect(self.conninfo, autocommit=True) as conn:
-            store = Store(conn)
-            stored = {event.sequence: event for event in store.stored_events()}
-            head = len(stored)
-            assert sorted(stored) == list(range(1, head + 1)), f"{what}: the log has a hole"
-            for sequence, payload in self._acknowledged.items():
-                assert sequence in stored, f"{what}: event {sequence} was acknowledged and is gone"
-                assert stored[sequence].payload == payload, f"{what}: event {sequence} is another one"
-            for event in stored.values():
-                assert codec.digest(event.payload) == event.payload_digest, f"{what}: a digest does not fit"
-            done = replay_online(store, lambda: psycopg.connect(self.conninfo, autocommit=True))
-            assert (done.packages, done.rows) == (0, 0), f"{what}: views differed, {done}"
-            left = conn.execute(
-                "SELECT nspname FROM pg_namespace n WHERE nspname LIKE 'artifactstore\\_%' AND NOT EXISTS ("
-                "SELECT FROM artifactstore.view_sets v WHERE v.schema_name = n.nspname)"
-            ).fetchall()
-            assert left == [], f"{what}: schemas are left behind: {left}"
-        self.outcome.acknowledged, self.outcome.head = len(self._acknowledged), head
+            stored = self._whole(Store(conn), self.conninfo, what)
+        for sequence, payload in self._acknowledged.items():
+            assert sequence in stored, f"{what}: event {sequence} was acknowledged and is gone"
+            assert stored[sequence] == payload, f"{what}: event {sequence} is another one"
+        self.outcome.acknowledged, self.outcome.head = len(self._acknowledged), len(stored)
+
+    def _whole(self, store: Store, conninfo: str, what: str) -> dict[int, bytes]:
+        """The payloads of a log that has no hole and no damage, and whose views are what it says."""
+        events = list(store.stored_events())
+        numbers = [event.sequence for event in events]
+        assert numbers == list(range(1, len(numbers) + 1)), f"{what}: the log has a hole"
+        for event in events:
+            assert codec.digest(event.payload) == event.payload_digest, f"{what}: a digest does not fit"
+        done = replay_online(store, lambda: psycopg.connect(conninfo, autocommit=True))
+        assert (done.packages, done.rows) == (0, 0), f"{what}: views differed, {done}"
+        left = store.connection.execute(
+            "SELECT nspname FROM pg_namespace n WHERE nspname LIKE 'artifactstore\\_%' AND NOT EXISTS ("
+            "SELECT FROM artifactstore.view_sets v WHERE v.schema_name = n.nspname)"
+        ).fetchall()
+        assert left == [], f"{what}: schemas are left behind: {left}"
+        return {event.sequence: event.payload for event in events}
 
 
 def _soon(conn: psycopg.Connection) -> datetime:
@@ -198,7 +262,7 @@ def crashing(programs: server.Programs, seed: int) -> Iterator[Rounds]:
     settings = {"fsync": "on", "shared_buffers": "32MB", "timezone": "'UTC'"}
     with running_cluster(programs, settings) as cluster:
         rounds = Rounds(cluster, seed)
-        migrate(rounds.conninfo)
+        rounds.begin()
         yield rounds
 
 

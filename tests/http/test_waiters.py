@@ -182,6 +182,30 @@ def test_more_events_at_once_than_memory_holds(service: Running, database: str) 
     assert sequences(found["events"]) == [last + 1]
 
 
+def test_a_late_event_comes_from_memory(service: Running) -> None:
+    """Who waited while more passed than memory holds goes on from there, and the database is left alone."""
+    polls = [Poll(service, "since=head&wait=20&actor=test:late") for _ in range(5)]
+    until_waiting(service, 5)
+    for round_ in range(5):
+        append(service, f"passing-{round_}", count=500)
+    append_packages(service.settings.database_url, 1, "late", actor="test:late")
+    before = pages_from(service, "database")
+    for poll in polls:
+        got = poll.page(timeout=3)
+        assert sequences(got["events"]) == [got["next"]] == [head_of(service)]
+    # head_of asks the database; those who waited did not.
+    assert pages_from(service, "database") - before == len(polls)
+
+
+def pages_from(service: Running, source: str) -> int:
+    """How many pages came from ``memory`` or ``database``, as the metrics tell."""
+    name = f'artifactstore_feed_pages_total{{source="{source}"}} '
+    for line in service.client("operator").get("/metrics").text.splitlines():
+        if line.startswith(name):
+            return int(float(line.removeprefix(name)))
+    return 0
+
+
 def cut(connection: psycopg.Connection, head: int) -> None:
     """The log loses its last event, as in a failover to a server that was behind."""
     connection.execute("DELETE FROM artifactstore.events WHERE sequence = %s", (head,))

@@ -13,7 +13,7 @@ from tests.databases import Connect
 from tests.replay.conftest import EVENTS, schemas
 
 SEQUENCES = 200
-LAST = 1_000
+LAST = 400
 
 
 def test_for_200_sequences_it_is_what_a_fresh_database_would_have(history: Store) -> None:

@@ -1,0 +1,167 @@
+"""Drills with a file system that is really full, until somebody makes room.
+
+A table that cannot grow refuses the append; WAL that cannot grow ends the server. Both are the documented
+``unavailable``: what was acknowledged is there, nothing else is, and the next number is the next.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psycopg
+
+from artifactstore import server
+from artifactstore.errors import ArtifactstoreError
+from artifactstore.migrate import migrate
+from artifactstore.store import Store
+from tests.cli.program import Outcome
+from tests.crash.volumes import Volume, small_volume
+from tests.databases import TEST_PREFIX, create_database, programs, running_cluster, superuser_conninfo
+from tests.docs.snippets import DOCS, run_shell, snippets
+from tests.http.running import running
+from tests.log.door import created, scalar, sequences
+from tests.log.sessions import PATIENCE, until
+from tests.restore.drills import fill, in_force, opened
+
+WRITERS = 3
+ROOM = 1 << 30
+_SETTINGS = {"shared_buffers": "32MB", "synchronous_commit": "off", "timezone": "'UTC'"}
+
+
+@contextmanager
+def small_server(size: int) -> Iterator[tuple[server.Cluster, str, Volume]]:
+    """A server with a migrated database, and a volume for a part of it."""
+    with small_volume(size) as volume, running_cluster(programs(), _SETTINGS) as cluster:
+        database = create_database(superuser_conninfo(cluster))
+        migrate(database, role_prefix=TEST_PREFIX)
+        yield cluster, database, volume
+
+
+def append_until_refused(conninfo: str) -> tuple[dict[int, bytes], list[ArtifactstoreError]]:
+    """Append from several sessions until each is refused: what was acknowledged, and the refusals."""
+    acknowledged: dict[int, bytes] = {}
+
+    def write(_: int) -> ArtifactstoreError:
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            store = Store(connection)
+            while True:
+                event = created()
+                try:
+                    (appended,) = store.append([event])
+                except ArtifactstoreError as refusal:
+                    return refusal
+                acknowledged[appended.sequence] = event.payload()
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        return acknowledged, list(pool.map(write, range(WRITERS)))
+
+
+def refused_at_last(create: Callable[[str], Outcome]) -> Outcome:
+    """What the program says when even a small append finds no room."""
+    for number in range(500):
+        outcome = create(f"pkg:generic/small-{number}@1")
+        if outcome.code != 0:
+            return outcome
+    raise AssertionError("there is room")
+
+
+def assert_unavailable(refusals: list[ArtifactstoreError], outcome: Outcome) -> None:
+    """All of them say the same, and that it is worth another try."""
+    assert {(one.code, one.status, one.exit_code) for one in refusals} == {("unavailable", 503, 5)}
+    assert (outcome.code, outcome.error["code"]) == (5, "unavailable")
+
+
+def assert_kept(conninfo: str, acknowledged: dict[int, bytes]) -> int:
+    """Every acknowledged event is there under its number, and no number is missing; returns the head."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        numbers = sequences(connection)
+        assert numbers == list(range(1, len(numbers) + 1))
+        stored = {event.sequence: event.payload for event in Store(connection).stored_events()}
+    lost = [number for number, payload in acknowledged.items() if stored.get(number) != payload]
+    assert lost == []
+    return len(stored)
+
+
+def test_tables_that_cannot_grow(tmp_path: Path) -> None:
+    """GAP02, RPL05: the session that was refused goes on as soon as the runbook made room."""
+    with small_server(128 << 20) as (cluster, database, volume):
+        head = fill(database, tmp_path / "files")
+        name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
+        with psycopg.connect(superuser_conninfo(cluster), autocommit=True) as admin:
+            admin.execute(f"CREATE TABLESPACE small LOCATION '{volume.path}'".encode())
+            admin.execute(f"ALTER DATABASE {name} SET TABLESPACE small".encode())
+        with opened(database) as program, running(database) as service:
+            head = program.head()
+            program.row("snapshot", "create")
+            volume.fill()
+            acknowledged, refusals = append_until_refused(database)
+            assert {one.sqlstate for one in refusals} == {"53100"}
+            small = refused_at_last(lambda purl: program.run("--json", "package", "create", purl))
+            assert_unavailable(refusals, small)
+            client = service.client("producer")
+            answer = client.post("/packages", json={"purl": "pkg:generic/over-http@1"})
+            while answer.is_success:
+                answer = client.post("/packages", json={"purl": f"pkg:generic/over-http@{program.head()}"})
+            assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+            # What is there can be read, and is what it was.
+            kept = assert_kept(database, acknowledged)
+            assert len(acknowledged) <= kept - head
+            assert client.get("/packages").is_success
+
+            done = run_shell(runbook(), tmp_path, environment_of(cluster, database))
+            assert (done.returncode, program.rows("snapshot", "list")) == (0, []), done.stdout + done.stderr
+            assert f"0 MiB are free in {volume.path}" in done.stdout
+            assert client.post("/packages", json={"purl": "pkg:generic/again@1"}).is_success
+            assert program.head() == kept + 1
+            volume.resize(ROOM)
+            in_force(program)
+
+
+def runbook() -> str:
+    """The commands of the runbook."""
+    blocks = snippets(DOCS / "runbooks" / "disk-full.md")
+    return "".join(block.text for block in blocks if block.language == "sh")
+
+
+def environment_of(cluster: server.Cluster, database: str) -> dict[str, str]:
+    """For commands that are run in a shell."""
+    return {"PATH": f"{cluster.programs.bin}{os.pathsep}{os.environ['PATH']}", "DATABASE_URL": database}
+
+
+def test_wal_that_cannot_grow(tmp_path: Path) -> None:
+    """GAP02, RPL05: the server ends; with room it recovers by itself, and doctor names what kept the WAL."""
+    with small_server(64 << 20) as (cluster, database, volume):
+        fill(database, tmp_path / "files")
+        cluster.stop()
+        # Segments of 1 MiB: the last one is soon full.
+        cluster.run("pg_resetwal", "--wal-segsize=1", "--pgdata", str(cluster.data))
+        volume.take(cluster, cluster.data / "pg_wal")
+        with opened(database) as program:
+            program.admin.execute("SELECT pg_create_physical_replication_slot('forgotten', true)")
+            volume.fill()
+            acknowledged, refusals = append_until_refused(database)
+            small = refused_at_last(lambda purl: program.run("--json", "package", "create", purl))
+            assert_unavailable(refusals, small)
+            assert "No space left on device" in cluster.log.read_text()
+
+        volume.resize(ROOM)
+        until(lambda: answers(cluster, database), "the server is back")
+        head = assert_kept(database, acknowledged)
+        with opened(database) as program:
+            assert program.row("package", "create", "pkg:generic/again@1")["sequence"] == head + 1
+            in_force(program)
+            (told,) = program.run("--json", "doctor").objects
+            assert [one["fix"] for one in told["findings"] if one["check"] == "slot"] == [
+                "SELECT pg_drop_replication_slot('forgotten');"
+            ]
+
+
+def answers(cluster: server.Cluster, database: str) -> bool:
+    """Whether the server runs and takes connections; it is started if it does not run."""
+    with suppress(ArtifactstoreError, psycopg.OperationalError):
+        cluster.start()
+        with psycopg.connect(database, connect_timeout=int(PATIENCE)) as connection:
+            return scalar(connection, "SELECT true") is True
+    return False
