@@ -30,6 +30,42 @@ ALTER TYPE artifactstore.purl_parts OWNER TO artifactstore_owner;
 
 COMMENT ON TYPE artifactstore.purl_parts IS 'Parts of a package URL, percent-decoded; all null for a text that is none';
 
+CREATE FUNCTION artifactstore.admit_commands(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[], p_lasts integer[], p_head bigint, p_now timestamp with time zone, OUT events artifactstore.decoded_event[], OUT refusals jsonb[]) RETURNS record
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_command artifactstore.decoded_event[];
+    v_next bigint := p_head;
+    v_first integer := 1;
+    v_last integer;
+    v_state text;
+    v_detail text;
+BEGIN
+    FOREACH v_last IN ARRAY p_lasts LOOP
+        BEGIN
+            v_command := artifactstore.open_arguments(
+                p_event_types[v_first:v_last], p_subject_ids[v_first:v_last], p_actors[v_first:v_last],
+                p_payloads[v_first:v_last], p_digests[v_first:v_last], p_expected[v_first:v_last]);
+            PERFORM artifactstore.check_door(v_command);
+            v_command := artifactstore.number_events(v_command, v_next, p_now);
+            PERFORM artifactstore.check_moment(v_command, v_next, p_now, p_expected[v_first:v_last]);
+            v_next := greatest(v_next, v_command[cardinality(v_command)].sequence);
+            refusals := refusals || NULL::jsonb;
+        EXCEPTION WHEN SQLSTATE 'ST000' THEN
+            GET STACKED DIAGNOSTICS v_state = RETURNED_SQLSTATE, v_detail = PG_EXCEPTION_DETAIL;
+            v_command := array_fill(NULL::artifactstore.decoded_event, ARRAY[v_last - v_first + 1]);
+            refusals := refusals || jsonb_build_object('sqlstate', v_state, 'detail', v_detail::jsonb);
+        END;
+        events := events || v_command;
+        v_first := v_last + 1;
+    END LOOP;
+END
+$$;
+
+ALTER FUNCTION artifactstore.admit_commands(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[], p_lasts integer[], p_head bigint, p_now timestamp with time zone, OUT events artifactstore.decoded_event[], OUT refusals jsonb[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.admit_commands(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[], p_lasts integer[], p_head bigint, p_now timestamp with time zone, OUT events artifactstore.decoded_event[], OUT refusals jsonb[]) IS 'The events of the commands, numbered after p_head, null where the command is refused; and a refusal or null per command';
+
 CREATE TABLE artifactstore.home (
     system_identifier bigint NOT NULL,
     database_oid oid NOT NULL,
@@ -89,13 +125,8 @@ BEGIN
         p_event_types, p_subject_ids, p_actors, p_payloads, p_digests, p_expected);
     PERFORM artifactstore.check_door(v_events);
 
-    PERFORM artifactstore.lock_log();
-    PERFORM artifactstore.check_home();
-    -- A statement of its own after the lock: under READ COMMITTED it sees the last commit.
-    SELECT e.sequence, greatest(clock_timestamp(), e.created_at) INTO v_head, v_now
-    FROM artifactstore.events e ORDER BY e.sequence DESC LIMIT 1;
-    IF NOT FOUND THEN
-        v_now := clock_timestamp();
+    SELECT t.head, t.now INTO v_head, v_now FROM artifactstore.take_log() t;
+    IF v_head = 0 THEN
         v_head := artifactstore.append_initialized(p_event_types[1], v_now);
     END IF;
 
@@ -103,16 +134,7 @@ BEGIN
     PERFORM artifactstore.check_moment(v_events, v_head, v_now, p_expected);
 
     PERFORM set_config('artifactstore.projecting', 'on', true);
-    INSERT INTO artifactstore.events
-        (sequence, created_at, event_type, subject_kind, subject_id, actor, payload, payload_digest)
-    SELECT a.sequence, a.created_at, a.event_type,
-        (SELECT t.subject_kind FROM artifactstore.event_types t WHERE t.event_type = a.event_type),
-        a.subject_id, a.actor, a.payload, a.digest
-    FROM ROWS FROM (unnest(v_events), unnest(p_payloads), unnest(p_digests))
-        AS a (sequence, created_at, event_type, subject_id, actor, decoded, payload, digest)
-    WHERE a.sequence > v_head;
-    GET DIAGNOSTICS v_appended = ROW_COUNT;
-
+    v_appended := artifactstore.insert_events(v_events, p_payloads, p_digests, v_head);
     IF v_appended > 0 THEN
         PERFORM artifactstore.fold(CASE WHEN v_appended = cardinality(v_events) THEN v_events ELSE ARRAY(
             SELECT e::artifactstore.decoded_event FROM unnest(v_events) e WHERE e.sequence > v_head) END);
@@ -130,6 +152,82 @@ $$;
 ALTER FUNCTION artifactstore.append(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.append(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) IS 'Appends 1…n events (arrays of equal length; payload = AS-CBOR/1, digest = its BLAKE3) all or nothing, and projects them. p_expected: last_sequence that the row of the subject must have (0: no row, null: any). A row per event; a known request appends nothing and returns its first sequences';
+
+CREATE FUNCTION artifactstore.append_commands(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[], p_lasts integer[], p_together integer, OUT sequences bigint[], OUT times timestamp with time zone[], OUT appended boolean[], OUT refusals jsonb[], OUT log_id uuid, OUT epoch bigint, OUT epoch_id uuid, OUT head bigint, OUT lock_wait double precision) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    SET standard_conforming_strings TO 'on'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+    v_events artifactstore.decoded_event[];
+    v_before bigint;
+    v_head bigint;
+    v_now timestamptz;
+    v_appended bigint;
+BEGIN
+    refusals := array_fill(NULL::jsonb, ARRAY[coalesce(cardinality(p_lasts), 0)]);
+    IF p_lasts[cardinality(p_lasts)] IS DISTINCT FROM cardinality(p_event_types) OR p_together < 1 THEN
+        PERFORM artifactstore.refuse('bad-payload', '{"problem": "the commands do not end where the events end"}');
+    END IF;
+    BEGIN
+        v_events := artifactstore.open_arguments(
+            p_event_types, p_subject_ids, p_actors, p_payloads, p_digests, p_expected);
+        PERFORM artifactstore.check_door(v_events);
+    EXCEPTION WHEN SQLSTATE 'ST000' THEN
+        v_events := NULL; -- which commands are refused, admit_commands finds
+    END;
+
+    SELECT t.head, t.now INTO v_before, v_now FROM artifactstore.take_log() t;
+    BEGIN
+        v_head := v_before;
+        IF v_before = 0 THEN
+            v_head := artifactstore.append_initialized(p_event_types[1], v_now);
+        END IF;
+        IF v_events IS NOT NULL THEN
+            BEGIN
+                v_events := artifactstore.number_events(v_events, v_head, v_now);
+                PERFORM artifactstore.check_moment(v_events, v_head, v_now, p_expected);
+            EXCEPTION WHEN SQLSTATE 'ST000' THEN
+                v_events := NULL;
+            END;
+        END IF;
+        IF v_events IS NULL THEN
+            SELECT a.events, a.refusals INTO v_events, refusals
+            FROM artifactstore.admit_commands(
+                p_event_types, p_subject_ids, p_actors, p_payloads, p_digests, p_expected, p_lasts,
+                v_head, v_now) a;
+        END IF;
+
+        PERFORM set_config('artifactstore.projecting', 'on', true);
+        SELECT f.events, f.refusals INTO v_events, refusals
+        FROM artifactstore.fold_commands(v_events, p_lasts, v_head, p_together, refusals) f;
+        v_appended := artifactstore.insert_events(v_events, p_payloads, p_digests, v_head);
+        PERFORM set_config('artifactstore.projecting', 'off', true);
+        IF v_appended > 0 THEN
+            PERFORM pg_notify('artifactstore_events', (v_head + v_appended)::text);
+        ELSIF v_head > v_before THEN
+            RAISE EXCEPTION USING ERRCODE = 'RB000', MESSAGE = 'a log does not begin with a refusal';
+        END IF;
+    EXCEPTION WHEN SQLSTATE 'RB000' THEN
+        NULL;
+    END;
+
+    SELECT array_agg(e.sequence ORDER BY e.n), array_agg(e.created_at ORDER BY e.n),
+        array_agg(e.sequence > v_head ORDER BY e.n)
+    INTO sequences, times, appended
+    FROM unnest(v_events) WITH ORDINALITY
+        AS e (sequence, created_at, event_type, subject_id, actor, payload, n);
+    SELECT g.log_id, g.epoch, g.epoch_id INTO log_id, epoch, epoch_id
+    FROM artifactstore.log_epochs g ORDER BY g.epoch DESC LIMIT 1;
+    head := artifactstore.log_head();
+    lock_wait := current_setting('artifactstore.lock_wait');
+END
+$$;
+
+ALTER FUNCTION artifactstore.append_commands(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[], p_lasts integer[], p_together integer, OUT sequences bigint[], OUT times timestamp with time zone[], OUT appended boolean[], OUT refusals jsonb[], OUT log_id uuid, OUT epoch bigint, OUT epoch_id uuid, OUT head bigint, OUT lock_wait double precision) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.append_commands(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[], p_lasts integer[], p_together integer, OUT sequences bigint[], OUT times timestamp with time zone[], OUT appended boolean[], OUT refusals jsonb[], OUT log_id uuid, OUT epoch bigint, OUT epoch_id uuid, OUT head bigint, OUT lock_wait double precision) IS 'As append, for the events of several commands, each all or nothing: p_lasts are the positions of their last events, p_together says how many are tried at once. Per event its sequence (null: refused), time and whether it is new, per command a refusal (sqlstate, detail) or null, then where the log stands, and the seconds waited for the lock. No two commands may share an idempotency key, and one with p_expected must be the first on its subject';
 
 CREATE FUNCTION artifactstore.append_initialized(p_event_type text, p_now timestamp with time zone) RETURNS bigint
     LANGUAGE plpgsql
@@ -2280,6 +2378,68 @@ ALTER FUNCTION artifactstore.fold(p_events artifactstore.decoded_event[]) OWNER 
 
 COMMENT ON FUNCTION artifactstore.fold(p_events artifactstore.decoded_event[]) IS 'Applies events to the views, set by set; raises the refusal of the first event that is not allowed';
 
+CREATE FUNCTION artifactstore.fold_commands(p_events artifactstore.decoded_event[], p_lasts integer[], p_head bigint, p_together integer, p_refusals jsonb[], OUT events artifactstore.decoded_event[], OUT refusals jsonb[]) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_commands CONSTANT integer := cardinality(p_lasts);
+    -- What is left to fold: parts of commands, the next one at the end.
+    v_firsts integer[] := ARRAY(SELECT n FROM generate_series(1, v_commands, p_together) n ORDER BY n DESC);
+    v_lasts integer[] := ARRAY(SELECT least(n + p_together - 1, v_commands) FROM unnest(v_firsts) n);
+    v_first integer;
+    v_last integer;
+    v_middle integer;
+    v_part artifactstore.decoded_event[];
+    v_new artifactstore.decoded_event[];
+    v_refused bigint := 0;
+    v_state text;
+    v_detail text;
+BEGIN
+    events := '{}';
+    refusals := p_refusals;
+    WHILE cardinality(v_firsts) > 0 LOOP
+        v_first := v_firsts[cardinality(v_firsts)];
+        v_last := v_lasts[cardinality(v_lasts)];
+        v_firsts := trim_array(v_firsts, 1);
+        v_lasts := trim_array(v_lasts, 1);
+        v_part := p_events[coalesce(p_lasts[v_first - 1], 0) + 1:p_lasts[v_last]];
+        IF v_refused > 0 THEN
+            v_part := ARRAY(
+                SELECT ROW(e.sequence - CASE WHEN e.sequence > p_head THEN v_refused ELSE 0 END, e.created_at,
+                    e.event_type, e.subject_id, e.actor, e.payload)::artifactstore.decoded_event
+                FROM unnest(v_part) WITH ORDINALITY
+                    AS e (sequence, created_at, event_type, subject_id, actor, payload, n)
+                ORDER BY e.n);
+        END IF;
+        v_new := ARRAY(SELECT e::artifactstore.decoded_event FROM unnest(v_part) e WHERE e.sequence > p_head);
+        BEGIN
+            IF v_first = v_last AND cardinality(v_new) > 0 THEN
+                PERFORM artifactstore.fold(v_new);
+            ELSIF cardinality(v_new) > 0 THEN
+                PERFORM artifactstore.fold_waves(v_new);
+            END IF;
+            events := events || v_part;
+        EXCEPTION WHEN SQLSTATE 'ST000' OR integrity_constraint_violation OR data_exception THEN
+            GET STACKED DIAGNOSTICS v_state = RETURNED_SQLSTATE, v_detail = PG_EXCEPTION_DETAIL;
+            IF v_first = v_last THEN
+                refusals[v_first] := jsonb_build_object('sqlstate', v_state, 'detail', CASE
+                    WHEN v_state LIKE 'ST%' THEN v_detail::jsonb ELSE jsonb_build_object('problem', SQLERRM) END);
+                events := events || array_fill(NULL::artifactstore.decoded_event, ARRAY[cardinality(v_part)]);
+                v_refused := v_refused + cardinality(v_new);
+            ELSE
+                v_middle := (v_first + v_last) / 2;
+                v_firsts := v_firsts || ARRAY[v_middle + 1, v_first];
+                v_lasts := v_lasts || ARRAY[v_last, v_middle];
+            END IF;
+        END;
+    END LOOP;
+END
+$$;
+
+ALTER FUNCTION artifactstore.fold_commands(p_events artifactstore.decoded_event[], p_lasts integer[], p_head bigint, p_together integer, p_refusals jsonb[], OUT events artifactstore.decoded_event[], OUT refusals jsonb[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.fold_commands(p_events artifactstore.decoded_event[], p_lasts integer[], p_head bigint, p_together integer, p_refusals jsonb[], OUT events artifactstore.decoded_event[], OUT refusals jsonb[]) IS 'Folds commands that end at p_lasts, p_together at a time, in halves where one is refused; the events with their final numbers, null where the command is refused, and a refusal or null per command';
+
 CREATE FUNCTION artifactstore.fold_waves(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -2425,19 +2585,6 @@ ALTER FUNCTION artifactstore.here() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.here() IS 'What artifactstore.home would hold if the log were at home in this database';
 
-CREATE FUNCTION artifactstore.hold_log() RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'artifactstore', 'pg_temp'
-    AS $$
-BEGIN
-    PERFORM artifactstore.lock_log();
-END
-$$;
-
-ALTER FUNCTION artifactstore.hold_log() OWNER TO artifactstore_owner;
-
-COMMENT ON FUNCTION artifactstore.hold_log() IS 'Takes the append lock until commit. append does it itself; ahead of it, a rollback to a savepoint keeps the lock, so that several appends are judged in a row';
-
 CREATE FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -2512,6 +2659,29 @@ $$;
 ALTER FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) IS 'id-taken, path-taken or location-taken, or null when id, path and inline locations are free';
+
+CREATE FUNCTION artifactstore.insert_events(p_events artifactstore.decoded_event[], p_payloads bytea[], p_digests bytea[], p_head bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_inserted bigint;
+BEGIN
+    INSERT INTO artifactstore.events
+        (sequence, created_at, event_type, subject_kind, subject_id, actor, payload, payload_digest)
+    SELECT a.sequence, a.created_at, a.event_type,
+        (SELECT t.subject_kind FROM artifactstore.event_types t WHERE t.event_type = a.event_type),
+        a.subject_id, a.actor, a.payload, a.digest
+    FROM ROWS FROM (unnest(p_events), unnest(p_payloads), unnest(p_digests))
+        AS a (sequence, created_at, event_type, subject_id, actor, decoded, payload, digest)
+    WHERE a.sequence > p_head;
+    GET DIAGNOSTICS v_inserted = ROW_COUNT;
+    RETURN v_inserted;
+END
+$$;
+
+ALTER FUNCTION artifactstore.insert_events(p_events artifactstore.decoded_event[], p_payloads bytea[], p_digests bytea[], p_head bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.insert_events(p_events artifactstore.decoded_event[], p_payloads bytea[], p_digests bytea[], p_head bigint) IS 'Inserts those of p_events that come after p_head, with the payload and digest of the same position; how many';
 
 CREATE FUNCTION artifactstore.is_member(p_role text) RETURNS boolean
     LANGUAGE sql STABLE
@@ -4401,6 +4571,26 @@ ALTER FUNCTION artifactstore.sample_packages(p_events integer) OWNER TO artifact
 
 COMMENT ON FUNCTION artifactstore.sample_packages(p_events integer) IS 'The packages of p_events random events, with the sequences that led to each';
 
+CREATE FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM artifactstore.lock_log();
+    PERFORM artifactstore.check_home();
+    -- A statement of its own after the lock: under READ COMMITTED it sees the last commit.
+    SELECT e.sequence, greatest(clock_timestamp(), e.created_at) INTO head, now
+    FROM artifactstore.events e ORDER BY e.sequence DESC LIMIT 1;
+    IF NOT FOUND THEN
+        head := 0;
+        now := clock_timestamp();
+    END IF;
+END
+$$;
+
+ALTER FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with time zone) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with time zone) IS 'Takes the append lock; the head (0: none) and the created_at of what comes next, never before that of the head';
+
 CREATE FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) RETURNS bigint
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
@@ -5171,6 +5361,8 @@ ALTER TABLE artifactstore.storage_locations ENABLE ALWAYS TRIGGER storage_locati
 
 GRANT USAGE ON SCHEMA artifactstore TO artifactstore_reader;
 
+REVOKE ALL ON FUNCTION artifactstore.admit_commands(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[], p_lasts integer[], p_head bigint, p_now timestamp with time zone, OUT events artifactstore.decoded_event[], OUT refusals jsonb[]) FROM PUBLIC;
+
 GRANT SELECT ON TABLE artifactstore.home TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.adopt() FROM PUBLIC;
@@ -5178,6 +5370,9 @@ GRANT ALL ON FUNCTION artifactstore.adopt() TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.append(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.append(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) TO artifactstore_service;
+
+REVOKE ALL ON FUNCTION artifactstore.append_commands(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[], p_lasts integer[], p_together integer, OUT sequences bigint[], OUT times timestamp with time zone[], OUT appended boolean[], OUT refusals jsonb[], OUT log_id uuid, OUT epoch bigint, OUT epoch_id uuid, OUT head bigint, OUT lock_wait double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.append_commands(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[], p_lasts integer[], p_together integer, OUT sequences bigint[], OUT times timestamp with time zone[], OUT appended boolean[], OUT refusals jsonb[], OUT log_id uuid, OUT epoch bigint, OUT epoch_id uuid, OUT head bigint, OUT lock_wait double precision) TO artifactstore_service;
 
 REVOKE ALL ON FUNCTION artifactstore.append_initialized(p_event_type text, p_now timestamp with time zone) FROM PUBLIC;
 
@@ -5338,6 +5533,8 @@ REVOKE ALL ON FUNCTION artifactstore.fingerprint() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.fold(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.fold_commands(p_events artifactstore.decoded_event[], p_lasts integer[], p_head bigint, p_together integer, p_refusals jsonb[], OUT events artifactstore.decoded_event[], OUT refusals jsonb[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.fold_waves(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.forbid_change() FROM PUBLIC;
@@ -5358,13 +5555,12 @@ GRANT ALL ON FUNCTION artifactstore.has_package(p_view text) TO artifactstore_re
 REVOKE ALL ON FUNCTION artifactstore.here() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.here() TO artifactstore_reader;
 
-REVOKE ALL ON FUNCTION artifactstore.hold_log() FROM PUBLIC;
-GRANT ALL ON FUNCTION artifactstore.hold_log() TO artifactstore_service;
-
 REVOKE ALL ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.insert_events(p_events artifactstore.decoded_event[], p_payloads bytea[], p_digests bytea[], p_head bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.is_member(p_role text) FROM PUBLIC;
 
@@ -5513,6 +5709,8 @@ GRANT ALL ON FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea
 REVOKE ALL ON FUNCTION artifactstore.sample_packages(p_events integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.sample_packages(p_events integer) TO artifactstore_operator;
 GRANT ALL ON FUNCTION artifactstore.sample_packages(p_events integer) TO artifactstore_service;
+
+REVOKE ALL ON FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) TO artifactstore_reader;

@@ -73,6 +73,20 @@ def database(server_conninfo: str, template: str) -> Iterator[str]:
 
 
 @pytest.fixture
+def copy_of(server_conninfo: str, template: str) -> Iterator[Callable[[], str]]:
+    """Makes more migrated databases; each call returns the superuser conninfo of a new one."""
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(create_database(server_conninfo, template, owner=f"{TEST_PREFIX}_owner"))
+        return made[-1]
+
+    yield make
+    for conninfo in made:
+        drop_database(server_conninfo, conninfo)
+
+
+@pytest.fixture
 def new_database(server_conninfo: str) -> Iterator[Callable[[], str]]:
     """Makes empty databases; each call returns the superuser conninfo of a new one."""
     made: list[str] = []

@@ -3,7 +3,7 @@
 -- writes: the views, through projectors
 CREATE OR REPLACE FUNCTION artifactstore.fold_commands(
     p_events artifactstore.decoded_event[], p_lasts integer[], p_head bigint, p_together integer,
-    INOUT refusals jsonb[], OUT events artifactstore.decoded_event[]
+    p_refusals jsonb[], OUT events artifactstore.decoded_event[], OUT refusals jsonb[]
 )
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -22,6 +22,7 @@ DECLARE
     v_detail text;
 BEGIN
     events := '{}';
+    refusals := p_refusals;
     WHILE cardinality(v_firsts) > 0 LOOP
         v_first := v_firsts[cardinality(v_firsts)];
         v_last := v_lasts[cardinality(v_lasts)];

@@ -1,6 +1,6 @@
 """Fixtures of the service's tests."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -44,20 +44,6 @@ def shared_service(server_conninfo: str, template: str, login_names: dict[str, s
 def shared(shared_service: Running) -> Registry:
     """What an operator sees of the shared service."""
     return Registry(shared_service.client())
-
-
-@pytest.fixture
-def copy_of(server_conninfo: str, template: str) -> Iterator[Callable[[], str]]:
-    """Makes more migrated databases; each call returns the superuser conninfo of a new one."""
-    made: list[str] = []
-
-    def make() -> str:
-        made.append(create_database(server_conninfo, template, owner=f"{TEST_PREFIX}_owner"))
-        return made[-1]
-
-    yield make
-    for conninfo in made:
-        drop_database(server_conninfo, conninfo)
 
 
 @pytest.fixture
