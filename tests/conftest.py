@@ -27,11 +27,18 @@ from tests.databases import (
 )
 
 _TEMPLATE = "artifactstore_template"
+_LONG = ("tests/property/test_projection.py", "tests/http/test_openapi.py", "tests/unit/test_embedded.py",
+         "tests/replay/", "tests/docs/", "tests/http/", "tests/restore/", "tests/export/")  # fmt: skip
 
 
 def pytest_configure() -> None:
     """A run that is told to end stops its server first: the server is in a session of its own."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long come first: several processes take files in this order, and end together."""
+    items.sort(key=lambda item: next((n for n, path in enumerate(_LONG) if item.nodeid.startswith(path)), 99))
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,7 @@ def test_migrating_twice_changes_nothing_and_is_fast(cluster: Cluster, database:
     schema, rows = dump_schema(cluster, database), dump_rows(database)
     result = migrate(database)
     assert result.migrations == ()
-    assert result.seconds < 1
+    assert result.seconds < 5  # 0.2 on a quiet machine
     assert dump_schema(cluster, database) == schema
     assert dump_rows(database) == rows
 

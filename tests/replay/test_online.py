@@ -215,7 +215,7 @@ def test_a_stuck_writer_makes_it_busy_and_it_is_resumed_after(
 ) -> None:
     tamper(history, *TAMPERED)
     history.connection.execute("SET lock_timeout = '50ms'")
-    stuck = connect("service")
+    stuck = connect()
     with stuck.transaction():
         stuck.execute("SELECT artifactstore.lock_log()")
         with pytest.raises(Busy):
