@@ -4,8 +4,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -16,11 +17,19 @@ from artifactstore import codec, embedded, server
 from artifactstore.migrate import migrate
 from bench.workload import LogRow
 
-_COPY = """
-    COPY artifactstore.events
+_COPY = sql.SQL(
+    """
+    COPY {}.events
         (sequence, created_at, event_type, subject_kind, subject_id, actor, payload, payload_digest)
     FROM STDIN (FORMAT binary)
+    """
+)
+_SETTINGS = """
+    SELECT set_config(split_part(setting, '=', 1), split_part(setting, '=', 2), true)
+    FROM pg_proc, unnest(proconfig) AS setting
+    WHERE oid = 'artifactstore.project_ranges(text, bigint, bigint)'::regprocedure
 """
+_made = count(1)
 _TYPES = ("int8", "timestamptz", "text", "text", "uuid", "text", "bytea", "bytea")
 
 
@@ -59,7 +68,7 @@ def _is_local(conninfo: str) -> bool:
 @contextmanager
 def scratch_database(conninfo: str) -> Iterator[str]:
     """A migrated database of its own, dropped with its roles at the end; yields its conninfo."""
-    name = f"artifactstore_bench_{os.getpid()}"
+    name = f"artifactstore_bench_{os.getpid()}_{next(_made)}"
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         roles: dict[str, str] = {}
@@ -73,26 +82,65 @@ def scratch_database(conninfo: str) -> Iterator[str]:
                 connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
 
 
-def load(connection: psycopg.Connection, rows: Iterable[LogRow]) -> None:
-    """Put a whole log into the empty table of events, and let the planner know it; views stay empty."""
-    with connection.transaction():
+@contextmanager
+def past_the_doors(connection: psycopg.Connection, *, force_rollback: bool = False) -> Iterator[None]:
+    """A transaction in which the guards of log and views let a superuser write what it likes."""
+    with connection.transaction(force_rollback=force_rollback):
         connection.execute("SET LOCAL artifactstore.projecting = 'on'")
-        with connection.cursor().copy(_COPY) as copy:
-            copy.set_types(_TYPES)
-            for row in rows:
-                copy.write_row(
-                    (
-                        row.sequence,
-                        row.created_at,
-                        row.event_type,
-                        row.subject_kind,
-                        row.subject_id,
-                        row.actor,
-                        row.payload,
-                        codec.digest(row.payload),
-                    )
+        yield
+
+
+def plan_as_replay(connection: psycopg.Connection) -> None:
+    """Set for this transaction what a replay sets, so that project() does what it does there."""
+    connection.execute(_SETTINGS)
+    connection.execute("SET LOCAL search_path = artifactstore, pg_temp")
+
+
+def load(connection: psycopg.Connection, rows: Iterable[LogRow]) -> None:
+    """Append rows to the table of events, and let the planner know them; views stay as they are."""
+    with past_the_doors(connection):
+        copy_events(
+            connection,
+            (
+                (
+                    row.sequence,
+                    row.created_at,
+                    row.event_type,
+                    row.subject_kind,
+                    row.subject_id,
+                    row.actor,
+                    row.payload,
+                    codec.digest(row.payload),
                 )
+                for row in rows
+            ),
+        )
     connection.execute("VACUUM (ANALYZE) artifactstore.events")
+
+
+def copy_events(
+    connection: psycopg.Connection, rows: Iterable[tuple[object, ...]], schema: str = "artifactstore"
+) -> None:
+    """COPY rows with all columns of ``events`` into the table of that name in a schema."""
+    with connection.cursor().copy(_COPY.format(sql.Identifier(schema))) as copy:
+        copy.set_types(_TYPES)
+        for row in rows:
+            copy.write_row(row)
+
+
+def copy_packed(connection: psycopg.Connection, blocks: Iterable[bytes]) -> None:
+    """COPY rows into ``events`` that are packed already, as the binary format has them."""
+    with connection.cursor().copy(_COPY.format(sql.Identifier("artifactstore"))) as copy:
+        copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
+        for block in blocks:
+            copy.write(block)
+        copy.write(b"\xff\xff")
+
+
+def reset_peak() -> None:
+    """Let ``peak_megabytes`` of this process begin anew, where the system can."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 def peak_megabytes(process: int | str) -> float:

@@ -5,20 +5,23 @@ import os
 import platform
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 from rich.console import Console
 from rich.table import Table
 
+ROUNDS = 5
+"""How often everything is measured that is compared; the medians are reported."""
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
     """A measured value.
 
-    ``ratio`` is value / baseline, both from the same run. ``goal``: what ratio must reach or, without a
-    baseline, what value must stay under; None for a figure that is only told.
+    ``ratio`` is value / baseline, both from the same run. ``goal``: what ratio must reach (``at_most``: must
+    not exceed) or, without a baseline, what value must stay under; None for a figure that is only told.
     """
 
     name: str
@@ -26,6 +29,7 @@ class Figure:
     unit: str
     baseline: float | None = None
     goal: float | None = None
+    at_most: bool = False
 
     @property
     def ratio(self) -> float | None:
@@ -37,13 +41,28 @@ class Figure:
         """Whether the goal is reached; None without one."""
         if self.goal is None:
             return None
-        return self.value < self.goal if self.ratio is None else self.ratio >= self.goal
+        if self.ratio is None:
+            return self.value < self.goal
+        return self.ratio <= self.goal if self.at_most else self.ratio >= self.goal
+
+    @property
+    def told_goal(self) -> str:
+        """The goal with the sign that says what it asks; empty without one."""
+        if self.goal is None:
+            return ""
+        sign = "<" if self.ratio is None else "≤" if self.at_most else "≥"
+        return f"{sign} {self.goal:g}"
 
     def as_json(self) -> dict[str, object]:
         """name, value, unit, baseline, ratio, goal."""
-        found = asdict(self)
-        goal = found.pop("goal")
-        return {**found, "ratio": self.ratio, "goal": goal}
+        return {
+            "name": self.name,
+            "value": self.value,
+            "unit": self.unit,
+            "baseline": self.baseline,
+            "ratio": self.ratio,
+            "goal": self.goal,
+        }
 
 
 def interleaved(rounds: int, *measures: Callable[[], float]) -> list[float]:
@@ -89,19 +108,17 @@ def to_json(about: dict[str, object], figures: Sequence[Figure]) -> str:
 def print_table(about: dict[str, object], figures: Sequence[Figure], console: Console) -> None:
     """The report for people."""
     table = Table()
-    table.add_column("figure")
+    table.add_column("figure", no_wrap=True)
     for heading in ("value", "baseline", "ratio", "goal"):
         table.add_column(heading, justify="right")
     table.add_column("")
     for figure in figures:
-        under = figure.ratio is None
-        goal = "" if figure.goal is None else f"{'<' if under else '≥'} {figure.goal:g}"
         table.add_row(
             figure.name,
-            f"{figure.value:,.0f} {figure.unit}",
-            "" if figure.baseline is None else f"{figure.baseline:,.0f}",
+            f"{_told(figure.value)} {figure.unit}",
+            "" if figure.baseline is None else _told(figure.baseline),
             "" if figure.ratio is None else f"{figure.ratio:.2f}",
-            goal,
+            figure.told_goal,
             {None: "", True: "reached", False: "missed"}[figure.reached],
         )
     console.print(table)
@@ -109,3 +126,8 @@ def print_table(about: dict[str, object], figures: Sequence[Figure], console: Co
         f"{about['cpu']}, {about['cores']} cores, {about['memory_gib']} GiB, {about['system']}; "
         f"PostgreSQL {about['postgresql']}, Python {about['python']}"
     )
+
+
+def _told(value: float) -> str:
+    """A value for people: three digits at least, none of them after the point of a large one."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

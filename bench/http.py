@@ -1,10 +1,5 @@
-"""The service over HTTP, with the load generator on the same machine.
+"""The service over HTTP, with the load generator on the same machine: the figures of http_append, and
 
-group_append          64 clients that create single packages; baseline: the same service with group append off
-group_commands        median number of commands that one transaction appended meanwhile
-group_append_refusals the same with one command in ten refused (accepted ones count); baseline: with none
-http_append           the rate of group_append; baseline: 16 direct connections that insert single rows into
-                      a table with a bigserial key
 waiters_latency       2,000 clients wait; 99th percentile of the time from the answer of an append to its
                       event at the client
 waiters_memory        resident memory of the service when it has answered all of them for the last time;
@@ -16,62 +11,47 @@ waiters_append        appends while 2,000 wait, 20 for changes of each of 100 pa
 
 import asyncio
 import statistics
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import psycopg
 
+from bench import http_append
 from bench.database import Server, scratch_database
-from bench.figures import Figure
+from bench.figures import ROUNDS, Figure
+from bench.http_append import CLIENTS
 from bench.load import Connection, Service, create_package, create_packages, metric, service
+from bench.plan import Bench, Say
 
-DEFAULT_EVENTS = 2_000
-"""Clients that wait; the goals are for this number."""
-
-CLIENTS = 64
-SECONDS = 4.0
-ROUNDS = 3
 WATCHED = 100
 
 
-def measure(server: Server, events: int, tell: Callable[[str], None]) -> list[Figure]:
-    """Measure all; ``events``: how many clients wait."""
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many clients wait for ``events``, and for how many seconds each rate is measured."""
+
+    events: int
+    seconds: float
+
+
+def measure(server: Server, size: Waiting, say: Say) -> list[Figure]:
+    """All figures; the goals are for 2,000 clients that wait."""
     with scratch_database(server.conninfo) as conninfo:
-        tell("plain inserts")
-        plain = _plain_inserts(conninfo)
-        return [*_appends(conninfo, plain, tell), *_waiters(conninfo, events, tell)]
+        figures = http_append.appends(conninfo, size.seconds, say)
+        return figures + _waiters(conninfo, size, say)
 
 
-def _appends(conninfo: str, plain: float, tell: Callable[[str], None]) -> list[Figure]:
-    rates: dict[str, list[float]] = {"alone": [], "group": [], "refused": []}
-    sizes: list[float] = []
-    with service(conninfo, group=False) as alone, service(conninfo) as grouped:
-        for number in range(ROUNDS):
-            tell(f"appends, round {number + 1} of {ROUNDS}")
-            rates["alone"].append(asyncio.run(create_packages(alone, CLIENTS, SECONDS)))
-            rates["group"].append(asyncio.run(create_packages(grouped, CLIENTS, SECONDS)))
-            sizes.append(_median_size(grouped))
-            rates["refused"].append(asyncio.run(create_packages(grouped, CLIENTS, SECONDS, refused=10)))
-    group, alone_rate = statistics.median(rates["group"]), statistics.median(rates["alone"])
-    return [
-        Figure("group_append", group, "commands/s", baseline=alone_rate, goal=1.5),
-        Figure("group_commands", statistics.median(sizes), "commands"),
-        Figure("group_append_refusals", statistics.median(rates["refused"]), "commands/s", group, goal=0.5),
-        Figure("http_append", group, "commands/s", baseline=plain),
-    ]
-
-
-def _waiters(conninfo: str, clients: int, tell: Callable[[str], None]) -> list[Figure]:
+def _waiters(conninfo: str, size: Waiting, say: Say) -> list[Figure]:
     with service(conninfo) as running:
         latencies: list[float] = []
         resident: list[float] = []
         for number in range(ROUNDS):
-            tell(f"{clients} wait, round {number + 1} of {ROUNDS}")
-            latencies.append(asyncio.run(_reach_all(running, clients)))
+            say(f"{size.events} wait, round {number + 1} of {ROUNDS}")
+            latencies.append(asyncio.run(_reach_all(running, size.events)))
             resident.append(running.resident_mib)
-        tell("appends while nobody waits, and while they wait")
-        free, beside = asyncio.run(_append_beside(running, clients))
+        say("appends while nobody waits, and while they wait")
+        free, beside = asyncio.run(_append_beside(running, size))
         besides = _connections(conninfo)
     return [
         Figure("waiters_latency", 1000 * statistics.median(latencies), "ms", goal=1000),
@@ -99,19 +79,19 @@ async def _reach_all(running: Service, clients: int) -> float:
     return statistics.quantiles(arrived, n=100)[98] - answered
 
 
-async def _append_beside(running: Service, clients: int) -> tuple[float, float]:
+async def _append_beside(running: Service, size: Waiting) -> tuple[float, float]:
     """Appends per second while nobody waits, and while clients come back whenever they were answered."""
     watched = [await create_package(running) for _ in range(WATCHED)]
     rates: dict[bool, list[float]] = {False: [], True: []}
     for _ in range(ROUNDS):
-        rates[False].append(await create_packages(running, CLIENTS, SECONDS, watched=watched))
-        paths = [f"/events?since=head&wait=55&subject_id={watched[n % WATCHED]}" for n in range(clients)]
+        rates[False].append(await create_packages(running, CLIENTS, size.seconds, watched=watched))
+        paths = [f"/events?since=head&wait=55&subject_id={watched[n % WATCHED]}" for n in range(size.events)]
         waiting = await _wait(running, paths)
         again = [
             asyncio.create_task(_wait_again(connection, path))
             for connection, path in zip(waiting, paths, strict=True)
         ]
-        rates[True].append(await create_packages(running, CLIENTS, SECONDS, watched=watched))
+        rates[True].append(await create_packages(running, CLIENTS, size.seconds, watched=watched))
         for task, connection in zip(again, waiting, strict=True):
             task.cancel()
             connection.close()
@@ -139,18 +119,6 @@ async def _until_waiting(running: Service, clients: int) -> None:
         await asyncio.sleep(0.2)
 
 
-def _median_size(running: Service) -> float:
-    """The bucket in which the median of the group sizes is."""
-    samples = asyncio.run(metric(running, "artifactstore_group_commands"))
-    half = samples["_count"] / 2
-    bounds = {
-        float(key.partition('le="')[2].partition('"')[0]): count
-        for key, count in samples.items()
-        if key.startswith("_bucket")
-    }
-    return min(bound for bound, count in bounds.items() if count >= half)
-
-
 def _connections(conninfo: str) -> int:
     """Connections of the service that are not its pool's."""
     query = """
@@ -162,22 +130,16 @@ def _connections(conninfo: str) -> int:
     return 0 if row is None else int(row[0])
 
 
-def _plain_inserts(conninfo: str, clients: int = 16) -> float:
-    """Rows per second of direct connections that insert one row each time."""
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        connection.execute("CREATE TABLE plain (id bigserial PRIMARY KEY, payload bytea NOT NULL)")
-    end = time.perf_counter() + SECONDS
-    counts = [0] * clients
-
-    def insert(client: int) -> None:
-        with psycopg.connect(conninfo, autocommit=True) as connection:
-            while time.perf_counter() < end:
-                connection.execute("INSERT INTO plain (payload) VALUES (%s)", (bytes(200),))
-                counts[client] += 1
-
-    threads = [threading.Thread(target=insert, args=(client,)) for client in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sum(counts) / SECONDS
+BENCH = Bench(
+    __doc__,
+    (
+        *http_append.BENCH.figures,
+        "waiters_latency",
+        "waiters_memory",
+        "waiters_connections",
+        "waiters_append",
+    ),
+    measure,
+    full=Waiting(2_000, 4.0),
+    quick=Waiting(500, 0.5),
+)

@@ -20,6 +20,7 @@ import psycopg
 from artifactstore.access import new_token
 from artifactstore.events import TokenIssued, new_id
 from artifactstore.store import Store
+from bench.plan import Failed
 
 
 @dataclass
@@ -64,10 +65,12 @@ def service(conninfo: str, **settings: object) -> Iterator[Service]:
 
 
 class Connection:
-    """One connection of HTTP/1.1."""
+    """One connection of HTTP/1.1; ``accept``: the media type to ask for, if it is not the usual one."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, accept: str | None = None) -> None:
         self._service = service
+        self._accept = "" if accept is None else f"Accept: {accept}\r\n"
+        self._head = b""
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -78,6 +81,7 @@ class Connection:
             self._reader, self._writer = await asyncio.open_connection(host, port)
         data = b"" if body is None else json.dumps(body).encode()
         head = f"{method} {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {self._service.token}\r\n"
+        head += self._accept
         if data:
             head += f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n"
         self._writer.write(f"{head}\r\n".encode() + data)
@@ -87,9 +91,13 @@ class Connection:
         """Status and body of the answer."""
         if self._reader is None:
             raise TypeError("nothing was sent")
-        head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
-        length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
-        return int(head[9:12]), await self._reader.readexactly(length)
+        self._head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
+        body = await self._reader.readexactly(self.number("content-length"))
+        return int(self._head[9:12]), body
+
+    def number(self, header: str) -> int:
+        """A number in the headers of the last answer; ``header`` in small letters."""
+        return int(self._head.partition(f"{header}:".encode())[2].partition(b"\r\n")[0])
 
     async def ask(self, method: str, path: str, body: object = None) -> tuple[int, bytes]:
         """Send and receive."""
@@ -106,7 +114,7 @@ async def create_package(service: Service) -> str:
     """The id of a new package."""
     status, answer = await _ask_once(service, "POST", "/packages", _package(service))
     if status != 201:
-        raise RuntimeError(f"{status}: {answer[:300]!r}")
+        raise Failed(f"{status}: {answer[:300]!r}")
     return str(json.loads(answer)["subject_id"])
 
 
@@ -137,7 +145,7 @@ async def create_packages(
                 body, expected = {"set": {"number": str(next(service.names))}}, 200
             status, answer = await connection.ask("POST", path, body)
             if status != expected:
-                raise RuntimeError(f"{status}: {answer[:300]!r}")
+                raise Failed(f"{status}: {answer[:300]!r}")
             accepted += expected != 409
         connection.close()
 

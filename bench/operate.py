@@ -22,17 +22,15 @@ from artifactstore import snapshots
 from artifactstore.events import FileIngested, NewEvent, PackageCreated, new_id
 from artifactstore.replay import ReplayedOnline, replay_online
 from artifactstore.store import Store, ViewSet
-from bench.database import Server, load, peak_megabytes, scratch_database
+from bench.database import Server, load, past_the_doors, peak_megabytes, reset_peak, scratch_database
 from bench.figures import Figure
+from bench.plan import Bench, Events, Failed, Say
 from bench.workload import realistic
 
-DEFAULT_EVENTS = 1_000_000
 WRITERS = 4
 STALL_GOAL = 1.0
 TAIL_GOAL = 3.0
 MEMORY_GOAL = 300.0
-
-Say = Callable[[str], None]
 
 _TAMPER = b"""
     UPDATE artifactstore.artifact_files SET size = size + 1 WHERE package_id IN (
@@ -49,8 +47,10 @@ class Beside:
     failures: list[str] = field(default_factory=list)
 
 
-def measure(server: Server, events: int, say: Say) -> list[Figure]:
-    """The figures, for a log of ``events`` events."""
+def measure(server: Server, size: Events, say: Say) -> list[Figure]:
+    """The figures, for a log of ``size.events`` events."""
+    events = size.events
+    reset_peak()
     with scratch_database(server.conninfo) as conninfo:
         rows = realistic(events)
         early = events * 99 // 100
@@ -68,7 +68,7 @@ def measure(server: Server, events: int, say: Say) -> list[Figure]:
         say(f"replaying beside the live views, {WRITERS} writers")
         done, beside, peak = _online(conninfo, server)
     if beside.failures:
-        raise RuntimeError("; ".join(beside.failures))
+        raise Failed("; ".join(beside.failures))
     figures = [
         Figure("online_stall_seconds", done.longest_stall, "s", goal=STALL_GOAL),
         Figure("online_append_seconds", beside.longest, "s"),
@@ -85,21 +85,20 @@ def _seconds_from(conninfo: str, snapshot: ViewSet) -> float:
     with _session(conninfo) as store:
         done = replay_online(store, lambda: _connect(conninfo), snapshot=snapshot)
     if done.packages:
-        raise RuntimeError("a replay from a snapshot found differences")
+        raise Failed("a replay from a snapshot found differences")
     return done.seconds
 
 
 def _online(conninfo: str, server: Server) -> tuple[ReplayedOnline, Beside, float]:
     with _session(conninfo) as store:
-        with store.connection.transaction():
-            store.connection.execute("SET LOCAL artifactstore.projecting = 'on'")
+        with past_the_doors(store.connection):
             store.connection.execute(_TAMPER)
         with _busy(conninfo) as beside:
             done = replay_online(store, lambda: _connect(conninfo))
         if not done.packages:
-            raise RuntimeError("the replay found nothing to mend")
+            raise Failed("the replay found nothing to mend")
         if replay_online(store, lambda: _connect(conninfo)).packages:
-            raise RuntimeError("the views are not equal after a replay")
+            raise Failed("the views are not equal after a replay")
         peak = 0.0
         if server.local:
             peak = peak_megabytes(store.connection.info.backend_pid) + peak_megabytes("self")
@@ -157,3 +156,19 @@ def _session(conninfo: str) -> Iterator[Store]:
 
 def _connect(conninfo: str) -> psycopg.Connection:
     return psycopg.connect(conninfo, autocommit=True)
+
+
+BENCH = Bench(
+    __doc__,
+    (
+        "online_stall_seconds",
+        "online_append_seconds",
+        "online_replay",
+        "from_snapshot",
+        "from_snapshot_constant",
+        "operate_memory",
+    ),
+    measure,
+    full=Events(1_000_000),
+    quick=Events(10_000),
+)

@@ -14,7 +14,8 @@ from artifactstore import events as ev
 SEED = 20260101
 OPEN_PACKAGES = 1000
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
-_STEP = timedelta(milliseconds=5)
+STEP = timedelta(milliseconds=5)
+"""Between two events of a log."""
 _WHY = "benchmark"
 
 
@@ -85,7 +86,7 @@ class Log:
             self.sequence, self.now, event.event_type, event.subject_kind, subject_id, actor, payload
         )
         self.sequence += 1
-        self.now += _STEP
+        self.now += STEP
         return row
 
     def beginning(self) -> LogRow:
@@ -172,6 +173,14 @@ class Registry(Log):
     def has_room(self) -> bool:
         """True if fewer packages are open than there should be."""
         return bool(self._empty)
+
+    def has_files(self) -> bool:
+        """True if there is something that any event can be about: in a short log, all may be sealed."""
+        return any(package is not None and package.files for package in self._slots)
+
+    def fill(self) -> LogRow:
+        """What must happen before anything else can: a package, or a file in one."""
+        return self.open() if len(self._empty) == len(self._slots) else self.ingest()
 
     def _pick(self, fits: Callable[[_Package], bool] = lambda _: True) -> tuple[int, _Package]:
         """An open package that fits, by its weight; one of the busiest if few fit."""
@@ -306,7 +315,8 @@ def realistic(events: int, seed: int = SEED) -> Iterator[LogRow]:
             filled = True
             yield registry.ingest()
         else:
-            yield kinds[min(bisect(shares, registry.rng.random()), 4)]()
+            kind = kinds[min(bisect(shares, registry.rng.random()), 4)]
+            yield kind() if registry.has_files() else registry.fill()
 
 
 def worst_case(events: int, seed: int = SEED) -> Iterator[LogRow]:

@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 
 import psycopg
+import pytest
+
+from bench.benches import BENCHES
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,6 +52,26 @@ def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_an_unknown_name_is_a_usage_error() -> None:
     assert bench("speed").returncode == 2
+
+
+@pytest.mark.parametrize("name", ["all", "ingest", "help", "old_snapshot"])
+def test_events_of_a_bench_that_has_none_to_choose_are_a_usage_error(name: str) -> None:
+    done = bench(name, "--events", "500")
+    assert done.returncode == 2
+    assert "no number of events" in done.stderr
+
+
+def test_one_figure_of_a_bench_can_be_asked_for(server_conninfo: str) -> None:
+    done = bench("feed_cbor", "--events", "1000", "--json", "--database-url", server_conninfo)
+    assert done.returncode == 0, done.stderr
+    assert [figure["name"] for figure in json.loads(done.stdout)["figures"]] == ["feed_cbor"]
+
+
+def test_help_says_what_every_bench_measures() -> None:
+    done = bench("--help")
+    assert done.returncode == 0
+    for name in (name for one in BENCHES.values() for name in one.figures):
+        assert f"\n{name} " in done.stdout
 
 
 def test_the_bench_of_operation_finds_equal_views_and_no_reader_error(server_conninfo: str) -> None:

@@ -36,6 +36,10 @@ def test_the_log_is_the_same_each_time() -> None:
     assert list(realistic(1000)) != list(realistic(1000, seed=1))
 
 
+def test_a_short_log_of_any_length_can_be_made() -> None:
+    assert [sum(1 for _ in realistic(events)) for events in range(1, 400, 7)] == list(range(1, 400, 7))
+
+
 @pytest.mark.parametrize(("log", "events"), [(realistic, 4000), (worst_case, 600)])
 def test_every_event_is_allowed_and_folded_whole(
     connect: Connect, log: Callable[[int], Iterator[LogRow]], events: int

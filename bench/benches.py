@@ -1,0 +1,64 @@
+"""All benches, by name and by figure."""
+
+from typing import Any
+
+from bench import (
+    append_one,
+    bulk,
+    feed,
+    growth,
+    http,
+    http_append,
+    ingest,
+    old_snapshot,
+    operate,
+    replay,
+    startup,
+    verify,
+)
+from bench.plan import Bench
+
+BENCHES: dict[str, Bench[Any]] = {
+    "append_one": append_one.BENCH,
+    "bulk": bulk.BENCH,
+    "http_append": http_append.BENCH,
+    "http": http.BENCH,
+    "replay": replay.BENCH,
+    "verify": verify.BENCH,
+    "operate": operate.BENCH,
+    "feed": feed.BENCH,
+    "old_snapshot": old_snapshot.BENCH,
+    "growth": growth.BENCH,
+    "ingest": ingest.BENCH,
+    "help": startup.BENCH,
+}
+
+ALL: tuple[Bench[Any], ...] = (
+    # Those that measure memory first, before this process has grown.
+    replay.WITH_VERIFY,
+    operate.BENCH,
+    append_one.BENCH,
+    bulk.BENCH,
+    http.BENCH,
+    feed.BENCH,
+    old_snapshot.BENCH,
+    growth.BENCH,
+    ingest.BENCH,
+    startup.BENCH,
+)
+"""What ``all`` runs, in this order: each figure once."""
+
+
+def find(name: str) -> tuple[tuple[Bench[Any], ...], str | None]:
+    """The benches to run for a name, and the one figure that was asked for, None for all of them.
+
+    A name is ``all``, that of a bench, or that of a figure. Raises ``KeyError`` for any other.
+    """
+    if name == "all":
+        return ALL, None
+    if name in BENCHES:
+        return (BENCHES[name],), None
+    for bench in BENCHES.values():
+        if name in bench.figures:
+            return (bench,), name
+    raise KeyError(name)

@@ -1,0 +1,43 @@
+"""What ratios were with ``--quick``, to notice when one is far off.
+
+No goals: those hold for the full sizes, on a machine that does nothing else. Ratios of short runs on a busy
+one differ by a third from run to run, so only what is worse by half is told.
+"""
+
+from collections.abc import Iterable
+
+from bench.figures import Figure
+
+FLOORS: dict[str, float] = {
+    "append_one": 0.45,
+    "bulk": 0.3,
+    "group_append": 1.5,
+    "group_append_refusals": 0.6,
+    "http_append": 0.28,
+    "waiters_append": 0.8,
+    "replay": 0.15,
+    "replay_one_by_one": 3.5,
+    "online_replay": 0.5,
+    "verify": 0.5,
+    "feed_json": 0.07,
+    "feed_cbor": 0.2,
+    "old_snapshot": 0.95,
+    "growth_append": 1.0,
+    "growth_feed": 1.0,
+    # Depends on how the machine's sha256sum was built: where it is slow, four times as much.
+    "ingest": 1.2,
+}
+"""Recorded ratios of ``scripts/bench all --quick``, by figure, on a machine that others used too."""
+
+
+def far_off(figures: Iterable[Figure]) -> list[str]:
+    """What is wrong with a ratio: less than half of the recorded one, or more than twice if it is at most."""
+    problems = []
+    for figure in figures:
+        recorded, ratio = FLOORS.get(figure.name), figure.ratio
+        if recorded is None or ratio is None:
+            continue
+        limit = recorded * 2 if figure.at_most else recorded / 2
+        if ratio > limit if figure.at_most else ratio < limit:
+            problems.append(f"{figure.name}: ratio {ratio:g} is far off the recorded {recorded:g}")
+    return problems
