@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,7 +102,8 @@ def _locks(store: Store) -> Iterator[Finding]:
     waiting = [lock for lock in locks if not lock["granted"]]
     longest = max((lock["seconds"] or 0.0 for lock in waiting), default=0.0)
     for lock in locks:
-        if not lock["granted"] or max(lock["seconds"] or 0.0, longest) < LOCK_SECONDS:
+        # Without a process it is a prepared transaction: see there.
+        if not lock["granted"] or lock["pid"] is None or max(lock["seconds"] or 0.0, longest) < LOCK_SECONDS:
             continue
         held = "" if lock["seconds"] is None else f" for {lock['seconds']:.0f} s"
         what = f"{_who(lock)} has the append lock{held}, {len(waiting)} wait"
@@ -120,11 +122,14 @@ def _transactions(store: Store) -> Iterator[Finding]:
         lasts = f"for {one['seconds']:.0f} s ({one['state']})"
         what = f"{_who(one)} is in a transaction {lasts}: vacuum cannot clean"
         yield Finding("warning", "transaction", what, f"SELECT pg_terminate_backend({one['pid']});")
+    locked = any(lock["granted"] and lock["pid"] is None for lock in store.append_locks())
     for one in store.prepared_transactions():
-        if one["seconds"] >= IDLE_SECONDS:
+        if locked or one["seconds"] >= IDLE_SECONDS:
             what = f"the transaction {one['gid']} is prepared for {one['seconds']:.0f} s: it keeps its locks"
+            what += ", and it or another one the append lock" if locked else ""
             gid = one["gid"].replace("'", "''")
-            yield Finding("warning", "prepared", what, f"ROLLBACK PREPARED '{gid}';")
+            severity = "error" if locked else "warning"
+            yield Finding(severity, "prepared", what, f"ROLLBACK PREPARED '{gid}';")
     for one in store.idle_slots():
         kept = "" if one["bytes"] is None else f" and keeps {one['bytes']} bytes of WAL"
         name = one["name"]
@@ -146,7 +151,8 @@ def _objects(store: Store) -> Iterator[Finding]:
     for found in store.objects():
         if (found["kind"], found["name"]) not in known:
             what = f"the {found['kind']} {found['identity']} is not of this software"
-            fix = f"DROP {found['kind'].upper()} {found['identity']};"
+            kind = found["kind"].upper().replace("FUNCTION", "ROUTINE")
+            fix = f"DROP {kind} {found['identity']};"
             yield Finding("warning", "stray", what, fix)
     for guard in guard_findings(store, store.view_counts()):
         yield Finding("error", "trigger", guard.what, "artifactstore migrate")
@@ -183,14 +189,29 @@ def _disk(store: Store) -> Iterator[Finding]:
     what = ", ".join(f"{name.removesuffix('_bytes')} {value} bytes" for name, value in sizes.items())
     yield Finding("info", "size", what)
     directory = store.data_directory()
-    if directory is None or not (Path(directory) / "PG_VERSION").exists():
+    if directory is None:
         return
-    free = shutil.disk_usage(directory).free
-    if free < LITTLE_DISK:
-        severity = "error" if free < NO_DISK else "warning"
-        yield Finding(
-            severity, "disk", f"{free >> 20} MiB are free in {directory}", "see the runbook disk-full"
-        )
+    for place, free in _volumes(Path(directory)):
+        if free < LITTLE_DISK:
+            severity = "error" if free < NO_DISK else "warning"
+            what = f"{free >> 20} MiB are free in {place}"
+            yield Finding(severity, "disk", what, "see the runbook disk-full")
+
+
+def _volumes(data: Path) -> Iterator[tuple[Path, int]]:
+    """Where data, WAL and tablespaces are, each file system once, with the bytes that are free in it.
+
+    Nothing if the server is on another machine, or where this process may not look.
+    """
+    seen = set()
+    with suppress(OSError):
+        if not (data / "PG_VERSION").exists():
+            return
+        for place in (data, data / "pg_wal", *sorted((data / "pg_tblspc").iterdir())):
+            device = place.stat().st_dev
+            if device not in seen:
+                seen.add(device)
+                yield place.resolve(), shutil.disk_usage(place).free
 
 
 def _who(session: dict[str, object]) -> str:

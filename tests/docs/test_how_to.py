@@ -16,6 +16,7 @@ from artifactstore import server, snapshots
 from artifactstore.errors import ArtifactstoreError
 from artifactstore.events import fields, models
 from artifactstore.migrate import Source, migrate
+from artifactstore.replay import replay_online
 from artifactstore.store import Store
 from tests.databases import TEST_PREFIX, Connect, create_database, drop_database
 from tests.docs.snippets import DOCS, ROOT, Snippet, psql_script, run_psql, snippets
@@ -152,35 +153,75 @@ def test_add_a_view_column(database: str, connect: Connect, tmp_path: Path) -> N
 def test_add_an_event_type(
     cluster: server.Cluster, database: str, connect: Connect, login_names: dict[str, str], tmp_path: Path
 ) -> None:
-    """The steps of the page, on a copy of the source, give an event type that appends and replays."""
-    blocks = snippets(_HOW_TO / "add-an-event-type.md")
-    row, projector, line, append = (block for block in blocks if block.language == "sql")
-    shutil.copytree(ROOT / "sql", tmp_path / "sql")
-    _insert(tmp_path / row.attributes["insert"], "    ('v1.file.removed'", row.text)
-    (tmp_path / projector.attributes["create"]).write_text(projector.text)
-    _insert(tmp_path / line.attributes["insert"], "        ELSE", line.text)
+    """The steps of the page, on a copy of the source, give an event type that appends and replays.
 
+    Then its ``v2.`` next to it: the log keeps the event of ``v1.``, which its own projector replays.
+    """
+    blocks = snippets(_HOW_TO / "add-an-event-type.md")
+    row, projector, line, append, *second = (block for block in blocks if block.language == "sql")
     begin = Snippet("sql", {}, "".join(block.text for block in _sql(_HOW_TO / "write-from-psql.md")[:3]))
     writer = make_conninfo(database, user=login_names["writer"])
-    migrated = migrate(
-        database, role_prefix=TEST_PREFIX, source=Source(ROOT / "migrations", tmp_path / "sql")
-    )
-    assert migrated.files > len(list((ROOT / "sql").glob("*/*.sql")))
-    assert "hello.txt | text/plain" in run_psql(cluster.programs, writer, psql_script([begin, append]))
-
+    shutil.copytree(ROOT / "sql", tmp_path / "sql")
+    source = Source(ROOT / "migrations", tmp_path / "sql")
     conn = connect()
-    conn.execute("SELECT artifactstore.rebuild('scratch')")
-    compared = conn.execute("SELECT * FROM artifactstore.compare_view_sets('artifactstore', 'scratch')")
-    assert compared.fetchall() == []
 
-    (model,) = (block for block in blocks if block.language == "python")
-    spec, description = _model(model.text)
-    stored, told = _one(
-        conn,
-        "SELECT fields - '{request,reason,on_behalf_of}'::text[], description "
-        "FROM artifactstore.event_types WHERE event_type = 'v1.file.described'",
+    _add_type(tmp_path, row, projector, line)
+    assert migrate(database, role_prefix=TEST_PREFIX, source=source).files > len(
+        list((ROOT / "sql").glob("*/*.sql"))
     )
-    assert ({name: spec[name] for name in stored}, description) == (stored, told)
+    assert "hello.txt | text/plain\n" in run_psql(cluster.programs, writer, psql_script([begin, append]))
+    assert _differences(conn) == []
+    (before,) = _one(conn, "SELECT array_agg(e::text ORDER BY sequence) FROM artifactstore.events e")
+
+    row, projector, line, door, both, refused = second
+    _add_type(tmp_path, row, projector, line)
+    _insert(tmp_path / door.attributes["insert"], "            ELSE", door.text)
+    assert migrate(database, role_prefix=TEST_PREFIX, source=source).replayed
+    assert _differences(conn) == []
+    ids = "SELECT file_id AS file, package_id AS package FROM artifactstore.artifact_files \\gset\n"
+    same = Snippet("sql", {}, ids)
+    written = run_psql(cluster.programs, writer, psql_script([same, both, refused]))
+    shown = re.findall(r"hello\.txt \| (.+)", written)
+    assert shown == ["text/plain", "text/html; charset=utf-8"]
+    assert re.findall(r"(v\d\.file\.\w+) +\| *(\S*)", written) == [
+        ("v1.file.ingested", ""), ("v1.file.described", "text/plain"), ("v2.file.described", "text/html"),
+    ]  # fmt: skip
+    assert f"refused={refused.attributes['refused']}" in written
+
+    replayed = replay_online(Store(conn), connect)
+    assert (replayed.head, replayed.rows) == (len(before) + 1, 0)
+    assert _one(conn, "SELECT head FROM artifactstore.replay()") == (len(before) + 1,)
+    assert _differences(conn) == []
+    assert _one(conn, "SELECT media_type FROM artifactstore.artifact_files") == (shown[-1],)
+    (after,) = _one(conn, "SELECT array_agg(e::text ORDER BY sequence) FROM artifactstore.events e")
+    assert after[: len(before)] == before
+
+    for model, name in zip(
+        (block for block in blocks if block.language == "python"),
+        ("FileDescribed", "FileDescribedV2"),
+        strict=True,
+    ):
+        event_type, spec, description = _model(model.text, name)
+        stored, told = _one(
+            conn,
+            "SELECT fields - '{request,reason,on_behalf_of}'::text[], description "
+            f"FROM artifactstore.event_types WHERE event_type = '{event_type}'",
+        )
+        assert ({name: spec[name] for name in stored}, description) == (stored, told)
+
+
+def _add_type(directory: Path, row: Snippet, projector: Snippet, line: Snippet) -> None:
+    _insert(directory / row.attributes["insert"], "    ('v1.file.removed'", row.text)
+    (directory / projector.attributes["create"]).write_text(projector.text)
+    _insert(directory / line.attributes["insert"], "        ELSE", line.text)
+
+
+def _differences(conn: psycopg.Connection) -> list[tuple[Any, ...]]:
+    """What a rebuild has that the live views do not, and the other way round."""
+    with conn.transaction(force_rollback=True):
+        conn.execute("SELECT artifactstore.rebuild('scratch')")
+        compared = conn.execute("SELECT * FROM artifactstore.compare_view_sets('artifactstore', 'scratch')")
+        return compared.fetchall()
 
 
 def _insert(path: Path, before: str, text: str) -> None:
@@ -189,12 +230,12 @@ def _insert(path: Path, before: str, text: str) -> None:
     path.write_text(source.replace(before, text + before, 1), encoding="utf-8")
 
 
-def _model(source: str) -> tuple[dict[str, Any], str | None]:
-    """Fields and docstring of the model that the page shows, defined where it says."""
+def _model(source: str, name: str) -> tuple[str, dict[str, Any], str | None]:
+    """Event type, fields and docstring of a model that the page shows, defined where it says."""
     namespace = dict(vars(models))
     exec(source, namespace)  # noqa: S102 - our own page
-    model = namespace["FileDescribed"]
-    return fields.model_spec(model), model.__doc__
+    model = namespace[name]
+    return model.event_type, fields.model_spec(model), model.__doc__
 
 
 def _one(conn: psycopg.Connection, query: str) -> tuple[Any, ...]:
