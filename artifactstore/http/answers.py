@@ -1,13 +1,13 @@
 """What answers hold: their JSON Schema, and rows and events in that form."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from artifactstore import codec
 from artifactstore.errors import BadInput
 from artifactstore.events import EVENT_TYPES, Event, Origin
-from artifactstore.events.fields import Field, fields_of
-from artifactstore.http.shapes import Schema, described, stored_object_schema
+from artifactstore.events.fields import fields_of
+from artifactstore.http.shapes import Schema, describer, stored_object_schema
 from artifactstore.store import LoggedEvent, Row
 
 ID: Schema = {"type": "string", "format": "uuid"}
@@ -160,10 +160,7 @@ SCHEMAS: dict[str, Schema] = {
 }
 """Shared schemas by name; those of event types are made by ``event_schema``."""
 
-_FIELDS: Mapping[str, Mapping[str, Field]] = {
-    name: {field.name: field for field in (*fields_of(model), *fields_of(Origin))}
-    for name, model in EVENT_TYPES.items()
-}
+_DESCRIBE = {name: describer((*fields_of(model), *fields_of(Origin))) for name, model in EVENT_TYPES.items()}
 
 
 def shown(name: str) -> Callable[[Row], dict[str, Any]]:
@@ -205,8 +202,8 @@ def event_schema(model: type[Event]) -> Schema:
 
 def event_value(event: LoggedEvent) -> dict[str, Any]:
     """An event as answers show it; raises ``BadInput`` for a payload that is damaged or of unknown type."""
-    fields = _FIELDS.get(event.event_type)
-    if fields is None:
+    describe = _DESCRIBE.get(event.event_type)
+    if describe is None:
         raise BadInput("unknown-event-type", {"event_type": event.event_type, "sequence": event.sequence})
     return {
         "sequence": event.sequence,
@@ -215,7 +212,7 @@ def event_value(event: LoggedEvent) -> dict[str, Any]:
         "subject_kind": event.subject_kind,
         "subject_id": event.subject_id,
         "actor": event.actor,
-        "payload": described(fields, codec.decode(event.payload, event.event_type)),
+        "payload": describe(codec.decode_stored(event.payload, event.payload_digest, event.event_type)),
         "payload_digest": f"blake3:{event.payload_digest.hex()}",
     }
 

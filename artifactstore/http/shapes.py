@@ -5,7 +5,7 @@ the log has, and /openapi.json says the same.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -196,21 +196,28 @@ def stored_object_schema(fields: Sequence[Field]) -> Schema:
     return told | {"properties": {field.name: stored_schema(field.kind) for field in fields}}
 
 
-def described(fields: Mapping[str, Field], payload: Mapping[str, Value]) -> dict[str, object]:
-    """A decoded payload as answers show it (the forms of SQL ``describe_payload``)."""
-    return {name: _described(fields[name].kind, value) for name, value in payload.items()}
+def describer(fields: Iterable[Field]) -> Callable[[Mapping[str, Value]], dict[str, object]]:
+    """Turns a decoded payload into what answers show (the forms of SQL ``describe_payload``)."""
+    made = {field.name: make for field in fields if (make := _shown(field.kind)) is not None}
+
+    def describe(payload: Mapping[str, Value]) -> dict[str, object]:
+        return {name: made[name](value) if name in made else value for name, value in payload.items()}
+
+    return describe
 
 
-def _described(kind: Kind, value: Any) -> object:
+def _shown(kind: Kind) -> Callable[[Any], object] | None:
+    """What turns a value of this kind into what answers show; None: it is shown as it is."""
     match kind:
         case Id() | Time():
-            return kind.unpack(value)
+            return kind.unpack
         case List():
-            return [_described(kind.items, item) for item in value]
+            item = _shown(kind.items)
+            return None if item is None else lambda values: [item(value) for value in values]
         case Object():
-            return described({field.name: field for field in fields_of(kind.model)}, value)
+            return describer(fields_of(kind.model))
         case _:
-            return value
+            return None
 
 
 def _prefix(name: str) -> str:
