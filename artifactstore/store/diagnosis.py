@@ -103,8 +103,8 @@ class Diagnosis(Connected):
             SELECT 'function' AS kind, p.proname::text AS name, p.oid::regprocedure::text AS identity
             FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'artifactstore'::regnamespace
             UNION ALL
-            SELECT CASE c.relkind WHEN 'v' THEN 'view' ELSE 'table' END, c.relname::text,
-                c.oid::regclass::text
+            SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
+                    WHEN 'f' THEN 'foreign table' ELSE 'table' END, c.relname::text, c.oid::regclass::text
             FROM pg_catalog.pg_class c
             WHERE c.relnamespace = 'artifactstore'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
             ORDER BY 1, 3
@@ -125,7 +125,7 @@ class Diagnosis(Connected):
                 FROM pg_catalog.pg_class c WHERE c.relnamespace = 'artifactstore'::regnamespace
                     AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
                 UNION ALL
-                SELECT 'FUNCTION', p.oid::regprocedure::text, p.proowner,
+                SELECT 'ROUTINE', p.oid::regprocedure::text, p.proowner,
                     coalesce(p.proacl, acldefault('f', p.proowner))
                 FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'artifactstore'::regnamespace
                 UNION ALL

@@ -247,6 +247,7 @@ def test_scratch_schemas_are_removed_and_stored_ones_stay(history: Program) -> N
         ("PROCEDURE artifactstore.odd(int) LANGUAGE sql AS 'SELECT 1'", "ROUTINE artifactstore.odd(integer)"),
         ("TABLE artifactstore.odd (a int)", "TABLE artifactstore.odd"),
         ('VIEW artifactstore."Odd" AS SELECT 1', 'VIEW artifactstore."Odd"'),
+        ("MATERIALIZED VIEW artifactstore.odd AS SELECT 1", "MATERIALIZED VIEW artifactstore.odd"),
     ],
 )
 def test_stray_objects(program: Program, created: str, fix: str) -> None:
