@@ -79,32 +79,28 @@ def database(server_conninfo: str, template: str) -> Iterator[str]:
     drop_database(server_conninfo, conninfo)
 
 
-@pytest.fixture
-def copy_of(server_conninfo: str, template: str) -> Iterator[Callable[[], str]]:
-    """Makes more migrated databases; each call returns the superuser conninfo of a new one."""
+def _maker(server_conninfo: str, *origin: str) -> Iterator[Callable[[], str]]:
     made: list[str] = []
 
     def make() -> str:
-        made.append(create_database(server_conninfo, template, owner=f"{TEST_PREFIX}_owner"))
+        made.append(create_database(server_conninfo, *origin))
         return made[-1]
 
     yield make
     for conninfo in made:
         drop_database(server_conninfo, conninfo)
+
+
+@pytest.fixture
+def copy_of(server_conninfo: str, template: str) -> Iterator[Callable[[], str]]:
+    """Makes more migrated databases; each call returns the superuser conninfo of a new one."""
+    yield from _maker(server_conninfo, template, f"{TEST_PREFIX}_owner")
 
 
 @pytest.fixture
 def new_database(server_conninfo: str) -> Iterator[Callable[[], str]]:
     """Makes empty databases; each call returns the superuser conninfo of a new one."""
-    made: list[str] = []
-
-    def make() -> str:
-        made.append(create_database(server_conninfo))
-        return made[-1]
-
-    yield make
-    for conninfo in made:
-        drop_database(server_conninfo, conninfo)
+    yield from _maker(server_conninfo)
 
 
 @pytest.fixture

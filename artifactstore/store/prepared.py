@@ -72,7 +72,12 @@ class PreparedWrites(Writes):
 
     def lock_wait(self) -> float:
         """Seconds that the last append of this transaction waited for its turn."""
-        query = SQL("SELECT current_setting('artifactstore.lock_wait')::float8 AS wait")
+        # Not there, or empty, if nothing took the lock.
+        query = SQL(
+            """
+            SELECT coalesce(nullif(current_setting('artifactstore.lock_wait', true), '')::float8, 0) AS wait
+            """
+        )
         seconds: float = self._row(query)["wait"]
         return seconds
 

@@ -7,7 +7,6 @@ import psycopg
 import pytest
 
 from artifactstore.store import Store
-from tests.databases import TEST_PREFIX, create_database, drop_database
 from tests.sql.workload import workload
 
 EVENTS = 400
@@ -15,14 +14,12 @@ NewStore = Callable[[], Store]
 
 
 @pytest.fixture
-def new_store(server_conninfo: str, template: str) -> Iterator[NewStore]:
+def new_store(copy_of: Callable[[], str]) -> Iterator[NewStore]:
     """Makes stores, each on a migrated database of its own with an empty log."""
     with ExitStack() as resources:
 
         def make() -> Store:
-            conninfo = create_database(server_conninfo, template, owner=f"{TEST_PREFIX}_owner")
-            resources.callback(drop_database, server_conninfo, conninfo)
-            return Store(resources.enter_context(open_connection(conninfo)))
+            return Store(resources.enter_context(open_connection(copy_of())))
 
         yield make
 
