@@ -92,18 +92,25 @@ def test_a_log_does_not_begin_with_a_refusal(connect: Connect) -> None:
     assert observer.execute("SELECT count(*) FROM artifactstore.log_epochs").fetchone() == (0,)
 
 
-@pytest.mark.parametrize(("lasts", "together"), [([1], 1), ([], 1), ([2], 0)])
-def test_commands_must_cover_the_events(connect: Connect, lasts: list[int], together: int) -> None:
+@pytest.mark.parametrize(
+    ("lasts", "together"),
+    [([1], 1), ([], 1), (None, 1), ([2], 0), ([2], None), ([2, 1, 2], 1), ([0, 2], 1), ([None, 2], 1)],
+)
+def test_commands_must_divide_the_events(
+    connect: Connect, lasts: list[int | None] | None, together: int | None
+) -> None:
     one, two = created("pkg:generic/a@1"), created("pkg:generic/b@1")
     call = "SELECT artifactstore.append_commands(%s, %s, %s, %s, %s, NULL, %s::integer[], %s)"
+    observer = connect()
     with pytest.raises(psycopg.Error, match="bad-payload"):
-        connect().execute(
+        observer.execute(
             call,
             (
                 [e.event_type for e in (one, two)], [e.subject_id for e in (one, two)], ["user:a"] * 2,
                 [e.payload for e in (one, two)], [bytes(32)] * 2, lasts, together,
             ),
         )  # fmt: skip
+    assert observer.execute("SELECT artifactstore.log_head()").fetchone() == (0,)
 
 
 def test_an_actor_that_cannot_be_is_refused_before_the_database(connect: Connect) -> None:
