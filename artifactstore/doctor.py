@@ -147,7 +147,7 @@ def _leftovers(store: Store) -> Iterator[Finding]:
 def _objects(store: Store) -> Iterator[Finding]:
     source = packaged()
     known = {(file.kind, file.name) for file in source.read_sql()}
-    known |= {("table", name) for one in source.read_migrations() for name in _tables(one.text)}
+    known |= {("table", name) for text in source.migration_texts() for name in _tables(text)}
     for found in store.objects():
         if (found["kind"], found["name"]) not in known:
             what = f"the {found['kind']} {found['identity']} is not of this software"

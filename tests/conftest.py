@@ -5,6 +5,7 @@ is the default) or the directory of an installation's programs ("/usr/lib/postgr
 A server that does not start makes the run fail.
 """
 
+import gc
 import signal
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -34,6 +35,11 @@ _LONG = ("tests/property/test_projection.py", "tests/http/test_openapi.py", "tes
 def pytest_configure() -> None:
     """A run that is told to end stops its server first: the server is in a session of its own."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests stay to the end; the garbage collector need not look at them."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

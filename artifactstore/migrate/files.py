@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +76,14 @@ class Source:
 
     def migration_ids(self) -> set[str]:
         """Ids of all migrations, without reading them."""
-        return {path.stem for path in self.migrations.glob("*.sql")}
+        return {path.stem for path in self._migration_paths()}
+
+    def migration_texts(self) -> list[str]:
+        """What all migrations say, in no order: at once, where yoyo takes a quarter of a second."""
+        return [_read(path) for path in self._migration_paths()]
+
+    def _migration_paths(self) -> Iterator[Path]:
+        return self.migrations.glob("*.sql")
 
     def read_sql(self) -> list[SqlFile]:
         """All files under sql/, sorted by folder, then kind, then name: the order of applying them."""

@@ -10,6 +10,7 @@ import pytest
 from artifactstore.errors import ERRORS
 from artifactstore.http.openapi import codes, document
 from artifactstore.http.routes import ENDPOINTS
+from tests.effort import IN_CI
 from tests.http.running import Registry, Running
 
 _SCHEMATHESIS = Path(sysconfig.get_path("scripts")) / "schemathesis"
@@ -35,8 +36,10 @@ def test_the_document_is_served_as_it_is(shared: Registry) -> None:
 
 @pytest.mark.parametrize(
     ("phases", "examples", "known"),
-    [("coverage", 1, False), ("fuzzing,stateful", 6, True)],
-    ids=["unknown ids", "known ids"],
+    [
+        pytest.param("coverage", 1, False, id="unknown ids"),
+        pytest.param("fuzzing,stateful", 6, True, id="known ids", marks=IN_CI),
+    ],
 )
 def test_schemathesis_finds_nothing(
     phases: str, examples: int, known: bool, shared_service: Running, shared: Registry, tmp_path: Path

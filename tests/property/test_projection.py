@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.effort import EXAMPLES
 from tests.property.histories import (
     REFUSALS,
     History,
@@ -16,8 +17,6 @@ from tests.property.histories import (
     spoiled_history,
 )
 from tests.property.runs import Laboratory, fold_both_ways
-
-EXAMPLES = 500
 
 
 @settings(

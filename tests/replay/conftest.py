@@ -11,7 +11,7 @@ from artifactstore.store import Store
 from tests.databases import TEST_PREFIX, Connect, create_database, drop_database
 from tests.sql.workload import workload
 
-EVENTS = 3_000
+EVENTS = 1_500
 
 
 @pytest.fixture(scope="package")

@@ -85,6 +85,7 @@ def test_rpl04_writers_go_on_and_nothing_is_missed_or_applied_twice(
     stop = threading.Event()
     failures: list[Exception] = []
     appended = [0] * 4
+    packages = history.view_counts()["artifact_packages"]
 
     def write(number: int) -> None:
         store = Store(connect("service"))
@@ -107,7 +108,7 @@ def test_rpl04_writers_go_on_and_nothing_is_missed_or_applied_twice(
                 [count] = connection.execute(
                     "SELECT count(*) FROM artifactstore.artifact_packages"
                 ).fetchone() or [0]
-                assert count >= 100, "readers never see an empty or half table"
+                assert count >= packages, "readers never see an empty or half table"
         except Exception as failure:
             failures.append(failure)
 
@@ -197,7 +198,7 @@ def test_a_damaged_event_stops_it_before_any_row_is_mended(history: Store, anoth
     with history.connection.transaction():
         for statement in (
             "ALTER TABLE artifactstore.events DISABLE TRIGGER ALL",
-            "UPDATE artifactstore.events SET payload_digest = sha256('x') WHERE sequence = 2000",
+            "UPDATE artifactstore.events SET payload_digest = sha256('x') WHERE sequence = 1000",
             "ALTER TABLE artifactstore.events ENABLE ALWAYS TRIGGER events_forbid_change",
             "ALTER TABLE artifactstore.events ENABLE ALWAYS TRIGGER events_forbid_truncate",
             "ALTER TABLE artifactstore.events ENABLE ALWAYS TRIGGER events_forbid_insert",
@@ -206,7 +207,7 @@ def test_a_damaged_event_stops_it_before_any_row_is_mended(history: Store, anoth
     found = differences(history)
     with pytest.raises(Damaged) as caught:
         replay_online(history, another)
-    assert caught.value.detail["sequence"] == 2000
+    assert caught.value.detail["sequence"] == 1000
     assert differences(history) == found
 
 
