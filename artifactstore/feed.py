@@ -167,6 +167,33 @@ def check_digest(digest: bytes, event: LoggedEvent, position: Position) -> None:
 
 def _read(connection: Connection[Any], query: Query, last: int) -> tuple[list[LoggedEvent], int]:
     """The events that fit into a page, and how many there were within the limit."""
+    # Almost always all of them fit, and to ask that first costs a tenth of counting bytes event by event.
+    if not query.where and (events := _read_all(connection, query, last)):
+        return events, len(events)
+    return _read_what_fits(connection, query, last)
+
+
+def _read_all(connection: Connection[Any], query: Query, last: int) -> list[LoggedEvent]:
+    """All events within the limit; none if they have more than ``MAX_BYTES``."""
+    statement = SQL(
+        """
+        SELECT {columns} FROM artifactstore.events
+        WHERE sequence > %(since)s AND sequence <= %(last)s AND %(max_bytes)s >= (
+            SELECT sum(octet_length(payload)) FROM (
+                SELECT payload FROM artifactstore.events
+                WHERE sequence > %(since)s AND sequence <= %(last)s ORDER BY sequence LIMIT %(limit)s
+            ) e
+        )
+        ORDER BY sequence LIMIT %(limit)s
+        """
+    ).format(columns=SQL(_COLUMNS))
+    parameters = {"since": query.since, "last": last, "limit": query.limit, "max_bytes": MAX_BYTES}
+    with translated(), connection.cursor(row_factory=args_row(LoggedEvent)) as cursor:
+        return cursor.execute(statement, parameters, binary=True).fetchall()
+
+
+def _read_what_fits(connection: Connection[Any], query: Query, last: int) -> tuple[list[LoggedEvent], int]:
+    """The events up to ``MAX_BYTES``, and how many there were within the limit."""
     where = query.where
     conditions: list[tuple[SQL, bool]] = [
         (SQL("event_type = ANY (%(event_types)s)"), bool(where.event_types)),

@@ -30,6 +30,14 @@ def from_micros(micros: int) -> datetime:
     return _EPOCH + micros * _MICROSECOND
 
 
+def time_text(instant: datetime) -> str:
+    """An instant as RFC 3339 in UTC with microseconds: ``2030-01-31T12:00:00.000000Z``."""
+    at = instant.astimezone(UTC)
+    # Twice as fast as isoformat, and every answer is full of times.
+    parts = (at.year, at.month, at.day, at.hour, at.minute, at.second, at.microsecond)
+    return "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ" % parts  # noqa: UP031
+
+
 def parse_time(text: str) -> datetime:
     """An instant written as RFC 3339, such as ``2030-01-31T12:00:00.5Z`` or ``…+01:00``.
 

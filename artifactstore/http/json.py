@@ -7,7 +7,7 @@ more than 16 levels are refused (RFC 8259 leaves all of them to the receiver).
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Never
 
 import orjson
@@ -15,6 +15,7 @@ import orjson
 from artifactstore import codec
 from artifactstore.codec import Value
 from artifactstore.errors import BadInput
+from artifactstore.events.times import time_text
 
 _MAX_DIGITS = 17
 
@@ -47,11 +48,6 @@ def parse(body: bytes) -> tuple[Value, bytes]:
 def render(value: object) -> bytes:
     """The value as JSON in UTF-8: ids as text, bytes as lower-case hex, times as RFC 3339 in UTC with µs."""
     return orjson.dumps(value, _plain, orjson.OPT_PASSTHROUGH_DATETIME)
-
-
-def time_text(instant: datetime) -> str:
-    """An instant as in every answer: ``2030-01-31T12:00:00.000000Z``."""
-    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _plain(value: object) -> Any:

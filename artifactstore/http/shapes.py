@@ -26,7 +26,7 @@ from artifactstore.events.fields import (
     Time,
     fields_of,
 )
-from artifactstore.events.times import parse_time
+from artifactstore.events.times import from_micros, parse_time, time_text
 
 Schema = dict[str, Any]
 
@@ -209,8 +209,12 @@ def describer(fields: Iterable[Field]) -> Callable[[Mapping[str, Value]], dict[s
 def _shown(kind: Kind) -> Callable[[Any], object] | None:
     """What turns a value of this kind into what answers show; None: it is shown as it is."""
     match kind:
-        case Id() | Time():
-            return kind.unpack
+        case Id():
+            return _id_text
+        case Hash():
+            return _hex
+        case Time():
+            return _time_text
         case List():
             item = _shown(kind.items)
             return None if item is None else lambda values: [item(value) for value in values]
@@ -218,6 +222,25 @@ def _shown(kind: Kind) -> Callable[[Any], object] | None:
             return describer(fields_of(kind.model))
         case _:
             return None
+
+
+# What an answer shows is made of values that a damaged event may have otherwise than the catalogue says:
+# those are shown as they are.
+
+
+def _id_text(value: Value) -> Value:
+    if type(value) is not bytes or len(value) != 16:
+        return value
+    digits = value.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def _hex(value: Value) -> Value:
+    return value.hex() if type(value) is bytes else value
+
+
+def _time_text(value: Value) -> Value:
+    return time_text(from_micros(value)) if type(value) is int else value
 
 
 def _prefix(name: str) -> str:

@@ -123,7 +123,7 @@ def test_dr02_a_client_that_leaves_takes_its_command_with_it(
             client.close()
         _until(lambda: _count(admin) == 0)
         # The first to be given up lets the next one wait, until that client is seen to have left.
-        _until(lambda: _count(admin) == 0, seconds=5, holds=0.5)
+        _until(lambda: _count(admin) == 0, holds=0.5)
     assert registry.head() == before
     registry.post("/packages", {"purl": "pkg:generic/left@1"}, 201)
 
@@ -150,7 +150,7 @@ def _count(admin: psycopg.Connection) -> int:
     return int(row[0])
 
 
-def _until(condition: Callable[[], bool], seconds: float = 2, holds: float = 0) -> None:
+def _until(condition: Callable[[], bool], seconds: float = 5, holds: float = 0) -> None:
     """Wait until a condition is true, and has been for a while; some seconds at most until it is."""
     deadline = time.monotonic() + seconds
     since = None
