@@ -1,13 +1,22 @@
 """Prove that the log is whole and that the live views are what it says.
 
-Everything is read in one REPEATABLE READ transaction that ends in a rollback: appends go on meanwhile,
-and nothing is left behind, not even by a crash.
+Everything is read in one snapshot, over two connections side by side: one checks the events, the other
+rebuilds the views in a REPEATABLE READ transaction that ends in a rollback. Appends go on meanwhile, and
+nothing is left behind, not even by a crash.
 """
 
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import scalar_row
+from psycopg.sql import SQL
 
 from artifactstore import codec
 from artifactstore.db import one_snapshot
@@ -75,6 +84,11 @@ class Verification:
             if len(self.findings) < self.limit:
                 self.findings.append(finding)
 
+    def extend(self, after: "Verification") -> None:
+        """Take over what another found."""
+        self.found += after.found
+        self.findings += after.findings[: self.limit - len(self.findings)]
+
 
 @dataclass(frozen=True, slots=True)
 class Witness:
@@ -85,27 +99,58 @@ class Witness:
 
 
 def verify(
-    store: Store, *, witness: Witness | None = None, limit: int = 100, progress: Progress = quiet
+    store: Store,
+    connect: Callable[[], Connection[Any]],
+    *,
+    witness: Witness | None = None,
+    limit: int = 100,
+    progress: Progress = quiet,
 ) -> Verification:
     """Check every event, the guards, all views against a rebuild, and the manifests of sealed packages.
 
-    Damage is reported, not raised; raises ``Forbidden`` or ``Busy`` when the database cannot be asked.
+    ``connect`` opens another connection to the same database. Damage is reported, not raised; raises
+    ``Forbidden`` or ``Busy`` when the database cannot be asked.
     """
     started = monotonic()
-    verification = Verification(limit)
+    verification, views = Verification(limit), Verification(limit)
     with one_snapshot(store.connection, force_rollback=True):
         total = store.head()
-        verification.add(_log_findings(store, verification, total, progress))
-        verification.add(_witness_findings(store, verification, witness))
-        verification.add(guard_findings(store, store.view_counts()))
-        verification.add(_view_findings(store, progress))
-        verification.add(_manifest_findings(store, progress))
+
+        def check_log(other: Store, stopped: Callable[[], bool]) -> None:
+            verification.add(_log_findings(other, verification, total, progress, stopped))
+            verification.add(_witness_findings(other, verification, witness))
+
+        with _beside(store, connect, check_log):
+            views.add(guard_findings(store, store.view_counts()))
+            views.add(_view_findings(store, progress))
+            views.add(_manifest_findings(store, progress))
+    verification.extend(views)
     verification.seconds = monotonic() - started
     return verification
 
 
+@contextmanager
+def _beside(
+    store: Store,
+    connect: Callable[[], Connection[Any]],
+    work: Callable[[Store, Callable[[], bool]], None],
+) -> Iterator[None]:
+    """Work beside the body in the snapshot of its transaction; when the body fails, ``work`` is to stop."""
+    stopping = threading.Event()
+    with store.connection.cursor(row_factory=scalar_row) as cursor:
+        snapshot = cursor.execute("SELECT pg_export_snapshot()").fetchone()
+    with connect() as connection, one_snapshot(connection), ThreadPoolExecutor(1) as pool:
+        connection.execute(SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
+        working = pool.submit(work, Store(connection), stopping.is_set)
+        try:
+            yield
+            working.result()
+        finally:
+            stopping.set()
+
+
 def _log_findings(
-    store: Store, verification: Verification, total: int, progress: Progress
+    store: Store, verification: Verification, total: int, progress: Progress, stopped: Callable[[], bool]
 ) -> Iterator[Finding]:
     """Check each event by itself and against the one before it; note the head."""
     expected = 1
@@ -122,6 +167,8 @@ def _log_findings(
         verification.head, verification.head_digest = sequence, event.payload_digest
         if sequence % _REPORT_EVERY == 0:
             progress("checking events", sequence, total)
+        if stopped():
+            return
     progress("checking events", total, total)
 
 

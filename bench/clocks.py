@@ -36,7 +36,7 @@ def seconds_to_replay(conninfo: str, server: Server, peaks: list[float]) -> floa
 def seconds_to_verify(conninfo: str) -> float:
     """Seconds for ``artifactstore verify``; raises ``Failed`` if it finds anything."""
     with db.connect(conninfo) as connection:
-        done = verify(Store(connection))
+        done = verify(Store(connection), lambda: db.connect(conninfo))
     if done.found:
         raise Failed(f"verify found {done.findings[0]}")
     return done.seconds

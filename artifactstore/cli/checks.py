@@ -60,7 +60,13 @@ def verify(
         raise BadInput("usage", {"problem": "--expect-digest needs --expect-head"})
     witness = None if expect_head is None else Witness(expect_head, expect_digest)
     with session.progress() as progress:
-        verification = verify_log(session.store, witness=witness, limit=max_findings, progress=progress)
+        verification = verify_log(
+            session.store,
+            lambda: session.connect("verify"),
+            witness=witness,
+            limit=max_findings,
+            progress=progress,
+        )
     _tell(session, verification)
     return EXIT_DIFFERENCES if verification.found else 0
 

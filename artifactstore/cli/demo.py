@@ -93,7 +93,7 @@ class _Demo:
         self.say(f"   {replayed.head:,} events in {replayed.seconds:.1f} s")
         self.say("5. verify: every digest, and the live views against a rebuild")
         with self.session.progress() as progress:
-            verification = verify(self.store, progress=progress)
+            verification = verify(self.store, lambda: self.session.connect("verify"), progress=progress)
         if verification.found or verification.head_digest is None:
             raise Damaged("log-damaged", {"problem": "run artifactstore verify to see the findings"})
         self.say(f"   the log is whole and the views are equal ({verification.seconds:.1f} s)")

@@ -72,7 +72,7 @@ def test_a_grown_log_and_its_views_are_what_appends_would_have_made(connect: Con
     grow(connection, events, quiet)
     store = Store(connection)
     assert store.head() == events
-    assert verify(store).findings == []
+    assert verify(store, connect).findings == []
 
 
 def test_a_grown_log_has_files_whose_copies_are_good(connect: Connect) -> None:

@@ -208,7 +208,8 @@ def test_verify_names_the_hole(connect: Connect) -> None:
     superuser = connect()
     append(connect("service"), *(created() for _ in range(4)))
     delete_event(superuser, 3)
-    holes = [finding.sequence for finding in verify(Store(superuser)).findings if finding.kind == "hole"]
+    findings = verify(Store(superuser), connect).findings
+    holes = [finding.sequence for finding in findings if finding.kind == "hole"]
     assert holes == [3]
 
 

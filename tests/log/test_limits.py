@@ -172,7 +172,7 @@ def test_digest_is_vouched_for_by_the_service(connect: Connect) -> None:
     arrays = arrays_of(created(), created())
     arrays["digests"] = [bytes(32), codec.digest(created().payload())]
     append_arrays(connect("service"), *arrays.values())
-    findings = verify(Store(connect())).findings
+    findings = verify(Store(connect()), connect).findings
     assert [(finding.kind, finding.sequence) for finding in findings] == [("digest", 2), ("digest", 3)]
 
 
