@@ -39,6 +39,7 @@ class Diagnosis(Connected):
                 age(a.backend_xmin) AS xmin_age
             FROM pg_catalog.pg_stat_activity a
             WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+                AND a.backend_type <> 'autovacuum worker'
                 AND a.xact_start < clock_timestamp() - make_interval(secs => %s)
             ORDER BY a.xact_start
             """
