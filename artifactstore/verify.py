@@ -7,7 +7,7 @@ nothing is left behind, not even by a crash.
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -37,6 +37,8 @@ _STORAGE = "whether the files in storage still have these digests"
 LIMITS = (_CUT_OFF, _NOT_DIGESTED, _STORAGE)
 """What a verification cannot know."""
 
+_KEEP_ALIVE = 5.0
+"""Seconds between signs of life of a transaction that waits."""
 _REPORT_EVERY = 5_000
 _BEFORE_ALL = -(2**63)
 _GUARDS_OF_LOG = ("forbid_change", "forbid_insert", "forbid_truncate")
@@ -135,15 +137,25 @@ def _beside(
     connect: Callable[[], Connection[Any]],
     work: Callable[[Store, Callable[[], bool]], None],
 ) -> Iterator[None]:
-    """Work beside the body in the snapshot of its transaction; when the body fails, ``work`` is to stop."""
+    """Work beside the body in the snapshot of its transaction; when the body fails, ``work`` is to stop.
+
+    Neither transaction is idle for long while the other one works: a server may end those that are.
+    """
     stopping = threading.Event()
     with store.connection.cursor(row_factory=scalar_row) as cursor:
         snapshot = cursor.execute("SELECT pg_export_snapshot()").fetchone()
-    with connect() as connection, one_snapshot(connection), ThreadPoolExecutor(1) as pool:
-        connection.execute(SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
-        working = pool.submit(work, Store(connection), stopping.is_set)
+
+    def work_there() -> None:
+        with one_snapshot(connection):
+            connection.execute(SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
+            work(Store(connection), stopping.is_set)
+
+    with connect() as connection, ThreadPoolExecutor(1) as pool:
+        working = pool.submit(work_there)
         try:
             yield
+            while wait([working], _KEEP_ALIVE).not_done:
+                store.head()
             working.result()
         finally:
             stopping.set()

@@ -1,7 +1,10 @@
 """verify reads one snapshot over two connections, and both end when it does."""
 
 import threading
+import time
+from typing import Any
 
+import psycopg
 import pytest
 
 from artifactstore.events import NewEvent, PackageCreated, new_id
@@ -56,3 +59,23 @@ def test_an_interrupted_one_leaves_nothing_behind(history: Store, connect: Conne
     assert threading.active_count() == threads
     assert list(schemas(history)) == before
     assert history.connection.info.transaction_status.name == "IDLE"
+
+
+@pytest.mark.parametrize("slow", ["checking events", "rebuilding views"])
+def test_neither_transaction_is_idle_for_long(
+    history: Store, connect: Connect, monkeypatch: pytest.MonkeyPatch, slow: str
+) -> None:
+    """A server that ends idle transactions does not end the one that waits for the other."""
+    monkeypatch.setattr("artifactstore.verify._KEEP_ALIVE", 0.1)
+
+    def impatient() -> psycopg.Connection[Any]:
+        connection = connect()
+        connection.execute("SET idle_in_transaction_session_timeout = '400ms'")
+        return connection
+
+    def pause(step: str, done: int, total: int, unit: str = "events") -> None:  # noqa: ARG001
+        if step == slow:
+            time.sleep(1)
+
+    mine, other = (impatient, connect) if slow == "checking events" else (connect, impatient)
+    assert verify(Store(mine()), other, progress=pause).findings == []
