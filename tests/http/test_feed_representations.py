@@ -1,6 +1,8 @@
 """The two forms of the feed, and what caches may keep of it."""
 
 import io
+import json
+from datetime import UTC, datetime
 from typing import Any
 
 import cbor2
@@ -8,7 +10,8 @@ import httpx
 import pytest
 
 from artifactstore import codec
-from artifactstore.http.representation import prefers_cbor
+from artifactstore.http.representation import json_event, prefers_cbor
+from artifactstore.store import LoggedEvent
 from tests.http.feeding import append_packages, page
 from tests.http.running import Running
 
@@ -108,3 +111,18 @@ def test_one_event_can_be_kept_while_the_epoch_is_named(client: httpx.Client) ->
     assert "immutable" in kept.headers["Cache-Control"]
     again = client.get("/events/1", headers={"If-None-Match": kept.headers["ETag"]})
     assert again.status_code == 304
+
+
+def test_values_that_the_catalogue_does_not_know_are_shown_as_they_are() -> None:
+    """A damaged event hides no other: an id of 15 bytes, a digest and a time that are texts."""
+    payload = codec.encode({"path": 7, "sha256": "none", "blake3": b"\xab", "package_id": bytes(15)})
+    damaged = LoggedEvent(
+        9, datetime(2026, 1, 1, tzinfo=UTC), "v1.file.ingested", "file", None, "user:a", payload, bytes(32)
+    )
+    shown = json.loads(json_event(damaged))
+    assert shown["payload"] == {"path": 7, "sha256": "none", "blake3": "ab", "package_id": "00" * 15}
+    assert shown["created_at"] == "2026-01-01T00:00:00.000000Z"
+    applied = damaged._replace(
+        event_type="v1.retention.applied", payload=codec.encode({"retain_until": "never"})
+    )
+    assert json.loads(json_event(applied))["payload"] == {"retain_until": "never"}
