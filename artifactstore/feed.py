@@ -167,7 +167,7 @@ def check_digest(digest: bytes, event: LoggedEvent, position: Position) -> None:
 
 def _read(connection: Connection[Any], query: Query, last: int) -> tuple[list[LoggedEvent], int]:
     """The events that fit into a page, and how many there were within the limit."""
-    # Almost always all of them fit, and to ask that first costs a tenth of counting bytes event by event.
+    # Almost always all of them fit; to ask that first takes half the time of counting bytes event by event.
     if not query.where and (events := _read_all(connection, query, last)):
         return events, len(events)
     return _read_what_fits(connection, query, last)

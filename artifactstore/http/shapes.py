@@ -240,7 +240,9 @@ def _hex(value: Value) -> Value:
 
 
 def _time_text(value: Value) -> Value:
-    return time_text(from_micros(value)) if type(value) is int else value
+    if type(value) is not int or not -MAX_INTEGER <= value <= MAX_INTEGER:
+        return value
+    return time_text(from_micros(value))
 
 
 def _prefix(name: str) -> str:

@@ -122,7 +122,9 @@ def test_values_that_the_catalogue_does_not_know_are_shown_as_they_are() -> None
     shown = json.loads(json_event(damaged))
     assert shown["payload"] == {"path": 7, "sha256": "none", "blake3": "ab", "package_id": "00" * 15}
     assert shown["created_at"] == "2026-01-01T00:00:00.000000Z"
-    applied = damaged._replace(
-        event_type="v1.retention.applied", payload=codec.encode({"retain_until": "never"})
-    )
-    assert json.loads(json_event(applied))["payload"] == {"retain_until": "never"}
+    applied = damaged._replace(event_type="v1.retention.applied", payload=codec.encode({"until": "never"}))
+    assert json.loads(json_event(applied))["payload"] == {"until": "never"}
+    # With its own digest the profile's bounds are not looked at again.
+    payload = cbor2.dumps({"until": 2**64 - 1})
+    late = applied._replace(payload=payload, payload_digest=codec.digest(payload))
+    assert json.loads(json_event(late))["payload"] == {"until": 2**64 - 1}

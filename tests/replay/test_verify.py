@@ -61,9 +61,10 @@ def test_an_interrupted_one_leaves_nothing_behind(history: Store, connect: Conne
     assert history.connection.info.transaction_status.name == "IDLE"
 
 
+@pytest.mark.usefixtures("history")
 @pytest.mark.parametrize("slow", ["checking events", "rebuilding views"])
 def test_neither_transaction_is_idle_for_long(
-    history: Store, connect: Connect, monkeypatch: pytest.MonkeyPatch, slow: str
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, slow: str
 ) -> None:
     """A server that ends idle transactions does not end the one that waits for the other."""
     monkeypatch.setattr("artifactstore.verify._KEEP_ALIVE", 0.1)
