@@ -2181,6 +2181,16 @@ ALTER FUNCTION artifactstore.equalize(p_packages integer) OWNER TO artifactstore
 
 COMMENT ON FUNCTION artifactstore.equalize(p_packages integer) IS 'Under the append lock: brings the rebuild to the head and makes the live rows of up to p_packages of the packages that find_differences noted equal to it, and all noted requests and epochs; returns how many packages are left, rows deleted and inserted, seconds that it held the lock so far';
 
+CREATE FUNCTION artifactstore.event_identity(p_sequence bigint) RETURNS bytea
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT l.hash FROM artifactstore.log_leaves l WHERE l.sequence = p_sequence
+$$;
+
+ALTER FUNCTION artifactstore.event_identity(p_sequence bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.event_identity(p_sequence bigint) IS 'Digest of the whole row of an event (SHA-256 of its leaf, see log_leaves); null when there is none';
+
 CREATE TABLE artifactstore.events (
     sequence bigint NOT NULL,
     created_at timestamp with time zone NOT NULL,
@@ -4945,6 +4955,31 @@ COMMENT ON COLUMN artifactstore.log_epochs.created_sequence IS 'Event that began
 
 COMMENT ON COLUMN artifactstore.log_epochs.last_sequence IS 'The same: an epoch never changes';
 
+CREATE VIEW artifactstore.log_leaves AS
+ SELECT e.sequence,
+    l.leaf,
+    sha256((decode('00'::text, 'hex'::text) || l.leaf)) AS hash
+   FROM (artifactstore.events e
+     CROSS JOIN LATERAL ( SELECT ((((((((((decode('88'::text, 'hex'::text) || artifactstore.cbor_head(0, e.sequence)) ||
+                CASE
+                    WHEN (e.created_at >= '1970-01-01 00:00:00+00'::timestamp with time zone) THEN artifactstore.cbor_head(0, artifactstore.to_micros(e.created_at))
+                    ELSE artifactstore.cbor_head(1, ('-1'::integer - artifactstore.to_micros(e.created_at)))
+                END) || artifactstore.cbor_text(e.event_type)) || artifactstore.cbor_text(e.subject_kind)) ||
+                CASE
+                    WHEN (e.subject_id IS NULL) THEN decode('f6'::text, 'hex'::text)
+                    ELSE (decode('50'::text, 'hex'::text) || uuid_send(e.subject_id))
+                END) || artifactstore.cbor_text(e.actor)) || decode('5820'::text, 'hex'::text)) || sha256(e.payload)) || decode('5820'::text, 'hex'::text)) || e.payload_digest) AS leaf) l);
+
+ALTER VIEW artifactstore.log_leaves OWNER TO artifactstore_owner;
+
+COMMENT ON VIEW artifactstore.log_leaves IS 'Every event as its leaf (AS-LEAF/1): canonical CBOR of its columns, SHA-256 of the payload instead of it';
+
+COMMENT ON COLUMN artifactstore.log_leaves.sequence IS 'Gapless position in the log';
+
+COMMENT ON COLUMN artifactstore.log_leaves.leaf IS 'CBOR array of eight: sequence, created_at in µs, event_type, subject_kind, subject_id, actor, SHA-256 of payload, payload_digest';
+
+COMMENT ON COLUMN artifactstore.log_leaves.hash IS 'SHA-256 of a zero byte and the leaf: the identity of the event';
+
 CREATE TABLE artifactstore.requests (
     actor text NOT NULL COLLATE pg_catalog."C",
     key text NOT NULL COLLATE pg_catalog."C",
@@ -5515,6 +5550,9 @@ GRANT ALL ON FUNCTION artifactstore.end_rebuild() TO artifactstore_operator;
 REVOKE ALL ON FUNCTION artifactstore.equalize(p_packages integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.equalize(p_packages integer) TO artifactstore_operator;
 
+REVOKE ALL ON FUNCTION artifactstore.event_identity(p_sequence bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.event_identity(p_sequence bigint) TO artifactstore_reader;
+
 GRANT SELECT ON TABLE artifactstore.events TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.event_package(p_event artifactstore.events) FROM PUBLIC;
@@ -5738,6 +5776,8 @@ GRANT SELECT ON TABLE artifactstore.event_log TO artifactstore_reader;
 GRANT SELECT ON TABLE artifactstore.event_types TO artifactstore_reader;
 
 GRANT SELECT ON TABLE artifactstore.log_epochs TO artifactstore_reader;
+
+GRANT SELECT ON TABLE artifactstore.log_leaves TO artifactstore_reader;
 
 GRANT SELECT ON TABLE artifactstore.requests TO artifactstore_reader;
 

@@ -10,6 +10,7 @@ import cbor2
 from artifactstore import codec
 from artifactstore.codec import Problem
 from artifactstore.errors import ArtifactstoreError, BadInput
+from artifactstore.leaves import columns
 from artifactstore.store import LoggedEvent
 
 FORMAT = "artifactstore-export"
@@ -131,9 +132,7 @@ class Summary:
 
 def encode_event(event: LoggedEvent) -> bytes:
     """The item of an event: an array of the columns of ``events``, the time as µs since 1970."""
-    subject_id = None if event.subject_id is None else event.subject_id.bytes
-    micros = (event.created_at - _EPOCH) // _MICROSECOND
-    return cbor2.dumps([event.sequence, micros, *event[2:4], subject_id, *event[5:]])
+    return cbor2.dumps(columns(event))
 
 
 def decode_event(data: bytes) -> LoggedEvent:

@@ -1,5 +1,5 @@
 -- purpose: head of a CBOR item: its major type and argument in the shortest form
--- called by: cbor_text, cbor_map, cbor_encode_scalar, cbor_encode_list
+-- called by: cbor_text, cbor_map, cbor_encode_scalar, cbor_encode_list, log_leaves
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.cbor_head(p_major int, p_argument bigint)
 RETURNS bytea

@@ -1,5 +1,5 @@
 -- purpose: a text as CBOR
--- called by: cbor_encode_scalar, cbor_encode_object, cbor_encode_map
+-- called by: cbor_encode_scalar, cbor_encode_object, cbor_encode_map, log_leaves
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.cbor_text(p_text text)
 RETURNS bytea

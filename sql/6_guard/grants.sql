@@ -26,10 +26,10 @@ BEGIN
             ('reader', 'USAGE ON SCHEMA', ARRAY['artifactstore']),
             ('reader', 'SELECT ON TABLE', artifactstore.view_names() || ARRAY[
                 'events', 'event_types', 'error_codes', 'roles', 'applied_migrations', 'software', 'view_sets', 'home',
-                'event_log', 'audit_events', 'retention_events']),
+                'event_log', 'audit_events', 'retention_events', 'log_leaves']),
             ('reader', 'EXECUTE ON FUNCTION', ARRAY[
                 'cbor_encode', 'cbor_encode_list', 'cbor_encode_map', 'cbor_encode_object', 'cbor_encode_value',
-                'describe_payload', 'describe_value', 'here', 'log_head', 'refuse', 'refuse_field',
+                'describe_payload', 'describe_value', 'event_identity', 'here', 'log_head', 'refuse', 'refuse_field',
                 'retention_due'] || v_pure),
             ('writer', 'EXECUTE ON FUNCTION', ARRAY['append_json', 'new_id']),
             ('service', 'EXECUTE ON FUNCTION', ARRAY[

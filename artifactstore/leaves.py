@@ -1,0 +1,40 @@
+"""The identity of an event: a digest of its whole row (AS-LEAF/1).
+
+``leaf`` is deterministic CBOR (RFC 8949 §4.2.1): an array of the eight columns of ``events``, as in an
+export, with SHA-256 of the payload in its place. ``identity`` is its RFC 6962 leaf hash. Two events may have
+the same payload, so the digest of a payload alone names no event. ``artifactstore.log_leaves`` is the same
+in SQL.
+"""
+
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+import cbor2
+
+from artifactstore.codec import Value
+from artifactstore.store import LoggedEvent
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_PAYLOAD = 6
+_LEAF = b"\0"
+"""Begins what is hashed for a leaf; a node of a tree begins with 1 (RFC 6962 §2.1)."""
+
+
+def columns(event: LoggedEvent) -> list[Value]:
+    """The columns of an event as CBOR values: the time in µs since 1970, the subject as 16 bytes or null."""
+    subject_id = None if event.subject_id is None else event.subject_id.bytes
+    micros = (event.created_at - _EPOCH) // _MICROSECOND
+    return [event.sequence, micros, *event[2:4], subject_id, *event[5:]]
+
+
+def leaf(event: LoggedEvent) -> bytes:
+    """The canonical record of an event, at most 437 bytes."""
+    values = columns(event)
+    values[_PAYLOAD] = sha256(event.payload).digest()
+    return cbor2.dumps(values)
+
+
+def identity(event: LoggedEvent) -> bytes:
+    """SHA-256 that tells the event from every other one, 32 bytes: the leaf hash."""
+    return sha256(_LEAF + leaf(event)).digest()
