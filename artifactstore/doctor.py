@@ -6,7 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from artifactstore.errors import ArtifactstoreError
+from artifactstore.errors import ArtifactstoreError, Busy, Forbidden
+from artifactstore.evidence import evidence_findings
 from artifactstore.migrate import check_version
 from artifactstore.migrate.files import packaged
 from artifactstore.store import Store
@@ -35,8 +36,8 @@ class Finding:
 
     Attributes:
         severity: error (it does harm or stops appends), warning (it will), info.
-        check: version, home, append-lock, transaction, prepared, slot, leftover, stray, trigger,
-            privilege, projectors, setting, disk, size, sight.
+        check: version, home, views, evidence, append-lock, transaction, prepared, slot, leftover, stray,
+            trigger, privilege, projectors, setting, disk, size, sight.
         what: the finding in words.
         fix: the very statement (it ends with ;) or command; None when there is nothing to do.
         schema: a leftover that ``fix`` removes.
@@ -59,6 +60,7 @@ def examine(store: Store) -> Iterator[Finding]:
         yield Finding("error", "version", refusal.message, refusal.hint)
         return
     yield from _home(store)
+    yield from _evidence(store)
     yield from _locks(store)
     yield from _transactions(store)
     yield from _leftovers(store)
@@ -95,6 +97,24 @@ def _home(store: Store) -> Iterator[Finding]:
         what = f"the server was promoted or recovered: timeline {here.timeline}, not {home.timeline}"
         fix = "artifactstore adopt (nothing was lost), or artifactstore restored --reason ..."
         yield Finding("warning", "home", what, fix)
+
+
+def _evidence(store: Store) -> Iterator[Finding]:
+    try:
+        store.check_views()
+        found = list(evidence_findings(store))
+    except Busy as behind:
+        if behind.code != "views-behind":
+            raise
+        yield Finding("error", "views", behind.message, "artifactstore replay")
+        return
+    except Forbidden:
+        what = "this login may not ask what speaks of lost events: that takes the role operator or service"
+        yield Finding("info", "sight", what)
+        return
+    for one in found:
+        what = f"{one.what} ({one.sequence})"
+        yield Finding("error", "evidence", what, "artifactstore restored --reason ... (events were lost)")
 
 
 def _locks(store: Store) -> Iterator[Finding]:

@@ -196,6 +196,16 @@ _SPECS = (
               "the import does not belong at the end of this log",
               "an export from event 1 goes into an empty log; a later part goes where the same log ends: "
               "artifactstore export --from N+1"),
+    ErrorSpec("views-behind", "ST057", 503, 5,
+              "the views do not stand where the log ends",
+              "run artifactstore replay, then repeat: until then every append is refused"),
+    ErrorSpec("rebuild-outdated", "ST058", 409, 5,
+              "the rebuild under way is not of this log and these projectors any more",
+              "run artifactstore replay again: it drops the rebuild and begins a new one"),
+    ErrorSpec("events-lost", "ST062", 409, 3,
+              "the database names events that this log does not have",
+              "artifactstore restored --reason ... begins a new epoch that says so; a snapshot of another "
+              "history is dropped by artifactstore snapshot prune"),
     ErrorSpec("moved", "ST063", 503, 3,
               "this database is not the home of the log",
               "was it moved here on purpose and lost nothing: artifactstore adopt; is it behind what "

@@ -21,6 +21,11 @@ _LEAF = b"\0"
 """Begins what is hashed for a leaf; a node of a tree begins with 1 (RFC 6962 §2.1)."""
 
 
+def shown(identity: bytes | None) -> str | None:
+    """An identity as people keep it: ``sha256:<hex>``."""
+    return None if identity is None else f"sha256:{identity.hex()}"
+
+
 def columns(event: LoggedEvent) -> list[Value]:
     """The columns of an event as CBOR values: the time in µs since 1970, the subject as 16 bytes or null."""
     subject_id = None if event.subject_id is None else event.subject_id.bytes

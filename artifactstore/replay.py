@@ -13,10 +13,10 @@ from typing import Any
 from psycopg import Connection
 
 from artifactstore.db import one_snapshot
-from artifactstore.digests import DigestChecker, check_digests
+from artifactstore.digests import DigestChecker
 from artifactstore.errors import ArtifactstoreError, Busy, Damaged, translated
 from artifactstore.progress import Progress, from_notices, quiet
-from artifactstore.store import Store, ViewSet
+from artifactstore.store import Begun, Store, ViewSet
 
 _KEEP_ALIVE = 5.0
 """Seconds between signs of life: the server ends a transaction that holds the lock idly for 15."""
@@ -53,11 +53,13 @@ class ReplayedOnline(Replayed):
 
     Attributes:
         resumed: it went on with an unfinished one, that was at this sequence; None if it was a new one.
+        dropped: why an unfinished one was not gone on with; None if there was none.
         packages: packages with rows that were not what the log says. rows: rows deleted and inserted.
         stalls: how often appends stood still. longest_stall: seconds of the longest.
     """
 
     resumed: int | None
+    dropped: str | None
     packages: int
     rows: int
     stalls: int
@@ -89,8 +91,7 @@ def replay(
         while not checker.finished.wait(_KEEP_ALIVE):
             store.head()
         _raise_damage(checker)
-        for _ in check_digests(store, checker.checked):
-            pass
+        checker.check_rest(store)
     return Replayed(row["head"], since, row["seconds"])
 
 
@@ -109,8 +110,8 @@ def replay_online(
     started = monotonic()
     since = 0 if snapshot is None else snapshot.sequence
     with translated(), _digests_checked(store, connect, since) as checker:
-        begun, resumed = _begin(store, None if snapshot is None else snapshot.schema_name)
-        _catch_up(store, begun, progress)
+        begun = _begin(store, None if snapshot is None else snapshot.schema_name)
+        _catch_up(store, begun.sequence, progress)
         while not checker.finished.wait(_KEEP_ALIVE):
             pass
         _raise_damage(checker)
@@ -121,7 +122,8 @@ def replay_online(
         head=mending.head,
         since=since,
         seconds=monotonic() - started,
-        resumed=begun if resumed else None,
+        resumed=begun.sequence if begun.resumed else None,
+        dropped=begun.dropped,
         packages=mending.packages,
         rows=mending.rows,
         stalls=len(mending.stalls),
@@ -151,7 +153,7 @@ def _raise_damage(checker: DigestChecker) -> None:
         raise checker.failure from None
 
 
-def _begin(store: Store, snapshot: str | None) -> tuple[int, bool]:
+def _begin(store: Store, snapshot: str | None) -> Begun:
     """Begin or resume; the backend of one that was killed may still be at its last range."""
     deadline = monotonic() + _LEAVING
     while True:
@@ -200,8 +202,7 @@ class _Mending:
         self._progress("comparing views", 0, 1, "")
         with one_snapshot(self._store.connection):
             self.head, packages, rows = self._store.find_differences()
-            for sequence in check_digests(self._store, self._checker.checked):
-                self._checker.checked = sequence
+            self._checker.check_rest(self._store)
         self._progress("comparing views", 1, 1, "")
         return packages + rows
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from time import monotonic
 from typing import Any
 
@@ -22,16 +21,20 @@ from artifactstore import codec
 from artifactstore.db import one_snapshot
 from artifactstore.errors import ArtifactstoreError, Busy, Forbidden
 from artifactstore.events import EVENT_TYPES, from_payload
+from artifactstore.evidence import evidence_findings
+from artifactstore.findings import Finding
+from artifactstore.leaves import identity
 from artifactstore.progress import Progress, from_notices, quiet
 from artifactstore.store import LoggedEvent, Store
 
 _CUT_OFF = (
     "whether events were cut off the end of the log and their rows out of the views: for that, compare the "
-    "head and digest with those that a witness keeps elsewhere"
+    "head and identity with those that a witness keeps elsewhere"
 )
 _NOT_DIGESTED = (
-    "whether an actor, a time, or a subject or event type was exchanged for another possible one: digests "
-    "cover the payload alone"
+    "whether an actor, a time, or a subject or event type was exchanged for another possible one, together "
+    "with the views, in an event of which no witness keeps the identity: payload digests do not cover them, "
+    "and events are not chained"
 )
 _STORAGE = "whether the files in storage still have these digests"
 LIMITS = (_CUT_OFF, _NOT_DIGESTED, _STORAGE)
@@ -45,36 +48,19 @@ _GUARDS_OF_LOG = ("forbid_change", "forbid_insert", "forbid_truncate")
 _GUARDS_OF_VIEW = ("forbid_direct_truncate", "forbid_direct_write")
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that is not as it should be.
-
-    Attributes:
-        kind: hole, time, digest, payload, event-type, subject, witness (an event); refused (where a
-            replay stops); view (a value or row of a view); manifest; trigger.
-        what: the finding in words.
-        sequence: of the event.
-        view: where the value or row is, with ``key`` (JSON array) and ``column``.
-    """
-
-    kind: str
-    what: str
-    sequence: int | None = None
-    view: str | None = None
-    key: str | None = None
-    column: str | None = None
-
-
 @dataclass(slots=True)
 class Verification:
     """What was found: ``found`` counts all findings, ``findings`` holds the first ``limit`` of them.
 
-    ``head`` and ``head_digest`` are what a witness should keep; ``seconds`` is what it took.
+    ``head`` and ``identity`` of its event are what a witness should keep; ``witnessed`` is what the one that
+    was given proved that event ``witness.head`` is still the same by: identity, or payload_digest, which is
+    weaker. ``seconds`` is what it took.
     """
 
     limit: int
     head: int = 0
-    head_digest: bytes | None = None
+    identity: bytes | None = None
+    witnessed: str | None = None
     seconds: float = 0.0
     found: int = 0
     findings: list[Finding] = field(default_factory=list)
@@ -94,10 +80,14 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """What somebody outside keeps of the log: that it has event ``head``, and its ``payload_digest``."""
+    """What somebody outside keeps of the log: that it has event ``head``, and a digest of that event.
+
+    ``kind`` says which: sha256 (its identity), blake3 (its payload_digest), None if that is not known.
+    """
 
     head: int
     digest: bytes | None = None
+    kind: str | None = None
 
 
 def verify(
@@ -115,6 +105,8 @@ def verify(
     """
     started = monotonic()
     verification, views = Verification(limit), Verification(limit)
+    # By itself: what it reads should not stay locked until the end.
+    views.add(evidence_findings(store))
     with one_snapshot(store.connection, force_rollback=True):
         total = store.head()
 
@@ -166,22 +158,33 @@ def _log_findings(
 ) -> Iterator[Finding]:
     """Check each event by itself and against the one before it; note the head."""
     expected = 1
-    latest: datetime | None = None
+    last: LoggedEvent | None = None
+    possible = store.latest_possible()
     for event in store.stored_events(since=_BEFORE_ALL):
         sequence = event.sequence
         if sequence != expected:
             missing = str(expected) if sequence == expected + 1 else f"{expected} to {sequence - 1}"
             yield Finding("hole", f"missing: {missing}", sequence=expected)
-        if latest is not None and event.created_at < latest:
+        if last is not None and event.created_at < last.created_at:
             yield Finding("time", "created_at is before that of the event before", sequence=sequence)
+        if event.created_at > possible and (last is None or last.created_at <= possible):
+            yield Finding("time", _ahead(event), sequence=sequence)
         yield from _event_findings(event)
-        expected, latest = sequence + 1, event.created_at
-        verification.head, verification.head_digest = sequence, event.payload_digest
+        expected, last = sequence + 1, event
+        verification.head = sequence
         if sequence % _REPORT_EVERY == 0:
             progress("checking events", sequence, total)
         if stopped():
             return
+    verification.identity = None if last is None else identity(last)
     progress("checking events", total, total)
+
+
+def _ahead(event: LoggedEvent) -> str:
+    return (
+        f"created_at {event.created_at.isoformat()} is ahead of the clock of the database: the clock was set "
+        "back, or the event came with a time that cannot be; nothing is destroyed until that time"
+    )
 
 
 def _event_findings(event: LoggedEvent) -> Iterator[Finding]:
@@ -211,9 +214,14 @@ def _witness_findings(store: Store, verification: Verification, witness: Witness
     if witness.digest is None:
         return
     for event in store.stored_events(witness.head - 1, witness.head):
-        if event.payload_digest != witness.digest:
-            what = f"its digest is {event.payload_digest.hex()}, the witness saw {witness.digest.hex()}"
-            yield Finding("witness", what, sequence=witness.head)
+        found = {"sha256": identity(event), "blake3": event.payload_digest}
+        equal = [kind for kind in found if found[kind] == witness.digest and witness.kind in (kind, None)]
+        if equal:
+            verification.witnessed = "identity" if equal == ["sha256"] else "payload_digest"
+            continue
+        kind = witness.kind or "sha256"
+        what = f"it is {kind}:{found[kind].hex()}, the witness saw {witness.digest.hex()}"
+        yield Finding("witness", what, sequence=witness.head)
 
 
 def guard_findings(store: Store, views: Iterable[str]) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from psycopg.conninfo import make_conninfo
 from artifactstore import embedded, server
 from artifactstore.cli.command import Command, Group
 from artifactstore.cli.session import Session, with_session
+from artifactstore.leaves import shown
 from artifactstore.migrate import migrate as migrate_database
 
 _GREETING = """\
@@ -68,7 +69,8 @@ def migrate(session: Session, role_prefix: str | None, grant_to_login: bool, no_
 def status(session: Session) -> None:
     """Show the database, the head of the log and what is in the views."""
     store = session.store
-    row = {**store.status(), "embedded": session.target.embedded}
+    row = store.status()
+    row = {**row, "identity": shown(row["identity"]), "embedded": session.target.embedded}
     views = store.view_counts()
     session.output.result({**row, "views": views} if session.json else {**row, **views})
 

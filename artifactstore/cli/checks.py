@@ -6,6 +6,7 @@ from artifactstore.cli import values
 from artifactstore.cli.command import Command
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import EXIT_DIFFERENCES, BadInput
+from artifactstore.leaves import shown
 from artifactstore.verify import LIMITS, Verification, Witness
 from artifactstore.verify import verify as verify_log
 from artifactstore.verify_online import verify_online
@@ -16,7 +17,10 @@ _SAMPLE = 100
 @click.command(cls=Command)
 @click.option("--expect-head", type=click.IntRange(min=1), metavar="N", help="The log must have event N.")
 @click.option(
-    "--expect-digest", type=values.digest, metavar="HEX", help="The payload digest that event N must have."
+    "--expect-digest",
+    type=values.event_digest,
+    metavar="sha256:HEX",
+    help="The identity that event N must have, as verify printed it.",
 )
 @click.option(
     "--max-findings", type=click.IntRange(min=1), default=100, show_default=True, help="List at most so many."
@@ -32,7 +36,7 @@ _SAMPLE = 100
 def verify(
     session: Session,
     expect_head: int | None,
-    expect_digest: bytes | None,
+    expect_digest: tuple[str | None, bytes] | None,
     max_findings: int,
     online: bool,
     sample: int | None,
@@ -44,8 +48,10 @@ def verify(
     ones and compares every row and column; recomputes the manifests of sealed packages. Appends go on
     meanwhile, and nothing is left behind. Exit code 1 if anything was found.
 
-    A cut-off end of the log can be told only by somebody who saw it: keep the head and digest that this
-    command prints elsewhere, and give them with --expect-head and --expect-digest.
+    A cut-off end of the log can be told only by somebody who saw it: keep the head and identity that this
+    command prints elsewhere, and give them with --expect-head and --expect-digest. The identity
+    covers the whole event. The payload digest of an event is taken too (blake3:HEX), but another event may
+    have the same.
 
     --online takes seconds on a log of any length: the packages of N random events are folded anew and their
     rows compared. What it finds is true; what it does not find may be in other packages.
@@ -58,7 +64,8 @@ def verify(
         raise BadInput("usage", {"problem": "--sample needs --online"})
     if expect_digest is not None and expect_head is None:
         raise BadInput("usage", {"problem": "--expect-digest needs --expect-head"})
-    witness = None if expect_head is None else Witness(expect_head, expect_digest)
+    kind, digest = expect_digest or (None, None)
+    witness = None if expect_head is None else Witness(expect_head, digest, kind)
     with session.progress() as progress:
         verification = verify_log(
             session.store,
@@ -93,7 +100,8 @@ def _tell(session: Session, verification: Verification) -> None:
     if session.json:
         from artifactstore.cli.output import jsonable
 
-        session.output.result({**jsonable(verification), "cannot_know": LIMITS})
+        told = {**jsonable(verification), "identity": shown(verification.identity)}
+        session.output.result({**told, "cannot_know": LIMITS})
         return
     say = session.output.say
     for finding in verification.findings:
@@ -111,10 +119,12 @@ def _tell(session: Session, verification: Verification) -> None:
         {
             "verdict": verdict,
             "head": verification.head,
-            "digest": verification.head_digest,
+            "identity": shown(verification.identity),
             "seconds": f"{verification.seconds:.2f}",
         }
     )
+    if verification.witnessed == "payload_digest":
+        say("a payload digest alone is weak: another event may have the same payload. Keep the identity")
     say("what this cannot know:")
     for limit in LIMITS:
         say(f"  - {limit}")

@@ -27,6 +27,7 @@ from artifactstore.events import (
     new_id,
 )
 from artifactstore.ingest import ingest
+from artifactstore.leaves import shown
 from artifactstore.replay import replay
 from artifactstore.verify import verify
 
@@ -38,7 +39,7 @@ Look further:
   artifactstore package show {purl}
   artifactstore audit --package {purl} --since 0 --limit 20
   artifactstore events --type 'v1.retention.*'
-  artifactstore verify --expect-head {head} --expect-digest {digest}
+  artifactstore verify --expect-head {head} --expect-digest {identity}
   artifactstore psql
 """
 
@@ -94,13 +95,13 @@ class _Demo:
         self.say("5. verify: every digest, and the live views against a rebuild")
         with self.session.progress() as progress:
             verification = verify(self.store, lambda: self.session.connect("verify"), progress=progress)
-        if verification.found or verification.head_digest is None:
+        if verification.found or verification.identity is None:
             raise Damaged("log-damaged", {"problem": "run artifactstore verify to see the findings"})
         self.say(f"   the log is whole and the views are equal ({verification.seconds:.1f} s)")
         return {
             "purl": purl,
             "head": verification.head,
-            "digest": verification.head_digest.hex(),
+            "identity": shown(verification.identity),
             "packages": self.store.view_counts()["artifact_packages"],
             "files": report.files,
             "bytes": report.bytes,

@@ -11,6 +11,7 @@ import click
 from artifactstore.cli.command import Command
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import BadInput
+from artifactstore.leaves import shown
 
 if TYPE_CHECKING:
     from artifactstore.exports import Summary
@@ -59,9 +60,14 @@ def export(session: Session, first: int, last: int | None, force: bool, file: Pa
 
 
 @click.command("import", cls=Command)
+@click.option(
+    "--allow-future",
+    is_flag=True,
+    help="Also events that are ahead of the server's clock, but none that destroys.",
+)
 @_file
 @with_session
-def import_(session: Session, file: Path) -> None:
+def import_(session: Session, allow_future: bool, file: Path) -> None:
     """Put an exported log into an empty database, or a later part after it.
 
     The events are appended exactly as they were, by one transaction that also fills the views: all or
@@ -72,6 +78,10 @@ def import_(session: Session, file: Path) -> None:
     The log must be empty. Or it is the same log and ends right before the first event of FILE: so a copy is
     brought up to date with artifactstore export --from N+1. Do not append to two copies of one log.
 
+    An event that is more than 60 seconds ahead of the server's clock is refused (clock-behind): all that come
+    after it would get its time, and until then nothing could be retained, deleted or purged. If the clock is
+    right and the file is what you want all the same, say --allow-future.
+
     \b
     artifactstore migrate
     artifactstore import registry.export
@@ -81,7 +91,7 @@ def import_(session: Session, file: Path) -> None:
 
     store = session.store
     with session.progress() as progress, _opened(file) as stream, spooled(stream) as again:
-        done = import_log(store, again, progress=progress)
+        done = import_log(store, again, allow_future=allow_future, progress=progress)
     session.output.result(_shown(done))
 
 
@@ -105,7 +115,13 @@ def verify_export(session: Session, file: Path) -> None:
     with session.progress() as progress, _opened(file) as stream:
         done = verify(stream, progress=progress)
     cannot_know = {"cannot_know": LIMITS} if session.json else {}
-    session.output.result({**_shown(done), **cannot_know})
+    session.output.result({**_shown(done), "ahead_of_clock": done.ahead, **cannot_know})
+    if done.ahead is not None:
+        click.echo(
+            f"warning: event {done.ahead} and those after it are ahead of the clock of this machine; "
+            "import refuses them where the clock says the same",
+            err=True,
+        )
     session.output.say("what this cannot know:", *(f"  - {limit}" for limit in LIMITS))
 
 
@@ -131,8 +147,8 @@ def _shown(done: "Summary") -> dict[str, object]:
         "from": header.first,
         "to": header.last,
         "events": done.count,
-        "before": header.before,
-        "head_digest": done.head_digest,
+        "before": shown(header.before),
+        "identity": shown(done.identity),
         "digest": done.digest,
         "bytes": done.bytes,
         "seconds": round(done.seconds, 3),

@@ -23,7 +23,9 @@ def adopt(session: Session, yes: bool) -> None:
     """Take the log into use where it was moved to, complete.
 
     A log knows its server and database, and in any other one appends are refused (moved): a copy must not
-    be written to by accident. adopt makes this database its home. For a log that lost events, use restored.
+    be written to by accident. adopt makes this database its home. For a log that lost events, use restored:
+    adopt is refused (events-lost) when a token, a snapshot or anything else in the database names an event
+    that the log does not have.
 
     \b
     artifactstore adopt          after a move, pg_upgrade, or the restore of a dump that has everything
@@ -35,7 +37,7 @@ def adopt(session: Session, yes: bool) -> None:
     home = store.adopt()
     session.output.result(
         {
-            "adopted": before is None or before != home,
+            "adopted": before is None or (before.place, before.timeline) != (home.place, home.timeline),
             "head": store.head(),
             # Text: more than 2^53, which JSON readers may round.
             "system_identifier": str(home.system_identifier),
@@ -47,22 +49,35 @@ def adopt(session: Session, yes: bool) -> None:
 
 
 @click.command(cls=Command)
+@click.option(
+    "--from",
+    "last_shared",
+    type=click.IntRange(min=1),
+    metavar="SEQUENCE",
+    help="The last event that is still what it was. Default: the last one that nothing speaks against.",
+)
 @options.reason
 @options.yes
 @with_session
-def restored(session: Session, reason: str, yes: bool) -> None:
+def restored(session: Session, last_shared: int | None, reason: str, yes: bool) -> None:
     """Take the log into use after a restore that lost events.
 
     Appends v1.system.restored: a new epoch with a random id. Followers that read further than the log goes
     now, or read other events, are answered 409 with the epochs, so that they can tell what was lost. The
     event's actor is the login in the database, on behalf of --actor.
 
+    Followers are told that events up to SEQUENCE are those that they saw. Run it before anything is
+    appended: then that is the head. Later, give the last event of the backup with --from. Tokens, snapshots,
+    an unfinished rebuild and the place where the log was at home are asked too: a later SEQUENCE than they
+    allow is refused (events-lost).
+
     \b
     artifactstore restored --reason "disk of db1 lost, backup of 02:00"
+    artifactstore restored --from 4711 --reason "backup of 02:00, told too late"
     """
     store = session.store
     session.confirm(_RESTORED, yes)
-    sequence = store.restored(reason, session.actor)
+    sequence = store.restored(reason, session.actor, last_shared)
     epoch = store.epochs()[-1]
     session.output.result(
         {

@@ -8,6 +8,7 @@ from artifactstore.cli import options, values
 from artifactstore.cli.command import Command, Group
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import BadInput
+from artifactstore.leaves import shown
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -81,6 +82,8 @@ def replay(session: Session, truncate: bool, from_snapshot: str | int | None, ye
     if isinstance(done, ReplayedOnline):
         row["longest_stall"] = round(done.longest_stall, 3)
         row["resumed"] = done.resumed
+        if done.dropped is not None:
+            click.echo(f"the unfinished rebuild was dropped: {done.dropped}", err=True)
     row["events_per_second"] = round(events / done.seconds) if done.seconds else 0
     session.output.result(row)
 
@@ -134,7 +137,9 @@ def list_snapshots(session: Session) -> None:
         {**_shown(session, one), "problem": store.view_set_problem(one.schema_name, rows=False)}
         for one in store.view_sets()
     )
-    session.output.rows(("sequence", "purpose", "schema_name", "created_at", "bytes", "problem"), rows)
+    session.output.rows(
+        ("sequence", "identity", "purpose", "schema_name", "created_at", "bytes", "problem"), rows
+    )
 
 
 @snapshot.command()
@@ -214,6 +219,7 @@ def as_of(
 def _shown(session: Session, one: "ViewSet") -> dict[str, object]:
     return {
         "sequence": one.sequence,
+        "identity": shown(one.identity),
         "purpose": one.purpose,
         "schema_name": one.schema_name,
         "created_at": one.created_at,

@@ -59,6 +59,14 @@ def digest(text: str) -> bytes:
     return bytes.fromhex(digits)
 
 
+def event_digest(text: str) -> tuple[str | None, bytes]:
+    """A digest of an event and what it is: sha256 its identity, blake3 of its payload, None: not said."""
+    kind, colon, digits = text.rpartition(":")
+    if re.fullmatch(r"[0-9A-Fa-f]{64}", digits, re.ASCII) is None or kind not in ("", "sha256", "blake3"):
+        raise _unusable(text, "no digest of an event: sha256: (its identity) or blake3: and 64 hex digits")
+    return (kind if colon else None), bytes.fromhex(digits)
+
+
 def instant(text: str) -> datetime:
     """A time as RFC 3339 with zone, or a duration from now."""
     return parse_time(text) if "-" in text or ":" in text else add_duration(now(), text)

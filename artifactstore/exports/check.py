@@ -1,7 +1,7 @@
 """What must hold of the events of an export, one after the other."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import timedelta
 from uuid import UUID
 
 from artifactstore import codec
@@ -9,6 +9,7 @@ from artifactstore.codec import MAX_PAYLOAD, Problem
 from artifactstore.errors import BadInput
 from artifactstore.events import EVENT_TYPES, SystemInitialized, SystemRestored, from_payload
 from artifactstore.exports.rows import Header
+from artifactstore.leaves import identity
 from artifactstore.store import LoggedEvent
 
 LIMITS = (
@@ -18,6 +19,9 @@ LIMITS = (
     "whether the files in storage still have these digests",
 )
 """What a verification of an export cannot know."""
+
+CLOCK_TOLERANCE = timedelta(seconds=60)
+"""What import takes for ahead of the clock; ``artifactstore.clock_tolerance()`` in SQL."""
 
 _MAX_ACTOR = 255
 _KINDS = {event_type: event_type.split(".")[1] for event_type in EVENT_TYPES}
@@ -31,23 +35,27 @@ class Chain:
     Attributes:
         content: check every payload against its type, which takes most of the time; else only those that
             say which log it is.
-        expected: sequence of the next event. digest: payload_digest of the last.
+        expected: sequence of the next event.
     """
 
     header: Header
     content: bool
     expected: int = field(init=False)
-    digest: bytes | None = field(init=False)
-    _latest: datetime | None = None
+    _last: LoggedEvent | None = None
     _epoch: tuple[int, UUID] | None = None
 
     def __post_init__(self) -> None:
-        self.expected, self.digest = self.header.first, self.header.before
+        self.expected = self.header.first
+
+    @property
+    def identity(self) -> bytes | None:
+        """Identity of the last event that was taken; before the first one, what the header says."""
+        return self.header.before if self._last is None else identity(self._last)
 
     def check(self, event: LoggedEvent) -> None:
         """Take the next event; raises ``Problem``, or ``BadInput`` unknown-event-type."""
         _check_sequence(event.sequence, self.expected, self.header.last)
-        if self._latest is not None and event.created_at < self._latest:
+        if self._last is not None and event.created_at < self._last.created_at:
             raise Problem("created_at is before that of the event before")
         if not 1 <= codec.utf8_length(event.actor) <= _MAX_ACTOR:
             raise Problem(f"actor has not 1 to {_MAX_ACTOR} bytes")
@@ -56,7 +64,7 @@ class Chain:
         if codec.digest(event.payload) != event.payload_digest:
             raise Problem("the digest is not that of the payload")
         self._check_content(event)
-        self.expected, self.digest, self._latest = event.sequence + 1, event.payload_digest, event.created_at
+        self.expected, self._last = event.sequence + 1, event
 
     def end(self) -> None:
         """All events were taken; raises ``Problem`` unless they are those that the header names."""

@@ -12,6 +12,7 @@ from artifactstore.errors import BadInput, Damaged, Refused
 from artifactstore.events import SystemInitialized, SystemRestored, from_payload
 from artifactstore.exports.check import Chain
 from artifactstore.exports.rows import Header, Summary, Trailer, encode_event
+from artifactstore.leaves import identity
 from artifactstore.progress import Progress, quiet
 from artifactstore.store import LoggedEvent, Store
 
@@ -58,7 +59,7 @@ def _header(store: Store, first: int, last: int | None) -> Header:
             log_id = event.subject_id
     if epoch is None or log_id is None:
         _refuse(1, "it does not begin with v1.system.initialized")
-    before = next((event.payload_digest for event in store.stored_events(first - 2, first - 1)), None)
+    before = next((identity(event) for event in store.stored_events(first - 2, first - 1)), None)
     if first > 1 and before is None:
         _refuse(first - 1, "the event is missing")
     return Header(log_id, *epoch, first, last, before if first > 1 else None)
@@ -77,7 +78,7 @@ def _write(store: Store, header: Header, stream: BinaryIO, progress: Progress) -
     progress("exporting", total, total)
     trailer = Trailer(total, header.last, hasher.digest()).encode()
     stream.write(trailer)
-    return Summary(header, total, chain.digest, hasher.digest(), size + len(trailer), monotonic() - started)
+    return Summary(header, total, chain.identity, hasher.digest(), size + len(trailer), monotonic() - started)
 
 
 def _items(store: Store, header: Header, chain: Chain) -> Iterator[bytes]:

@@ -8,6 +8,7 @@ from typing import BinaryIO
 from artifactstore.errors import Damaged, Refused, translated
 from artifactstore.exports.reader import ExportReader, verify_export
 from artifactstore.exports.rows import Header, Summary
+from artifactstore.leaves import identity
 from artifactstore.progress import Progress, quiet
 from artifactstore.store import LoggedEvent, Store
 
@@ -15,20 +16,24 @@ _BATCH_EVENTS = 10_000
 _BATCH_BYTES = 16 << 20
 
 
-def import_log(store: Store, stream: BinaryIO, *, progress: Progress = quiet) -> Summary:
+def import_log(
+    store: Store, stream: BinaryIO, *, allow_future: bool = False, progress: Progress = quiet
+) -> Summary:
     """Append the rows of an export exactly as they are, and project them.
 
-    The log must be empty, or end where the export begins: same log, and the digest of its last event the one
-    that the header names. The export is read twice: to its end before the first row is written, so that a
+    The log must be empty, or end where the export begins: same log, and its last event the one that the
+    header names. The export is read twice: to its end before the first row is written, so that a
     slow or damaged file holds no lock; then under the lock.
 
     Args:
         stream: a file, or what ``spooled`` makes of a pipe.
+        allow_future: also events that are ahead of the clock of the database; not if they destroy.
 
     Raises:
         Damaged: export-damaged, or log-damaged. BadInput: unknown-export, unknown-event-type.
         Refused: no-continuation, moved, or what a projector says to an event.
-        Busy: somebody appends. Forbidden. Nothing was changed then.
+        Busy: somebody appends; clock-behind for an event ahead of the clock; views-behind. Forbidden.
+            Nothing was changed then.
     """
     started = monotonic()
     begin = stream.tell()
@@ -38,7 +43,7 @@ def import_log(store: Store, stream: BinaryIO, *, progress: Progress = quiet) ->
     verified = verify_export(stream, content=False, progress=progress)
     stream.seek(begin)
     with translated(), store.connection.transaction():
-        _write(store, stream, verified, progress)
+        _write(store, stream, verified, allow_future, progress)
     return replace(verified, seconds=monotonic() - started)
 
 
@@ -55,12 +60,12 @@ def check_continuation(store: Store, header: Header) -> None:
         raise Refused("no-continuation", {"problem": problem, "head": head, "from": header.first}, hint)
 
 
-def _write(store: Store, stream: BinaryIO, verified: Summary, progress: Progress) -> None:
+def _write(store: Store, stream: BinaryIO, verified: Summary, allow_future: bool, progress: Progress) -> None:
     reader = ExportReader(stream)
     header, before = reader.header, reader.header.before
     for batch in _batches(reader.events(content=False)):
-        store.import_events(header.log_id, before, header.last, batch)
-        before = batch[-1].payload_digest
+        store.import_events(header.log_id, before, header.last, batch, allow_future=allow_future)
+        before = identity(batch[-1])
         progress("importing", batch[-1].sequence - header.first + 1, verified.count)
     if not reader.whole or reader.file_digest != verified.digest:
         raise Damaged("export-damaged", {"problem": "the file changed while it was imported"})

@@ -1,6 +1,7 @@
 """Reading an export, and checking it on the way."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from time import monotonic
 from typing import BinaryIO
 
@@ -8,7 +9,7 @@ from blake3 import blake3
 
 from artifactstore.codec import Problem
 from artifactstore.errors import BadInput
-from artifactstore.exports.check import Chain
+from artifactstore.exports.check import CLOCK_TOLERANCE, Chain
 from artifactstore.exports.items import Item, ItemReader, damaged
 from artifactstore.exports.rows import Header, Summary, Trailer, decode_event
 from artifactstore.progress import Progress, quiet
@@ -22,7 +23,7 @@ class ExportReader:
     """An export as it is read: first ``header``, then the events.
 
     Attributes:
-        head_digest: payload_digest of the last event that was read. whole: all was read, and it is whole.
+        whole: all was read, and it is whole.
 
     Args:
         stream: of bytes, at the beginning of the export; may be a pipe. Memory is bounded.
@@ -35,6 +36,7 @@ class ExportReader:
     def __init__(self, stream: BinaryIO) -> None:
         self._reader = ItemReader(stream)
         self._items = iter(self._reader)
+        self._chain: Chain | None = None
         self._hash = blake3()
         major_type = self._reader.major_type()
         if major_type is None:
@@ -44,13 +46,17 @@ class ExportReader:
         item = next(self._items)
         self.header = _header(item)
         self._hash.update(item.data)
-        self.head_digest = self.header.before
         self.whole = False
 
     @property
     def file_digest(self) -> bytes:
         """BLAKE3 of what was read so far; after the events, that of the trailer."""
         return self._hash.digest()
+
+    @property
+    def identity(self) -> bytes | None:
+        """Identity of the last event that was read; before the first one, what the header says."""
+        return self.header.before if self._chain is None else self._chain.identity
 
     @property
     def bytes_read(self) -> int:
@@ -66,7 +72,7 @@ class ExportReader:
         Raises:
             Damaged, BadInput: as the reader, and unknown-event-type.
         """
-        chain = Chain(self.header, content)
+        chain = self._chain = Chain(self.header, content)
         self._reader.sequence = chain.expected
         for item in self._items:
             if item.data[0] >> 5 == _MAP:
@@ -74,7 +80,7 @@ class ExportReader:
                 return
             event = self._event(item, chain)
             self._hash.update(item.data)
-            self._reader.sequence, self.head_digest = chain.expected, chain.digest
+            self._reader.sequence = chain.expected
             yield event
         missing = (
             f"the file ends without a trailer: events {chain.expected} to {self.header.last} are missing"
@@ -122,12 +128,15 @@ def verify_export(stream: BinaryIO, *, content: bool = True, progress: Progress 
     """Read an export to its end and check everything in it; raises what ``ExportReader`` does."""
     started = monotonic()
     reader = ExportReader(stream)
-    header, done = reader.header, 0
+    header, done, ahead = reader.header, 0, None
+    latest = datetime.now(UTC) + CLOCK_TOLERANCE
     total = header.last - header.first + 1
     for event in reader.events(content=content):
         done = event.sequence - header.first + 1
+        if ahead is None and event.created_at > latest:
+            ahead = event.sequence
         if done % _REPORT_EVERY == 0:
             progress("checking the export", done, total)
     progress("checking the export", total, total)
     seconds = monotonic() - started
-    return Summary(header, total, reader.head_digest, reader.file_digest, reader.bytes_read, seconds)
+    return Summary(header, total, reader.identity, reader.file_digest, reader.bytes_read, seconds, ahead)

@@ -34,7 +34,7 @@ class Header:
         log_id: of the log. first, last: sequences of its events.
         epoch, epoch_id: those of the log at event ``last``: so a range has the same bytes whenever it is
             exported, also after later restores.
-        before: payload_digest of event ``first - 1``; None when there is none.
+        before: identity of event ``first - 1``; None when there is none.
     """
 
     log_id: UUID
@@ -87,7 +87,8 @@ class Header:
         )
         _require(header.first <= header.last, "the header names no events: from is after to")
         _require(
-            (header.first == 1) == (header.before is None), "the header lacks the digest before its events"
+            (header.first == 1) == (header.before is None),
+            "the header lacks the identity of the event before",
         )
         return header
 
@@ -117,17 +118,20 @@ class Summary:
     """A whole export, that was written or read to its end.
 
     Attributes:
-        count: number of its events. head_digest: payload_digest of the last one.
+        count: number of its events. identity: of the last one.
         digest: BLAKE3 of the file up to its trailer. bytes: size of the file.
         seconds: what it took.
+        ahead: sequence of the first event that is ahead of the clock of this machine; None if there is none,
+            or if nobody asked.
     """
 
     header: Header
     count: int
-    head_digest: bytes | None
+    identity: bytes | None
     digest: bytes
     bytes: int
     seconds: float
+    ahead: int | None = None
 
 
 def encode_event(event: LoggedEvent) -> bytes:

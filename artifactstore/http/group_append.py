@@ -187,8 +187,8 @@ class GroupAppender:
 
 
 def _concerns_all(failure: ArtifactstoreError) -> bool:
-    """Whether it is no answer to one command: no lock, the server ended the work, the log was moved."""
-    return failure.code in ("busy", "unavailable", "moved")
+    """Whether it is no answer to one command: no lock, the server ended the work, nothing may be appended."""
+    return failure.code in ("busy", "unavailable", "moved", "views-behind")
 
 
 def _unknown_outcome(cause: ArtifactstoreError) -> ArtifactstoreError:

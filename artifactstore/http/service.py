@@ -38,6 +38,9 @@ _CHECK_TOLD = 10
 _CHECK_MAX_EVENTS = 1_000
 """Packages of more events are left to artifactstore verify: a check must cost little."""
 
+_SHORT_WAIT = b"SET LOCAL lock_timeout = '500ms'"
+"""A replay that truncates has the views for itself: the answer is busy then."""
+
 _STALE_PLAN = "0A000"
 
 
@@ -199,6 +202,9 @@ class Service:
         try:
             with self._pool.connection(_READY_SECONDS / 2) as connection:
                 check_version(connection)
+                with translated(), connection.transaction():
+                    connection.execute(_SHORT_WAIT)
+                    Store(connection).check_views()
         except PoolTimeout:
             return _no_connection()
         except ArtifactstoreError as failure:

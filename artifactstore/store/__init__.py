@@ -10,7 +10,7 @@ from artifactstore.store.copies import CopyQuery, CopyReads
 from artifactstore.store.diagnosis import Diagnosis
 from artifactstore.store.due import DueReads
 from artifactstore.store.explain import Explanations
-from artifactstore.store.identity import Epoch, Home, Identity, Position
+from artifactstore.store.identity import Epoch, Evidence, Home, Identity, Position
 from artifactstore.store.imports import Imports
 from artifactstore.store.log import LogReads
 from artifactstore.store.pages import FileQuery, PackageQuery, Pages
@@ -26,7 +26,7 @@ from artifactstore.store.rows import (
     Trigger,
 )
 from artifactstore.store.tokens import Token, Tokens
-from artifactstore.store.view_sets import ViewSet, ViewSets
+from artifactstore.store.view_sets import Begun, ViewSet, ViewSets
 from artifactstore.store.views import ViewReads
 
 
@@ -54,10 +54,12 @@ class Store(
 
 __all__ = [
     "Appended",
+    "Begun",
     "CopyQuery",
     "Difference",
     "Epoch",
     "EventFilter",
+    "Evidence",
     "FileQuery",
     "Home",
     "LoggedEvent",

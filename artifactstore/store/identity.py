@@ -47,17 +47,40 @@ class Epoch(NamedTuple):
 
 
 class Home(NamedTuple):
-    """A database: identifier of its server, oid there, timeline of the server's WAL; since when."""
+    """A database: identifier of its server, oid there, timeline of the server's WAL; since when.
+
+    Attributes:
+        sequence, log_id, epoch_id, identity: where the log stood at ``noted_at``; 0 and None: it was empty.
+    """
 
     system_identifier: int
     database_oid: int
     timeline: int
     since: datetime
+    sequence: int
+    log_id: UUID | None
+    epoch_id: UUID | None
+    identity: bytes | None
+    noted_at: datetime
 
     @property
     def place(self) -> tuple[int, int]:
         """What decides: the timeline does not."""
         return self.system_identifier, self.database_oid
+
+
+class Evidence(NamedTuple):
+    """Something in the database that names an event which the log does not have, or has otherwise.
+
+    Attributes:
+        source: table that says it, ``views`` for a view. name: which of its rows, or which view.
+        sequence: of the event. problem: what is wrong with it, in words.
+    """
+
+    source: str
+    name: str
+    sequence: int
+    problem: str
 
 
 def epoch_name(epoch: int, epoch_id: UUID) -> str:
@@ -102,14 +125,37 @@ class Identity(Connected):
         return self._all(args_row(Home), SQL("SELECT * FROM artifactstore.here()"))[0]
 
     def adopt(self) -> Home:
-        """Make this database the home of the log, where it was moved to and lost nothing."""
+        """Make this database the home of the log, where it was moved to and lost nothing.
+
+        Raises ``Refused`` events-lost, when something in the database speaks against that.
+        """
         return self._all(args_row(Home), SQL("SELECT * FROM artifactstore.adopt()"))[0]
 
-    def restored(self, reason: str, on_behalf_of: str | None = None) -> int:
+    def restored(self, reason: str, on_behalf_of: str | None = None, last_shared: int | None = None) -> int:
         """Make it the home of a log that is behind what its followers saw; sequence of the new epoch.
 
-        Raises ``BadInput`` bad-payload, ``NotFound`` for an empty log, ``Forbidden``, ``Busy``.
+        Args:
+            last_shared: the last event that the log has as it was before; by default the last one that
+                nothing in the database speaks against.
+
+        Raises ``BadInput`` bad-payload, ``NotFound`` for an empty log or no such event, ``Refused``
+        events-lost (a later one than can be), ``Forbidden``, ``Busy``.
         """
-        query = SQL("SELECT artifactstore.restored(%s, %s) AS sequence")
-        sequence: int = self._row(query, (reason, on_behalf_of))["sequence"]
+        query = SQL("SELECT artifactstore.restored(%s, %s, %s) AS sequence")
+        sequence: int = self._row(query, (reason, on_behalf_of, last_shared))["sequence"]
         return sequence
+
+    def evidence(self) -> list[Evidence]:
+        """What names events that the log does not have, the lowest sequence first; views come last."""
+        query = SQL("SELECT source, name, sequence, problem FROM artifactstore.log_evidence()")
+        return self._all(args_row(Evidence), query)
+
+    def check_views(self) -> None:
+        """Raise ``Busy`` views-behind if it is seen at once that the live views do not stand at the head."""
+        self._row(SQL("SELECT artifactstore.check_views()"))
+
+    def latest_possible(self) -> datetime:
+        """What is later than this is ahead of the clock of the database."""
+        query = SQL("SELECT clock_timestamp() + artifactstore.clock_tolerance() AS latest")
+        latest: datetime = self._row(query)["latest"]
+        return latest

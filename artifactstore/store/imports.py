@@ -13,7 +13,7 @@ from artifactstore.store.rows import LoggedEvent
 _IMPORT = SQL(
     """
     SELECT artifactstore.import_events(%b, %b::bytea, %b, %b, %b::timestamptz[], %b::text[], %b::text[],
-        %b::uuid[], %b::text[], %b::bytea[], %b::bytea[])
+        %b::uuid[], %b::text[], %b::bytea[], %b::bytea[], %b)
     """
 )
 
@@ -34,17 +34,25 @@ class Imports(Connected):
         return self._all(args_row(LoggedEvent), query, (last,))
 
     def import_events(
-        self, log_id: UUID, before: bytes | None, last: int, events: Sequence[LoggedEvent]
+        self,
+        log_id: UUID,
+        before: bytes | None,
+        last: int,
+        events: Sequence[LoggedEvent],
+        *,
+        allow_future: bool = False,
     ) -> None:
         """Append these rows exactly, in the caller's transaction, and project them.
 
         Args:
-            before: payload_digest of the event before the first of these, None if it is event 1.
+            before: identity of the event before the first of these, None if it is event 1.
             last: sequence of the last event of the whole import; with it the bell rings.
+            allow_future: also events that are ahead of the clock of the database.
 
-        Raises ``Refused`` no-continuation, or what a projector refuses; ``Busy``, ``Forbidden``.
+        Raises ``Refused`` no-continuation, or what a projector refuses; ``Busy`` (also clock-behind),
+        ``Forbidden``.
         """
         columns = [list(column) for column in zip(*events, strict=True)]
-        parameters = (log_id, before, last, events[0].sequence, *columns[1:])
+        parameters = (log_id, before, last, events[0].sequence, *columns[1:], allow_future)
         with translated(), self.connection.cursor() as cursor:
             cursor.execute(_IMPORT, parameters)

@@ -30,12 +30,13 @@ class LogReads(Connected):
         return head
 
     def status(self) -> Row:
-        """Where this is and how much: database, server, identity, head, first and last time, bytes."""
+        """Where this is and how much: database, server, log and epoch, head, its identity, times, bytes."""
         query = SQL(
             """
             SELECT current_database() AS database, session_user AS login,
                 current_setting('server_version') AS postgresql, g.log_id, g.epoch, g.epoch_id,
                 artifactstore.log_head() AS head,
+                artifactstore.event_identity(artifactstore.log_head()) AS identity,
                 (SELECT created_at FROM artifactstore.events ORDER BY sequence LIMIT 1) AS first_at,
                 (SELECT created_at FROM artifactstore.events ORDER BY sequence DESC LIMIT 1) AS last_at,
                 pg_total_relation_size('artifactstore.events') AS log_bytes,

@@ -10,7 +10,7 @@ from psycopg.sql import SQL
 
 from artifactstore.store.base import Connected
 
-_COLUMNS = SQL("schema_name, purpose, sequence, head_digest, log_id, fingerprint, digests, created_at")
+_COLUMNS = SQL("schema_name, purpose, sequence, log_id, epoch_id, identity, fingerprint, digests, created_at")
 
 
 class ViewSet(NamedTuple):
@@ -19,17 +19,33 @@ class ViewSet(NamedTuple):
     Attributes:
         purpose: snapshot (a replay may begin from it) or past (made to be looked at).
         sequence: last event that it reflects.
+        log_id, epoch_id, identity: which event that is; None for the beginning of a log.
         digests: view → {rows, digest}.
     """
 
     schema_name: str
     purpose: str
     sequence: int
-    head_digest: bytes | None
     log_id: UUID | None
+    epoch_id: UUID | None
+    identity: bytes | None
     fingerprint: bytes
     digests: dict[str, dict[str, Any]]
     created_at: datetime
+
+
+class Begun(NamedTuple):
+    """Where a rebuild begins.
+
+    Attributes:
+        sequence: last event that it reflects.
+        resumed: it was left unfinished before.
+        dropped: why one that was left unfinished could not be resumed, None if there was none.
+    """
+
+    sequence: int
+    resumed: bool
+    dropped: str | None
 
 
 class ViewSets(Connected):
@@ -74,13 +90,16 @@ class ViewSets(Connected):
         query = SQL("SELECT {} FROM artifactstore.as_of(%s, %s, %s)").format(_COLUMNS)
         return self._all(args_row(ViewSet), query, (schema, last, snapshot))[0]
 
-    def begin_rebuild(self, snapshot: str | None) -> tuple[int, bool]:
-        """Begin or resume a rebuild; its last sequence, and whether it is resumed."""
-        row = self._row(SQL("SELECT * FROM artifactstore.begin_rebuild(%s)"), (snapshot,))
-        return row["sequence"], row["resumed"]
+    def begin_rebuild(self, snapshot: str | None) -> Begun:
+        """Begin or resume a rebuild; raises ``Busy`` while another session works on it."""
+        query = SQL("SELECT sequence, resumed, dropped FROM artifactstore.begin_rebuild(%s)")
+        return self._all(args_row(Begun), query, (snapshot,))[0]
 
     def rebuild_next(self) -> int:
-        """Project the next range into the rebuild; its last sequence then."""
+        """Project the next range into the rebuild; its last sequence then.
+
+        Raises ``Busy``: rebuild-outdated when the log was replaced under it.
+        """
         sequence: int = self._row(SQL("SELECT artifactstore.rebuild_next() AS last"))["last"]
         return sequence
 

@@ -15,8 +15,7 @@ BEGIN
         WHEN v_head > 0 AND p_log_id IS DISTINCT FROM (
             SELECT e.subject_id FROM artifactstore.events e WHERE e.sequence = 1)
             THEN 'it is of another log'
-        WHEN p_before IS DISTINCT FROM (
-            SELECT e.payload_digest FROM artifactstore.events e WHERE e.sequence = v_head)
+        WHEN p_before IS DISTINCT FROM artifactstore.event_identity(v_head)
             THEN format('event %s is another one here', v_head)
         END INTO v_problem;
     IF v_problem IS NOT NULL THEN
@@ -27,4 +26,4 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.check_continuation(uuid, bytea, bigint) IS
-'Refuses no-continuation unless p_first is the next sequence, the log is p_log_id, and its head has the payload_digest p_before (null: the log is empty)';
+'Refuses no-continuation unless p_first is the next sequence, the log is p_log_id, and its head has the identity p_before (null: the log is empty)';

@@ -2,15 +2,15 @@
 -- called by: import_events, under the lock
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.check_import(
-    p_first bigint, p_created_at timestamptz[], p_event_types text[], p_subject_kinds text[]
+    p_first bigint, p_created_at timestamptz[], p_event_types text[], p_subject_kinds text[], p_allow_future boolean
 )
 RETURNS void
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-    c_clock_tolerance CONSTANT interval := '60 seconds';
     v_head timestamptz := (SELECT e.created_at FROM artifactstore.events e WHERE e.sequence = p_first - 1);
     v_clock timestamptz := clock_timestamp();
+    v_latest timestamptz := v_clock + artifactstore.clock_tolerance();
     v_event record;
 BEGIN
     SELECT * INTO v_event
@@ -27,9 +27,10 @@ BEGIN
                 'a log begins with v1.system.initialized'),
             (3, a.created_at < a.before, 'no-continuation', 'its time is before that of the event before it'),
             (4, t.subject_kind <> a.subject_kind, 'bad-subject', 'subject_kind ' || a.subject_kind),
-            -- As at the door of append: a time that is made up must not end a retention.
-            (5, t.destructive AND a.created_at > v_clock + c_clock_tolerance, 'clock-behind',
-                'it destroys, at ' || a.created_at)
+            -- As at the door of append: a time that is made up must not end a retention. Of any other event it
+            -- would be that of all that follow, and nothing could be retained or destroyed any more.
+            (5, t.destructive AND a.created_at > v_latest, 'clock-behind', 'it destroys, at ' || a.created_at),
+            (6, p_allow_future IS NOT TRUE AND a.created_at > v_latest, 'clock-behind', 'its time is ' || a.created_at)
         ) AS c (place, holds, code, problem)
         WHERE c.holds
         ORDER BY sequence, c.place
@@ -37,10 +38,11 @@ BEGIN
     ) e;
     IF FOUND THEN
         PERFORM artifactstore.refuse(v_event.code, jsonb_build_object(
-            'sequence', v_event.sequence, 'event_type', v_event.event_type, 'problem', v_event.problem));
+            'sequence', v_event.sequence, 'event_type', v_event.event_type, 'problem', v_event.problem,
+            'created_at', v_event.created_at, 'clock', v_clock));
     END IF;
 END
 $$;
 
-COMMENT ON FUNCTION artifactstore.check_import(bigint, timestamptz[], text[], text[]) IS
-'Refuses the first event of an import with an unknown type, another subject_kind than its type has, a time before that of the event before it, or, if it destroys, more than 60 s ahead of the clock; and a log that does not begin with v1.system.initialized';
+COMMENT ON FUNCTION artifactstore.check_import(bigint, timestamptz[], text[], text[], boolean) IS
+'Refuses the first event of an import with an unknown type, another subject_kind than its type has, a time before that of the event before it, or one that is ahead of the clock (unless p_allow_future, and it does not destroy); and a log that does not begin with v1.system.initialized';

@@ -8,7 +8,6 @@ RETURNS void
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-    c_clock_tolerance CONSTANT interval := '60 seconds';
     v_sequence bigint;
     v_expected bigint;
     v_actual bigint;
@@ -36,7 +35,7 @@ BEGIN
         END IF;
     END IF;
 
-    IF p_now > clock_timestamp() + c_clock_tolerance THEN
+    IF p_now > clock_timestamp() + artifactstore.clock_tolerance() THEN
         SELECT min(e.sequence) INTO v_sequence
         FROM unnest(p_events) e
         JOIN artifactstore.event_types t ON t.event_type = e.event_type

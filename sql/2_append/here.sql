@@ -1,5 +1,5 @@
 -- purpose: which database this is: its server, its number there, and the timeline of the server's WAL
--- called by: role reader (artifactstore doctor), check_home, adopt
+-- called by: role reader (artifactstore doctor), check_home, settle_home
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.here()
 RETURNS artifactstore.home
@@ -13,8 +13,8 @@ AS $$
             SELECT c.timeline_id FROM pg_catalog.pg_control_checkpoint() c)
         ELSE ('x' || left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8))::bit(32)::integer
         END,
-        clock_timestamp()
-    FROM pg_catalog.pg_control_system() s, pg_catalog.pg_database d
+        clock_timestamp(), p.sequence, p.log_id, p.epoch_id, p.identity, clock_timestamp()
+    FROM pg_catalog.pg_control_system() s, pg_catalog.pg_database d, artifactstore.point_at(artifactstore.log_head()) p
     WHERE d.datname = current_database()
 $$;
 

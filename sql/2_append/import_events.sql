@@ -7,7 +7,7 @@
 CREATE OR REPLACE FUNCTION artifactstore.import_events(
     p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamptz[],
     p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[],
-    p_payloads bytea[], p_digests bytea[]
+    p_payloads bytea[], p_digests bytea[], p_allow_future boolean DEFAULT false
 )
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -32,10 +32,10 @@ BEGIN
     THEN
         PERFORM artifactstore.refuse('bad-payload', '{"problem": "the arrays are empty or differ in length"}');
     END IF;
-    PERFORM artifactstore.lock_log();
-    PERFORM artifactstore.check_home();
+    PERFORM artifactstore.take_log();
     PERFORM artifactstore.check_continuation(p_log_id, p_before, p_first);
-    PERFORM artifactstore.check_import(p_first, p_created_at, p_event_types, p_subject_kinds);
+    PERFORM artifactstore.check_import(
+        p_first, p_created_at, p_event_types, p_subject_kinds, p_allow_future);
 
     PERFORM set_config('artifactstore.projecting', 'on', true);
     INSERT INTO artifactstore.events
@@ -54,5 +54,5 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION artifactstore.import_events(uuid, bytea, bigint, bigint, timestamptz[], text[], text[], uuid[], text[], bytea[], bytea[]) IS
-'Appends the events p_first … of log p_log_id as they are (arrays of equal length, columns of events) and projects them. p_before: payload_digest of the event before p_first, which must be the head; null for an empty log. p_last: last event of the whole import, with which the bell rings. Returns the head';
+COMMENT ON FUNCTION artifactstore.import_events(uuid, bytea, bigint, bigint, timestamptz[], text[], text[], uuid[], text[], bytea[], bytea[], boolean) IS
+'Appends the events p_first … of log p_log_id as they are (arrays of equal length, columns of events) and projects them. p_before: identity of the event before p_first, which must be the head; null for an empty log. p_last: last event of the whole import, with which the bell rings. p_allow_future: also events that are ahead of the clock. Returns the head';

@@ -1,5 +1,5 @@
 -- purpose: become the only appender until commit, or fail soon with a name
--- called by: append_token_event, import_events, revoke_token, replay, adopt, equalize, take_log
+-- called by: append_token_event, revoke_token, replay, adopt, restored, equalize, take_log
 -- writes: nothing (locks append_lock)
 CREATE OR REPLACE FUNCTION artifactstore.lock_log()
 RETURNS void

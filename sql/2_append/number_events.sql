@@ -35,8 +35,16 @@ BEGIN
         v_left := greatest(v_left - 1, 0);
         IF v_known THEN
             v_event.sequence := v_request.first_sequence + v_request.events - 1 - v_left;
-            SELECT e.created_at INTO STRICT v_event.created_at
-            FROM artifactstore.events e WHERE e.sequence = v_event.sequence;
+            -- The view says by number which events these were: the log must agree.
+            SELECT e.created_at INTO v_event.created_at FROM artifactstore.events e
+            WHERE e.sequence = v_event.sequence AND e.actor = v_event.actor AND (
+                NOT v_event.payload ? 'request' OR artifactstore.payload_or_null(e.payload) #>> '{request,key}'
+                    = v_event.payload #>> '{request,key}');
+            IF NOT FOUND THEN
+                PERFORM artifactstore.refuse('views-behind', jsonb_build_object(
+                    'problem', format('event %s is not of the request that requests says', v_event.sequence),
+                    'head', p_head));
+            END IF;
         ELSE
             v_next := v_next + 1;
             v_event.sequence := v_next;

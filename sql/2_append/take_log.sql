@@ -1,21 +1,27 @@
--- purpose: lock the log where it is at home, and see where it stands
--- called by: append, append_commands
+-- purpose: lock the log where it is at home, and see where it stands and that its views do so too
+-- called by: append, append_commands, import_events
 -- writes: at first home (locks append_lock)
 CREATE OR REPLACE FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamptz)
 LANGUAGE plpgsql VOLATILE
 AS $$
+DECLARE
+    v_event record;
+    v_problem text;
 BEGIN
     PERFORM artifactstore.lock_log();
     PERFORM artifactstore.check_home();
     -- A statement of its own after the lock: under READ COMMITTED it sees the last commit.
-    SELECT e.sequence, greatest(clock_timestamp(), e.created_at) INTO head, now
+    SELECT e.sequence, e.created_at, e.event_type, e.subject_kind, e.subject_id INTO v_event
     FROM artifactstore.events e ORDER BY e.sequence DESC LIMIT 1;
-    IF NOT FOUND THEN
-        head := 0;
-        now := clock_timestamp();
+    head := coalesce(v_event.sequence, 0);
+    now := greatest(clock_timestamp(), v_event.created_at);
+    v_problem := artifactstore.views_problem(
+        head, v_event.event_type, v_event.subject_kind, v_event.subject_id);
+    IF v_problem IS NOT NULL THEN
+        PERFORM artifactstore.refuse('views-behind', jsonb_build_object('problem', v_problem, 'head', head));
     END IF;
 END
 $$;
 
 COMMENT ON FUNCTION artifactstore.take_log() IS
-'Takes the append lock; the head (0: none) and the created_at of what comes next, never before that of the head';
+'Takes the append lock; the head (0: none) and the created_at of what comes next, never before that of the head. Refuses views-behind: what is appended would be judged by other rows than those of the log';

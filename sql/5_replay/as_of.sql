@@ -10,6 +10,7 @@ AS $$
 DECLARE
     v_made artifactstore.view_sets;
     v_from bigint := 0;
+    v_point artifactstore.log_point := artifactstore.point_at(p_last);
 BEGIN
     IF p_last > artifactstore.log_head() THEN
         PERFORM artifactstore.refuse('not-found', jsonb_build_object('problem',
@@ -29,8 +30,9 @@ BEGIN
     v_made.schema_name := p_schema;
     v_made.purpose := 'past';
     v_made.sequence := p_last;
-    SELECT e.payload_digest INTO v_made.head_digest FROM artifactstore.events e WHERE e.sequence = p_last;
-    SELECT e.subject_id INTO v_made.log_id FROM artifactstore.events e WHERE e.sequence = 1 AND p_last > 0;
+    v_made.log_id := v_point.log_id;
+    v_made.epoch_id := v_point.epoch_id;
+    v_made.identity := v_point.identity;
     v_made.fingerprint := artifactstore.fingerprint();
     v_made.digests := artifactstore.digest_view_set(p_schema);
     v_made.created_at := clock_timestamp();

@@ -5,11 +5,13 @@
 -- A rebuild is the view set artifactstore_rebuild and, in the same schema, how far it is: unlogged like the views,
 -- so a crash of the server empties both.
 CREATE OR REPLACE FUNCTION artifactstore.begin_rebuild(p_snapshot text DEFAULT NULL)
-RETURNS TABLE (sequence bigint, resumed boolean)
+RETURNS TABLE (sequence bigint, resumed boolean, dropped text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = artifactstore, pg_temp
 SET standard_conforming_strings = on
 AS $$
+DECLARE
+    v_point artifactstore.log_point;
 BEGIN
     -- Whoever else begins one waits here, and then meets this one.
     PERFORM pg_advisory_xact_lock(1095976275, 2);
@@ -20,21 +22,24 @@ BEGIN
         RETURN NEXT;
         RETURN;
     END IF;
+    dropped := artifactstore.rebuild_problem();
     PERFORM artifactstore.drop_rebuild();
-    sequence := 0;
+    v_point := artifactstore.point_at(0);
     PERFORM artifactstore.create_view_set('artifactstore_rebuild');
-    CREATE UNLOGGED TABLE artifactstore_rebuild.progress (sequence bigint, fingerprint bytea, pid integer);
+    CREATE UNLOGGED TABLE artifactstore_rebuild.progress (
+        sequence bigint, log_id uuid, epoch_id uuid, identity bytea, noted_at timestamptz, fingerprint bytea, pid integer);
     CREATE UNLOGGED TABLE artifactstore_rebuild.different_packages (package_id uuid PRIMARY KEY);
     CREATE UNLOGGED TABLE artifactstore_rebuild.different_rows (view_name text, created_sequence bigint);
     IF p_snapshot IS NOT NULL THEN
-        sequence := artifactstore.trusted_sequence(p_snapshot);
+        v_point := artifactstore.point_at(artifactstore.trusted_sequence(p_snapshot));
         PERFORM artifactstore.copy_view_set(p_snapshot, 'artifactstore_rebuild');
     END IF;
     INSERT INTO artifactstore_rebuild.progress
-    VALUES (sequence, artifactstore.fingerprint(), pg_backend_pid());
+    SELECT v_point.*, clock_timestamp(), artifactstore.fingerprint(), pg_backend_pid();
+    sequence := v_point.sequence;
     RETURN NEXT;
 END
 $$;
 
 COMMENT ON FUNCTION artifactstore.begin_rebuild(text) IS
-'Begins a rebuild in the schema artifactstore_rebuild, from a snapshot if one is named; one that the same projectors began and nobody works on is resumed. Returns the last sequence that it reflects; refuses busy while another session works on it';
+'Begins a rebuild in the schema artifactstore_rebuild, from a snapshot if one is named; one that the same projectors began of this history and nobody works on is resumed, any other is dropped, and told why. Returns the last sequence that it reflects; refuses busy while another session works on it';

@@ -9,15 +9,17 @@ AS $$
 DECLARE
     v_made artifactstore.view_sets;
     v_view text;
+    v_point artifactstore.log_point := artifactstore.point_at(artifactstore.log_head());
 BEGIN
     PERFORM artifactstore.refuse_many_snapshots();
     PERFORM artifactstore.refuse('stale-views', '{}')
     FROM artifactstore.software s WHERE s.viewed_by IS DISTINCT FROM s.projectors;
-    v_made.sequence := artifactstore.log_head();
+    PERFORM artifactstore.check_views();
+    v_made.sequence := v_point.sequence;
     v_made.schema_name := 'artifactstore_snapshot_' || v_made.sequence;
-    SELECT e.payload_digest INTO v_made.head_digest
-    FROM artifactstore.events e WHERE e.sequence = v_made.sequence;
-    SELECT g.log_id INTO v_made.log_id FROM artifactstore.log_epochs g WHERE g.epoch = 1;
+    v_made.log_id := v_point.log_id;
+    v_made.epoch_id := v_point.epoch_id;
+    v_made.identity := v_point.identity;
     v_made.purpose := 'snapshot';
     v_made.fingerprint := artifactstore.fingerprint();
     v_made.created_at := clock_timestamp();

@@ -7,6 +7,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = artifactstore, pg_temp
 AS $$
 BEGIN
+    PERFORM artifactstore.check_rebuild();
     UPDATE artifactstore.software SET viewed_by = projectors WHERE viewed_by IS DISTINCT FROM projectors;
     PERFORM artifactstore.drop_rebuild();
 END

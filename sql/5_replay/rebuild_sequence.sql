@@ -7,13 +7,12 @@ LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
     v_sequence bigint;
-    v_fingerprint bytea;
     v_pid integer;
 BEGIN
     IF to_regclass('artifactstore_rebuild.progress') IS NULL THEN
         RETURN NULL;
     END IF;
-    SELECT p.sequence, p.fingerprint, p.pid INTO v_sequence, v_fingerprint, v_pid
+    SELECT p.sequence, p.pid INTO v_sequence, v_pid
     FROM artifactstore_rebuild.progress p;
     IF v_pid <> pg_backend_pid() AND EXISTS (
         SELECT FROM pg_catalog.pg_stat_activity a WHERE a.pid = v_pid AND a.datname = current_database())
@@ -21,10 +20,7 @@ BEGIN
         PERFORM artifactstore.refuse('busy', jsonb_build_object(
             'problem', format('another replay is at event %s, in backend %s', v_sequence, v_pid), 'pid', v_pid));
     END IF;
-    IF v_fingerprint IS DISTINCT FROM artifactstore.fingerprint() OR v_sequence > artifactstore.log_head() THEN
-        RETURN NULL;
-    END IF;
-    RETURN v_sequence;
+    RETURN CASE WHEN artifactstore.rebuild_problem() IS NULL THEN v_sequence END;
 END
 $$;
 

@@ -15,6 +15,11 @@ BEGIN
         v_from := artifactstore.trusted_sequence(p_snapshot);
     END IF;
     PERFORM artifactstore.lock_log();
+    -- Its rows were read before the lock; that they are of this history is what must still hold.
+    IF p_snapshot IS NOT NULL AND artifactstore.view_set_problem(p_snapshot, false) IS NOT NULL THEN
+        PERFORM artifactstore.refuse('bad-view-set', jsonb_build_object(
+            'problem', artifactstore.view_set_problem(p_snapshot, false)));
+    END IF;
     head := artifactstore.log_head();
     PERFORM set_config('artifactstore.projecting', 'on', true);
     TRUNCATE artifactstore.artifact_packages, artifactstore.artifact_files, artifactstore.storage_locations,

@@ -9,6 +9,7 @@ AS $$
 DECLARE
     v_set artifactstore.view_sets;
     v_head bigint := artifactstore.log_head();
+    v_point artifactstore.log_point;
     v_missing text;
     v_digests jsonb;
 BEGIN
@@ -19,15 +20,13 @@ BEGIN
     IF v_set.sequence > v_head THEN
         RETURN format('future: it reflects event %s, the log ends at %s', v_set.sequence, v_head);
     END IF;
-    IF v_set.log_id IS DISTINCT FROM (
-        SELECT e.subject_id FROM artifactstore.events e WHERE e.sequence = 1 AND v_set.sequence > 0)
-    THEN
+    v_point := artifactstore.point_at(v_set.sequence);
+    IF v_set.log_id IS DISTINCT FROM v_point.log_id THEN
         RETURN 'foreign: it was made from another log';
-    END IF;
-    IF v_set.head_digest IS DISTINCT FROM (
-        SELECT e.payload_digest FROM artifactstore.events e WHERE e.sequence = v_set.sequence)
-    THEN
+    ELSIF v_set.identity IS DISTINCT FROM v_point.identity THEN
         RETURN format('foreign: event %s was another one when it was made', v_set.sequence);
+    ELSIF v_set.epoch_id IS DISTINCT FROM v_point.epoch_id THEN
+        RETURN format('foreign: event %s was of another epoch when it was made', v_set.sequence);
     END IF;
     IF v_set.fingerprint <> artifactstore.fingerprint() THEN
         RETURN 'stale: other projectors or views made it';

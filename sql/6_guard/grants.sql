@@ -33,11 +33,11 @@ BEGIN
                 'retention_due'] || v_pure),
             ('writer', 'EXECUTE ON FUNCTION', ARRAY['append_json', 'new_id']),
             ('service', 'EXECUTE ON FUNCTION', ARRAY[
-                'append', 'append_commands', 'check_packages', 'find_token', 'issue_token', 'list_tokens', 'new_id',
-                'package_at', 'revoke_token', 'sample_packages']),
+                'append', 'append_commands', 'check_packages', 'check_views', 'find_token', 'issue_token', 'list_tokens',
+                'log_evidence', 'new_id', 'package_at', 'revoke_token', 'sample_packages']),
             ('operator', 'EXECUTE ON FUNCTION', ARRAY[
-                'adopt', 'as_of', 'begin_rebuild', 'check_packages', 'compare_view_sets', 'create_snapshot', 'drop_leftover', 'drop_rebuild',
-                'drop_view_set', 'end_rebuild', 'equalize', 'find_differences', 'import_events', 'package_at', 'rebuild',
+                'adopt', 'as_of', 'begin_rebuild', 'check_packages', 'check_views', 'compare_view_sets', 'create_snapshot', 'drop_leftover', 'drop_rebuild',
+                'drop_view_set', 'end_rebuild', 'equalize', 'find_differences', 'import_events', 'log_evidence', 'package_at', 'rebuild',
                 'rebuild_next', 'replay', 'sample_packages', 'restored', 'view_set_problem'])
         ) AS g (role, what, objects)
         JOIN artifactstore.roles r USING (role), unnest(g.objects) AS o (object),

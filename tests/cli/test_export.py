@@ -44,7 +44,7 @@ def test_a_log_moves_through_a_file(history: Program, copy: Program, tmp_path: P
     assert (told["from"], told["to"], told["events"], told["bytes"]) == (1, 10, 10, file.stat().st_size)
     checked = history.row("verify-export", file)
     assert len(checked.pop("cannot_know")) == 4
-    same = ("log_id", "epoch", "from", "to", "events", "head_digest", "digest", "bytes")
+    same = ("log_id", "epoch", "from", "to", "events", "identity", "digest", "bytes")
     assert {name: checked[name] for name in same} == {name: told[name] for name in same}
     done = copy.row("import", file)
     assert {name: done[name] for name in same} == {name: told[name] for name in same}

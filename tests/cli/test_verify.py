@@ -24,14 +24,14 @@ def verify(program: Program, *options: str) -> tuple[int, dict[str, Any]]:
 def test_nothing_is_found_in_a_good_log(history: Program) -> None:
     code, report = verify(history)
     assert (code, report["found"], report["findings"], report["head"]) == (0, 0, [], 10)
-    (row,) = history.admin.execute("SELECT payload_digest FROM artifactstore.events WHERE sequence = 10")
-    assert report["head_digest"] == row[0].hex()
+    (row,) = history.admin.execute("SELECT artifactstore.event_identity(10)")
+    assert report["identity"] == f"sha256:{row[0].hex()}"
     assert len(report["cannot_know"]) == 3
 
 
 def test_an_empty_log_is_whole(program: Program) -> None:
     code, report = verify(program)
-    assert (code, report["head"], report["head_digest"]) == (0, 0, None)
+    assert (code, report["head"], report["identity"]) == (0, 0, None)
 
 
 def log(statement: LiteralString) -> Tamper:
@@ -163,23 +163,25 @@ def test_findings_name_place_and_values(history: Program) -> None:
 def test_the_report_is_bounded_and_counts_the_rest(history: Program) -> None:
     history.tamper("events", "UPDATE artifactstore.events SET payload_digest = sha256('')")
     _, report = verify(history, "--max-findings", "3")
-    assert (len(report["findings"]), report["found"]) == (3, 10)
+    # Ten digests, and the home names the last of these events as it was.
+    assert (len(report["findings"]), report["found"]) == (3, 11)
 
 
 def test_an_end_that_was_cut_off_everywhere_only_a_witness_notices(history: Program) -> None:
     _, seen = verify(history)
+    history.admin.execute("UPDATE artifactstore.home SET sequence = 0, identity = NULL")
     history.tamper("events", "DELETE FROM artifactstore.events WHERE sequence = 10")
     history.tamper(
         "artifact_packages", "DELETE FROM artifactstore.artifact_packages WHERE created_sequence = 10"
     )
     history.tamper("retention_state", "DELETE FROM artifactstore.retention_state WHERE created_sequence = 10")
     assert verify(history)[0] == 0
-    code, report = verify(history, "--expect-head", "10", "--expect-digest", seen["head_digest"])
+    code, report = verify(history, "--expect-head", "10", "--expect-digest", seen["identity"])
     assert (code, report["findings"][0]["kind"]) == (1, "witness")
 
 
 def test_a_witness_notices_another_event_in_its_place(history: Program) -> None:
-    digest = verify(history)[1]["head_digest"]
+    digest = verify(history)[1]["identity"]
     history.row("package", "create", "pkg:generic/later@1")
     assert verify(history, "--expect-head", "10", "--expect-digest", digest)[0] == 0
     code, report = verify(history, "--expect-head", "11", "--expect-digest", digest)

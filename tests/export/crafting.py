@@ -11,6 +11,7 @@ from artifactstore import codec
 from artifactstore.events import SystemInitialized, SystemRestored, from_payload
 from artifactstore.exports import Header, Summary, verify_export
 from artifactstore.exports.rows import Trailer, encode_event
+from artifactstore.leaves import identity
 from artifactstore.store import LoggedEvent
 from tests.sql.workload import workload
 
@@ -46,7 +47,7 @@ def header_of(events: Sequence[LoggedEvent], first: int = 1) -> Header:
             epoch = content.epoch, content.epoch_id
     log_id = events[0].subject_id
     assert log_id is not None
-    before = events[first - 2].payload_digest if first > 1 else None
+    before = identity(events[first - 2]) if first > 1 else None
     return Header(log_id, *epoch, first, len(events), before)
 
 

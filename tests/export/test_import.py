@@ -27,8 +27,10 @@ from artifactstore.events import (
 )
 from artifactstore.exports import export, import_log
 from artifactstore.exports.importing import check_continuation
+from artifactstore.findings import Finding
+from artifactstore.leaves import identity
 from artifactstore.store import Store
-from artifactstore.verify import Finding, verify
+from artifactstore.verify import verify
 from tests.export.conftest import EVENTS, NewStore, open_connection
 from tests.export.copies import exported, imported, is_untouched, state
 from tests.export.crafting import changed, export_of, header_of, items_of, log, sealed
@@ -72,7 +74,7 @@ def test_an_import_is_whole_and_goes_on_where_the_log_ended(written: Store, empt
     """RPL15: the first append after it has the next number; the log keeps its identity, and is at home."""
     data = exported(written)
     done = imported(empty, data)
-    assert (done.count, done.head_digest) == (EVENTS, list(written.stored_events())[-1].payload_digest)
+    assert (done.count, done.identity) == (EVENTS, identity(list(written.stored_events())[-1]))
     assert empty.position() == written.position()
     appended = append(empty.connection, created())[0]
     assert appended.sequence == EVENTS + 1

@@ -15,6 +15,7 @@ from artifactstore.errors import ArtifactstoreError, BadInput, Damaged
 from artifactstore.exports import verify_export
 from artifactstore.exports.items import MAX_ITEM
 from artifactstore.exports.rows import Trailer, encode_event
+from artifactstore.leaves import identity
 from tests.export.crafting import changed, check, export_of, header_of, items_of, log, offsets, sealed
 
 EVENTS = log(40, seed=3)
@@ -27,7 +28,7 @@ HEADER = header_of(EVENTS)
 def test_a_whole_export_is_summed_up() -> None:
     done = check(EXPORT)
     assert (done.header, done.count, done.bytes) == (HEADER, len(EVENTS), len(EXPORT))
-    assert done.head_digest == EVENTS[-1].payload_digest
+    assert done.identity == identity(EVENTS[-1])
     assert done.digest == codec.digest(EXPORT[: STARTS[-1]])
 
 
@@ -73,7 +74,7 @@ def test_a_later_part_names_the_digest_before_it() -> None:
     assert (done.header.first, done.count, done.header.before) == (
         11,
         len(EVENTS) - 10,
-        EVENTS[9].payload_digest,
+        identity(EVENTS[9]),
     )
 
 
@@ -283,11 +284,11 @@ HEADERS: dict[str, tuple[bytes, str, str]] = {
         "export-damaged",
         "from is after",
     ),
-    "no digest before": (replace(HEADER, first=2).encode(), "export-damaged", "lacks the digest"),
+    "no digest before": (replace(HEADER, first=2).encode(), "export-damaged", "lacks the identity"),
     "digest before event 1": (
         replace(HEADER, before=bytes(32)).encode(),
         "export-damaged",
-        "lacks the digest",
+        "lacks the identity",
     ),
     "from 0": (replace(HEADER, first=0).encode(), "export-damaged", "no number from 1"),
     "short digest before": (

@@ -44,8 +44,8 @@ def test_for_200_sequences_it_is_what_a_fresh_database_would_have(history: Store
 def store_snapshot(store: Store, schema: str, sequence: int) -> None:
     """Make what as-of made a snapshot: there is none of a past head."""
     store.connection.execute(
-        "INSERT INTO artifactstore.view_sets SELECT %s, 'snapshot', sequence, head_digest, log_id,"
-        " fingerprint, digests, created_at FROM artifactstore.view_sets WHERE schema_name = %s",
+        "INSERT INTO artifactstore.view_sets SELECT %s, 'snapshot', sequence, log_id,"
+        " fingerprint, digests, created_at, epoch_id, identity FROM artifactstore.view_sets WHERE schema_name = %s",
         (f"artifactstore_snapshot_{sequence}", schema),
     )
     store.connection.execute(f"CREATE SCHEMA artifactstore_snapshot_{sequence}".encode())

@@ -143,7 +143,7 @@ def test_old_snapshots_see_the_rows_that_they_saw(history: Store, another: Anoth
 
 def begin(store: Store, ranges: int) -> int:
     """Leave a rebuild unfinished after so many ranges of a tenth of the log."""
-    sequence, _ = store.begin_rebuild(None)
+    sequence = store.begin_rebuild(None).sequence
     for _ in range(ranges):
         sequence = store.connection.execute(
             "SELECT artifactstore.rebuild_next(%s)", (sequence + EVENTS // 10,)

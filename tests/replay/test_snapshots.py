@@ -82,7 +82,7 @@ def test_views_of_other_projectors_are_not_stored(history: Store) -> None:
 DAMAGES = {
     "future": "UPDATE artifactstore.view_sets SET sequence = 1000000",
     "foreign: it was made": "UPDATE artifactstore.view_sets SET log_id = gen_random_uuid()",
-    "foreign: event": "UPDATE artifactstore.view_sets SET head_digest = sha256('other')",
+    "foreign: event": "UPDATE artifactstore.view_sets SET identity = sha256('other')",
     "damaged: the rows of artifact_files": f"DELETE FROM artifactstore_snapshot_{EVENTS}.artifact_files"
     " WHERE ctid = '(0,1)'",
     "damaged: the rows of retention_state": f"UPDATE artifactstore_snapshot_{EVENTS}.retention_state"
@@ -178,7 +178,7 @@ def test_operators_make_them_and_readers_read_them(history: Store, connect: Conn
 def test_an_empty_log_has_a_snapshot_too(connect: Connect, another: Another) -> None:
     store = Store(connect())
     made = snapshots.create(store)
-    assert (made.sequence, made.head_digest, made.log_id) == (0, None, None)
+    assert (made.sequence, made.identity, made.log_id) == (0, None, None)
     append(store, 1)
     assert snapshots.choose(store).snapshot == made
     assert replay_online(store, another, snapshot=made).head == 2
