@@ -24,8 +24,9 @@ ALTER TABLE artifactstore.home
     ADD COLUMN log_id uuid,
     ADD COLUMN epoch_id uuid,
     ADD COLUMN identity bytea,
-    ADD COLUMN noted_at timestamptz NOT NULL DEFAULT '-infinity';
-ALTER TABLE artifactstore.home ALTER COLUMN sequence DROP DEFAULT, ALTER COLUMN noted_at DROP DEFAULT;
+    ADD COLUMN noted_at timestamptz;
+UPDATE artifactstore.home SET noted_at = since;
+ALTER TABLE artifactstore.home ALTER COLUMN sequence DROP DEFAULT, ALTER COLUMN noted_at SET NOT NULL;
 COMMENT ON COLUMN artifactstore.home.sequence IS 'Where the log stood when it came or was adopted: the log has this event, or lost it';
 COMMENT ON COLUMN artifactstore.home.log_id IS 'Log that it was; null while it was empty';
 COMMENT ON COLUMN artifactstore.home.epoch_id IS 'Epoch of the log at that event; null while it was empty';

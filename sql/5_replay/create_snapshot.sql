@@ -26,6 +26,9 @@ BEGIN
 
     IF EXISTS (SELECT FROM artifactstore.view_sets v WHERE v.schema_name = v_made.schema_name) THEN
         PERFORM artifactstore.drop_view_set(v_made.schema_name);
+    ELSIF to_regnamespace(quote_ident(v_made.schema_name)) IS NOT NULL THEN
+        -- A restore in place takes the list of snapshots back, and leaves their schemas.
+        PERFORM artifactstore.drop_leftover(v_made.schema_name);
     END IF;
     EXECUTE format('CREATE SCHEMA %I', v_made.schema_name);
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP

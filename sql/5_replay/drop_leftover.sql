@@ -1,5 +1,5 @@
 -- purpose: remove a scratch view set that a crash left, or a snapshot that nobody registered
--- called by: role operator (artifactstore doctor --fix)
+-- called by: role operator (artifactstore doctor --fix), create_snapshot
 -- writes: nothing (drops tables)
 CREATE OR REPLACE FUNCTION artifactstore.drop_leftover(p_schema text)
 RETURNS void

@@ -45,7 +45,8 @@ def store_snapshot(store: Store, schema: str, sequence: int) -> None:
     """Make what as-of made a snapshot: there is none of a past head."""
     store.connection.execute(
         "INSERT INTO artifactstore.view_sets SELECT %s, 'snapshot', sequence, log_id,"
-        " fingerprint, digests, created_at, epoch_id, identity FROM artifactstore.view_sets WHERE schema_name = %s",
+        " fingerprint, digests, created_at, epoch_id, identity FROM artifactstore.view_sets"
+        " WHERE schema_name = %s",
         (f"artifactstore_snapshot_{sequence}", schema),
     )
     store.connection.execute(f"CREATE SCHEMA artifactstore_snapshot_{sequence}".encode())

@@ -1,0 +1,145 @@
+"""F02, F04: whatever is dumped, lost and restored, a replay ends with the views of the log that is there."""
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import strategies as st
+
+from artifactstore import snapshots
+from artifactstore.errors import Busy, Refused
+from artifactstore.events import NewEvent, PackageCreated, new_id
+from artifactstore.replay import replay, replay_online
+from artifactstore.store import Store
+from artifactstore.verify import verify
+from tests.cli.program import Program
+from tests.databases import TEST_PREFIX, create_database, drop_database
+from tests.effort import RESTORES
+from tests.property.histories import make_random
+from tests.restore.worlds import Open, World
+
+_SOME_PURLS = "SELECT purl FROM artifactstore.artifact_packages ORDER BY md5(purl) LIMIT 3"
+KILLED = 0.03
+"""Share of the left rebuilds that are those of a killed process, which takes seconds."""
+
+
+@pytest.fixture(scope="module")
+def place(server_conninfo: str, template: str) -> Iterator[str]:
+    """A database in which one history after the other is made and forgotten."""
+    conninfo = create_database(server_conninfo, template, owner=f"{TEST_PREFIX}_owner")
+    yield conninfo
+    drop_database(server_conninfo, conninfo)
+
+
+def opener(conninfo: str) -> Open:
+    """Opens connections as replay wants them."""
+    return lambda: psycopg.connect(conninfo, autocommit=True, options="-c timezone=UTC")
+
+
+@settings(
+    max_examples=RESTORES,
+    derandomize=True,
+    deadline=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_after_any_restores_the_views_are_those_of_the_log(place: str, seed: int) -> None:
+    connect = opener(place)
+    with connect() as connection:
+        world = World(make_random(seed), Store(connection), connect)
+        try:
+            world.append(world.rng.randint(2, 8))
+            world.dump()
+            for _ in range(world.rng.randint(3, 8)):
+                step(world, place)
+            ends_equal(world)
+        finally:
+            note("; ".join(world.told))
+            world.forget()
+
+
+def step(world: World, conninfo: str) -> None:
+    """Anything that may happen to a log."""
+    chosen = world.rng.choices(
+        ("append", "snapshot", "rebuild", "dump", "restore", "replay"), (5, 2, 3, 2, 3, 1)
+    )[0]
+    if chosen == "append":
+        world.append(world.rng.randint(1, 6))
+    elif chosen == "snapshot":
+        world.snapshot()
+    elif chosen == "rebuild" and world.rng.random() < KILLED:
+        kill_a_replay(world, conninfo)
+    elif chosen == "rebuild":
+        world.leave_rebuild()
+    elif chosen == "dump":
+        world.dump()
+    elif chosen == "restore":
+        world.restore(world.rng.choice(("whole", "whole", "log", "newer")))
+        by_the_runbook(world)
+    else:
+        any_replay(world)
+
+
+def kill_a_replay(world: World, conninfo: str) -> None:
+    """kill -9, wherever it is."""
+    process = Program(conninfo, world.store.connection).start("replay")
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.2)
+    time.sleep(world.rng.random())
+    process.kill()
+    process.communicate()
+    world.wait_for_others()
+    world.told.append("a replay killed")
+
+
+def by_the_runbook(world: World) -> None:
+    """Views first if they are not there; then the new epoch, at once or after unannounced events."""
+    if world.told[-1].startswith("restore of log"):
+        package = NewEvent(PackageCreated(purl="pkg:generic/onto-nothing@1"), new_id(), "user:early")
+        for refused in (lambda: world.store.append([package]), world.restored, world.snapshot):
+            with pytest.raises(Busy, match="views-behind"):
+                refused()
+    if not world.told[-1].startswith("restore of whole"):
+        any_replay(world)
+    # A dump of an older history than that which was lost: nothing in the database knows how far they are one.
+    known = world.kept == len(world.log)
+    if world.rng.random() < 0.3:
+        world.append(world.rng.randint(1, 4))
+        known = False
+    told = world.restored(None if known else world.kept)
+    # Whoever saw the lost history may trust what it says to have kept.
+    assert world.log[:told] == world.seen[:told]
+
+
+def any_replay(world: World) -> None:
+    """One of the ways to make the views from the log; no event comes or goes."""
+    before = world.identities()
+    assert before == world.log
+    chosen = snapshots.choose(world.store).snapshot if world.rng.random() < 0.5 else None
+    way: Callable[..., Any] = world.rng.choice((replay, replay_online))
+    done = way(world.store, world.connect, snapshot=chosen)
+    world.told.append(f"{way.__name__} from {done.since}: {getattr(done, 'dropped', '')}")
+    assert world.identities() == before
+
+
+def ends_equal(world: World) -> None:
+    """Views equal to the log, nothing lost is back, no name is free twice, and no snapshot lies."""
+    store = world.store
+    any_replay(world)
+    verification = verify(store, world.connect)
+    assert verification.findings == []
+    assert verification.identity == world.log[-1]
+    for one in store.view_sets():
+        if store.view_set_problem(one.schema_name) is None:
+            with store.connection.transaction(force_rollback=True):
+                store.rebuild("scratch", one.sequence)
+                assert list(store.compare(one.schema_name, "scratch")) == [], one.sequence
+    for (purl,) in store.connection.execute(_SOME_PURLS).fetchall():
+        with pytest.raises(Refused) as taken:
+            store.append([NewEvent(PackageCreated(purl=purl), new_id(), "user:twice")])
+        assert taken.value.code == "name-taken"
