@@ -28,7 +28,7 @@ from artifactstore.progress import Progress, from_notices, quiet
 from artifactstore.store import LoggedEvent, Store
 
 _CUT_OFF = (
-    "whether events were cut off the end of the log and their rows out of the views: for that, compare the "
+    "whether events were cut off the end of the log and out of all that named them: for that, compare the "
     "head and identity with those that a witness keeps elsewhere"
 )
 _NOT_DIGESTED = (

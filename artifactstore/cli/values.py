@@ -61,10 +61,10 @@ def digest(text: str) -> bytes:
 
 def event_digest(text: str) -> tuple[str | None, bytes]:
     """A digest of an event and what it is: sha256 its identity, blake3 of its payload, None: not said."""
-    kind, colon, digits = text.rpartition(":")
-    if re.fullmatch(r"[0-9A-Fa-f]{64}", digits, re.ASCII) is None or kind not in ("", "sha256", "blake3"):
+    match = re.fullmatch(r"(?:(sha256|blake3):)?([0-9A-Fa-f]{64})", text, re.ASCII)
+    if match is None:
         raise _unusable(text, "no digest of an event: sha256: (its identity) or blake3: and 64 hex digits")
-    return (kind if colon else None), bytes.fromhex(digits)
+    return match[1], bytes.fromhex(match[2])
 
 
 def instant(text: str) -> datetime:

@@ -41,6 +41,7 @@ _OF_COMMANDS = (
     "request-mismatch",
     "busy",
     "moved",
+    "views-behind",
     "log-damaged",
 )
 

@@ -17,7 +17,7 @@ BEGIN
     SELECT a.sequence, a.created_at, a.appended
     FROM artifactstore.append(
         ARRAY[p_event_type],
-        ARRAY[(SELECT g.log_id FROM artifactstore.log_epochs g ORDER BY g.epoch DESC LIMIT 1)],
+        ARRAY[(SELECT e.subject_id FROM artifactstore.events e WHERE e.sequence = 1)],
         ARRAY[p_actor], ARRAY[p_payload], ARRAY[p_digest]) a;
 END
 $$;

@@ -31,3 +31,13 @@ def test_restored_tells_the_new_epoch(history: Program) -> None:
 
 def test_an_empty_log_has_no_epoch_to_end(program: Program) -> None:
     program.refused("restored", "--reason", "x", "--yes", code=4, error="not-found")
+
+
+def test_f05_restored_tells_the_fork_point_that_it_is_given(history: Program) -> None:
+    head = history.head()
+    history.row("package", "create", "pkg:generic/after@1")
+    history.refused("restored", "--from", str(head + 2), "--reason", "x", "--yes", code=4, error="not-found")
+    history.refused("restored", "--from", "0", "--reason", "x", "--yes", code=2, error="usage")
+    row = history.row("restored", "--from", str(head), "--reason", "told late", "--yes")
+    assert (row["sequence"], row["from_sequence"]) == (head + 2, head)
+    assert history.row("verify")["found"] == 0

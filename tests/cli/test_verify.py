@@ -1,6 +1,7 @@
 """artifactstore verify: everything that was tampered with is found and named, and nothing is left behind."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, LiteralString
 
 import pytest
@@ -209,3 +210,79 @@ def test_appends_go_on_while_a_verification_runs(history: Program, monkeypatch: 
 
 def _execute(program: Program, statement: LiteralString) -> None:
     program.admin.execute(statement)
+
+
+def test_f06_a_cut_tail_of_token_events_is_found_and_the_tokens_are_named(history: Program) -> None:
+    """A superuser deletes the last three events with the guards off; no view knows of them."""
+    for _ in range(3):
+        history.row("token", "create", "user:bob", "--role", "reader")
+    head = history.head()
+    assert verify(history)[0] == 0
+    history.tamper("events", "DELETE FROM artifactstore.events WHERE sequence > 10")
+    code, report = verify(history)
+    assert (code, {one["kind"] for one in report["findings"]}) == (1, {"evidence"})
+    assert [one["sequence"] for one in report["findings"]] == [11, 12, 13]
+    assert all(one["what"].startswith("tokens ") for one in report["findings"])
+    assert head == 13
+    found = history.run("--json", "doctor")
+    named = [one for one in found.objects[0]["findings"] if one["check"] == "evidence"]
+    assert (found.code, len(named)) == (1, 3)
+    history.refused("adopt", "--yes", code=3, error="events-lost")
+
+
+def test_f05_a_witness_with_the_identity_sees_an_exchanged_actor_or_time(history: Program) -> None:
+    """The payload is the same, and so is its digest."""
+    seen = verify(history)[1]["identity"]
+    (row,) = history.admin.execute("SELECT payload_digest FROM artifactstore.events WHERE sequence = 10")
+    payload_digest = row[0].hex()
+    history.admin.execute("UPDATE artifactstore.home SET sequence = 0, identity = NULL")
+    history.tamper("events", "UPDATE artifactstore.events SET actor = 'user:eve' WHERE sequence = 10")
+    history.tamper(
+        "artifact_packages",
+        "UPDATE artifactstore.artifact_packages SET producer = 'user:eve' WHERE created_sequence = 10",
+    )
+    history.tamper(
+        "retention_state",
+        "UPDATE artifactstore.retention_state SET last_actor = 'user:eve' WHERE created_sequence = 10",
+    )
+    assert verify(history)[0] == 0
+    code, report = verify(history, "--expect-head", "10", "--expect-digest", seen)
+    assert (code, report["findings"][0]["kind"]) == (1, "witness")
+    for weak in (f"blake3:{payload_digest}", payload_digest):
+        code, report = verify(history, "--expect-head", "10", "--expect-digest", weak)
+        assert (code, report["witnessed"]) == (0, "payload_digest")
+    told = history.run("verify", "--expect-head", "10", "--expect-digest", payload_digest).stdout
+    assert "a payload digest alone is weak" in told
+
+
+def test_f05_a_digest_says_what_it_is_of(history: Program) -> None:
+    seen = verify(history)[1]["identity"]
+    bare = seen.removeprefix("sha256:")
+    for given in (seen, bare, bare.upper()):
+        code, report = verify(history, "--expect-head", "10", "--expect-digest", given)
+        assert (code, report["witnessed"]) == (0, "identity")
+    code, report = verify(history, "--expect-head", "10", "--expect-digest", f"blake3:{bare}")
+    assert (code, report["witnessed"]) == (1, None)
+    for wrong in ("md5:" + bare, bare[:-1], "", f":{bare}"):
+        history.refused("verify", "--expect-head", "10", "--expect-digest", wrong, code=2, error="usage")
+
+
+def test_f05_whatever_tells_the_head_tells_its_identity(history: Program, tmp_path: Path) -> None:
+    seen = verify(history)[1]["identity"]
+    file = tmp_path / "log.export"
+    assert history.row("status")["identity"] == seen
+    assert history.row("export", file)["identity"] == seen
+    assert history.row("verify-export", file)["identity"] == seen
+    history.row("snapshot", "create")
+    assert [row["identity"] for row in history.rows("snapshot", "list")] == [seen]
+
+
+def test_f08_an_event_ahead_of_the_clock_is_found(history: Program) -> None:
+    """Whether it was forged or the clock was set back: nothing is destroyed until then. Told once."""
+    history.tamper(
+        "events",
+        "UPDATE artifactstore.events SET created_at = clock_timestamp() + interval '62 s' WHERE sequence > 8",
+    )
+    _, report = verify(history)
+    found = [one["sequence"] for one in report["findings"] if one["kind"] == "time"]
+    assert found == [9]

@@ -87,7 +87,8 @@ class World:
     def wait_for_others(self) -> None:
         """Until no backend works for somebody who left: they end after their clients."""
         query = """
-            SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() LIMIT 1
+            SELECT FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid() LIMIT 1
             """
         while self.store.connection.execute(query).fetchall():
             time.sleep(0.005)
