@@ -61,6 +61,7 @@ class Tail:
         self._ring = Ring()
         self._waiters = Waiters()
         self._rung = asyncio.Event()
+        self._unheard = False
         self._reading: asyncio.Task[None] | None = None
         self._next: asyncio.Task[None] | None = None
         self._stopping = False
@@ -148,8 +149,8 @@ class Tail:
         """
         query = ask.query
         waiter = Waiter(query.where, query.since, query.until)
-        if not self._waiters or query.since > self._ring.last:
-            # Nothing was read while nobody waited, and the client knows of more than was read.
+        if self._unheard or query.since > self._ring.last:
+            # It rang while nobody waited, or the client knows of more than was read.
             self._rung.set()
         self._waiters.add(waiter)
         metrics.WAITERS.set(len(self._waiters))
@@ -237,6 +238,7 @@ class Tail:
         if under_way is not None:
             await asyncio.wait([under_way])
         self._reading, self._next = self._next, None
+        self._unheard = False
         try:
             await self._refresh()
         except Damaged:
@@ -256,8 +258,11 @@ class Tail:
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._rung.wait(), REREAD_SECONDS)
+            rung = self._rung.is_set()
             self._rung.clear()
             if not self._waiters:
+                # Nothing is read for nobody; it may have rung since the last read.
+                self._unheard = self._unheard or rung
                 continue
             try:
                 await self._confirmed()
