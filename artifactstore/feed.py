@@ -7,7 +7,7 @@ is there. A hole is damage, and is told as that.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, LiteralString
+from typing import Any, Literal, LiteralString
 from uuid import UUID
 
 from psycopg import Connection
@@ -50,6 +50,26 @@ class Filter:
             and (not self.subject_kinds or event.subject_kind in self.subject_kinds)
             and (not self.subject_ids or event.subject_id in self.subject_ids)
             and (not self.actors or event.actor in self.actors)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a client saw of the event at its cursor.
+
+    Attributes:
+        digest: 32 bytes.
+        algorithm: sha256: it is the identity of the event (``leaves.identity``); blake3: digest of its
+            payload, which other events may have too; None: it may be either.
+    """
+
+    digest: bytes
+    algorithm: Literal["sha256", "blake3"] | None = "sha256"
+
+    def fits(self, event: LoggedEvent, identity: bytes) -> bool:
+        """Whether it was this event, as far as the digest can tell."""
+        return (self.algorithm != "blake3" and self.digest == identity) or (
+            self.algorithm != "sha256" and self.digest == event.payload_digest
         )
 
 
@@ -154,11 +174,15 @@ def check_epoch(epoch: str | None, position: Position) -> None:
         )
 
 
-def check_digest(digest: bytes, event: LoggedEvent, position: Position) -> None:
-    """Raise ``Refused`` diverged when an event is not the one whose digest a client saw there."""
-    if digest != event.payload_digest:
+def check_digest(seen: Seen, event: LoggedEvent, identity: bytes, position: Position) -> None:
+    """Raise ``Refused`` diverged when an event, whose identity is given too, is not the one seen there."""
+    if not seen.fits(event, identity):
         problem = f"event {event.sequence} is another one than the client read"
-        facts = {"sequence": event.sequence, "payload_digest": f"blake3:{event.payload_digest.hex()}"}
+        facts = {
+            "sequence": event.sequence,
+            "digest": f"sha256:{identity.hex()}",
+            "payload_digest": f"blake3:{event.payload_digest.hex()}",
+        }
         raise error(
             "diverged",
             {"problem": problem, **facts, "head": position.head, "epoch": position.epoch_name},

@@ -17,6 +17,10 @@ from artifactstore.store import LoggedEvent
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _PAYLOAD = 6
+
+BYTES = 32
+"""Of an identity."""
+
 _LEAF = b"\0"
 """Begins what is hashed for a leaf; a node of a tree begins with 1 (RFC 6962 §2.1)."""
 

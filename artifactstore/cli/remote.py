@@ -10,11 +10,11 @@ from itertools import islice
 import httpx
 
 from artifactstore import access
-from artifactstore.client import Client, Event, FeedError, RemoteError
+from artifactstore.client import Client, Cursor, Event, FeedError, RemoteError
 from artifactstore.errors import ERRORS, BadInput, error
 from artifactstore.events import parse_time
 from artifactstore.http.answers import event_value
-from artifactstore.store import EventFilter, LoggedEvent, Row
+from artifactstore.store import EventFilter, Row
 
 _RETRY_SECONDS = 60.0
 
@@ -33,6 +33,7 @@ class Remote:
                 raise BadInput("usage", {"problem": "no token: give --token or set ARTIFACTSTORE_TOKEN"})
             token = known.text
         self._client = Client(url, token)
+        self._known: Cursor | None = None
 
     def close(self) -> None:
         """Close its connections."""
@@ -41,7 +42,11 @@ class Remote:
     def head(self) -> int:
         """The highest sequence of its log."""
         with _translated():
-            return int(self._client.get("/log")["head"])
+            told = self._client.get("/log")
+        digest = told["head_digest"]
+        identity = None if digest is None else bytes.fromhex(digest.removeprefix("sha256:"))
+        self._known = Cursor(int(told["head"]), told["epoch"], identity)
+        return self._known.sequence
 
     def sequence_at(self, instant: datetime) -> int:
         """The last event that was there at ``instant``, 0 if none; a search, as times never decrease."""
@@ -64,7 +69,7 @@ class Remote:
                 raise error("cursor-ahead", {"problem": f"the log ends at {head}", "head": head})
             end = head if end is None else min(head, end)
         tail = self._client.tail(
-            where.since,
+            self._cursor(where.since),
             until=end,
             event_type=where.event_types,
             subject_kind=where.subject_kinds,
@@ -75,6 +80,13 @@ class Remote:
         with _translated():
             yield from map(_row, islice(tail, limit))
 
+    def _cursor(self, since: int) -> Cursor:
+        """Where to begin, on the log that was asked before for its head."""
+        known = self._known
+        if known is not None and known.sequence == since:
+            return known
+        return Cursor(since, None if known is None else known.epoch)
+
     def newest(self, where: EventFilter, limit: int) -> list[Row]:
         """The newest ``limit`` events up to ``where.until``, ascending."""
         if where.contiguous:
@@ -83,20 +95,10 @@ class Remote:
 
 
 def _row(event: Event) -> Row:
-    stored = LoggedEvent(
-        event.sequence,
-        event.created_at,
-        event.event_type,
-        event.subject_kind,
-        event.subject_id,
-        event.actor,
-        event.payload_bytes,
-        event.payload_digest,
-    )
     try:
-        return event_value(stored)
+        return event_value(event.stored)
     except BadInput as failure:
-        return {**stored._asdict(), "payload": {"unreadable": failure.message}}
+        return {**event.stored._asdict(), "payload": {"unreadable": failure.message}}
 
 
 @contextmanager

@@ -44,7 +44,9 @@ class Cursor:
 
     Attributes:
         sequence: up to which the log was examined.
-        epoch: of the log. digest: payload digest of the event at ``sequence``, if that was delivered.
+        epoch: of the log.
+        digest: identity of the event at ``sequence`` (``Event.identity``), 32 bytes, also where a filter left
+            that event out; None at 0, or as long as no page was read.
     """
 
     sequence: int = 0
@@ -64,7 +66,8 @@ class Following:
     def __init__(
         self, cursor: Cursor | None, query: Mapping[str, object], wait: int, retry_seconds: float | None
     ) -> None:
-        self.cursor = cursor or Cursor()
+        self._cursor = cursor or Cursor()
+        self._delivered: tuple[Event, str | None] | None = None
         self._at_head = cursor is None
         self._query = {name: value for name, value in query.items() if value not in (None, (), [])}
         self._filtered = bool(self._query.keys() - {"until", "limit"})
@@ -73,6 +76,19 @@ class Following:
         self._retry_seconds = retry_seconds
         self._pause = _FIRST_PAUSE
         self._failing_since: float | None = None
+
+    @property
+    def cursor(self) -> Cursor:
+        """Up to where events were delivered."""
+        if self._delivered is not None:
+            # Only now: to hash each event would take as long as to read it.
+            event, epoch = self._delivered
+            self.cursor = Cursor(event.sequence, epoch, event.identity)
+        return self._cursor
+
+    @cursor.setter
+    def cursor(self, cursor: Cursor) -> None:
+        self._cursor, self._delivered = cursor, None
 
     @property
     def ended(self) -> bool:
@@ -94,7 +110,7 @@ class Following:
         """Raise ``FeedError`` unless the page goes on exactly where the cursor is."""
         self._pause, self._failing_since = _FIRST_PAUSE, None
         if self._at_head and not page.events:
-            self.cursor, self._at_head = Cursor(page.next, page.epoch), False
+            self.cursor, self._at_head = Cursor(page.next, page.epoch, page.next_digest), False
         last = self.cursor.sequence
         if self._at_head:
             last = page.events[0].sequence - 1
@@ -111,17 +127,21 @@ class Following:
             last = event.sequence
         if page.next < last or (not self._filtered and page.next != last):
             self._fail("hole", f"the page ends with event {last} and says that it goes to {page.next}")
+        known = page.events[-1].identity if page.events else self.cursor.digest
+        if page.next == last and known is not None and page.next_digest not in (None, known):
+            code = "bad-digest" if page.events else "diverged"
+            self._fail(code, f"event {last} is not the one that the page says it is")
 
     def passed(self, event: Event, epoch: str | None) -> None:
         """An event was delivered."""
-        self.cursor = Cursor(event.sequence, epoch, event.payload_digest)
+        self._delivered = (event, epoch)
 
     def finished(self, page: Page) -> None:
         """All events of a page were delivered."""
-        if page.next > self.cursor.sequence:
-            self.cursor = Cursor(page.next, page.epoch)
-        elif self.cursor.epoch is None:
-            self.cursor = Cursor(self.cursor.sequence, page.epoch, self.cursor.digest)
+        cursor, digest = self.cursor, page.next_digest
+        if digest is None and page.next == cursor.sequence:
+            digest = cursor.digest
+        self.cursor = Cursor(page.next, page.epoch, digest)
 
     def pause_after(self, failure: Exception, now: float) -> float:
         """Seconds to wait before the next try; raises ``FeedError`` or the failure when there is none.

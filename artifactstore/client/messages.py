@@ -12,10 +12,11 @@ from uuid import UUID
 import cbor2
 import httpx
 
-from artifactstore import codec
+from artifactstore import codec, leaves
 from artifactstore.codec import Payload
 from artifactstore.errors import ERRORS, EXIT_RETRY, ArtifactstoreError, error
 from artifactstore.events.times import from_micros
+from artifactstore.store import LoggedEvent
 
 CBOR = "application/cbor-seq"
 
@@ -70,6 +71,25 @@ class Event:
         """The payload: ids and digests as bytes, times in µs; raises ``BadInput`` if it is damaged."""
         return codec.decode(self.payload_bytes, self.event_type)
 
+    @cached_property
+    def stored(self) -> LoggedEvent:
+        """The event as a row of the log."""
+        return LoggedEvent(
+            self.sequence,
+            self.created_at,
+            self.event_type,
+            self.subject_kind,
+            self.subject_id,
+            self.actor,
+            self.payload_bytes,
+            self.payload_digest,
+        )
+
+    @cached_property
+    def identity(self) -> bytes:
+        """What tells it from every other event, 32 bytes: SHA-256 of its whole row (``leaves.identity``)."""
+        return leaves.identity(self.stored)
+
     @property
     def intact(self) -> bool:
         """Whether the payload is what the digest says."""
@@ -83,6 +103,7 @@ class Page:
     Attributes:
         epoch: of the log; None for an empty one. head: of the log, in the same snapshot.
         next: cursor of the next page. has_more: whether that has something to examine now.
+        next_digest: identity of the event at ``next``, 32 bytes; None when that is 0.
         retry_after: seconds that the service, which has too many waiters, asks to stay away.
     """
 
@@ -90,17 +111,18 @@ class Page:
     head: int
     events: Sequence[Event]
     next: int
+    next_digest: bytes | None
     has_more: bool
     retry_after: float | None
 
 
 def parameters(query: Query) -> httpx.QueryParams:
-    """Parameters as the service takes them: lists are repeated, None is left out, digests are hex."""
+    """Parameters as the service takes them: lists are repeated, None is left out, digests are SHA-256."""
     told: list[tuple[str, str | int | float | bool | None]] = []
     for name, value in query.items():
         values = value if isinstance(value, (list, tuple, set, frozenset)) else [value]
         given = [item for item in values if item is not None]
-        told += [(name, item.hex() if isinstance(item, bytes) else str(item)) for item in given]
+        told += [(name, f"sha256:{item.hex()}" if isinstance(item, bytes) else str(item)) for item in given]
     return httpx.QueryParams(told)
 
 
@@ -122,6 +144,7 @@ def read_page(response: httpx.Response) -> Page:
             int(headers["Artifactstore-Head"]),
             list(_events(response.content)),
             int(headers["Artifactstore-Next"]),
+            _digest(headers.get("Artifactstore-Next-Digest")),
             headers["Artifactstore-Has-More"] == "true",
             _retry_after(response),
         )
@@ -147,6 +170,15 @@ def check(response: httpx.Response) -> None:
 def _retry_after(response: httpx.Response) -> float | None:
     text = response.headers.get("Retry-After", "")
     return float(text) if text.isdecimal() else None
+
+
+def _digest(text: str | None) -> bytes | None:
+    if text is None:
+        return None
+    digest = bytes.fromhex(text.removeprefix("sha256:"))
+    if len(digest) != leaves.BYTES:
+        raise ValueError(f"{text} is no SHA-256")
+    return digest
 
 
 def _events(body: bytes) -> list[Event]:

@@ -13,6 +13,8 @@ from artifactstore.store import LoggedEvent, Row
 ID: Schema = {"type": "string", "format": "uuid"}
 TIME: Schema = {"type": "string", "format": "date-time"}
 HEX: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+DIGEST: Schema = {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"}
+"""The identity of an event: see ``artifactstore.leaves``."""
 TEXT: Schema = {"type": "string"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 SEQUENCE: Schema = {"type": "integer", "minimum": 1}

@@ -52,12 +52,17 @@ def highest(roles: Sequence[str]) -> Role | None:
 
 @dataclass(slots=True)
 class _Known:
+    """A token, when it was read, and of which generation of the log."""
+
     token: Token | None
     read_at: float
+    generation: int
 
 
 class Guard:
     """Tells who a request is from; believes what it read for ``seconds`` at most, so that revoking works.
+
+    What it read of a log that is another one since then is read anew.
 
     Unknown tokens are remembered too, so that guessing costs the database little.
     """
@@ -99,7 +104,11 @@ class Guard:
 
     async def _find(self, token_id: UUID) -> _Known:
         known = self._known.get(token_id)
-        if known is not None and time.monotonic() - known.read_at <= self._seconds:
+        if (
+            known is not None
+            and known.generation == self._service.history.generation
+            and time.monotonic() - known.read_at <= self._seconds
+        ):
             return known
         # All who come with the token while it is read share that read.
         reading = self._reading.get(token_id)
@@ -108,10 +117,11 @@ class Guard:
         return await asyncio.shield(reading)
 
     async def _read(self, token_id: UUID) -> _Known:
-        now = time.monotonic()
+        now, generation = time.monotonic(), self._service.history.generation
         this = asyncio.current_task()
         try:
-            known = _Known(await self._service.read(lambda store: store.find_token(token_id)), now)
+            token = await self._service.read(lambda store: store.find_token(token_id))
+            known = _Known(token, now, generation)
         finally:
             current = self._reading.get(token_id) is this
             if current:

@@ -86,7 +86,7 @@ WAITERS = Gauge(
 )
 LISTENING = Gauge(
     "artifactstore_feed_listening",
-    "Processes whose connection for notifications is up; without it new events are seen within 2 s",
+    "Processes whose connection for notifications is up; without it new events are seen within a second",
     multiprocess_mode="livesum",
     registry=REGISTRY,
 )

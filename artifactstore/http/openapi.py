@@ -7,7 +7,7 @@ from artifactstore import __version__
 from artifactstore.errors import ERRORS
 from artifactstore.events import EVENT_TYPES
 from artifactstore.http import problems
-from artifactstore.http.answers import SCHEMAS, payload_schemas, record, ref
+from artifactstore.http.answers import DIGEST, SCHEMAS, payload_schemas, record, ref
 from artifactstore.http.endpoint import JSON, Endpoint
 from artifactstore.http.request import Parameter
 from artifactstore.http.shapes import Schema, object_schema, schema
@@ -21,6 +21,8 @@ _HEADERS: dict[str, Schema] = {
     "Cache-Control": {"type": "string"},
     "Vary": {"type": "string"},
     "Artifactstore-Next": {"type": "string", "pattern": "^[0-9]+$"},
+    "Artifactstore-Next-Digest": DIGEST,
+    "Artifactstore-Digest": DIGEST,
     "Artifactstore-Has-More": {"type": "string", "enum": ["true", "false"]},
     "Location": {"type": "string"},
     "Idempotent-Replayed": {"type": "string", "const": "true"},

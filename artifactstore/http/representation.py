@@ -1,6 +1,6 @@
 """Events and pages of them as they are sent: JSON for people and programs, a CBOR sequence for mirrors."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -11,6 +11,7 @@ from artifactstore.events.times import to_micros
 from artifactstore.feed import MAX_BYTES
 from artifactstore.http.answers import event_value
 from artifactstore.http.json import render
+from artifactstore.leaves import identity
 from artifactstore.store import LoggedEvent, Position
 
 Form: TypeAlias = Literal["application/json", "application/cbor-seq"]
@@ -19,17 +20,25 @@ CBOR: Form = "application/cbor-seq"
 
 
 class Entry:
-    """An event with the forms that it was sent in."""
+    """An event with its identity and the forms that it was sent in, each made once, when it is asked for."""
 
-    __slots__ = ("_cbor", "_json", "event")
+    __slots__ = ("_cbor", "_identity", "_json", "event")
 
     def __init__(self, event: LoggedEvent) -> None:
         self.event = event
+        self._identity: bytes | None = None
         self._json: bytes | None = None
         self._cbor: bytes | None = None
 
+    @property
+    def identity(self) -> bytes:
+        """What tells it from every other event, 32 bytes; see ``leaves.identity``."""
+        if self._identity is None:
+            self._identity = identity(self.event)
+        return self._identity
+
     def encoded(self, form: Form) -> bytes:
-        """The event in a form; made once."""
+        """The event in a form."""
         if form == CBOR:
             if self._cbor is None:
                 self._cbor = cbor_event(self.event)
@@ -46,6 +55,7 @@ class Answered:
     Attributes:
         count: events in it. full: it holds as many events, or bytes, as it may.
         next, end: as in ``feed.Page``. source: where it was taken from.
+        next_digest: identity of the event at ``next``, 32 bytes; None when that is 0.
         busy: too many wait, so this one did not.
     """
 
@@ -54,6 +64,7 @@ class Answered:
     count: int
     full: bool
     next: int
+    next_digest: bytes | None
     end: int
     position: Position
     source: Literal["memory", "database"]
@@ -94,6 +105,11 @@ def cbor_event(event: LoggedEvent) -> bytes:
     )
 
 
+def digest_text(identity: bytes) -> str:
+    """The identity of an event as answers tell it."""
+    return f"sha256:{identity.hex()}"
+
+
 def compose(
     entries: Iterable[Entry],
     form: Form,
@@ -103,27 +119,36 @@ def compose(
     end: int,
     position: Position,
     source: Literal["memory", "database"],
+    at: Callable[[int], Entry],
     full: bool = False,
 ) -> Answered:
     """A page of the first entries, at most ``limit`` and ``MAX_BYTES``, but one at least.
 
     Args:
         examined: ``next`` of the page if it takes all entries. end: see ``feed.Page``.
+        at: gives the event at ``next`` when that is none of the entries.
         full: whether a page of all entries is full although it has fewer than ``limit``.
     """
     parts: list[bytes] = []
-    size = last = 0
+    size = 0
+    last: Entry | None = None
     for entry in entries:
         part = entry.encoded(form)
         size += len(part)
-        if parts and (len(parts) == limit or size > MAX_BYTES):
-            full, examined = True, last
+        if last is not None and (len(parts) == limit or size > MAX_BYTES):
+            full, examined = True, last.event.sequence
             break
         parts.append(part)
-        last = entry.event.sequence
+        last = entry
     full = full or len(parts) == limit
-    body = b"".join(parts) if form == CBOR else _json_page(parts, examined, examined < end, position)
-    return Answered(form, body, len(parts), full, examined, end, position, source)
+    if examined and (last is None or last.event.sequence != examined):
+        last = at(examined)
+    next_digest = last.identity if examined and last is not None else None
+    if form == CBOR:
+        body = b"".join(parts)
+    else:
+        body = _json_page(parts, examined, next_digest, examined < end, position)
+    return Answered(form, body, len(parts), full, examined, next_digest, end, position, source)
 
 
 def prefers_cbor(accept: str | None) -> bool:
@@ -146,9 +171,12 @@ def _weight(parameters: Iterable[str]) -> float:
     return 1.0
 
 
-def _json_page(events: list[bytes], examined: int, has_more: bool, position: Position) -> bytes:
+def _json_page(
+    events: list[bytes], examined: int, next_digest: bytes | None, has_more: bool, position: Position
+) -> bytes:
     head = render({"log_id": position.log_id, "epoch": position.epoch_name})[:-1]
     more = b"true" if has_more else b"false"
-    return b'%s,"events":[%s],"next":%d,"head":%d,"has_more":%s}' % (
-        head, b",".join(events), examined, position.head, more,
+    digest = render(None if next_digest is None else digest_text(next_digest))
+    return b'%s,"events":[%s],"next":%d,"next_digest":%s,"head":%d,"has_more":%s}' % (
+        head, b",".join(events), examined, digest, position.head, more,
     )  # fmt: skip

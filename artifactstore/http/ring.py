@@ -16,7 +16,7 @@ class Ring:
     """Consecutive events up to ``last``; only the newest are kept, by number and by bytes.
 
     Attributes:
-        position: where the log stood when it was last read; None: never.
+        position: where the log stood when it was last read; None: never, or what was held is no longer so.
         last: highest sequence held. base: sequence before the first one held.
     """
 
@@ -33,15 +33,19 @@ class Ring:
         """The event at ``last``."""
         return self._entries[-1].event if self._entries else None
 
-    def covers(self, since: int) -> bool:
-        """Whether everything after ``since`` that this process has seen is held."""
-        return self.position is not None and self.base <= since <= self.last
+    def reaches(self, since: int) -> bool:
+        """Whether the event at ``since`` is held, or comes after those that are."""
+        return since > self.base or since == self.base == 0
 
-    def event(self, sequence: int) -> LoggedEvent | None:
+    def covers(self, since: int) -> bool:
+        """Whether the event at ``since`` and everything after it that this process has seen are held."""
+        return self.position is not None and self.reaches(since) and since <= self.last
+
+    def entry(self, sequence: int) -> Entry | None:
         """An event that is held."""
         if not self.base < sequence <= self.last:
             return None
-        return self._entries[sequence - self.base - 1].event
+        return self._entries[sequence - self.base - 1]
 
     def page(self, query: Query, form: Form) -> Answered | None:
         """The page, None when it begins before or after what is held."""
@@ -67,18 +71,21 @@ class Ring:
             end=end,
             position=position,
             source="memory",
+            at=lambda sequence: self._entries[sequence - self.base - 1],
         )
 
     def extend(self, position: Position, events: Sequence[LoggedEvent]) -> None:
         """Add the events that follow ``last``."""
+        if events or position != self.position:
+            self._pages.clear()
         self.position = position
-        self._pages.clear()
         for event in events:
             self._entries.append(Entry(event))
             self._bytes += _weight(event)
             self.last = event.sequence
         surplus = 0
-        while len(self._entries) - surplus > MAX_EVENTS or self._bytes > _MAX_BYTES:
+        # One more than is read at once: the event before those tells whether a client goes on from there.
+        while len(self._entries) - surplus > MAX_EVENTS + 1 or self._bytes > _MAX_BYTES:
             self._bytes -= _weight(self._entries[surplus].event)
             surplus += 1
         del self._entries[:surplus]

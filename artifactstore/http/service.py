@@ -15,6 +15,7 @@ from artifactstore.errors import ArtifactstoreError, error, translated
 from artifactstore.http import metrics
 from artifactstore.http.group import Answered, Command, GroupWriter
 from artifactstore.http.group_append import GroupAppender, Work
+from artifactstore.http.history import History
 from artifactstore.http.request import ClientLeftError
 from artifactstore.http.settings import Settings
 from artifactstore.migrate import check_version
@@ -49,8 +50,8 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.head = 0
-        self.differs = False
+        self.history = History()
+        self._differs_in: int | None = None
         keywords: dict[str, Any] = {
             "connect_timeout": settings.connect_timeout,
             "prepare_threshold": settings.prepare_threshold or None,
@@ -84,7 +85,17 @@ class Service:
         self._slots = asyncio.Semaphore(settings.pool_max)
         self._threads = CapacityLimiter(settings.pool_max)
         self._few_threads = CapacityLimiter(4)
-        self._readiness: tuple[float, ArtifactstoreError | None] | None = None
+        self._readiness: tuple[float, int, ArtifactstoreError | None] | None = None
+
+    @property
+    def head(self) -> int:
+        """Highest sequence that this process has seen of the log."""
+        return self.history.head
+
+    @property
+    def differs(self) -> bool:
+        """Whether a live row was found that is not what this log says."""
+        return self._differs_in == self.history.generation
 
     async def open(self) -> None:
         """Begin to connect, in the background: the service starts with the database down too."""
@@ -113,7 +124,7 @@ class Service:
                 continue
             metrics.CHECKED_PACKAGES.inc(checked.packages)
             if checked.differences:
-                self.differs = True
+                self._differs_in = self.history.generation
                 metrics.VIEW_DIFFERENCES.inc(len(checked.differences))
                 for one in checked.differences[:_CHECK_TOLD]:
                     _log.error(
@@ -153,7 +164,7 @@ class Service:
             raise error("overloaded", {"problem": "all connections for reads are in use"}) from None
         try:
             return await to_thread.run_sync(
-                self._read, work, min_sequence, note or self._note, scratch, limiter=self._threads
+                self._read, work, min_sequence, note or _nowhere, scratch, limiter=self._threads
             )
         finally:
             self._slots.release()
@@ -167,6 +178,7 @@ class Service:
         Raises:
             ClientLeftError: the client has left, and the command was refused.
         """
+        began = time.monotonic()
         queued = self._writer.submit(work)
         watching: list[asyncio.Task[None]] = []
         # Most are answered before it pays to watch the client.
@@ -181,18 +193,20 @@ class Service:
             for task in watching:
                 task.cancel()
         if position is not None:
-            self._note(position)
+            self.history.note(position, began)
         if queued.abandoned and isinstance(outcome, ArtifactstoreError):
             raise ClientLeftError
         return outcome, position
 
     async def check_ready(self) -> None:
         """Raise why the service cannot do its work now, if so; looks once a second at most."""
-        if self._readiness is None or time.monotonic() - self._readiness[0] > _READY_SECONDS:
+        generation = self.history.generation
+        known = self._readiness
+        if known is None or time.monotonic() - known[0] > _READY_SECONDS or known[1] != generation:
             failure = await to_thread.run_sync(self._look_ready, limiter=self._few_threads)
-            self._readiness = (time.monotonic(), failure)
-        if self._readiness[1] is not None:
-            raise self._readiness[1]
+            known = self._readiness = (time.monotonic(), generation, failure)
+        if known[2] is not None:
+            raise known[2]
 
     async def _abandon_when(self, client_left: Callable[[], Awaitable[None]], queued: Command) -> None:
         await client_left()
@@ -210,9 +224,6 @@ class Service:
         except ArtifactstoreError as failure:
             return failure
         return None
-
-    def _note(self, position: Position) -> None:
-        self.head = max(self.head, position.head)
 
     def _read(
         self,
@@ -242,10 +253,11 @@ class Service:
         scratch: bool,
     ) -> T:
         with translated(), self._pool.connection() as connection:
+            began = time.monotonic()
             connection.execute(self._begin("READ WRITE" if scratch else "READ ONLY"))
             store = Store(connection)
             position = store.position()
-            self._note(position)
+            self.history.note(position, began)
             note(position)
             if min_sequence is not None and min_sequence > position.head:
                 facts = {"head": position.head, "epoch": position.epoch_name, "min_sequence": min_sequence}
@@ -258,6 +270,10 @@ class Service:
             f"BEGIN ISOLATION LEVEL REPEATABLE READ {access}; SET LOCAL TimeZone = 'UTC'; "
             f"SET LOCAL statement_timeout = {int(self.settings.statement_timeout * 1000)}"
         ).encode()
+
+
+def _nowhere(_position: Position) -> None:
+    """Note nothing."""
 
 
 def _check(store: Store) -> Sampled:

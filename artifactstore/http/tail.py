@@ -1,7 +1,8 @@
 """The feed of a process: pages from memory or from the database, and requests that wait for new events.
 
-One task reads what is new, once for all who wait: when the bell rings, and every ``REREAD_SECONDS`` in case
-that it did not. It rests while nobody waits.
+Memory answers nobody before it was compared with the log by a read that began after the request came: the log
+may have been restored, or another server may answer. Those who ask at once share that read, which also brings
+what is new. While somebody waits it is done when the bell rings too, and every ``REREAD_SECONDS``.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from artifactstore import feed
 from artifactstore.errors import ArtifactstoreError, Damaged, error
-from artifactstore.feed import Query
+from artifactstore.feed import Query, Seen
 from artifactstore.http import metrics
 from artifactstore.http.bell import listen
 from artifactstore.http.representation import Answered, Entry, Form, compose
@@ -22,9 +23,11 @@ from artifactstore.http.service import Service
 from artifactstore.http.waiters import Waiter, Waiters
 from artifactstore.store import LoggedEvent, Position, Store
 
-REREAD_SECONDS = 2.0
+REREAD_SECONDS = 0.5
+"""Without a bell: notifications get lost, and a log that is restored rings none."""
+
 _REST_SECONDS = 0.02
-"""Between two reads of what is new: under load, events of many commits are read together."""
+"""After a read for the bell: under load, events of many commits are read together."""
 
 _LONGEST_CATCH_UP = 100_000
 """Events that are read one after the other for those who wait; after more, each reads for itself."""
@@ -38,7 +41,7 @@ class Ask:
 
     Attributes:
         wait: seconds to wait for the first event.
-        epoch, since_digest: what the client knows of the log, which must still be so.
+        epoch, seen: what the client knows of the log, which must still be so; ``seen`` of the event at since.
         min_sequence: the log must go to it.
     """
 
@@ -46,7 +49,7 @@ class Ask:
     form: Form
     wait: float = 0
     epoch: str | None = None
-    since_digest: bytes | None = None
+    seen: Seen | None = None
     min_sequence: int | None = None
 
 
@@ -58,7 +61,9 @@ class Tail:
         self._ring = Ring()
         self._waiters = Waiters()
         self._rung = asyncio.Event()
-        self._wanted: asyncio.Future[None] | None = None
+        self._unheard = False
+        self._reading: asyncio.Task[None] | None = None
+        self._next: asyncio.Task[None] | None = None
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -71,10 +76,11 @@ class Tail:
     async def close(self) -> None:
         """Stop everything."""
         self.stop()
-        for task in self._tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        for task in (*self._tasks, self._reading, self._next):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError, ArtifactstoreError):
+                    await task
 
     def stop(self) -> None:
         """Answer those who wait with an empty page; nobody waits from now on."""
@@ -90,15 +96,13 @@ class Tail:
         Raises:
             Refused: cursor-ahead, epoch-mismatch, diverged.
             Damaged: log-damaged.
+            Busy: the database cannot be asked.
             ClientLeftError: the client left while it waited.
         """
-        looked = self._look(ask)
-        if looked is None and ask.wait:
-            # A hole in what is new is no answer to those who ask for what is old: they read for themselves.
-            with suppress(Damaged):
-                await self._refreshed()
-                looked = self._judge(ask)
-        if looked is None or not (ask.wait or (looked.full and looked.has_more)):
+        looked = None
+        if ask.wait or _fills(self._look(ask)):
+            looked = await self._remembered(ask)
+        if looked is None or not (ask.wait or _fills(looked)):
             looked = await self._read(ask)
         if ask.wait and _nothing_yet(ask, looked):
             looked = await self._wait(ask, looked, client_left)
@@ -109,7 +113,7 @@ class Tail:
     async def head(self) -> int:
         """The head of the log now; those who ask at once share one read."""
         with suppress(Damaged):
-            await self._refreshed()
+            await self._confirmed()
             if self._ring.position is not None:
                 return self._ring.position.head
         return await self._service.read(lambda store: store.head())
@@ -120,19 +124,19 @@ class Tail:
         deadline = asyncio.get_running_loop().time() + ask.wait
         left = asyncio.ensure_future(client_left())
         try:
-            ask = _from(ask, looked.next)
-            seen = self._look(ask)
-            while not self._stopping:
-                if seen is not None:
-                    if not _nothing_yet(ask, seen):
-                        return seen
-                    looked, ask = seen, _from(ask, seen.next)
+            while _nothing_yet(ask, looked) and not self._stopping:
+                ask = _after(ask, looked)
+                if ask.query.since < self._ring.last:
+                    # What memory has after it may be of the log as it was before.
+                    looked = await self._remembered(ask) or await self._read(ask)
+                    continue
                 # Nothing can come between that look and the wait: there is no await between the two.
                 since = await self._woken(ask, left, deadline)
                 if since is None:
                     return self._look(ask) or looked
-                ask = _from(ask, since)
-                seen = self._judge(ask) or await self._read(ask)
+                # Whatever wakes was read after this request came, so memory need not be confirmed again.
+                ask = self._from(ask, since)
+                looked = self._judge(ask) or await self._read(ask)
             return looked
         finally:
             left.cancel()
@@ -144,12 +148,9 @@ class Tail:
         comes next.
         """
         query = ask.query
-        if query.since < self._ring.last:
-            # Memory went on, out of sight of this request.
-            return query.since
         waiter = Waiter(query.where, query.since, query.until)
-        if not self._waiters or query.since > self._ring.last:
-            # Nothing was read while nobody waited, and the client knows of more than was read.
+        if self._unheard or query.since > self._ring.last:
+            # It rang while nobody waited, or the client knows of more than was read.
             self._rung.set()
         self._waiters.add(waiter)
         metrics.WAITERS.set(len(self._waiters))
@@ -164,20 +165,30 @@ class Tail:
             raise ClientLeftError
         return waiter.woken.result() if waiter.woken.done() else None
 
+    async def _remembered(self, ask: Ask) -> Answered | None:
+        """The page from memory, which is compared with the log first; None when it does not go so far."""
+        if not self._ring.reaches(ask.query.since):
+            return None
+        # A hole in what is new is no answer to those who ask for what is old: they read for themselves.
+        with suppress(Damaged):
+            await self._confirmed()
+            return self._judge(ask)
+        return None
+
     def _look(self, ask: Ask) -> Answered | None:
-        """The page from memory; None when that does not go so far."""
+        """The page as memory has it; None when that does not go so far, or is not what the client knows."""
         query, position = ask.query, self._ring.position
         if position is None or not self._ring.covers(query.since):
             return None
         if ask.min_sequence is not None and ask.min_sequence > position.head:
             return None
-        # What differs is not to be judged by what may be old: the log may have been restored meanwhile.
         if ask.epoch not in (None, position.epoch_name):
             return None
-        if ask.since_digest is not None:
-            at_cursor = self._ring.event(query.since)
-            if at_cursor is None or at_cursor.payload_digest != ask.since_digest:
-                return None
+        at_cursor = self._ring.entry(query.since)
+        if ask.seen is not None and (
+            at_cursor is None or not ask.seen.fits(at_cursor.event, at_cursor.identity)
+        ):
+            return None
         return self._ring.page(query, ask.form)
 
     def _judge(self, ask: Ask) -> Answered | None:
@@ -187,17 +198,18 @@ class Tail:
             return None
         feed.check_epoch(ask.epoch, position)
         feed.check_cursor(ask.query.since, position)
-        at_cursor = self._ring.event(ask.query.since)
-        if ask.since_digest is not None and at_cursor is not None:
-            feed.check_digest(ask.since_digest, at_cursor, position)
+        at_cursor = self._ring.entry(ask.query.since)
+        if ask.seen is not None and at_cursor is not None:
+            feed.check_digest(ask.seen, at_cursor.event, at_cursor.identity, position)
         return self._look(ask)
 
-    async def _refreshed(self) -> None:
-        """Return when memory was read after this call; raises what that read raised."""
-        if self._wanted is None:
-            self._wanted = asyncio.get_running_loop().create_future()
-            self._rung.set()
-        await asyncio.shield(self._wanted)
+    def _from(self, ask: Ask, since: int) -> Ask:
+        """The same from another cursor, to which memory went on from that of the request."""
+        if since == ask.query.since:
+            return ask
+        entry = self._ring.entry(since)
+        seen = None if entry is None else Seen(entry.identity)
+        return replace(ask, query=replace(ask.query, since=since), seen=seen)
 
     async def _read(self, ask: Ask) -> Answered:
         """The page from the database."""
@@ -208,62 +220,96 @@ class Tail:
 
         return await self._service.read(work, ask.min_sequence, position.append)
 
+    async def _confirmed(self) -> None:
+        """Return when memory was compared with the log by a read that began after this call.
+
+        One read is under way at most; those who come meanwhile share the next, which begins when it ends.
+
+        Raises:
+            Damaged: there is a hole in what is new.
+            Busy: the database cannot be asked.
+        """
+        if self._next is None:
+            self._next = asyncio.create_task(self._confirm(self._reading))
+            self._next.add_done_callback(_retrieve)
+        await asyncio.shield(self._next)
+
+    async def _confirm(self, under_way: "asyncio.Task[None] | None") -> None:
+        if under_way is not None:
+            await asyncio.wait([under_way])
+        self._reading, self._next = self._next, None
+        self._unheard = False
+        try:
+            await self._refresh()
+        except Damaged:
+            # Each who waits reads for itself and is told.
+            self._ring.clear()
+            self._waiters.wake_all()
+            raise
+        except ArtifactstoreError:
+            raise
+        except Exception:
+            _log.exception("defect")
+            raise error("internal", {"problem": "the feed failed"}) from None
+
     async def _follow(self) -> None:
+        """Read what is new for those who wait."""
         failing = False
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._rung.wait(), REREAD_SECONDS)
+            rung = self._rung.is_set()
             self._rung.clear()
-            wanted, self._wanted = self._wanted, None
-            if not self._waiters and wanted is None:
+            if not self._waiters:
+                # Nothing is read for nobody; it may have rung since the last read.
+                self._unheard = self._unheard or rung
                 continue
-            failure = await self._try_refresh()
-            if failure is not None and not failing:
-                _log.warning("cannot read what is new", extra={"problem": failure.message})
-            failing = failure is not None
-            if wanted is not None and not wanted.done():
-                if failure is None:
-                    wanted.set_result(None)
-                else:
-                    wanted.set_exception(failure)
-                    wanted.exception()  # nobody may be left who asks for it
+            try:
+                await self._confirmed()
+                failing = False
+            except ArtifactstoreError as failure:
+                if not failing:
+                    _log.warning("cannot read what is new", extra={"problem": failure.message})
+                failing = True
             await asyncio.sleep(_REST_SECONDS)
 
-    async def _try_refresh(self) -> ArtifactstoreError | None:
-        """Read what is new; returns why it could not be read."""
-        try:
-            await self._refresh()
-        except Damaged as failure:
-            # Each who waits reads for itself and is told.
-            self._ring.clear()
-            self._waiters.wake_all()
-            return failure
-        except ArtifactstoreError as failure:
-            return failure
-        except Exception:
-            _log.exception("defect")
-            return error("internal", {"problem": "the feed failed"})
-        return None
-
     async def _refresh(self) -> None:
-        newest, position = self._ring.newest, self._ring.position
+        newest, position, generation = (
+            self._ring.newest,
+            self._ring.position,
+            self._service.history.generation,
+        )
         noted: list[Position] = []
         # With nobody to tell, what is older than what memory holds need not pass through it.
         longest = _LONGEST_CATCH_UP if self._waiters else MAX_EVENTS
         page = await self._service.read(
             lambda store: _new(store, newest, longest, noted[-1]), None, noted.append
         )
-        same = position is not None and position.epoch_id == page.position.epoch_id
-        if same and newest is not None and page.events[:1] == [newest]:
+        fits = newest is not None and page.events[:1] == [newest]
+        if fits and position is not None and position.epoch_id == page.position.epoch_id:
             self._ring.extend(page.position, page.events[1:])
             if len(page.events) > 1:
                 self._waiters.notify(page.events[1:])
         else:
             # The first look, too much to catch up with, or a log that is not the one of before.
+            first = page.events[0].sequence if page.events else 0
+            if newest is not None and not fits and first <= newest.sequence:
+                self._service.history.broke(page.position, generation)
             self._ring.reset(page.position, page.events)
             self._waiters.wake_all()
         if page.has_more:
             self._rung.set()
+
+
+def _retrieve(task: "asyncio.Task[None]") -> None:
+    """Nobody may be left who asks for what it raised."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _fills(looked: Answered | None) -> bool:
+    """Whether what comes later would not change what it holds."""
+    return looked is not None and looked.full and looked.has_more
 
 
 def _nothing_yet(ask: Ask, looked: Answered) -> bool:
@@ -272,20 +318,23 @@ def _nothing_yet(ask: Ask, looked: Answered) -> bool:
     return not looked.count and not looked.has_more and (until is None or looked.next < until)
 
 
-def _from(ask: Ask, since: int) -> Ask:
-    """The same from another cursor, at which the client has seen no event."""
-    if since == ask.query.since:
-        return ask
-    return replace(ask, query=replace(ask.query, since=since), since_digest=None)
+def _after(ask: Ask, looked: Answered) -> Ask:
+    """The same after what was seen; the event there must stay the one that it was."""
+    seen = ask.seen if looked.next_digest is None else Seen(looked.next_digest)
+    return replace(ask, query=replace(ask.query, since=looked.next), seen=seen)
 
 
 def _stored(store: Store, ask: Ask, position: Position) -> Answered:
     query = ask.query
+
+    def at(sequence: int) -> Entry:
+        return Entry(feed.read_event(store.connection, sequence, position))
+
     feed.check_epoch(ask.epoch, position)
     feed.check_cursor(query.since, position)
-    if ask.since_digest is not None:
-        at_cursor = feed.read_event(store.connection, query.since, position)
-        feed.check_digest(ask.since_digest, at_cursor, position)
+    if ask.seen is not None:
+        at_cursor = at(query.since)
+        feed.check_digest(ask.seen, at_cursor.event, at_cursor.identity, position)
     page = feed.read_page(store.connection, query, position)
     return compose(
         map(Entry, page.events),
@@ -295,6 +344,7 @@ def _stored(store: Store, ask: Ask, position: Position) -> Answered:
         end=page.end,
         position=position,
         source="database",
+        at=at,
         full=page.full,
     )
 

@@ -51,7 +51,9 @@ def test_a_tail_delivers_every_event_with_its_bytes(service: Running, client: Cl
     events = list(tail)
     assert numbers(events) == list(range(1, 35))
     assert events[-1].payload == {"purl": "pkg:generic/app@29"}
-    assert tail.cursor == Cursor(34, client.get("/log")["epoch"], events[-1].payload_digest)
+    log = client.get("/log")
+    assert tail.cursor == Cursor(34, log["epoch"], events[-1].identity)
+    assert log["head_digest"] == f"sha256:{events[-1].identity.hex()}"
     with psycopg.connect(service.settings.database_url, autocommit=True) as connection:
         stored = list(Store(connection).stored_events())
     assert [(e.created_at, e.subject_id, e.payload_bytes) for e in events] == [
@@ -70,7 +72,7 @@ def test_a_tail_waits_goes_on_and_begins_at_the_head(service: Running, client: C
         append_packages(service.settings.database_url, 1, f"waited-{number}")
     reader.join(10)
     assert numbers(seen) == [head + 1, head + 2, head + 3]
-    rest = client.tail(Cursor(head + 1, tail.cursor.epoch, seen[0].payload_digest), until=head + 3)
+    rest = client.tail(Cursor(head + 1, tail.cursor.epoch, seen[0].identity), until=head + 3)
     assert numbers(list(rest)) == [head + 2, head + 3]
 
 

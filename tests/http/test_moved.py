@@ -68,6 +68,6 @@ def test_a_follower_is_told_what_was_lost(
         Client(service.url, service.tokens["reader"]) as client,
         pytest.raises(FeedError, match=f"kept events up to {head} \\(a drill\\)") as failure,
     ):
-        list(client.tail(Cursor(head, first, events[-1].payload_digest), until=head + 1))
+        list(client.tail(Cursor(head, first, events[-1].identity), until=head + 1))
     assert failure.value.code == "epoch-mismatch"
     assert list(failure.value.epochs) == told["epochs"]

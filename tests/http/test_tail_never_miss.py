@@ -167,10 +167,7 @@ class Follower:
             assert since <= page["next"] <= page["head"]
             for event in page["events"]:
                 self.seen.append((event["sequence"], event["payload_digest"]))
-            digest = page["events"][-1]["payload_digest"] if page["events"] else digest
-            if page["next"] != (page["events"][-1]["sequence"] if page["events"] else since):
-                digest = None
-            since = page["next"]
+            since, digest = page["next"], page["next_digest"]
             if not self.wait and not page["has_more"]:
                 time.sleep(0.02)
 

@@ -1,34 +1,26 @@
 """A standby is promoted; the log is replicated into a database for readers."""
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
-import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
 from artifactstore import server
 from artifactstore.migrate import migrate
 from tests.cli.program import Program
-from tests.databases import TEST_PREFIX, create_database, programs, running_cluster, superuser_conninfo
+from tests.databases import TEST_PREFIX, create_database, superuser_conninfo
 from tests.docs.snippets import DOCS, run_shell, snippets
 from tests.restore.drills import fill, in_force, opened, run
+from tests.restore.standbys import replicable, standby_of
 
 
 @pytest.fixture
 def primary() -> Iterator[server.Cluster]:
     """A server of its own that others may replicate."""
-    with running_cluster(programs()) as cluster:
-        with (cluster.data / "pg_hba.conf").open("a") as access:
-            access.write("local replication all trust\n")
-        with psycopg.connect(superuser_conninfo(cluster), autocommit=True) as connection:
-            connection.execute("ALTER SYSTEM SET wal_level = 'logical'")
-        cluster.stop()
-        cluster.start()
+    with replicable() as cluster:
         yield cluster
 
 
@@ -44,17 +36,7 @@ def test_a_promoted_standby_takes_appends_and_warns(primary: server.Cluster, tmp
     database = create_database(superuser_conninfo(primary))
     migrate(database, role_prefix=TEST_PREFIX)
     head = fill(database, tmp_path / "files")
-    home = primary.sockets.parent
-    standby = replace(primary, data=home / "standby", sockets=home / "run2", log=home / "run2" / "log")
-    standby.sockets.mkdir()
-    standby.hand_over(standby.sockets)
-    # The parent belongs to the account, so that the program can make the directory.
-    primary.run(
-        "pg_basebackup", "--dbname", superuser_conninfo(primary), "--pgdata", str(standby.data),
-        "--checkpoint", "fast", "--write-recovery-conf",
-    )  # fmt: skip
-    standby.start()
-    try:
+    with standby_of(primary) as standby:
         copy = make_conninfo(database, host=str(standby.sockets))
         with opened(copy) as follower:
             assert follower.head() == head
@@ -64,7 +46,7 @@ def test_a_promoted_standby_takes_appends_and_warns(primary: server.Cluster, tmp
                 original.row("package", "create", "pkg:generic/replicated@1")
             wait_until(lambda: follower.head() == head + 1)
             primary.stop()
-            promote, adopt, verify = (
+            promote, adopt, _restored, verify = (
                 one for one in snippets(DOCS / "runbooks" / "promote-a-standby.md") if one.language == "sh"
             )
             path = f"{primary.programs.bin}{os.pathsep}{os.environ['PATH']}"
@@ -77,9 +59,6 @@ def test_a_promoted_standby_takes_appends_and_warns(primary: server.Cluster, tmp
             done = run_shell(adopt.text + verify.text, tmp_path, environment)
             assert done.returncode == 0, done.stderr
             assert not [one for one in doctor(follower) if one["check"] == "home"]
-    finally:
-        standby.stop()
-        shutil.rmtree(standby.data, ignore_errors=True)
 
 
 def doctor(program: Program) -> list[dict[str, object]]:

@@ -8,9 +8,9 @@ from artifactstore import feed
 from artifactstore.codec import digest
 from artifactstore.errors import Refused
 from artifactstore.events import EVENT_TYPES
-from artifactstore.events.fields import Hash, Id, Int, Text
-from artifactstore.feed import Filter, Query
-from artifactstore.http.answers import BOOL, COUNT, ID, TEXT, array, maybe, record, ref
+from artifactstore.events.fields import Id, Int, Text
+from artifactstore.feed import Filter, Query, Seen
+from artifactstore.http.answers import BOOL, COUNT, DIGEST, ID, TEXT, array, maybe, record, ref
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
 from artifactstore.http.problems import RETRY_SECONDS
@@ -19,6 +19,7 @@ from artifactstore.http.representation import (
     JSON,
     Form,
     cbor_event,
+    digest_text,
     json_event,
     prefers_cbor,
 )
@@ -26,6 +27,7 @@ from artifactstore.http.request import Parameter, bad_request
 from artifactstore.http.routes.log import epochs
 from artifactstore.http.tail import Ask
 from artifactstore.http.trace import header
+from artifactstore.leaves import identity
 from artifactstore.store import LoggedEvent, Position, Store
 
 MAX_WAIT = 55
@@ -39,6 +41,7 @@ _GROUPS = {
 _CBOR_SEQUENCE = {"type": "string", "contentMediaType": CBOR}
 _SINCE = re.compile("head|0|[1-9][0-9]{0,15}")
 _EPOCH = re.compile("[1-9][0-9]{0,15}-[0-9a-f]{8}")
+_DIGEST = re.compile("(?:(sha256|blake3):)?([0-9a-fA-F]{64})")
 
 _LOST = ("cursor-ahead", "epoch-mismatch", "diverged")
 
@@ -64,7 +67,7 @@ async def _events(call: Call) -> Answer:
         _form(call),
         query["wait"],
         query["epoch"],
-        query["since_digest"],
+        _seen(query["since_digest"]),
         query["min_sequence"],
     )
     try:
@@ -80,6 +83,8 @@ async def _events(call: Call) -> Answer:
         "Artifactstore-Next": str(page.next),
         "Artifactstore-Has-More": str(page.has_more).lower(),
     }
+    if page.next_digest is not None:
+        headers["Artifactstore-Next-Digest"] = digest_text(page.next_digest)
     if page.busy:
         headers["Retry-After"] = str(RETRY_SECONDS)
     return Answer(page.body, headers=headers, media_type=page.form)
@@ -98,7 +103,12 @@ async def _event(call: Call) -> Answer:
     event = await call.read(read)
     form = _form(call)
     body = cbor_event(event) if form == CBOR else json_event(event)
-    return Answer(body, headers=_caching(body, True, query["epoch"]), media_type=form)
+    headers = _caching(body, True, query["epoch"])
+    return Answer(
+        body,
+        headers={**headers, "Artifactstore-Digest": digest_text(identity(event))},
+        media_type=form,
+    )
 
 
 def _check_texts(query: Mapping[str, Any]) -> None:
@@ -107,6 +117,18 @@ def _check_texts(query: Mapping[str, Any]) -> None:
         raise bad_request("since is head or a sequence: digits only, 16 at most", parameter="since")
     if epoch is not None and _EPOCH.fullmatch(epoch) is None:
         raise bad_request("epoch is of the form 1-9f86d081, as answers tell it", parameter="epoch")
+
+
+def _seen(text: str | None) -> Seen | None:
+    """What the client saw at its cursor: the identity of the event, or the digest of its payload."""
+    if text is None:
+        return None
+    match = _DIGEST.fullmatch(text)
+    if match is None:
+        problem = "since_digest is sha256:<64 hex digits>, as next_digest tells it, or a payload_digest"
+        raise bad_request(problem, parameter="since_digest")
+    algorithm: Any = match[1]
+    return Seen(bytes.fromhex(match[2]), algorithm)
 
 
 def _filter(query: Mapping[str, Any]) -> Filter:
@@ -136,10 +158,13 @@ _DOC = (
     "Always 200, also when there is nothing. Events come in order; without a filter none is left out from "
     "since + 1 on: whoever sees a hole must stop. next is the highest sequence that was examined; passing it "
     "as since neither skips nor repeats. head is from the same snapshot. wait begins only when nothing is "
-    "left to read. Filters: any of the values of one name, all of the names. A page has at most limit events "
+    "left to read. next_digest is the identity of the event at next, a digest of its whole row: given as "
+    "since_digest with the next request it makes sure that the log is still the one that was read, whatever "
+    "the filter. Filters: any of the values of one name, all of the names. A page has at most limit events "
     "and 4 MiB, with a filter it looks at 10,000 events at most. As application/cbor-seq: the events alone "
-    "(RFC 8742), each a map of its columns with the exact payload; next and has_more are in the headers. "
-    "Retry-After: too many wait, so this request did not. Pages that end below the head have an ETag."
+    "(RFC 8742), each a map of its columns with the exact payload; next, next_digest and has_more are in the "
+    "headers. Retry-After: too many wait, so this request did not. Pages that end below the head have an "
+    "ETag."
 )
 
 ENDPOINTS = (
@@ -157,6 +182,7 @@ ENDPOINTS = (
             epoch=maybe(TEXT),
             events=array(ref("Event")),
             next=COUNT,
+            next_digest=maybe(DIGEST),
             head=COUNT,
             has_more=BOOL,
         ),
@@ -183,14 +209,18 @@ ENDPOINTS = (
             _EPOCH_PARAMETER,
             Parameter(
                 "since_digest",
-                Hash(),
-                "payload_digest that the client saw at since: 409 diverged if it is another now",
+                Text(max=71),
+                "identity of the event that the client saw at since, as next_digest and the header "
+                "Artifactstore-Digest tell it (sha256:…): 409 diverged if another event is there now. A "
+                "payload_digest (blake3:…) is taken too, but other events may have it as well; without "
+                "either word, it may be both",
             ),
             MIN_SEQUENCE,
         ),
         etag=True,
         may_have=(
-            "ETag", "Retry-After", "Cache-Control", "Vary", "Artifactstore-Next", "Artifactstore-Has-More",
+            "ETag", "Retry-After", "Cache-Control", "Vary", "Artifactstore-Next", "Artifactstore-Next-Digest",
+            "Artifactstore-Has-More",
         ),
         refusals=_LOST,
     ),
@@ -205,8 +235,9 @@ ENDPOINTS = (
         also={CBOR: _CBOR_SEQUENCE},
         path_parameters=(Parameter("sequence", Int(min=1), "number of the event"),),
         query=(_EPOCH_PARAMETER, MIN_SEQUENCE),
+        doc="Artifactstore-Digest is the identity of the event: since_digest for going on after it.",
         etag=True,
-        may_have=("Cache-Control", "Vary"),
+        may_have=("Cache-Control", "Vary", "Artifactstore-Digest"),
         refusals=("not-found", "epoch-mismatch"),
     ),
 )  # fmt: skip

@@ -3,9 +3,11 @@
 from typing import Any
 
 from artifactstore import feed
-from artifactstore.http.answers import COUNT, ID, TEXT, TIME, array, maybe, record
+from artifactstore.http.answers import COUNT, DIGEST, ID, TEXT, TIME, array, maybe, record
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
+from artifactstore.http.representation import digest_text
+from artifactstore.leaves import identity
 from artifactstore.store import Store
 
 
@@ -18,7 +20,7 @@ async def _log(call: Call) -> Answer:
             "epoch": position.epoch_name,
             "head": position.head,
             "head_created_at": last and last.created_at,
-            "head_digest": last and f"blake3:{last.payload_digest.hex()}",
+            "head_digest": last and digest_text(identity(last)),
             "epochs": epochs(store),
         }
 
@@ -46,9 +48,10 @@ ENDPOINTS = (
         role=Role.READER,
         tag="feed",
         summary="Identity, epoch and head of the log",
-        doc="head, epoch and head_digest are what a follower that begins here gives as since, epoch and "
-        "since_digest. epochs are its generations: a restore begins another one, and keeps the events up to "
-        "from_sequence of those before. An empty log has head 0 and nothing else.",
+        doc="head, epoch and head_digest, the identity of the last event, are what a follower that begins "
+        "here gives as since, epoch and since_digest. epochs are its generations: a restore begins another "
+        "one, and keeps the events up to from_sequence of those before. An empty log has head 0 and nothing "
+        "else.",
         handle=_log,
         answer=record(
             "Where the log stands.",
@@ -56,7 +59,7 @@ ENDPOINTS = (
             epoch=maybe(TEXT),
             head=COUNT,
             head_created_at=maybe(TIME),
-            head_digest=maybe({"type": "string", "pattern": "^blake3:[0-9a-f]{64}$"}),
+            head_digest=maybe(DIGEST),
             epochs=array(
                 record(
                     "A generation of the log.",
