@@ -196,6 +196,9 @@ _SPECS = (
               "the import does not belong at the end of this log",
               "an export from event 1 goes into an empty log; a later part goes where the same log ends: "
               "artifactstore export --from N+1"),
+    ErrorSpec("bytes-needed", "ST056", 409, 3,
+              "another location names the same bytes",
+              "they stay; to give up this claim alone: outcome detached. Who needs them is in DETAIL"),
     ErrorSpec("moved", "ST063", 503, 3,
               "this database is not the home of the log",
               "was it moved here on purpose and lost nothing: artifactstore adopt; is it behind what "

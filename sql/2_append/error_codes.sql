@@ -55,6 +55,7 @@ WITH codes (name, sqlstate, message, hint) AS (
     ('view-set-in-use', 'ST053', 'the view set cannot be dropped: others use its schema', 'drop what depends on it first (\d+ in psql shows it)'),
     ('schema-taken', 'ST054', 'a schema of this name exists', 'choose another name, or drop what artifactstore made: artifactstore snapshot drop'),
     ('no-continuation', 'ST055', 'the import does not belong at the end of this log', 'an export from event 1 goes into an empty log; a later part goes where the same log ends: artifactstore export --from N+1'),
+    ('bytes-needed', 'ST056', 'another location names the same bytes', 'they stay; to give up this claim alone: outcome detached. Who needs them is in DETAIL'),
     ('moved', 'ST063', 'this database is not the home of the log', 'was it moved here on purpose and lost nothing: artifactstore adopt; is it behind what followers saw: artifactstore restored --reason ...; is it a copy to look at: leave it'),
     ('bad-view-set', 'ST068', 'the snapshot cannot be used', 'replay the whole log, then make a new snapshot')
 ), upserted AS (
