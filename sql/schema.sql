@@ -4330,7 +4330,7 @@ CREATE FUNCTION artifactstore.protection(p_package_id uuid) RETURNS jsonb
 BEGIN
     RETURN (
         SELECT jsonb_build_object('mode', r.mode, 'retain_until',
-            to_char(r.retain_until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+            (to_jsonb(r.retain_until AT TIME ZONE 'UTC') #>> '{}') || 'Z',
             'hold_count', r.hold_count, 'holds', ARRAY(
                 SELECT jsonb_build_object('hold_id', h.hold_id, 'case', h.case_ref)
                 FROM retention_holds h WHERE h.package_id = r.package_id AND h.released_at IS NULL

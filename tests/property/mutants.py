@@ -34,11 +34,22 @@ _COMPARISONS = {" <= ": " < ", " >= ": " > ", " < ": " <= ", " > ": " >= "}
 _WAVES = {
     "p.event_type = 'v1.file.removed'\n": "true\n",
     "lag(p.event_type, 1, '') OVER package = p.event_type": "true",
-    "t.lane = 'package' AS barrier": "false AS barrier",
+    "t.lane = 'package' OR": "false OR",
+    "t.lane = 'retention' AND": "false AND",
     "CASE WHEN p.barrier THEN 0": "CASE WHEN p.barrier THEN 1",
     "ORDER BY w.epoch, w.wave, w.event_type\n": "ORDER BY w.wave, w.epoch, w.event_type\n",
     "coalesce((e.payload ->> 'file_id')::uuid, e.subject_id)::text": "e.subject_id::text",
     "coalesce((e.payload ->> 'package_id')::uuid, e.subject_id) AS package_id": "e.subject_id AS package_id",
+}
+
+
+_CLAIMS = {
+    "c.backend = l.backend": "true",
+    "c.uri = l.uri": "true",
+    "c.location_id <> l.location_id\n": "true\n",
+    "c.retired_at IS NULL OR c.last_sequence > a.sequence": "c.retired_at IS NULL",
+    "c.retired_at IS NULL OR": "false OR",
+    "coalesce(c.created_sequence < a.sequence, true)": "true",
 }
 
 
@@ -56,9 +67,7 @@ UNSEEN = {
     "percent_decode: p_text !~ '%' → false": _SAME,
     "project_file_ingested: cardinality(p_events) = 1 → true": _SAME,
     "project_file_state: bool_or(l.state = 'verified') → NULL": _EFFECT,
-    "project_file_state: bool_or(l.state = 'registered') OR count(*) = 0 → NULL": _EFFECT,
-    "project_file_state: bool_or(l.state = 'registered') → false": _EFFECT,
-    "project_file_state: count(*) = 0 → false": _EFFECT,
+    "project_file_state: bool_or(l.state = 'registered') → NULL": _EFFECT,
     "project_package_created: (SELECT true FROM artifact_packages p WHERE p.purl = e.payload ->> 'purl')"
     " → NULL": "the insert finds it too",
     "project_package_created: ON CONFLICT DO NOTHING → ": "fold takes the violation for a refusal",
@@ -102,6 +111,11 @@ def rule_mutants() -> Iterator[Mutant]:
                     yield _mutant(path, source, start + spot.start(), start + spot.end(), new, code)
         for match in re.finditer(r"ELSE artifactstore\.destruction_problem\([^)]*\)", source):
             yield _mutant(path, source, *match.span(), "ELSE NULL")
+        if path.stem == "byte_claims":
+            for old, new in _CLAIMS.items():
+                assert source.count(old) == 1, old
+                start = source.index(old)
+                yield _mutant(path, source, start, start + len(old), new)
         for match in re.finditer(r"ON CONFLICT DO NOTHING", source):
             yield _mutant(path, source, *match.span(), "")
 
