@@ -160,22 +160,18 @@ class Writer:
     def _delete_too_early(self) -> bool:
         # Before the only other location that names the bytes is retired: right only for who looks at the end.
         for copy in self.world.copies():
-            place = (copy.backend, copy.uri)
-            others = [
-                one
-                for one in self.world.copies()
-                if one is not copy and one.state != "retired" and (one.backend, one.uri) == place
-            ]
+            others = self.world.claims(copy)
             if not may_retire(copy) or self.world.last_protected(copy) or len(others) != 1:
                 continue
-            if others[0].file is copy.file or not may_retire(others[0]) or self.world.last_protected(others[0]):
+            (other,) = others
+            if other.file is copy.file or not may_retire(other) or self.world.last_protected(other):
                 continue
             self._tick()
             self._note("bytes-needed")
             self._write(retire_of(copy), copy.id, ACTORS[0], None)
             self._tick()
-            self._write(retire_of(others[0], "not_found"), others[0].id, ACTORS[0], None)
-            others[0].state = "retired"
+            self._write(retire_of(other, "not_found"), other.id, ACTORS[0], None)
+            other.state = "retired"
             return True
         return False
 

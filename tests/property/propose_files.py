@@ -136,7 +136,8 @@ def failed(world: World) -> Proposal | None:
 
 def retire_of(copy: Copy, outcome: str = "deleted") -> ev.StorageRetired:
     """The event that retires a location."""
-    return ev.StorageRetired(package_id=copy.file.package.id, file_id=copy.file.id, outcome=outcome, reason=WHY)
+    file = copy.file
+    return ev.StorageRetired(package_id=file.package.id, file_id=file.id, outcome=outcome, reason=WHY)
 
 
 def may_retire(copy: Copy) -> bool:
@@ -152,7 +153,7 @@ def retired(world: World) -> Proposal | None:
     outcome = "not_found"
     if not world.last_protected(copy):
         outcome = world.rng.choice(
-            ("not_found", "detached") if world.needed(copy) else ("deleted", "deleted", "detached")
+            ("not_found", "detached") if world.claims(copy) else ("deleted", "deleted", "detached")
         )
 
     def apply() -> None:

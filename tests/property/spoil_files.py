@@ -161,19 +161,8 @@ def _retire_last(world: World) -> Spoiler | None:
 
 def _delete_needed(fits: Callable[[Copy, Copy], bool]) -> Maker:
     def make(world: World) -> Spoiler | None:
-        kept = [one for one in world.copies() if one.state != "retired"]
-        copy = world.pick(
-            [
-                one
-                for one in kept
-                if may_retire(one)
-                and not world.last_protected(one)
-                and any(
-                    other is not one and (other.backend, other.uri) == (one.backend, one.uri) and fits(one, other)
-                    for other in kept
-                )
-            ]
-        )
+        copies = [one for one in world.copies() if may_retire(one) and not world.last_protected(one)]
+        copy = world.pick([one for one in copies if any(fits(one, other) for other in world.claims(one))])
         return None if copy is None else Spoiler(retire_of(copy), copy.id, "bytes-needed")
 
     return make

@@ -152,12 +152,11 @@ class World:
         """All locations, retired ones too."""
         return [copy for file in self.files() for copy in file.copies]
 
-    def needed(self, copy: Copy) -> bool:
-        """True if another location names the bytes of this one."""
-        return any(
-            one is not copy and one.state != "retired" and (one.backend, one.uri) == (copy.backend, copy.uri)
-            for one in self.copies()
-        )
+    def claims(self, copy: Copy) -> list[Copy]:
+        """The other locations that name the bytes of this one and are not retired."""
+        place = (copy.backend, copy.uri)
+        kept = [one for one in self.copies() if one.state != "retired" and one is not copy]
+        return [one for one in kept if (one.backend, one.uri) == place]
 
     def last_protected(self, copy: Copy) -> bool:
         """True if it is the last copy of a live file that hold or retention protects."""
