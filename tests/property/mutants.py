@@ -58,6 +58,13 @@ _CLAIMS = {
 _SAME = "means the same"
 _EFFECT = "wrong in the same way for one event and for many: seen by tests/sql"
 UNSEEN = {
+    "byte_claims: l.state <> 'retiring' → NULL": _EFFECT,
+    "byte_claims: o.claims = 0 → NULL": _EFFECT,
+    "byte_claims: o.kept = 0 AND o.later = 0 → NULL": _EFFECT,
+    "byte_claims: o.kept = 0 → true": _EFFECT,
+    "byte_claims: o.later = 0 → true": _EFFECT,
+    "byte_claims: > →  >= ": _SAME,
+    "byte_claims: c.location_id <> l.location_id → true": "it is retired then; else seen by tests/sql",
     "fold_waves: t.lane <> 'file' → NULL": "a stricter order",
     "ingest_problem: p_event.payload ? 'locations' → true": _SAME,
     "parse_purl: p_purl IS NULL → false": _SAME,
