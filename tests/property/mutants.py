@@ -46,7 +46,7 @@ _WAVES = {
 _CLAIMS = {
     "c.backend = l.backend": "true",
     "c.uri = l.uri": "true",
-    "c.location_id <> l.location_id\n": "true\n",
+    "AND c.location_id <> l.location_id": "AND true",
     "c.retired_at IS NULL OR c.last_sequence > a.sequence": "c.retired_at IS NULL",
     "c.retired_at IS NULL OR": "false OR",
     "coalesce(c.created_sequence < a.sequence, true)": "true",
@@ -64,7 +64,7 @@ UNSEEN = {
     "byte_claims: o.kept = 0 → true": _EFFECT,
     "byte_claims: o.later = 0 → true": _EFFECT,
     "byte_claims: > →  >= ": _SAME,
-    "byte_claims: c.location_id <> l.location_id → true": "it is retired then; else seen by tests/sql",
+    "byte_claims: AND c.location_id <> l.location_id → AND true": "it is retired then",
     "fold_waves: t.lane <> 'file' → NULL": "a stricter order",
     "ingest_problem: p_event.payload ? 'locations' → true": _SAME,
     "parse_purl: p_purl IS NULL → false": _SAME,
