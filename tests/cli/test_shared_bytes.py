@@ -68,8 +68,6 @@ def test_f01_who_follows_the_list_removes_what_nobody_needs(program: Program, tr
     ]  # fmt: skip
     assert [row["needed_by"]["more"] for row in rows] == [1, 1, 1]
     table = program.run("location", "list", "--retiring").stdout.splitlines()[-1]
-        one for one in program.run("location", "list", "--retiring").stdout.splitlines() if third in one
-    ][-1:]
     assert f"{FIRST} (retiring) and 1 more" in table
     for row in rows:
         if row["removal"] == "detach":
