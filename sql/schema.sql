@@ -4646,7 +4646,7 @@ $$;
 
 ALTER FUNCTION artifactstore.retention_due(p_before timestamp with time zone, p_due boolean, p_after uuid, p_limit bigint) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.retention_due(p_before timestamp with time zone, p_due boolean, p_after uuid, p_limit bigint) IS 'Packages by id after p_after, at most p_limit; p_due: only those that are due at p_before (null: now, by the clock of the database), or only the others. due: retention was applied, retain_until is reached, no hold, not purged; action: what comes next, delete or purge; why: lapsed, or why not: purged, legal-hold, no-retention, retention-active';
+COMMENT ON FUNCTION artifactstore.retention_due(p_before timestamp with time zone, p_due boolean, p_after uuid, p_limit bigint) IS 'Packages by id after p_after, at most p_limit; p_due: only those that are due at p_before (null: now, by the clock of the database), or only the others. due: retention was applied, retain_until is reached, no hold, not purged; action: what comes next, delete or purge; why: lapsed, or why not: purged, legal-hold, no-retention, retention-active. Of the bytes of a purged package only those may go that nobody else names: copy_removals';
 
 CREATE FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) RETURNS TABLE(sequence bigint, created_at timestamp with time zone, appended boolean)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4883,7 +4883,7 @@ COMMENT ON COLUMN artifactstore.artifact_files.sha256 IS 'SHA-256 of the content
 
 COMMENT ON COLUMN artifactstore.artifact_files.media_type IS 'Media type, when given';
 
-COMMENT ON COLUMN artifactstore.artifact_files.state IS 'From its locations: any verified → verified; any registered or none → ingested; else corrupted. Or removed, purged';
+COMMENT ON COLUMN artifactstore.artifact_files.state IS 'From its locations: any verified → verified; any registered, or none ever known → ingested; else, also when all are retired, corrupted. Or removed, purged';
 
 COMMENT ON COLUMN artifactstore.artifact_files.ingested_at IS 'When the file was ingested';
 

@@ -110,7 +110,11 @@ SCHEMAS: dict[str, Schema] = {
         removed_at=maybe(TIME),
         **_ROW,
     ),
-    "Location": record("A place where a copy of a file is stored.", **_LOCATION),
+    "Location": record(
+        "A place where a copy of a file is stored. Whether its bytes may be removed while it is retiring, "
+        "/removals tells.",
+        **_LOCATION,
+    ),
     "Copy": record(
         "A place where a copy of a file is stored, and what becomes of its bytes. removal, while state is "
         "retiring: remove the bytes, then retire it as deleted (not_found if they were not there); detach: "

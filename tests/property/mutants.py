@@ -65,6 +65,8 @@ UNSEEN = {
     "byte_claims: o.later = 0 → true": _EFFECT,
     "byte_claims: > →  >= ": _SAME,
     "byte_claims: AND c.location_id <> l.location_id → AND true": "it is retired then",
+    "check_bytes: v_needed_by -> 'more' <> '0' → NULL": "the words of the refusal",
+    "fold_waves: > →  >= ": _SAME,
     "fold_waves: t.lane <> 'file' → NULL": "a stricter order",
     "ingest_problem: p_event.payload ? 'locations' → true": _SAME,
     "parse_purl: p_purl IS NULL → false": _SAME,
