@@ -10,6 +10,7 @@ from artifactstore.errors import ArtifactstoreError
 from artifactstore.migrate import check_version
 from artifactstore.migrate.files import packaged
 from artifactstore.store import Store
+from artifactstore.store.removals import COUNTED
 from artifactstore.verify import guard_findings
 
 LOCK_SECONDS = 5.0
@@ -179,15 +180,16 @@ def _privileges(store: Store) -> Iterator[Finding]:
 
 def _copies(store: Store) -> Iterator[Finding]:
     counts = store.removal_counts()
+    least = "at least " if sum(counts.values()) == COUNTED else ""
     fix = "artifactstore location list --retiring"
     if counts["detach"]:
         what = (
-            f"{counts['detach']} copies that are retiring name bytes that other locations name, too: they "
+            f"{least}{counts['detach']} copies that are retiring name bytes that other locations name, too: they "
             f"are to be retired as detached, the bytes stay; {counts['wait']} wait for that"
         )
         yield Finding("warning", "copies", what, fix)
     if counts["remove"]:
-        what = f"the bytes of {counts['remove']} copies are to be removed: nothing names them any more"
+        what = f"the bytes of {least}{counts['remove']} copies are to be removed: nothing names them any more"
         yield Finding("info", "copies", what, fix)
 
 
