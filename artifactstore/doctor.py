@@ -11,6 +11,7 @@ from artifactstore.evidence import evidence_findings
 from artifactstore.migrate import check_version
 from artifactstore.migrate.files import packaged
 from artifactstore.store import Store
+from artifactstore.store.removals import COUNTED
 from artifactstore.verify import guard_findings
 
 LOCK_SECONDS = 5.0
@@ -37,7 +38,7 @@ class Finding:
     Attributes:
         severity: error (it does harm or stops appends), warning (it will), info.
         check: version, home, views, evidence, append-lock, transaction, prepared, slot, leftover, stray,
-            trigger, privilege, projectors, setting, disk, size, sight.
+            trigger, privilege, projectors, copies, setting, disk, size, sight.
         what: the finding in words.
         fix: the very statement (it ends with ;) or command; None when there is nothing to do.
         schema: a leftover that ``fix`` removes.
@@ -69,6 +70,7 @@ def examine(store: Store) -> Iterator[Finding]:
     if store.views_are_stale():
         what = "the live views were made by other projectors than those installed"
         yield Finding("error", "projectors", what, "artifactstore replay")
+    yield from _copies(store)
     yield from _settings(store)
     yield from _disk(store)
 
@@ -194,6 +196,21 @@ def _privileges(store: Store) -> Iterator[Finding]:
     for one in store.members_of_owner():
         what = f"{one['member']} may act as {one['owner']}, who can write the log behind its functions"
         yield Finding("warning", "privilege", what, one["fix"])
+
+
+def _copies(store: Store) -> Iterator[Finding]:
+    counts = store.removal_counts()
+    least = "at least " if sum(counts.values()) == COUNTED else ""
+    fix = "artifactstore location list --retiring"
+    if counts["detach"]:
+        what = (
+            f"{least}{counts['detach']} copies that are retiring name bytes that other locations name, too: they "
+            f"are to be retired as detached, the bytes stay; {counts['wait']} wait for that"
+        )
+        yield Finding("warning", "copies", what, fix)
+    if counts["remove"]:
+        what = f"the bytes of {least}{counts['remove']} copies are to be removed: nothing names them any more"
+        yield Finding("info", "copies", what, fix)
 
 
 def _settings(store: Store) -> Iterator[Finding]:

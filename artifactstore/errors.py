@@ -206,6 +206,9 @@ _SPECS = (
               "the database names events that this log does not have",
               "artifactstore restored --reason ... begins a new epoch that says so; a snapshot of another "
               "history is dropped by artifactstore snapshot prune"),
+    ErrorSpec("bytes-needed", "ST056", 409, 3,
+              "another location names the same bytes",
+              "they stay; to give up this claim alone: outcome detached. Who needs them is in DETAIL"),
     ErrorSpec("moved", "ST063", 503, 3,
               "this database is not the home of the log",
               "was it moved here on purpose and lost nothing: artifactstore adopt; is it behind what "

@@ -600,6 +600,45 @@ ALTER FUNCTION artifactstore.blake3_words(p_data bytea, p_at integer) OWNER TO a
 
 COMMENT ON FUNCTION artifactstore.blake3_words(p_data bytea, p_at integer) IS '16 words from 64 bytes at offset p_at';
 
+CREATE FUNCTION artifactstore.byte_claims(p_locations uuid[], p_sequences bigint[] DEFAULT NULL::bigint[]) RETURNS TABLE(location_id uuid, sequence bigint, needed_by jsonb, removal text)
+    LANGUAGE plpgsql STABLE
+    SET enable_seqscan TO 'off'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT l.location_id, a.sequence,
+        CASE WHEN o.claims > 0 THEN (
+            SELECT jsonb_build_object('location_id', f.location_id, 'file_id', f.file_id,
+                'package_id', f.package_id, 'purl', p.purl, 'state', f.state, 'more', o.claims - 1)
+            FROM storage_locations f LEFT JOIN artifact_packages p ON p.package_id = f.package_id
+            WHERE f.location_id = o.first) END,
+        CASE
+            WHEN l.state <> 'retiring' THEN NULL
+            WHEN o.claims = 0 THEN 'remove'
+            -- If all are to go, the last one to come removes the bytes, after the others gave them up.
+            WHEN o.kept = 0 AND o.later = 0 THEN 'wait'
+            ELSE 'detach' END
+    FROM unnest(p_locations, p_sequences) AS a (location_id, sequence)
+    JOIN storage_locations l ON l.location_id = a.location_id
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS claims, count(*) FILTER (WHERE c.state <> 'retiring') AS kept,
+            count(*) FILTER (
+                WHERE (c.created_sequence, c.location_id) > (l.created_sequence, l.location_id)) AS later,
+            (array_agg(c.location_id ORDER BY c.state = 'retiring', c.created_sequence, c.location_id))[1]
+                AS first
+        FROM storage_locations c
+        WHERE c.backend = l.backend AND c.uri = l.uri AND c.location_id <> l.location_id
+            AND (c.retired_at IS NULL OR c.last_sequence > a.sequence)
+            AND coalesce(c.created_sequence < a.sequence, true)) o
+    WHERE l.retired_at IS NULL OR a.sequence IS NOT NULL;
+END
+$$;
+
+ALTER FUNCTION artifactstore.byte_claims(p_locations uuid[], p_sequences bigint[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.byte_claims(p_locations uuid[], p_sequences bigint[]) IS 'Per location (by now, per unretired one): needed_by, the first of the other locations that name the same bytes and were not retired (before the event p_sequences; null: by now), and how many more there are, null if there is none; removal of a retiring one: remove the bytes, detach it because others need them, or wait until the others that are to go, too, are detached';
+
 CREATE FUNCTION artifactstore.cbor_argument(p_data bytea, p_head integer, p_end integer) RETURNS bigint
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
@@ -1074,6 +1113,33 @@ ALTER FUNCTION artifactstore.cbor_texts(p_draft text) OWNER TO artifactstore_own
 
 COMMENT ON FUNCTION artifactstore.cbor_texts(p_draft text) IS 'JSON of a draft that has ¶ for quotes and texts as encode(…, ''escape'') gives them; null if a text is not UTF-8 or has U+0000';
 
+CREATE FUNCTION artifactstore.check_bytes(p_events artifactstore.decoded_event[]) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_locations uuid[];
+    v_sequences bigint[];
+    v_sequence bigint;
+    v_needed_by jsonb;
+BEGIN
+    SELECT array_agg(e.subject_id), array_agg(e.sequence) INTO v_locations, v_sequences
+    FROM unnest(p_events) e WHERE e.payload ->> 'outcome' = 'deleted';
+    SELECT c.sequence, c.needed_by INTO v_sequence, v_needed_by
+    FROM artifactstore.byte_claims(v_locations, v_sequences) c
+    WHERE c.needed_by IS NOT NULL ORDER BY c.sequence LIMIT 1;
+    IF FOUND THEN
+        PERFORM artifactstore.refuse_event(p_events, v_sequence, 'bytes-needed', jsonb_build_object(
+            'needed_by', v_needed_by, 'problem', format('location %s (%s) of %s needs them%s',
+                v_needed_by ->> 'location_id', v_needed_by ->> 'state', v_needed_by ->> 'purl',
+                CASE WHEN v_needed_by -> 'more' <> '0' THEN format(', and %s more', v_needed_by -> 'more') END)));
+    END IF;
+END
+$$;
+
+ALTER FUNCTION artifactstore.check_bytes(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.check_bytes(p_events artifactstore.decoded_event[]) IS 'Of the events v1.storage.retired p_events, whose range is folded, refuses the first with outcome deleted whose bytes another location named and was not retired before: bytes-needed';
+
 CREATE FUNCTION artifactstore.check_continuation(p_log_id uuid, p_before bytea, p_first bigint) RETURNS void
     LANGUAGE plpgsql STABLE
     AS $$
@@ -1441,6 +1507,17 @@ $_$;
 ALTER FUNCTION artifactstore.compare_view_sets(p_left text, p_right text, p_packages uuid[]) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.compare_view_sets(p_left text, p_right text, p_packages uuid[]) IS 'Every difference between two view sets, or between their rows of some packages: view, primary key (JSON array), column, value left and right; a row that one side lacks is column (row), missing or present';
+
+CREATE FUNCTION artifactstore.copy_removals(p_locations uuid[]) RETURNS TABLE(location_id uuid, removal text, needed_by jsonb)
+    LANGUAGE sql STABLE
+    SET search_path TO 'artifactstore', 'pg_temp'
+    AS $$
+    SELECT c.location_id, c.removal, c.needed_by FROM artifactstore.byte_claims(p_locations) c
+$$;
+
+ALTER FUNCTION artifactstore.copy_removals(p_locations uuid[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.copy_removals(p_locations uuid[]) IS 'Per location that is not retired: removal, what to do about one that is retiring (remove: remove the bytes, then retire it as deleted; detach: others need the bytes, retire it as detached; wait: others that are to go, too, are to be detached first), null for others; needed_by: the first of the other locations that name the same bytes, and how many more there are';
 
 CREATE FUNCTION artifactstore.copy_view_set(p_from text, p_to text) RETURNS void
     LANGUAGE plpgsql
@@ -2368,6 +2445,9 @@ BEGIN
             PERFORM artifactstore.project_requests(p_events);
         END IF;
         PERFORM artifactstore.project_events(p_events[1].event_type, p_events);
+        IF p_events[1].event_type = 'v1.storage.retired' THEN
+            PERFORM artifactstore.check_bytes(p_events);
+        END IF;
         RETURN;
     END IF;
     BEGIN
@@ -2458,11 +2538,15 @@ CREATE FUNCTION artifactstore.fold_waves(p_events artifactstore.decoded_event[])
 DECLARE
     v_type text;
     v_events artifactstore.decoded_event[];
+    v_retired artifactstore.decoded_event[] := '{}';
 BEGIN
     PERFORM artifactstore.project_requests(p_events);
     FOR v_type, v_events IN
         WITH placed AS (
-            SELECT e AS event, e.sequence, e.event_type, t.lane = 'package' AS barrier,
+            SELECT e AS event, e.sequence, e.event_type,
+                t.lane = 'package' OR t.lane = 'retention' AND e.subject_id IN (
+                    SELECT (r.payload ->> 'package_id')::uuid FROM unnest(p_events) r
+                    WHERE r.event_type = 'v1.storage.retired') AS barrier,
                 coalesce((e.payload ->> 'package_id')::uuid, e.subject_id) AS package_id,
                 CASE WHEN t.lane <> 'file' THEN t.lane
                     ELSE coalesce((e.payload ->> 'file_id')::uuid, e.subject_id)::text END AS lane
@@ -2490,7 +2574,13 @@ BEGIN
         ORDER BY w.epoch, w.wave, w.event_type
     LOOP
         PERFORM artifactstore.project_events(v_type, v_events);
+        IF v_type = 'v1.storage.retired' THEN
+            v_retired := v_retired || v_events;
+        END IF;
     END LOOP;
+    IF cardinality(v_retired) > 0 THEN
+        PERFORM artifactstore.check_bytes(v_retired);
+    END IF;
 END
 $$;
 
@@ -3414,7 +3504,8 @@ BEGIN
         LATERAL (
             SELECT CASE
                 WHEN bool_or(l.state = 'verified') THEN 'verified'
-                WHEN bool_or(l.state = 'registered') OR count(*) = 0 THEN 'ingested'
+                WHEN bool_or(l.state = 'registered') THEN 'ingested'
+                -- The event is about a location, so copies were known: all failed, or all retired.
                 ELSE 'corrupted' END AS state
             FROM storage_locations l
             WHERE l.file_id = (e.payload ->> 'file_id')::uuid AND l.retired_at IS NULL) s
@@ -3425,7 +3516,7 @@ $$;
 
 ALTER FUNCTION artifactstore.project_file_state(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.project_file_state(p_events artifactstore.decoded_event[]) IS 'Live files of storage events: any verified location → verified; any registered, or none known → ingested; else corrupted';
+COMMENT ON FUNCTION artifactstore.project_file_state(p_events artifactstore.decoded_event[]) IS 'Live files of storage events: any verified location → verified; any registered → ingested; else, also when all are retired, corrupted';
 
 CREATE FUNCTION artifactstore.project_hold_placed(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql
@@ -4085,19 +4176,38 @@ CREATE FUNCTION artifactstore.project_storage_retired(p_events artifactstore.dec
     AS $$
 DECLARE
     v_sequence bigint;
+    v_code text;
+    v_facts jsonb;
 BEGIN
     PERFORM artifactstore.check_location(p_events);
 
-    SELECT min(e.sequence) INTO v_sequence
-    FROM unnest(p_events) e
-    JOIN storage_locations l ON l.location_id = e.subject_id
-    WHERE l.state IN ('registered', 'verified') AND (
-        SELECT true FROM storage_locations o
-        WHERE o.file_id = l.file_id AND o.retired_at IS NULL AND o.location_id <> l.location_id
-            AND o.state IN ('registered', 'verified')
-        LIMIT 1) IS NULL;
-    IF v_sequence IS NOT NULL THEN
-        PERFORM artifactstore.refuse_event(p_events, v_sequence, 'last-good-copy');
+    SELECT c.sequence, c.code, c.facts INTO v_sequence, v_code, v_facts
+    FROM (
+        SELECT e.sequence, jsonb_build_object('file_id', l.file_id, 'package_id', l.package_id) AS facts, CASE
+            WHEN l.state IN ('registered', 'verified') AND (
+                SELECT true FROM storage_locations o
+                WHERE o.file_id = l.file_id AND o.retired_at IS NULL AND o.location_id <> l.location_id
+                    AND o.state IN ('registered', 'verified')
+                LIMIT 1) IS NULL THEN 'last-good-copy'
+            WHEN e.payload ->> 'outcome' = 'not_found' THEN NULL
+            WHEN (SELECT true FROM artifact_files f
+                WHERE f.file_id = l.file_id AND f.state IN ('removed', 'purged')) THEN NULL
+            WHEN (SELECT true FROM storage_locations o
+                WHERE o.file_id = l.file_id AND o.retired_at IS NULL AND o.location_id <> l.location_id
+                LIMIT 1) THEN NULL
+            -- Its last copy of all, though it failed: what it still is must not be given up.
+            ELSE artifactstore.destruction_problem(l.package_id, e.created_at, e.payload)
+            END AS code
+        FROM unnest(p_events) e
+        JOIN storage_locations l ON l.location_id = e.subject_id
+    ) c
+    WHERE c.code IS NOT NULL ORDER BY c.sequence LIMIT 1;
+    IF FOUND THEN
+        IF v_code <> 'last-good-copy' THEN
+            v_facts := v_facts || coalesce(artifactstore.protection((v_facts ->> 'package_id')::uuid), '{}')
+                || '{"problem": "it is the last copy of a live file, which is retired only as not_found"}';
+        END IF;
+        PERFORM artifactstore.refuse_event(p_events, v_sequence, v_code, v_facts);
     END IF;
 
     UPDATE storage_locations l
@@ -4112,7 +4222,7 @@ $$;
 
 ALTER FUNCTION artifactstore.project_storage_retired(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.project_storage_retired(p_events artifactstore.decoded_event[]) IS 'Locations retired, file state from what is left; refuses not-found, wrong-package, retired, last-good-copy';
+COMMENT ON FUNCTION artifactstore.project_storage_retired(p_events artifactstore.decoded_event[]) IS 'Locations retired, file state from what is left; refuses not-found, wrong-package, retired, last-good-copy, and for the last copy of all, unless not_found, legal-hold, retention-active; bytes-needed: see check_bytes';
 
 CREATE FUNCTION artifactstore.project_storage_verified(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql
@@ -4223,6 +4333,25 @@ $$;
 ALTER FUNCTION artifactstore.project_system_token(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.project_system_token(p_events artifactstore.decoded_event[]) IS 'No view changes; refuses bad-subject (not the id of the log)';
+
+CREATE FUNCTION artifactstore.protection(p_package_id uuid) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    RETURN (
+        SELECT jsonb_build_object('mode', r.mode, 'retain_until',
+            (to_jsonb(r.retain_until AT TIME ZONE 'UTC') #>> '{}') || 'Z',
+            'hold_count', r.hold_count, 'holds', ARRAY(
+                SELECT jsonb_build_object('hold_id', h.hold_id, 'case', h.case_ref)
+                FROM retention_holds h WHERE h.package_id = r.package_id AND h.released_at IS NULL
+                ORDER BY h.created_sequence, h.hold_id LIMIT 10))
+        FROM retention_state r WHERE r.package_id = p_package_id);
+END
+$$;
+
+ALTER FUNCTION artifactstore.protection(p_package_id uuid) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.protection(p_package_id uuid) IS 'Mode, retain_until and the holds in force of a package (the first ten, and how many there are)';
 
 CREATE FUNCTION artifactstore.purl_problem(p_purl text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
@@ -4527,7 +4656,7 @@ $$;
 
 ALTER FUNCTION artifactstore.retention_due(p_before timestamp with time zone, p_due boolean, p_after uuid, p_limit bigint) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.retention_due(p_before timestamp with time zone, p_due boolean, p_after uuid, p_limit bigint) IS 'Packages by id after p_after, at most p_limit; p_due: only those that are due at p_before (null: now, by the clock of the database), or only the others. due: retention was applied, retain_until is reached, no hold, not purged; action: what comes next, delete or purge; why: lapsed, or why not: purged, legal-hold, no-retention, retention-active';
+COMMENT ON FUNCTION artifactstore.retention_due(p_before timestamp with time zone, p_due boolean, p_after uuid, p_limit bigint) IS 'Packages by id after p_after, at most p_limit; p_due: only those that are due at p_before (null: now, by the clock of the database), or only the others. due: retention was applied, retain_until is reached, no hold, not purged; action: what comes next, delete or purge; why: lapsed, or why not: purged, legal-hold, no-retention, retention-active. Of the bytes of a purged package only those may go that nobody else names: copy_removals';
 
 CREATE FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) RETURNS TABLE(sequence bigint, created_at timestamp with time zone, appended boolean)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4764,7 +4893,7 @@ COMMENT ON COLUMN artifactstore.artifact_files.sha256 IS 'SHA-256 of the content
 
 COMMENT ON COLUMN artifactstore.artifact_files.media_type IS 'Media type, when given';
 
-COMMENT ON COLUMN artifactstore.artifact_files.state IS 'From its locations: any verified → verified; any registered or none → ingested; else corrupted. Or removed, purged';
+COMMENT ON COLUMN artifactstore.artifact_files.state IS 'From its locations: any verified → verified; any registered, or none ever known → ingested; else, also when all are retired, corrupted. Or removed, purged';
 
 COMMENT ON COLUMN artifactstore.artifact_files.ingested_at IS 'When the file was ingested';
 
@@ -5322,6 +5451,8 @@ CREATE UNIQUE INDEX home_one_row_key ON artifactstore.home USING btree ((true));
 
 CREATE UNIQUE INDEX software_one_row_idx ON artifactstore.software USING btree ((true));
 
+CREATE INDEX storage_locations_backend_uri_idx ON artifactstore.storage_locations USING btree (backend, uri);
+
 CREATE UNIQUE INDEX storage_locations_file_id_backend_uri_key ON artifactstore.storage_locations USING btree (file_id, backend, uri) WHERE (retired_at IS NULL);
 
 CREATE INDEX storage_locations_package_id_idx ON artifactstore.storage_locations USING btree (package_id);
@@ -5435,6 +5566,9 @@ GRANT ALL ON FUNCTION artifactstore.blake3_compress(p_chain bigint[], p_words bi
 REVOKE ALL ON FUNCTION artifactstore.blake3_words(p_data bytea, p_at integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.blake3_words(p_data bytea, p_at integer) TO artifactstore_reader;
 
+REVOKE ALL ON FUNCTION artifactstore.byte_claims(p_locations uuid[], p_sequences bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.byte_claims(p_locations uuid[], p_sequences bigint[]) TO artifactstore_reader;
+
 REVOKE ALL ON FUNCTION artifactstore.cbor_argument(p_data bytea, p_head integer, p_end integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.cbor_argument(p_data bytea, p_head integer, p_end integer) TO artifactstore_reader;
 
@@ -5474,6 +5608,8 @@ GRANT ALL ON FUNCTION artifactstore.cbor_text(p_text text) TO artifactstore_read
 REVOKE ALL ON FUNCTION artifactstore.cbor_texts(p_draft text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.cbor_texts(p_draft text) TO artifactstore_reader;
 
+REVOKE ALL ON FUNCTION artifactstore.check_bytes(p_events artifactstore.decoded_event[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.check_continuation(p_log_id uuid, p_before bytea, p_first bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.check_door(p_events artifactstore.decoded_event[]) FROM PUBLIC;
@@ -5494,6 +5630,9 @@ REVOKE ALL ON FUNCTION artifactstore.check_requests(p_events artifactstore.decod
 
 REVOKE ALL ON FUNCTION artifactstore.compare_view_sets(p_left text, p_right text, p_packages uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.compare_view_sets(p_left text, p_right text, p_packages uuid[]) TO artifactstore_operator;
+
+REVOKE ALL ON FUNCTION artifactstore.copy_removals(p_locations uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.copy_removals(p_locations uuid[]) TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.copy_view_set(p_from text, p_to text) FROM PUBLIC;
 
@@ -5708,6 +5847,8 @@ REVOKE ALL ON FUNCTION artifactstore.project_system_initialized(p_events artifac
 REVOKE ALL ON FUNCTION artifactstore.project_system_restored(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.project_system_token(p_events artifactstore.decoded_event[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.protection(p_package_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.purl_problem(p_purl text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.purl_problem(p_purl text) TO artifactstore_reader;

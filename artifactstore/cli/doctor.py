@@ -14,9 +14,9 @@ def doctor(session: Session, fix: bool) -> int:
     """Tell what is wrong with the database, and the statement that puts it right.
 
     Looks for who holds the append lock, old transactions, unused replication slots, leftovers of crashes,
-    stray objects, guards that are switched off, wide privileges, views of other projectors, dangerous
-    settings, little disk, and whether the log is at home here. It changes nothing but with --fix. Exit code
-    1 if a finding is an error. Whether the log and the views are right, verify tells.
+    stray objects, guards that are switched off, wide privileges, views of other projectors, copies that are
+    to go, dangerous settings, little disk, and whether the log is at home here. It changes nothing but with
+    --fix. Exit code 1 if a finding is an error. Whether the log and the views are right, verify tells.
 
     \b
     artifactstore doctor

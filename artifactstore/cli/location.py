@@ -1,5 +1,6 @@
 """Commands on the places where files are stored."""
 
+from collections.abc import Iterator
 from uuid import UUID
 
 import click
@@ -14,7 +15,11 @@ from artifactstore.ingest import BACKEND
 from artifactstore.store import Row
 from artifactstore.tree import hash_file
 
-_LIST = ("path", "backend", "uri", "state", "checks", "failures", "last_checked_at", "location_id")
+_LIST = (
+    "path", "backend", "uri", "state", "removal", "needed_by", "checks", "failures", "last_checked_at",
+    "location_id",
+)  # fmt: skip
+_RETIRING = ("removal", "needed_by", "purl", "path", "backend", "uri", "location_id")
 
 located = click.argument("location_id", metavar="LOCATION_ID", type=values.identity)
 
@@ -25,17 +30,35 @@ def location() -> None:
 
 
 @location.command("list")
-@click.argument("package", type=values.package)
+@click.argument("package", type=values.package, required=False)
 @click.argument("path", required=False)
+@click.option("--retiring", is_flag=True, help="Only copies that are to go; without PACKAGE those of all.")
 @with_session
-def list_locations(session: Session, package: UUID | str, path: str | None) -> None:
-    """List the locations of the files of a package, or of its file PATH."""
+def list_locations(session: Session, package: UUID | str | None, path: str | None, retiring: bool) -> None:
+    """List the locations of the files of a package, or of its file PATH.
+
+    Bytes belong to backend and URI, whoever names them: needed_by is another location that does. REMOVAL says
+    what to do about a copy that is retiring. remove: remove the bytes, then location retire --outcome deleted
+    (or not_found). detach: leave them, others need them; location retire --outcome detached. wait: other
+    copies that are to go name the same bytes; detach those, then list again.
+
+    \b
+    artifactstore location list pkg:generic/app@1.0
+    artifactstore location list --retiring
+    """
+    if retiring and path is None:
+        found = session.store.removals(None if package is None else session.package_id(package))
+        session.output.rows(_RETIRING, _told(session, found))
+        return
+    if package is None or retiring:
+        problem = "--retiring takes no PATH" if retiring else "give a PACKAGE, or --retiring"
+        raise BadInput("usage", {"problem": problem})
     package_id = session.package_id(package)
     if path is None:
         found = session.store.locations(package_id=package_id)
     else:
         found = session.store.locations(file_id=session.store.file_at(package_id, path)["file_id"])
-    session.output.rows(_LIST, found)
+    session.output.rows(_LIST, _told(session, found))
 
 
 @location.command()
@@ -152,12 +175,29 @@ def fail(
 @options.expected
 @with_session
 def retire(session: Session, location_id: UUID, outcome: str, reason: str, expected: int | None) -> None:
-    """Record that a copy is no longer kept. Refused for the last good copy of a live file."""
+    """Record that a copy is no longer kept.
+
+    deleted: its bytes were removed; refused while another location, in whatever package, names them.
+    detached: only this claim on the bytes is given up. not_found: they were not there.
+
+    Refused for the last good copy of a live file; and for its last copy of all while hold or retention
+    protects the package, unless not_found.
+    """
     row = session.store.location(location_id)
     event = StorageRetired(
         package_id=row["package_id"], file_id=row["file_id"], outcome=outcome, reason=reason
     )
     session.append(event, location_id, expected, uri=row["uri"])
+
+
+def _told(session: Session, rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows with ``needed_by`` short enough for a table."""
+    for row in rows:
+        needed_by = row["needed_by"]
+        if needed_by is not None and not session.json:
+            more = f" and {needed_by['more']} more" if needed_by["more"] else ""
+            row = row | {"needed_by": f"{needed_by['purl']} ({needed_by['state']}){more}"}
+        yield row
 
 
 def _read_copy(row: Row, reason: str | None) -> StorageVerified | StorageFailed:

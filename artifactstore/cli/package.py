@@ -244,7 +244,10 @@ def purge(
     expected: int | None,
     yes: bool,
 ) -> None:
-    """Purge a deleted package for good: its copies are to be removed, its purl stays taken."""
+    """Purge a deleted package for good: its copies are to go, its purl stays taken.
+
+    Which bytes may be removed then, location list --retiring tells: others may need them.
+    """
     row = session.store.package(package)
     files = session.store.package_totals(row["package_id"])["files"]
     session.confirm(f"Purge {row['purl']} with {files} files? Nothing brings it back.", yes)

@@ -1,6 +1,7 @@
 """The command that destroys what nobody has to keep any more."""
 
 from collections.abc import Iterable, Iterator
+from uuid import UUID
 
 import click
 
@@ -57,7 +58,7 @@ def sweep(session: Session, dry_run: bool, apply: bool, most: int | None, grace:
         if most is None
         else guarded(store, moment, most)
     )
-    done = {"deleted": 0, "purged": 0, "skipped": 0}
+    done: dict[str, list[UUID]] = {"deleted": [], "purged": [], "skipped": []}
     if dry_run:
         listed = session.output.rows(_COLUMNS, _told(Swept(row, None, "would be done") for row in rows))
         figures: dict[str, object] = {"due": listed}
@@ -65,7 +66,10 @@ def sweep(session: Session, dry_run: bool, apply: bool, most: int | None, grace:
         with session.progress() as progress:
             swept = sweep_packages(store, moment, list(rows), session.actor, progress=progress)
             session.output.rows(_COLUMNS, _told(_counted(swept, done)), live=True)
-        figures = {**done}
+        figures = {name: len(packages) for name, packages in done.items()}
+        # Of the bytes of what was purged: others may need them.
+        copies = store.removal_counts(done["purged"])
+        figures |= {f"copies_to_{name}": count for name, count in copies.items()}
     in_grace = store.sweep_counts(moment.instant, moment.deleted_before)["in_grace"]
     # The list is what stdout is for.
     session.output.result({"instant": instant, **figures, "in_grace": in_grace, "grace": grace}, err=True)
@@ -76,7 +80,7 @@ def _told(swept: Iterable[Swept]) -> Iterator[Row]:
         yield {**one.package, "outcome": one.outcome, "sequence": one.sequence}
 
 
-def _counted(swept: Iterable[Swept], done: dict[str, int]) -> Iterator[Swept]:
+def _counted(swept: Iterable[Swept], done: dict[str, list[UUID]]) -> Iterator[Swept]:
     for one in swept:
-        done["skipped" if one.refusal else one.outcome] += 1
+        done["skipped" if one.refusal else one.outcome].append(one.package["package_id"])
         yield one

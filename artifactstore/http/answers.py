@@ -55,6 +55,24 @@ def record(doc: str, **properties: Schema) -> Schema:
 
 _ROW = {"created_sequence": SEQUENCE, "last_sequence": SEQUENCE}
 
+_LOCATION: dict[str, Schema] = {
+    "location_id": ID,
+    "file_id": ID,
+    "package_id": ID,
+    "backend": TEXT,
+    "uri": TEXT,
+    "state": one_of("registered", "verified", "failed", "retiring", "retired"),
+    "failure": maybe(TEXT),
+    "checks": COUNT,
+    "failures": COUNT,
+    "registered_at": TIME,
+    "last_checked_at": maybe(TIME),
+    "last_verified_at": maybe(TIME),
+    "retired_at": maybe(TIME),
+    "retire_outcome": maybe(one_of("deleted", "not_found", "detached")),
+    **_ROW,
+}
+
 SCHEMAS: dict[str, Schema] = {
     "Package": record(
         "A package as the log left it.",
@@ -95,22 +113,28 @@ SCHEMAS: dict[str, Schema] = {
         **_ROW,
     ),
     "Location": record(
-        "A place where a copy of a file is stored.",
-        location_id=ID,
-        file_id=ID,
-        package_id=ID,
-        backend=TEXT,
-        uri=TEXT,
-        state=one_of("registered", "verified", "failed", "retiring", "retired"),
-        failure=maybe(TEXT),
-        checks=COUNT,
-        failures=COUNT,
-        registered_at=TIME,
-        last_checked_at=maybe(TIME),
-        last_verified_at=maybe(TIME),
-        retired_at=maybe(TIME),
-        retire_outcome=maybe(one_of("deleted", "not_found", "detached")),
-        **_ROW,
+        "A place where a copy of a file is stored. Whether its bytes may be removed while it is retiring, "
+        "/removals tells.",
+        **_LOCATION,
+    ),
+    "Copy": record(
+        "A place where a copy of a file is stored, and what becomes of its bytes. removal, while state is "
+        "retiring: remove the bytes, then retire it as deleted (not_found if they were not there); detach: "
+        "other locations need the bytes, leave them and retire it as detached; wait: other locations that "
+        "are retiring, too, are to be detached first. Else null.",
+        **_LOCATION,
+        removal=maybe(one_of("remove", "detach", "wait")),
+        needed_by=maybe(
+            record(
+                "The first of the other locations that name the same bytes and are not retired.",
+                location_id=ID,
+                file_id=ID,
+                package_id=ID,
+                purl=TEXT,
+                state=one_of("registered", "verified", "failed", "retiring"),
+                more=COUNT,
+            )
+        ),
     ),
     "Retention": record(
         "How long a package must be kept.",

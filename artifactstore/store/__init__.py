@@ -13,9 +13,10 @@ from artifactstore.store.explain import Explanations
 from artifactstore.store.identity import Epoch, Evidence, Home, Identity, Position
 from artifactstore.store.imports import Imports
 from artifactstore.store.log import LogReads
-from artifactstore.store.pages import FileQuery, PackageQuery, Pages
+from artifactstore.store.pages import FileQuery, PackageQuery
 from artifactstore.store.prepared import Outcome, PreparedEvent, PreparedWrites, prepare
 from artifactstore.store.rebuilds import Rebuilds
+from artifactstore.store.removals import RemovalReads
 from artifactstore.store.rows import (
     Appended,
     Difference,
@@ -34,7 +35,7 @@ class Store(
     PreparedWrites,
     LogReads,
     ViewReads,
-    Pages,
+    RemovalReads,
     Explanations,
     DueReads,
     CopyReads,

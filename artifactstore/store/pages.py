@@ -81,18 +81,6 @@ class Pages(Connected):
         order = ("file_id",) if where.package_id is None else ("path", "file_id")
         return self._page("artifact_files", order, "file_id", conditions, parameters, after, limit)
 
-    def location_page(self, file_id: UUID, after: UUID | None, limit: int) -> list[Row]:
-        """Locations of a file, oldest first."""
-        return self._page(
-            "storage_locations",
-            ("created_sequence", "location_id"),
-            "location_id",
-            {"file_id = %(file_id)s": file_id},
-            {"file_id": file_id},
-            after,
-            limit,
-        )
-
     def hold_page(self, package_id: UUID, after: UUID | None, limit: int) -> list[Row]:
         """Legal holds of a package, also released ones, oldest first."""
         return self._page(

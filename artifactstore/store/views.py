@@ -76,18 +76,6 @@ class ViewReads(Connected):
         )
         return self._find(query, (location_id,), what="location", which=location_id)
 
-    def locations(self, *, package_id: UUID | None = None, file_id: UUID | None = None) -> Iterator[Row]:
-        """Locations of all files of a package, or of one file, with ``path``; by path, oldest first."""
-        query = SQL(
-            """
-            SELECT l.*, f.path
-            FROM artifactstore.storage_locations l JOIN artifactstore.artifact_files f USING (file_id)
-            WHERE {} = %s ORDER BY f.path, l.created_sequence, l.location_id
-            """
-        )
-        column = Identifier("f", "package_id" if file_id is None else "file_id")
-        return self._stream(dict_row, query.format(column), (package_id if file_id is None else file_id,))
-
     def retention(self, package_id: UUID) -> Row:
         """The retention row of a package; raises ``NotFound``."""
         query = SQL("SELECT * FROM artifactstore.retention_state WHERE package_id = %s")

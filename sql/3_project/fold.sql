@@ -13,6 +13,9 @@ BEGIN
             PERFORM artifactstore.project_requests(p_events);
         END IF;
         PERFORM artifactstore.project_events(p_events[1].event_type, p_events);
+        IF p_events[1].event_type = 'v1.storage.retired' THEN
+            PERFORM artifactstore.check_bytes(p_events);
+        END IF;
         RETURN;
     END IF;
     BEGIN

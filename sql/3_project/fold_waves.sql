@@ -6,8 +6,10 @@
 -- keeps its place among all events of its package, and epochs lie between barriers. Within an epoch the lanes of
 -- a package touch disjoint rows, so the n-th events of all lanes of all packages make one wave, folded together,
 -- type by type: a projector never sees two events of one lane. Only removals come as runs, since emptying a
--- package is common. Ids, purls and request keys are shared by packages but never freed: whichever comes second
--- is refused in any order, and fold finds out which one the log has first.
+-- package is common. A retirement asks what protects the package, so where there is one, events of lane retention
+-- are barriers, too. Ids, purls and request keys are shared by packages but never freed: whichever comes second
+-- is refused in any order, and fold finds out which one the log has first. Bytes are shared and freed: that is
+-- judged after the waves, see check_bytes.
 CREATE OR REPLACE FUNCTION artifactstore.fold_waves(p_events artifactstore.decoded_event[])
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -15,11 +17,15 @@ AS $$
 DECLARE
     v_type text;
     v_events artifactstore.decoded_event[];
+    v_retired artifactstore.decoded_event[] := '{}';
 BEGIN
     PERFORM artifactstore.project_requests(p_events);
     FOR v_type, v_events IN
         WITH placed AS (
-            SELECT e AS event, e.sequence, e.event_type, t.lane = 'package' AS barrier,
+            SELECT e AS event, e.sequence, e.event_type,
+                t.lane = 'package' OR t.lane = 'retention' AND e.subject_id IN (
+                    SELECT (r.payload ->> 'package_id')::uuid FROM unnest(p_events) r
+                    WHERE r.event_type = 'v1.storage.retired') AS barrier,
                 coalesce((e.payload ->> 'package_id')::uuid, e.subject_id) AS package_id,
                 CASE WHEN t.lane <> 'file' THEN t.lane
                     ELSE coalesce((e.payload ->> 'file_id')::uuid, e.subject_id)::text END AS lane
@@ -47,7 +53,13 @@ BEGIN
         ORDER BY w.epoch, w.wave, w.event_type
     LOOP
         PERFORM artifactstore.project_events(v_type, v_events);
+        IF v_type = 'v1.storage.retired' THEN
+            v_retired := v_retired || v_events;
+        END IF;
     END LOOP;
+    IF cardinality(v_retired) > 0 THEN
+        PERFORM artifactstore.check_bytes(v_retired);
+    END IF;
 END
 $$;
 

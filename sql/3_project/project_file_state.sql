@@ -12,7 +12,8 @@ BEGIN
         LATERAL (
             SELECT CASE
                 WHEN bool_or(l.state = 'verified') THEN 'verified'
-                WHEN bool_or(l.state = 'registered') OR count(*) = 0 THEN 'ingested'
+                WHEN bool_or(l.state = 'registered') THEN 'ingested'
+                -- The event is about a location, so copies were known: all failed, or all retired.
                 ELSE 'corrupted' END AS state
             FROM storage_locations l
             WHERE l.file_id = (e.payload ->> 'file_id')::uuid AND l.retired_at IS NULL) s
@@ -22,4 +23,4 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.project_file_state(artifactstore.decoded_event[]) IS
-'Live files of storage events: any verified location → verified; any registered, or none known → ingested; else corrupted';
+'Live files of storage events: any verified location → verified; any registered → ingested; else, also when all are retired, corrupted';

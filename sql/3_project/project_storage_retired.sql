@@ -7,19 +7,38 @@ LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
     v_sequence bigint;
+    v_code text;
+    v_facts jsonb;
 BEGIN
     PERFORM artifactstore.check_location(p_events);
 
-    SELECT min(e.sequence) INTO v_sequence
-    FROM unnest(p_events) e
-    JOIN storage_locations l ON l.location_id = e.subject_id
-    WHERE l.state IN ('registered', 'verified') AND (
-        SELECT true FROM storage_locations o
-        WHERE o.file_id = l.file_id AND o.retired_at IS NULL AND o.location_id <> l.location_id
-            AND o.state IN ('registered', 'verified')
-        LIMIT 1) IS NULL;
-    IF v_sequence IS NOT NULL THEN
-        PERFORM artifactstore.refuse_event(p_events, v_sequence, 'last-good-copy');
+    SELECT c.sequence, c.code, c.facts INTO v_sequence, v_code, v_facts
+    FROM (
+        SELECT e.sequence, jsonb_build_object('file_id', l.file_id, 'package_id', l.package_id) AS facts, CASE
+            WHEN l.state IN ('registered', 'verified') AND (
+                SELECT true FROM storage_locations o
+                WHERE o.file_id = l.file_id AND o.retired_at IS NULL AND o.location_id <> l.location_id
+                    AND o.state IN ('registered', 'verified')
+                LIMIT 1) IS NULL THEN 'last-good-copy'
+            WHEN e.payload ->> 'outcome' = 'not_found' THEN NULL
+            WHEN (SELECT true FROM artifact_files f
+                WHERE f.file_id = l.file_id AND f.state IN ('removed', 'purged')) THEN NULL
+            WHEN (SELECT true FROM storage_locations o
+                WHERE o.file_id = l.file_id AND o.retired_at IS NULL AND o.location_id <> l.location_id
+                LIMIT 1) THEN NULL
+            -- Its last copy of all, though it failed: what it still is must not be given up.
+            ELSE artifactstore.destruction_problem(l.package_id, e.created_at, e.payload)
+            END AS code
+        FROM unnest(p_events) e
+        JOIN storage_locations l ON l.location_id = e.subject_id
+    ) c
+    WHERE c.code IS NOT NULL ORDER BY c.sequence LIMIT 1;
+    IF FOUND THEN
+        IF v_code <> 'last-good-copy' THEN
+            v_facts := v_facts || coalesce(artifactstore.protection((v_facts ->> 'package_id')::uuid), '{}')
+                || '{"problem": "it is the last copy of a live file, which is retired only as not_found"}';
+        END IF;
+        PERFORM artifactstore.refuse_event(p_events, v_sequence, v_code, v_facts);
     END IF;
 
     UPDATE storage_locations l
@@ -33,4 +52,4 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.project_storage_retired(artifactstore.decoded_event[]) IS
-'Locations retired, file state from what is left; refuses not-found, wrong-package, retired, last-good-copy';
+'Locations retired, file state from what is left; refuses not-found, wrong-package, retired, last-good-copy, and for the last copy of all, unless not_found, legal-hold, retention-active; bytes-needed: see check_bytes';

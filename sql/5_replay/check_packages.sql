@@ -1,6 +1,8 @@
 -- purpose: are the live rows of these packages what their events say, while appends go on
 -- called by: roles service, operator (verify --online, the check of the service)
 -- writes: nothing that stays
+--
+-- With the events of one package alone there are fewer claims on bytes, so check_bytes refuses nothing more.
 CREATE OR REPLACE FUNCTION artifactstore.check_packages(
     p_packages uuid[], p_sequences bigint[], p_max_events integer DEFAULT NULL
 )

@@ -2,7 +2,8 @@
 -- called by: role operator (artifactstore replay)
 -- writes: the tables of the rebuild
 --
--- The package is the consistency boundary: what its events do depends on its own rows alone. So a package whose
+-- The package is the consistency boundary: what its events do depends on its own rows alone. (Whether one is refused
+-- may depend on keys and bytes that other packages took, but what is in the log was accepted.) So a package whose
 -- rows are equal at one sequence stays equal, and the differences found here are all that will ever have to be
 -- mended, however many events come before that is done.
 CREATE OR REPLACE FUNCTION artifactstore.find_differences()

@@ -28,8 +28,9 @@ BEGIN
                 'events', 'event_types', 'error_codes', 'roles', 'applied_migrations', 'software', 'view_sets', 'home',
                 'event_log', 'audit_events', 'retention_events', 'log_leaves']),
             ('reader', 'EXECUTE ON FUNCTION', ARRAY[
-                'cbor_encode', 'cbor_encode_list', 'cbor_encode_map', 'cbor_encode_object', 'cbor_encode_value',
-                'describe_payload', 'describe_value', 'event_identity', 'here', 'log_head', 'refuse', 'refuse_field',
+                'byte_claims', 'cbor_encode', 'cbor_encode_list', 'cbor_encode_map', 'cbor_encode_object', 'cbor_encode_value',
+                'copy_removals', 'describe_payload', 'describe_value', 'event_identity', 'here', 'log_head', 'refuse',
+                'refuse_field',
                 'retention_due'] || v_pure),
             ('writer', 'EXECUTE ON FUNCTION', ARRAY['append_json', 'new_id']),
             ('service', 'EXECUTE ON FUNCTION', ARRAY[

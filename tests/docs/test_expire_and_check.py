@@ -48,3 +48,11 @@ def test_check_copies(program: Program, tmp_path: Path) -> None:
     _run("check-copies.md", tmp_path, program.conninfo)
     (location,) = program.rows("location", "list", "pkg:generic/app@1.0")
     assert (location["state"], location["checks"], location["failures"]) == ("verified", 4, 1)
+
+
+def test_remove_bytes(program: Program, tmp_path: Path) -> None:
+    """F01: the bytes are there as long as somebody names them, and no longer."""
+    _run("remove-bytes.md", tmp_path, program.conninfo)
+    assert not (tmp_path / "dist" / "app").exists()
+    outcomes = program.rows("events", "--type", "v1.storage.retired")
+    assert [event["payload"]["outcome"] for event in outcomes] == ["detached", "deleted"]

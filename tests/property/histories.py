@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from artifactstore import codec
 from artifactstore.events import Event, FileIngested, NewEvent, Request
 from tests.property.proposals import PROPOSALS
+from tests.property.propose_files import may_retire, retire_of
 from tests.property.propose_packages import seal_of
 from tests.property.spoil_files import FILE_SPOILERS
 from tests.property.spoil_packages import PACKAGE_SPOILERS
@@ -31,7 +32,7 @@ SPOILERS: Mapping[str, Maker] = {
 }
 """Makers of refused events by name: event type, code, variant."""
 
-REFUSALS = (*SPOILERS, "damaged", "misused key", "hole", "seal too early")
+REFUSALS = (*SPOILERS, "damaged", "misused key", "hole", "seal too early", "bytes deleted too early")
 """Names of all refused events that a history can hold."""
 
 _COMMON = ("v1.package.created", "v1.file.ingested", "v1.storage.verified", "v1.storage.registered")
@@ -103,6 +104,8 @@ class Writer:
             return self._hole()
         if name == "seal too early":
             return self._seal_too_early()
+        if name == "bytes deleted too early":
+            return self._delete_too_early()
         spoiler = SPOILERS[name](self._tick())
         if spoiler is None:
             self.world.sequence -= 1
@@ -153,6 +156,24 @@ class Writer:
         file.apply()
         self._write(event, file.subject_id, ACTORS[0], None)
         return True
+
+    def _delete_too_early(self) -> bool:
+        # Before the only other location that names the bytes is retired: right only for who looks at the end.
+        for copy in self.world.copies():
+            others = self.world.claims(copy)
+            if not may_retire(copy) or self.world.last_protected(copy) or len(others) != 1:
+                continue
+            (other,) = others
+            if other.file is copy.file or not may_retire(other) or self.world.last_protected(other):
+                continue
+            self._tick()
+            self._note("bytes-needed")
+            self._write(retire_of(copy), copy.id, ACTORS[0], None)
+            self._tick()
+            self._write(retire_of(other, "not_found"), other.id, ACTORS[0], None)
+            other.state = "retired"
+            return True
+        return False
 
     def _damaged(self) -> bool:
         proposal = self._propose()

@@ -34,11 +34,22 @@ _COMPARISONS = {" <= ": " < ", " >= ": " > ", " < ": " <= ", " > ": " >= "}
 _WAVES = {
     "p.event_type = 'v1.file.removed'\n": "true\n",
     "lag(p.event_type, 1, '') OVER package = p.event_type": "true",
-    "t.lane = 'package' AS barrier": "false AS barrier",
+    "t.lane = 'package' OR": "false OR",
+    "t.lane = 'retention' AND": "false AND",
     "CASE WHEN p.barrier THEN 0": "CASE WHEN p.barrier THEN 1",
     "ORDER BY w.epoch, w.wave, w.event_type\n": "ORDER BY w.wave, w.epoch, w.event_type\n",
     "coalesce((e.payload ->> 'file_id')::uuid, e.subject_id)::text": "e.subject_id::text",
     "coalesce((e.payload ->> 'package_id')::uuid, e.subject_id) AS package_id": "e.subject_id AS package_id",
+}
+
+
+_CLAIMS = {
+    "c.backend = l.backend": "true",
+    "c.uri = l.uri": "true",
+    "AND c.location_id <> l.location_id": "AND true",
+    "c.retired_at IS NULL OR c.last_sequence > a.sequence": "c.retired_at IS NULL",
+    "c.retired_at IS NULL OR": "false OR",
+    "coalesce(c.created_sequence < a.sequence, true)": "true",
 }
 
 
@@ -47,6 +58,15 @@ _WAVES = {
 _SAME = "means the same"
 _EFFECT = "wrong in the same way for one event and for many: seen by tests/sql"
 UNSEEN = {
+    "byte_claims: l.state <> 'retiring' → NULL": _EFFECT,
+    "byte_claims: o.claims = 0 → NULL": _EFFECT,
+    "byte_claims: o.kept = 0 AND o.later = 0 → NULL": _EFFECT,
+    "byte_claims: o.kept = 0 → true": _EFFECT,
+    "byte_claims: o.later = 0 → true": _EFFECT,
+    "byte_claims: > →  >= ": _SAME,
+    "byte_claims: AND c.location_id <> l.location_id → AND true": "it is retired then",
+    "check_bytes: v_needed_by -> 'more' <> '0' → NULL": "the words of the refusal",
+    "fold_waves: > →  >= ": _SAME,
     "fold_waves: t.lane <> 'file' → NULL": "a stricter order",
     "ingest_problem: p_event.payload ? 'locations' → true": _SAME,
     "parse_purl: p_purl IS NULL → false": _SAME,
@@ -56,15 +76,14 @@ UNSEEN = {
     "percent_decode: p_text !~ '%' → false": _SAME,
     "project_file_ingested: cardinality(p_events) = 1 → true": _SAME,
     "project_file_state: bool_or(l.state = 'verified') → NULL": _EFFECT,
-    "project_file_state: bool_or(l.state = 'registered') OR count(*) = 0 → NULL": _EFFECT,
-    "project_file_state: bool_or(l.state = 'registered') → false": _EFFECT,
-    "project_file_state: count(*) = 0 → false": _EFFECT,
+    "project_file_state: bool_or(l.state = 'registered') → NULL": _EFFECT,
     "project_package_created: (SELECT true FROM artifact_packages p WHERE p.purl = e.payload ->> 'purl')"
     " → NULL": "the insert finds it too",
     "project_package_created: ON CONFLICT DO NOTHING → ": "fold takes the violation for a refusal",
     "project_requests: v_requests = 0 → NULL": _SAME,
     "project_retention_applied: r.mode <> 'none' → true": _SAME,
     "project_storage_failed: 'retiring' → NULL": _EFFECT,
+    "project_storage_retired: v_code <> 'last-good-copy' → NULL": "the facts of the refusal",
     "project_storage_verified: 'retiring' → NULL": _EFFECT,
 }
 """Mutants that no history can see, and why."""
@@ -102,6 +121,11 @@ def rule_mutants() -> Iterator[Mutant]:
                     yield _mutant(path, source, start + spot.start(), start + spot.end(), new, code)
         for match in re.finditer(r"ELSE artifactstore\.destruction_problem\([^)]*\)", source):
             yield _mutant(path, source, *match.span(), "ELSE NULL")
+        if path.stem == "byte_claims":
+            for old, new in _CLAIMS.items():
+                assert source.count(old) == 1, old
+                start = source.index(old)
+                yield _mutant(path, source, start, start + len(old), new)
         for match in re.finditer(r"ON CONFLICT DO NOTHING", source):
             yield _mutant(path, source, *match.span(), "")
 

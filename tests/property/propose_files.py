@@ -1,7 +1,7 @@
 """Allowed events about files and their locations."""
 
 from artifactstore import events as ev
-from tests.property.world import PATHS, WHY, Copy, File, Proposal, World, bypass_for, destructible
+from tests.property.world import PATHS, PLACES, WHY, Copy, File, Proposal, World, bypass_for, destructible
 
 
 def _digest(number: int) -> bytes:
@@ -19,9 +19,7 @@ def ingested(world: World) -> Proposal | None:
     file = File(
         world.upcoming("file"), package, world.rng.choice(free[:3]), size, _digest(world.rng.randrange(4)), 0
     )
-    places = world.rng.sample(
-        [(b, u) for b in ("s3", "S3") for u in ("u:1", "u:2")], world.rng.choice((0, 1, 1, 2))
-    )
+    places = world.rng.sample(PLACES, world.rng.choice((0, 1, 1, 2)))
     ids = [world.fresh("storage") for _ in places]
     file.copies = [Copy(one, file, *place) for one, place in zip(ids, places, strict=True)]
     event = ev.FileIngested(
@@ -76,7 +74,7 @@ def registered(world: World) -> Proposal | None:
     if file is None:
         return None
     taken = {(copy.backend, copy.uri) for copy in file.copies if copy.state != "retired"}
-    free = [(b, u) for b in ("s3", "S3") for u in ("u:1", "u:2") if (b, u) not in taken]
+    free = [place for place in PLACES if place not in taken]
     if not free:
         return None
     copy = Copy(world.upcoming("storage"), file, *world.rng.choice(free))
@@ -136,27 +134,30 @@ def failed(world: World) -> Proposal | None:
     return _check(world, ev.StorageFailed)
 
 
-def retire_of(copy: Copy) -> ev.StorageRetired:
+def retire_of(copy: Copy, outcome: str = "deleted") -> ev.StorageRetired:
     """The event that retires a location."""
-    return ev.StorageRetired(
-        package_id=copy.file.package.id, file_id=copy.file.id, outcome="deleted", reason=WHY
-    )
+    file = copy.file
+    return ev.StorageRetired(package_id=file.package.id, file_id=file.id, outcome=outcome, reason=WHY)
+
+
+def may_retire(copy: Copy) -> bool:
+    """True if it is not the last good copy of a live file, nor retired."""
+    return copy.state in ("retiring", "failed") or (copy.state != "retired" and copy.file.good_copies() > 1)
 
 
 def retired(world: World) -> Proposal | None:
     """v1.storage.retired"""
-    copy = world.pick(
-        [
-            one
-            for one in world.copies()
-            if one.state in ("retiring", "failed") or (one.state != "retired" and one.file.good_copies() > 1)
-        ]
-    )
+    copy = world.pick([one for one in world.copies() if may_retire(one)])
     if copy is None:
         return None
+    outcome = "not_found"
+    if not world.last_protected(copy):
+        outcome = world.rng.choice(
+            ("not_found", "detached") if world.claims(copy) else ("deleted", "deleted", "detached")
+        )
 
     def apply() -> None:
         copy.state = "retired"
         world.focus_file = copy.file
 
-    return Proposal(retire_of(copy), copy.id, apply)
+    return Proposal(retire_of(copy, outcome), copy.id, apply)

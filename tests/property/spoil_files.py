@@ -1,12 +1,12 @@
 """Refused events about files and their locations."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from artifactstore import events as ev
-from tests.property.propose_files import retire_of
+from tests.property.propose_files import may_retire, retire_of
 from tests.property.spoilers import Fields, Maker, Spoiler, other_package, redirect, tweak, upcoming
-from tests.property.world import WHY, File, World, bypass_for
+from tests.property.world import WHY, Copy, File, World, bypass_for
 
 BAD_PATHS = ("/a", "a/", "a//b", ".", "..", "./a", "a/../b", "a/.", "a\x01b", "a\x1f", "\x7f", "a\n")
 
@@ -159,6 +159,33 @@ def _retire_last(world: World) -> Spoiler | None:
     return None if copy is None else Spoiler(retire_of(copy), copy.id, "last-good-copy")
 
 
+def _delete_needed(fits: Callable[[Copy, Copy], bool]) -> Maker:
+    def make(world: World) -> Spoiler | None:
+        copies = [one for one in world.copies() if may_retire(one) and not world.last_protected(one)]
+        copy = world.pick([one for one in copies if any(fits(one, other) for other in world.claims(one))])
+        return None if copy is None else Spoiler(retire_of(copy), copy.id, "bytes-needed")
+
+    return make
+
+
+def _give_up_protected(code: str, mode: str = "") -> Maker:
+    def make(world: World) -> Spoiler | None:
+        copies = [one for one in world.copies() if one.state == "failed" and world.last_protected(one)]
+        copy = world.pick(
+            [
+                one
+                for one in copies
+                if (one.file.package.held() if not mode else not one.file.package.held())
+                and mode in ("", one.file.package.mode)
+            ]
+        )
+        if copy is None:
+            return None
+        return Spoiler(retire_of(copy, world.rng.choice(("deleted", "detached"))), copy.id, code)
+
+    return make
+
+
 FILE_SPOILERS: Mapping[str, Maker] = {
     "file.ingested not-found": tweak(
         "v1.file.ingested", "not-found", lambda world, _: {"package_id": world.upcoming("package")}
@@ -198,4 +225,16 @@ FILE_SPOILERS: Mapping[str, Maker] = {
     "storage.failed retired": _retired_of("failed"),
     "storage.retired retired": _retired_of("retired"),
     "storage.retired last-good-copy": _retire_last,
+    "storage.retired bytes-needed, another package": _delete_needed(
+        lambda one, other: one.file.package is not other.file.package
+    ),
+    "storage.retired bytes-needed, the same package": _delete_needed(
+        lambda one, other: one.file.package is other.file.package
+    ),
+    "storage.retired bytes-needed, retiring": _delete_needed(
+        lambda one, other: one.state == other.state == "retiring"
+    ),
+    "storage.retired legal-hold": _give_up_protected("legal-hold"),
+    "storage.retired retention-active, governance": _give_up_protected("retention-active", "governance"),
+    "storage.retired retention-active, compliance": _give_up_protected("retention-active", "compliance"),
 }

@@ -26,6 +26,8 @@ PURLS = (
     "pkg:pypi/n{}",
 )
 ACTORS = ("user:ann", "user:Ann")
+PLACES = tuple((backend, f"u:{n}") for backend in ("s3", "S3") for n in range(4))
+"""Where copies are: so few that files share bytes, within a package and across packages."""
 WHY = "because"
 _FAR = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -58,6 +60,10 @@ class File:
     def good_copies(self) -> int:
         """How many of its locations are registered or verified."""
         return sum(copy.state in GOOD for copy in self.copies)
+
+    def kept_copies(self) -> int:
+        """How many of its locations are not retired."""
+        return sum(copy.state != "retired" for copy in self.copies)
 
     def lose(self) -> None:
         """It was removed or purged: what is stored of it is to go."""
@@ -145,6 +151,18 @@ class World:
     def copies(self) -> list[Copy]:
         """All locations, retired ones too."""
         return [copy for file in self.files() for copy in file.copies]
+
+    def claims(self, copy: Copy) -> list[Copy]:
+        """The other locations that name the bytes of this one and are not retired."""
+        place = (copy.backend, copy.uri)
+        kept = [one for one in self.copies() if one.state != "retired" and one is not copy]
+        return [one for one in kept if (one.backend, one.uri) == place]
+
+    def last_protected(self, copy: Copy) -> bool:
+        """True if it is the last copy of a live file that hold or retention protects."""
+        package = copy.file.package
+        protected = package.held() or package.retained(self.now)
+        return protected and copy.file.live and copy.file.kept_copies() == 1
 
     def chance(self, probability: float) -> bool:
         """True with this probability."""

@@ -1,5 +1,6 @@
 """``sweep``: one event per package that is due, whoever else is at work, whatever the client's clock says."""
 
+import json
 import os
 import signal
 import subprocess
@@ -13,11 +14,18 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from artifactstore.events import HoldPlaced, PackageRestored, RetentionExtended, new_id
+from artifactstore.events import (
+    HoldPlaced,
+    NewEvent,
+    PackageRestored,
+    RetentionExtended,
+    StorageRegistered,
+    new_id,
+)
 from artifactstore.store import Store
 from artifactstore.sweep import Moment, guarded, sweep
 from tests.cli.conftest import program_on
-from tests.cli.program import Program
+from tests.cli.program import ACTOR, Program
 from tests.log.sessions import PATIENCE, until
 from tests.retention.conftest import Registry
 
@@ -78,6 +86,26 @@ def test_one_step_per_run_until_all_is_purged(registry: Registry) -> None:
     with registry.program.unchanged():
         assert swept(registry, "--apply", "--max", "1", *NOW) == []
     assert [kind for kind, _ in registry.destroyed()] == ["v1.package.deleted", "v1.package.purged"]
+
+
+def test_f01_a_purge_counts_what_may_go_and_what_others_need(registry: Registry) -> None:
+    """Two packages that name the same bytes in two places, and others each in a place of its own."""
+    for name in ("first", "second"):
+        package_id = registry.make(name)
+        (file,) = registry.store.files(package_id)
+        for uri in ("file:///shared", f"file:///{name}"):
+            event = StorageRegistered(
+                package_id=package_id, file_id=file["file_id"], backend="file", uri=uri, size=3,
+                blake3=file["blake3"],
+            )  # fmt: skip
+            registry.store.append([NewEvent(event, new_id(), ACTOR)])
+    registry.lapse()
+    told = []
+    for _ in range(3):
+        outcome = registry.program.run("--json", "sweep", "--apply", "--max", "2", *NOW)
+        told.append(json.loads(outcome.stderr))
+    counts = [[one[f"copies_to_{what}"] for what in ("remove", "detach", "wait")] for one in told]
+    assert counts == [[0, 0, 0], [2, 2, 2], [0, 0, 0]]
 
 
 def test_grace(registry: Registry) -> None:

@@ -11,12 +11,15 @@ import psycopg
 from artifactstore.errors import ArtifactstoreError
 from artifactstore.events import (
     FileIngested,
+    Location,
     NewEvent,
     PackageCreated,
     PackageDeleted,
     PackageLabeled,
     PackageRestored,
     Request,
+    StorageFailed,
+    StorageRetired,
 )
 from artifactstore.store import Store
 
@@ -29,6 +32,7 @@ class Commands:
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)  # noqa: S311 - repeatable, not secret
         self._files = 0
+        self._copies: list[tuple[UUID, UUID, UUID]] = []
 
     def make(self, count: int) -> list[list[NewEvent]]:
         """Commands of one to three events, after those that create the packages."""
@@ -51,13 +55,18 @@ class Commands:
 
     def _event(self, package: UUID) -> NewEvent:
         choose = self._random
-        kind = choose.choice(("create", *["label"] * 6, *["ingest"] * 6, "delete", "restore"))
-        if kind == "ingest":
-            self._files += 1
-            file = FileIngested(
-                package_id=package, path=choose.choice("abcdefghijkl"), size=1, blake3=bytes(32)
-            )  # fmt: skip
-            return NewEvent(file, UUID(int=7 << 76 | 2 << 62 | 1000 + self._files), "user:a")
+        kind = choose.choice(
+            ("create", *["label"] * 6, *["ingest"] * 6, *["fail", "retire"] * 4, "delete", "restore")
+        )
+        if kind == "ingest" or (kind in ("fail", "retire") and not self._copies):
+            return self._ingest(package)
+        if kind in ("fail", "retire"):
+            copy, file_id, of = choose.choice(self._copies)
+            outcome = choose.choice(("deleted", "deleted", "detached"))
+            event: Any = StorageRetired(package_id=of, file_id=file_id, outcome=outcome, reason="r")
+            if kind == "fail":
+                event = StorageFailed(package_id=of, file_id=file_id, failure="missing")
+            return NewEvent(event, copy, "user:a")
         made: Any = {
             "create": PackageCreated(purl=f"pkg:generic/{choose.choice('abcde')}@1"),
             "label": PackageLabeled(set={choose.choice("abc"): choose.choice("uvwxyz")}),
@@ -65,6 +74,15 @@ class Commands:
             "restore": PackageRestored(reason="r"),
         }
         return NewEvent(made[kind], package, "user:a")
+
+    def _ingest(self, package: UUID) -> NewEvent:
+        self._files += 1
+        file, copy = (UUID(int=7 << 76 | 2 << 62 | n + self._files) for n in (1000, 2000))
+        self._copies.append((copy, file, package))
+        place = Location(location_id=copy, backend="s3", uri=self._random.choice("uvw"))
+        path = self._random.choice("abcdefghijkl")
+        event = FileIngested(package_id=package, path=path, size=1, blake3=bytes(32), locations=(place,))
+        return NewEvent(event, file, "user:a")
 
 
 def one_by_one(conninfo: str, commands: Sequence[list[NewEvent]]) -> list[Any]:

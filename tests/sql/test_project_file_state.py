@@ -22,7 +22,11 @@ STATES = [
     (["retired", "failed"], "corrupted"),
     (["retired", "verified"], "verified"),
     (["retired", "registered"], "ingested"),
-    (["failed then retired"], "ingested"),
+    ([], "ingested"),
+    (["failed then retired"], "corrupted"),
+    (["failed then retired", "failed then retired"], "corrupted"),
+    (["failed then retired", "registered"], "ingested"),
+    (["failed then retired", "verified"], "verified"),
     (["failed then retired", "failed"], "corrupted"),
 ]
 
@@ -60,10 +64,24 @@ def test_a_new_location_of_a_corrupted_file_makes_it_ingested(log: Log) -> None:
     assert log.rows("artifact_files")[file]["state"] == "ingested"
 
 
+def test_f61_a_file_whose_every_copy_is_retired_is_corrupted_until_it_has_one_again(log: Log) -> None:
+    package = log.package()
+    file = log.file(package)
+    assert log.rows("artifact_files")[file]["state"] == "ingested"
+    copy = log.location(package, file)
+    log.append(copy, log.failed(copy))
+    log.append(copy, log.retired(copy, "not_found"))
+    assert log.rows("artifact_files")[file]["state"] == "corrupted"
+    again = log.location(package, file)
+    assert log.rows("artifact_files")[file]["state"] == "ingested"
+    log.append(again, log.verified(again))
+    assert log.rows("artifact_files")[file]["state"] == "verified"
+
+
 def test_files_that_are_gone_keep_their_state(log: Log) -> None:
     package = log.package()
     removed, purged = log.file(package, "a"), log.file(package, "b")
-    copies = [log.location(package, file) for file in (removed, purged)]
+    copies = [log.location(package, file, f"file:///{file}") for file in (removed, purged)]
     log.append(removed, FileRemoved(package_id=package, reason="old"))
     log.append(package, PackageDeleted(reason="old"))
     log.append(package, PackagePurged(reason="old", file_count=1))

@@ -3,9 +3,11 @@
 from typing import Any
 
 from artifactstore.events import StorageFailed, StorageRegistered, StorageRetired, StorageVerified
+from artifactstore.events.fields import Id
 from artifactstore.http.commands import FILE_ID, LOCATION_ID, command
 from artifactstore.http.endpoint import Call
 from artifactstore.http.reads import many, one
+from artifactstore.http.request import Parameter
 from artifactstore.store import Row, Store
 
 
@@ -13,6 +15,11 @@ def _of_file(store: Store, call: Call, limit: int) -> list[Row]:
     file_id = call.id("file_id")
     store.file(file_id)
     return store.location_page(file_id, call.query["after"], limit)
+
+
+def _removals(store: Store, call: Call, limit: int) -> list[Row]:
+    query = call.query
+    return store.removal_page(query["package_id"], query["after"], limit)
 
 
 def _file(store: Store, call: Call) -> dict[str, Any]:
@@ -29,7 +36,7 @@ _KNOWN = ("package_id", "file_id")
 
 ENDPOINTS = (
     many(
-        "Location",
+        "Copy",
         "locations",
         "location_id",
         "/files/{file_id}/locations",
@@ -37,6 +44,17 @@ ENDPOINTS = (
         tag="locations",
         find=_of_file,
         path_parameters=(FILE_ID,),
+    ),
+    many(
+        "Copy",
+        "removals",
+        "location_id",
+        "/removals",
+        "Copies that are to go (state retiring), oldest first, and what is to be done about each",
+        tag="locations",
+        find=_removals,
+        doc="Bytes belong to backend and uri: they are to be removed only where removal says so.",
+        query=(Parameter("package_id", Id(), "only those of this package"),),
     ),
     command(
         StorageRegistered,
@@ -87,6 +105,13 @@ ENDPOINTS = (
         subject=LOCATION_ID,
         derive=_location,
         drop=_KNOWN,
-        refusals=("not-found", "retired", "last-good-copy"),
+        refusals=(
+            "not-found",
+            "retired",
+            "last-good-copy",
+            "bytes-needed",
+            "legal-hold",
+            "retention-active",
+        ),
     ),
 )
