@@ -1,0 +1,68 @@
+-- purpose: the canonical form of namespace, name and version of a purl
+-- called by: spell_purl
+-- writes: nothing
+CREATE OR REPLACE FUNCTION artifactstore.canonical_path(
+    p_purl text, p_at integer, p_path text, p_rules artifactstore.purl_types, p_qualifiers text
+)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+AS $$
+DECLARE
+    v_path text := rtrim(p_path, '/');
+    v_mark integer := length(v_path) - strpos(reverse(v_path), '@') + 1;
+    v_at integer := p_at;
+    v_raw text;
+    v_text text;
+    v_last integer;
+    v_segments text[] := '{}';
+    v_namespace text;
+    v_name text;
+    v_version text;
+    v_case text := p_rules.name_case;
+BEGIN
+    -- The version begins at the last @, but not at one before a segment: that is an npm scope.
+    IF strpos(v_path, '@') = 0 OR left(v_path, v_mark - 1) ~ '(?:^|/)$' AND strpos(substr(v_path, v_mark), '/') > 0 THEN
+        v_mark := length(v_path) + 1;
+    END IF;
+    v_version := artifactstore.purl_case(artifactstore.purl_segment(
+        p_purl, p_at + v_mark, greatest(length(v_path) - v_mark, 0), 'version'), p_rules.version_case);
+    v_path := left(v_path, v_mark - 1);
+    IF v_path ~ '(?:^|/)$' THEN
+        PERFORM artifactstore.refuse_purl('the name is missing: pkg:type/name', 'name', p_at + length(v_path));
+    END IF;
+    v_last := cardinality(string_to_array(v_path, '/'));
+    FOR v_raw IN SELECT s FROM unnest(string_to_array(v_path, '/')) WITH ORDINALITY AS u (s, n) ORDER BY n LOOP
+        v_last := v_last - 1;
+        v_text := artifactstore.purl_segment(
+            p_purl, v_at, length(v_raw), CASE WHEN v_last = 0 THEN 'name' ELSE 'namespace' END);
+        IF v_text IN ('.', '..') THEN
+            PERFORM artifactstore.refuse_purl('a segment is not . or ..', CASE WHEN v_last = 0 THEN 'name' ELSE 'namespace' END, v_at);
+        ELSIF strpos(v_text, '/') > 0 AND (v_last > 0 OR v_text ~ p_rules.name_forbids) THEN
+            PERFORM artifactstore.refuse_purl('an escaped slash (%2F) cannot be here', CASE WHEN v_last = 0 THEN 'name' ELSE 'namespace' END,
+                v_at + regexp_instr(v_raw, '%2[Ff]') - 1, '/', left(p_purl, v_at - 1)
+                || regexp_replace(v_raw, '%2[Ff]', '/', 'g') || substr(p_purl, v_at + length(v_raw)));
+        ELSIF v_text <> '' THEN
+            v_segments := v_segments || v_text;
+        END IF;
+        v_at := v_at + length(v_raw) + 1;
+    END LOOP;
+    v_last := CASE WHEN p_rules.name_spans THEN least(cardinality(v_segments), 2) ELSE cardinality(v_segments) END;
+    v_namespace := artifactstore.purl_case(array_to_string(v_segments[:v_last - 1], '/'), p_rules.namespace_case);
+    v_name := array_to_string(v_segments[v_last:], '/');
+    IF p_qualifiers ~ ('(?:^|&)repository_url=(?:[a-z]+:%2F%2F)?[^%&]*(?:' || p_rules.name_lower_at || ')') THEN
+        v_case := 'lower';
+    END IF;
+    v_name := artifactstore.purl_case(v_name, v_case);
+    IF p_rules.name_replaces IS NOT NULL THEN
+        v_name := regexp_replace(v_name, p_rules.name_replaces, p_rules.name_replacement, 'g');
+    END IF;
+    PERFORM artifactstore.check_purl_parts(p_rules, v_namespace, v_name, v_version);
+    RETURN coalesce(replace(artifactstore.percent_encode(nullif(v_namespace, '')), '%2F', '/') || '/', '')
+        || CASE WHEN p_rules.name_spans THEN replace(artifactstore.percent_encode(v_name), '%2F', '/')
+            ELSE artifactstore.percent_encode(v_name) END
+        || coalesce('@' || artifactstore.percent_encode(nullif(v_version, '')), '');
+END
+$$;
+
+COMMENT ON FUNCTION artifactstore.canonical_path(text, integer, text, artifactstore.purl_types, text) IS
+'namespace/name@version of the purl whose path p_path begins at p_at, by the rules of its type';
