@@ -138,9 +138,7 @@ def statement(definitions: Path) -> str:
         raise ValueError(f"{definitions} has no *-definition.json")
     rows = [rules_of(json.loads(path.read_text(encoding="utf-8"))) for path in paths]
     values = ",\n".join(f"    ({', '.join(_literal(row[column]) for column in COLUMNS)})" for row in rows)
-    columns = ",\n    ".join(
-        ", ".join(COLUMNS[start : start + 6]) for start in range(0, len(COLUMNS), 6)
-    )
+    columns = ",\n    ".join(", ".join(COLUMNS[start : start + 6]) for start in range(0, len(COLUMNS), 6))
     return f"""{HEAD}WITH types (
     {columns}
 ) AS (

@@ -14,6 +14,7 @@ DECLARE
     v_raw text;
     v_text text;
     v_last integer;
+    v_part text;
     v_segments text[] := '{}';
     v_namespace text;
     v_name text;
@@ -33,12 +34,12 @@ BEGIN
     v_last := cardinality(string_to_array(v_path, '/'));
     FOR v_raw IN SELECT s FROM unnest(string_to_array(v_path, '/')) WITH ORDINALITY AS u (s, n) ORDER BY n LOOP
         v_last := v_last - 1;
-        v_text := artifactstore.purl_segment(
-            p_purl, v_at, length(v_raw), CASE WHEN v_last = 0 THEN 'name' ELSE 'namespace' END);
+        v_part := CASE WHEN v_last = 0 OR p_rules.name_spans AND v_segments <> '{}' THEN 'name' ELSE 'namespace' END;
+        v_text := artifactstore.purl_segment(p_purl, v_at, length(v_raw), v_part);
         IF v_text IN ('.', '..') THEN
-            PERFORM artifactstore.refuse_purl('a segment is not . or ..', CASE WHEN v_last = 0 THEN 'name' ELSE 'namespace' END, v_at);
-        ELSIF strpos(v_text, '/') > 0 AND (v_last > 0 OR v_text ~ p_rules.name_forbids) THEN
-            PERFORM artifactstore.refuse_purl('an escaped slash (%2F) cannot be here', CASE WHEN v_last = 0 THEN 'name' ELSE 'namespace' END,
+            PERFORM artifactstore.refuse_purl('a segment is not . or ..', v_part, v_at);
+        ELSIF strpos(v_text, '/') > 0 AND (v_part = 'namespace' OR v_text ~ p_rules.name_forbids) THEN
+            PERFORM artifactstore.refuse_purl('an escaped slash (%2F) cannot be here', v_part,
                 v_at + regexp_instr(v_raw, '%2[Ff]') - 1, '/', left(p_purl, v_at - 1)
                 || regexp_replace(v_raw, '%2[Ff]', '/', 'g') || substr(p_purl, v_at + length(v_raw)));
         ELSIF v_text <> '' THEN

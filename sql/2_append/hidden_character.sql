@@ -16,8 +16,12 @@ AS $$
         '\U000E0000-\U000E0FFF'
         -- noncharacters and private use
         '\uE000-\uF8FF\uFDD0-\uFDEF\uFFFE\uFFFF\U000F0000-\U0010FFFF'
+        -- younger than Unicode 14 (PostgreSQL 15): another server composes or orders them otherwise
+        '\u0897\u1ACF-\u1AFF\U000105C0-\U000105FF\U00010D40-\U00010D8F\U00010EFA-\U00010EFF'
+        '\U00011380-\U000113FF\U00011B60-\U00011B7F\U00011F00-\U00011F5F\U00016100-\U0001613F'
+        '\U00016D40-\U00016D7F\U0001E08F\U0001E4D0-\U0001E4FF\U0001E5D0-\U0001E5FF\U0001E6C0-\U0001E6FF'
         ']')
 $$;
 
 COMMENT ON FUNCTION artifactstore.hidden_character(text) IS
-'Position from 1 of the first invisible, bidirectional, control or private character, 0 if there is none';
+'Position from 1 of the first invisible, bidirectional, control, private or too young character, 0 if there is none';
