@@ -15,6 +15,7 @@ DECLARE
     v_text text;
     v_last integer;
     v_part text;
+    v_plain boolean;
     v_segments text[] := '{}';
     v_namespace text;
     v_name text;
@@ -25,11 +26,18 @@ BEGIN
     IF strpos(v_path, '@') = 0 OR left(v_path, v_mark - 1) ~ '(?:^|/)$' AND strpos(substr(v_path, v_mark), '/') > 0 THEN
         v_mark := length(v_path) + 1;
     END IF;
-    v_version := artifactstore.purl_case(artifactstore.purl_segment(
-        p_purl, p_at + v_mark, greatest(length(v_path) - v_mark, 0), 'version'), p_rules.version_case);
+    IF v_mark < length(v_path) THEN
+        v_version := artifactstore.purl_case(artifactstore.purl_segment(
+            p_purl, p_at + v_mark, length(v_path) - v_mark, 'version'), p_rules.version_case);
+    END IF;
     v_path := left(v_path, v_mark - 1);
     IF v_path ~ '(?:^|/)$' THEN
         PERFORM artifactstore.refuse_purl('the name is missing: pkg:type/name', 'name', p_at + length(v_path));
+    END IF;
+    v_plain := v_path ~ '^[A-Za-z0-9_~:-][A-Za-z0-9._~:-]*(?:/[A-Za-z0-9_~:-][A-Za-z0-9._~:-]*)*$';
+    IF v_plain THEN
+        v_segments := string_to_array(v_path, '/');
+        v_path := '';
     END IF;
     v_last := cardinality(string_to_array(v_path, '/'));
     FOR v_raw IN SELECT s FROM unnest(string_to_array(v_path, '/')) WITH ORDINALITY AS u (s, n) ORDER BY n LOOP
@@ -47,21 +55,36 @@ BEGIN
         END IF;
         v_at := v_at + length(v_raw) + 1;
     END LOOP;
-    v_last := CASE WHEN p_rules.name_spans THEN least(cardinality(v_segments), 2) ELSE cardinality(v_segments) END;
-    v_namespace := artifactstore.purl_case(array_to_string(v_segments[:v_last - 1], '/'), p_rules.namespace_case);
+    v_last := cardinality(v_segments);
+    IF p_rules.name_spans THEN
+        v_last := least(v_last, 2);
+    END IF;
+    v_namespace := array_to_string(v_segments[:v_last - 1], '/');
     v_name := array_to_string(v_segments[v_last:], '/');
-    IF p_qualifiers ~ ('(?:^|&)repository_url=(?:[a-z]+:%2F%2F)?[^%&]*(?:' || p_rules.name_lower_at || ')') THEN
+    IF p_rules.namespace_case <> 'keep' THEN
+        v_namespace := artifactstore.purl_case(v_namespace, p_rules.namespace_case);
+    END IF;
+    IF p_rules.name_lower_at IS NOT NULL AND p_qualifiers ~ ('(?:^|&)repository_url=(?:[a-z]+:%2F%2F)?[^%&]*(?:' || p_rules.name_lower_at || ')') THEN
         v_case := 'lower';
     END IF;
-    v_name := artifactstore.purl_case(v_name, v_case);
+    IF v_case <> 'keep' THEN
+        v_name := artifactstore.purl_case(v_name, v_case);
+    END IF;
     IF p_rules.name_replaces IS NOT NULL THEN
         v_name := regexp_replace(v_name, p_rules.name_replaces, p_rules.name_replacement, 'g');
     END IF;
-    PERFORM artifactstore.check_purl_parts(p_rules, v_namespace, v_name, v_version);
-    RETURN coalesce(replace(artifactstore.percent_encode(nullif(v_namespace, '')), '%2F', '/') || '/', '')
-        || CASE WHEN p_rules.name_spans THEN replace(artifactstore.percent_encode(v_name), '%2F', '/')
-            ELSE artifactstore.percent_encode(v_name) END
-        || coalesce('@' || artifactstore.percent_encode(nullif(v_version, '')), '');
+    IF p_rules.type IS NOT NULL THEN
+        PERFORM artifactstore.check_purl_parts(p_rules, v_namespace, v_name, v_version);
+    END IF;
+    IF NOT v_plain THEN
+        v_namespace := replace(artifactstore.percent_encode(v_namespace), '%2F', '/');
+        v_name := artifactstore.percent_encode(v_name);
+        IF p_rules.name_spans THEN
+            v_name := replace(v_name, '%2F', '/');
+        END IF;
+    END IF;
+    RETURN coalesce(nullif(v_namespace, '') || '/', '') || v_name
+        || coalesce('@' || artifactstore.percent_encode(v_version), '');
 END
 $$;
 

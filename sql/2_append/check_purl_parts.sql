@@ -25,7 +25,7 @@ BEGIN
     ELSIF p_name ~ p_rules.name_forbids THEN
         PERFORM artifactstore.refuse_purl(format('a name of type %s does not have %s', v_type,
             quote_literal((regexp_match(p_name, p_rules.name_forbids))[1])), 'name');
-    ELSIF p_version <> '' AND p_version !~ p_rules.version_characters THEN
+    ELSIF p_version !~ p_rules.version_characters THEN
         PERFORM artifactstore.refuse_purl(
             format('a version of type %s matches %s', v_type, p_rules.version_characters), 'version');
     END IF;

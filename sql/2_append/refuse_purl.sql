@@ -9,12 +9,11 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 DECLARE
     v_hex text := upper(to_hex(ascii(p_character)) COLLATE "C");
+    v_character text := 'U+' || lpad(v_hex, greatest(length(v_hex), 4), '0');
 BEGIN
     PERFORM artifactstore.refuse('invalid-purl', jsonb_strip_nulls(jsonb_build_object(
-        'problem', p_problem || coalesce(format(' (character %s: U+%s)', p_at, lpad(v_hex, greatest(length(v_hex), 4), '0')),
-            format(' (character %s)', p_at)),
-        'part', p_part, 'at', p_at, 'meant', p_meant,
-        'character', 'U+' || lpad(v_hex, greatest(length(v_hex), 4), '0'))));
+        'problem', p_problem || coalesce(' (character ' || p_at || coalesce(': ' || v_character, '') || ')', ''),
+        'part', p_part, 'at', p_at, 'character', v_character, 'meant', p_meant)));
 END
 $$;
 

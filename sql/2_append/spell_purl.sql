@@ -45,8 +45,13 @@ BEGIN
         PERFORM artifactstore.refuse_purl('a type and a name are needed: pkg:type/name', 'name', v_query);
     END IF;
     SELECT * INTO v_rules FROM artifactstore.purl_types t WHERE t.type = v_type;
-    v_qualifiers := artifactstore.canonical_qualifiers(p_purl, v_query + 1, greatest(v_end - v_query - 1, 0), v_rules);
-    v_subpath := artifactstore.canonical_subpath(p_purl, v_end + 1, v_rules);
+    IF v_query < v_end OR v_rules.qualifiers <> '{}' THEN
+        v_qualifiers := artifactstore.canonical_qualifiers(
+            p_purl, v_query + 1, greatest(v_end - v_query - 1, 0), v_rules);
+    END IF;
+    IF v_end < length(p_purl) THEN
+        v_subpath := artifactstore.canonical_subpath(p_purl, v_end + 1, v_rules);
+    END IF;
     v_path := artifactstore.canonical_path(
         p_purl, v_start + length(v_type) + 1, substr(v_path, length(v_type) + 2), v_rules, v_qualifiers);
     v_path := 'pkg:' || v_type || '/' || v_path || coalesce('?' || v_qualifiers, '') || coalesce('#' || v_subpath, '');
