@@ -8,6 +8,8 @@ RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 AS $$
 DECLARE
+    c_traversal CONSTANT text := '^/|(?:^|/)[.]{1,2}(?:/|$)';
+    c_host CONSTANT text := '(?:^|&)repository_url=(?:[a-z]+:%2F%2F)?[^%&]*(?:';
     v_path text := rtrim(p_path, '/');
     v_mark integer := length(v_path) - strpos(reverse(v_path), '@') + 1;
     v_at integer := p_at;
@@ -23,12 +25,18 @@ DECLARE
     v_case text := p_rules.name_case;
 BEGIN
     -- The version begins at the last @, but not at one before a segment: that is an npm scope.
-    IF strpos(v_path, '@') = 0 OR left(v_path, v_mark - 1) ~ '(?:^|/)$' AND strpos(substr(v_path, v_mark), '/') > 0 THEN
+    IF strpos(v_path, '@') = 0
+        OR left(v_path, v_mark - 1) ~ '(?:^|/)$' AND strpos(substr(v_path, v_mark), '/') > 0
+    THEN
         v_mark := length(v_path) + 1;
     END IF;
     IF v_mark < length(v_path) THEN
         v_version := artifactstore.purl_case(artifactstore.purl_segment(
             p_purl, p_at + v_mark, length(v_path) - v_mark, 'version'), p_rules.version_case);
+        IF v_version ~ c_traversal THEN
+            PERFORM artifactstore.refuse_purl(
+                'it is no path: no . or .. in it, no slash before it', 'version', p_at + v_mark);
+        END IF;
     END IF;
     v_path := left(v_path, v_mark - 1);
     IF v_path ~ '(?:^|/)$' THEN
@@ -42,10 +50,11 @@ BEGIN
     v_last := cardinality(string_to_array(v_path, '/'));
     FOR v_raw IN SELECT s FROM unnest(string_to_array(v_path, '/')) WITH ORDINALITY AS u (s, n) ORDER BY n LOOP
         v_last := v_last - 1;
-        v_part := CASE WHEN v_last = 0 OR p_rules.name_spans AND v_segments <> '{}' THEN 'name' ELSE 'namespace' END;
+        v_part := CASE WHEN v_last = 0 OR p_rules.name_spans AND v_segments <> '{}'
+            THEN 'name' ELSE 'namespace' END;
         v_text := artifactstore.purl_segment(p_purl, v_at, length(v_raw), v_part);
-        IF v_text IN ('.', '..') THEN
-            PERFORM artifactstore.refuse_purl('a segment is not . or ..', v_part, v_at);
+        IF v_text ~ c_traversal THEN
+            PERFORM artifactstore.refuse_purl('it is no path: no . or .. in it, no slash before it', v_part, v_at);
         ELSIF strpos(v_text, '/') > 0 AND (v_part = 'namespace' OR v_text ~ p_rules.name_forbids) THEN
             PERFORM artifactstore.refuse_purl('an escaped slash (%2F) cannot be here', v_part,
                 v_at + regexp_instr(v_raw, '%2[Ff]') - 1, '/', left(p_purl, v_at - 1)
@@ -64,7 +73,7 @@ BEGIN
     IF p_rules.namespace_case <> 'keep' THEN
         v_namespace := artifactstore.purl_case(v_namespace, p_rules.namespace_case);
     END IF;
-    IF p_rules.name_lower_at IS NOT NULL AND p_qualifiers ~ ('(?:^|&)repository_url=(?:[a-z]+:%2F%2F)?[^%&]*(?:' || p_rules.name_lower_at || ')') THEN
+    IF p_rules.name_lower_at IS NOT NULL AND p_qualifiers ~ (c_host || p_rules.name_lower_at || ')') THEN
         v_case := 'lower';
     END IF;
     IF v_case <> 'keep' THEN
