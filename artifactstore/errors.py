@@ -67,7 +67,7 @@ _SPECS = (
               "the limit is in DETAIL; split the request"),
     ErrorSpec("invalid-purl", "ST010", 422, 2,
               "the purl is not a well-formed package URL",
-              "e.g. pkg:generic/name@1.0, ASCII, special bytes percent-encoded"),
+              "e.g. pkg:generic/name@1.0; DETAIL says what is wrong where; canonical: how it is written"),
     ErrorSpec("name-taken", "ST011", 409, 3,
               "the purl was used before",
               "a purl is never used twice, not even after a purge; choose another version"),

@@ -97,7 +97,8 @@ def ingest(
 ) -> Ingested:
     """Append every regular file below ``directory`` that package ``purl`` does not have yet.
 
-    The package is made when there is none. Each file gets one location: its ``file://`` URI.
+    The package is made when there is none; ``purl`` may have any valid spelling. Each file gets one
+    location: its ``file://`` URI.
 
     Args:
         exclude: paths in the directory that are left out.
@@ -105,7 +106,7 @@ def ingest(
 
     Raises:
         BadInput: usage (no directory, no files, files that cannot be read) or bad-path (names that no
-            package can have). Nothing was appended.
+            package can have) or invalid-purl. Nothing was appended.
         Refused: path-taken (the package has files of this name with other content) or not-open (new
             files for a package that takes none). Nothing was appended.
         Refused: manifest-changed: some files changed while they were read; all others were appended.
@@ -164,8 +165,10 @@ class _Run:
         try:
             package = self.store.package(self.report.purl)
         except NotFound:
+            self.report.purl = self.store.canonical_purl(self.report.purl)
             return {}
         self._found = True
+        self.report.purl = package["purl"]
         self.report.package_id, self.report.state = package["package_id"], package["state"]
         if self.report.state not in ("open", "sealed"):
             raise Refused("not-open", {"problem": f"{self.report.purl} is {self.report.state}"})

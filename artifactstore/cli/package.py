@@ -62,8 +62,11 @@ def create(
 ) -> None:
     """Create an open package named PURL.
 
+    Any valid spelling of the purl will do; the package gets its canonical form, which is told.
+
     \b
     artifactstore package create pkg:generic/app@1.0 --label team=core
+    artifactstore package create pkg:npm/@scope/app@1.0
     artifactstore package create pkg:pypi/app@1.0 --retain-mode governance --retain-until 1y
     """
     retention = None
@@ -71,6 +74,7 @@ def create(
         retention = Retention(mode=retain_mode, until=retain_until, policy=policy)
     elif retain_mode is not None or retain_until is not None or policy is not None:
         raise BadInput("usage", {"problem": "--retain-mode and --retain-until go together"})
+    purl = session.store.canonical_purl(purl)
     event = PackageCreated(
         purl=purl, media_type=media_type, labels=dict(labels) or None, retention=retention, reason=reason
     )
@@ -82,7 +86,11 @@ def create(
     "--state", type=click.Choice(["open", "sealed", "deleted", "purged"]), help="State they are in."
 )
 @click.option("--type", "purl_type", help="Type part of the purl, e.g. pypi.")
+@click.option("--namespace", help="Namespace part of the purl, e.g. @scope or org.apache.")
 @click.option("--name", help="Name part of the purl.")
+@click.option(
+    "--purl-prefix", metavar="TEXT", help="Beginning of the canonical purl, e.g. pkg:npm/%40scope/."
+)
 @click.option(
     "--label", "labels", type=values.label, multiple=True, metavar="KEY=VALUE", help="May be repeated."
 )
@@ -95,13 +103,22 @@ def list_packages(
     session: Session,
     state: str | None,
     purl_type: str | None,
+    namespace: str | None,
     name: str | None,
+    purl_prefix: str | None,
     labels: tuple[tuple[str, str], ...],
     after: UUID | str | None,
     limit: int | None,
 ) -> None:
     """List packages by purl."""
-    where = PackageQuery(state=state, type=purl_type, name=name, labels=dict(labels))
+    where = PackageQuery(
+        purl_prefix=purl_prefix,
+        type=purl_type,
+        namespace=namespace,
+        name=name,
+        state=state,
+        labels=dict(labels),
+    )
     begin = None if after is None else session.package_id(after)
     session.output.rows(_LIST, islice(_packages(session.store, where, begin), limit))
 

@@ -40,9 +40,11 @@ def add_duration(start: datetime, duration: str, sign: int = 1) -> datetime:
 
 
 def package(text: str) -> UUID | str:
-    """A package by its id or its purl."""
+    """A package by its id or its purl, in any spelling: the database knows which are valid."""
     return (
-        text if text.startswith("pkg:") else _uuid(text, "neither a purl (pkg:type/name@version) nor an id")
+        text
+        if text[:4].lower() == "pkg:"
+        else _uuid(text, "neither a purl (pkg:type/name@version) nor an id")
     )
 
 

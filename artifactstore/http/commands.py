@@ -4,7 +4,7 @@ Answers are built from the events alone, so a repeated request (Idempotency-Key)
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from artifactstore import codec
@@ -27,6 +27,18 @@ ON_BEHALF_OF = next(field for field in fields_of(Origin) if field.name == "on_be
 REASON = next(field for field in fields_of(Event) if field.name == "reason")
 
 
+@dataclass(frozen=True, slots=True)
+class Respell:
+    """What to do when an event is refused with ``code``: append what ``again`` makes of it, once.
+
+    For what people may write in more than one way. It costs a read only when it is needed, and the
+    request that an idempotency key stands for stays what the client sent.
+    """
+
+    code: str
+    again: Callable[[Store, Any], Event]
+
+
 def command(
     event: type[Event],
     path: str,
@@ -43,6 +55,8 @@ def command(
     extra: Sequence[Field] = (),
     path_parameters: Sequence[Parameter] = (),
     if_match: bool = True,
+    respell: Respell | None = None,
+    doc: str = "",
     refusals: Sequence[str] = (),
 ) -> Endpoint:
     """The endpoint of an event type whose body is the payload, less what the service knows itself.
@@ -54,6 +68,7 @@ def command(
         derive: fields of the payload that are read from the views. from_path: those that are in the path.
         drop, optional, extra: fields of the payload that the body does not have, need not have, has more.
         if_match: whether the subject has a version to be checked.
+        respell: a second attempt after a refusal.
     """
     fields = [
         replace(field, required=field.required and field.name not in optional)
@@ -72,8 +87,14 @@ def command(
         derived = await call.read(lambda store: derive(store, call)) if derive else {}
         derived |= {name: call.path[name] for name in from_path}
         subject_id = call.id(subject.name) if subject else given or new_id()
-        made = event(**derived | values)
-        (logged,) = await land(call, [NewEvent(made, subject_id, call.actor, on_behalf_of=behalf)])
+        new = NewEvent(event(**derived | values), subject_id, call.actor, on_behalf_of=behalf)
+        try:
+            (logged,) = await land(call, [new])
+        except ArtifactstoreError as refusal:
+            if respell is None or refusal.code != respell.code:
+                raise
+            made = await call.read(lambda store: respell.again(store, new.event))
+            (logged,) = await land(call, [replace(new, event=made)])
         headers = {"Location": location.format(logged.subject_id)} if location else {}
         return answer_event(call, logged, headers)
 
@@ -83,6 +104,7 @@ def command(
         role=Role.OPERATOR if event.event_type in _OPERATORS else Role.PRODUCER,
         tag=tag,
         summary=summary,
+        doc=doc,
         handle=handle,
         answer=event_schema(event),
         status=201 if location else 200,

@@ -1,5 +1,6 @@
 """Reading views page by page: in a stable order, each page from the row after the last of the one before."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
@@ -14,10 +15,15 @@ from artifactstore.store.rows import Row
 
 @dataclass(frozen=True, slots=True)
 class PackageQuery:
-    """Which packages; None takes all. ``labels`` must all be there with these values."""
+    """Which packages; None takes all. ``labels`` must all be there with these values.
+
+    ``purl_prefix`` is the beginning of canonical purls, ``namespace`` percent-decoded.
+    """
 
     purl: str | None = None
+    purl_prefix: str | None = None
     type: str | None = None
+    namespace: str | None = None
     name: str | None = None
     state: str | None = None
     producer: str | None = None
@@ -36,6 +42,24 @@ class FileQuery:
     removed: bool = False
 
 
+_PREFIX = re.compile(r"pkg:([a-z][a-z0-9.-]*(/[A-Za-z0-9._~:%@?&=#/-]*)?)?", re.ASCII)
+
+
+def prefix_end(prefix: str) -> str:
+    """The least text above all that begin with ``prefix``, in the order of bytes.
+
+    Raises ``BadInput`` bad-request for what no canonical purl begins with.
+    """
+    match = _PREFIX.match(prefix)
+    if match is None or match.end() < len(prefix) or "/@" in prefix:
+        at = 1 if match is None else match.end() + 1
+        if match is not None and "/@" in prefix:
+            at = min(at, prefix.index("/@") + 2)
+        problem = f"no canonical purl begins so: see character {at} (an @ of a scope is written %40)"
+        raise BadInput("bad-request", {"problem": problem, "parameter": "purl_prefix", "at": at})
+    return prefix[:-1] + chr(ord(prefix[-1]) + 1)
+
+
 class Pages(Connected):
     """The methods of ``Store`` that read one page; ``after`` is the id of the last row of the page before."""
 
@@ -43,7 +67,9 @@ class Pages(Connected):
         """Packages by purl bytes; raises ``BadInput`` bad-request when there is no package ``after``."""
         conditions = {
             "purl = %(purl)s": where.purl,
+            "purl >= %(prefix)s AND purl < %(prefix_end)s": where.purl_prefix,
             "type = %(type)s": where.type,
+            "namespace = %(namespace)s": where.namespace,
             "name = %(name)s": where.name,
             "state = %(state)s": where.state,
             "producer = %(producer)s": where.producer,
@@ -52,7 +78,10 @@ class Pages(Connected):
         labels = where.labels or {}
         parameters = {
             "purl": where.purl,
+            "prefix": where.purl_prefix,
+            "prefix_end": None if where.purl_prefix is None else prefix_end(where.purl_prefix),
             "type": where.type,
+            "namespace": where.namespace,
             "name": where.name,
             "state": where.state,
             "producer": where.producer,

@@ -6,6 +6,7 @@ from uuid import UUID
 from psycopg.rows import args_row, dict_row
 from psycopg.sql import SQL, Identifier
 
+from artifactstore.errors import NotFound
 from artifactstore.events import PackageSealed, ordered_manifest_digest
 from artifactstore.store.base import Connected
 from artifactstore.store.rows import ManifestEntry, Row
@@ -15,10 +16,24 @@ class ViewReads(Connected):
     """The methods of ``Store`` that read views."""
 
     def package(self, reference: UUID | str) -> Row:
-        """The row of a package, by id or by purl; raises ``NotFound``."""
+        """The row of a package, by id or by purl in any valid spelling.
+
+        Raises ``NotFound``, or ``BadInput`` invalid-purl for a text that is no purl.
+        """
         column = "package_id" if isinstance(reference, UUID) else "purl"
         query = SQL("SELECT * FROM artifactstore.artifact_packages WHERE {} = %s").format(Identifier(column))
-        return self._find(query, (reference,), what="package", which=reference)
+        try:
+            # As it stands first: an older log may have purls that are not canonical by the rules of today.
+            return self._find(query, (reference,), what="package", which=reference)
+        except NotFound:
+            if isinstance(reference, UUID) or (canonical := self.canonical_purl(reference)) == reference:
+                raise
+        return self._find(query, (canonical,), what="package", which=canonical)
+
+    def canonical_purl(self, purl: str) -> str:
+        """The canonical form of a purl in any valid spelling; raises ``BadInput`` invalid-purl."""
+        canonical: str = self._row(SQL("SELECT artifactstore.canonical_purl(%s) AS purl"), (purl,))["purl"]
+        return canonical
 
     def package_totals(self, package_id: UUID) -> Row:
         """``files`` and ``bytes`` of the live files, and ``locations`` by state: ``{"verified": 3}``."""

@@ -10,7 +10,7 @@ DECLARE
     v_position integer := 0;
     v_requests boolean := false;
     v_code text;
-    v_problem text;
+    v_problem jsonb;
 BEGIN
     FOREACH v_event IN ARRAY p_events LOOP
         v_position := v_position + 1;
@@ -19,7 +19,7 @@ BEGIN
             WHEN 'v1.file.ingested' THEN
                 IF v_event.payload ->> 'path' IS NOT NFC NORMALIZED THEN
                     v_code := 'bad-path';
-                    v_problem := 'the path is not in Unicode normalization form C';
+                    v_problem := '{"problem": "the path is not in Unicode normalization form C"}';
                 END IF;
             WHEN 'v1.package.created' THEN
                 v_problem := artifactstore.purl_problem(v_event.payload ->> 'purl');
@@ -29,7 +29,7 @@ BEGIN
         END CASE;
         IF v_problem IS NOT NULL THEN
             PERFORM artifactstore.refuse(v_code, jsonb_build_object(
-                'position', v_position, 'event_type', v_event.event_type, 'problem', v_problem));
+                'position', v_position, 'event_type', v_event.event_type) || v_problem);
         END IF;
     END LOOP;
     IF v_requests THEN

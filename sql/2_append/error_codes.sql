@@ -12,7 +12,7 @@ WITH codes (name, sqlstate, message, hint) AS (
     ('bad-actor', 'ST007', 'the actor is not a text of 1 to 255 bytes', 'give the identity of who does it, e.g. user:ann'),
     ('bad-digest', 'ST008', 'the payload digest is not the BLAKE3 of the payload', 'compute BLAKE3 (32 bytes) of the payload bytes as they are sent'),
     ('too-large', 'ST009', 'a payload or request is over its limit', 'the limit is in DETAIL; split the request'),
-    ('invalid-purl', 'ST010', 'the purl is not a well-formed package URL', 'e.g. pkg:generic/name@1.0, ASCII, special bytes percent-encoded'),
+    ('invalid-purl', 'ST010', 'the purl is not a well-formed package URL', 'e.g. pkg:generic/name@1.0; DETAIL says what is wrong where; canonical: how it is written'),
     ('name-taken', 'ST011', 'the purl was used before', 'a purl is never used twice, not even after a purge; choose another version'),
     ('not-future', 'ST012', 'the end of retention is not after the time of the event', 'give a later instant'),
     ('purged', 'ST013', 'the package is purged', 'nothing can change a purged package'),

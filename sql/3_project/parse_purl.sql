@@ -1,5 +1,5 @@
 -- purpose: the parts of a package URL, by ASCII grammar alone
--- called by: project_package_created, purl_problem
+-- called by: project_package_created
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.parse_purl(p_purl text)
 RETURNS artifactstore.purl_parts
@@ -21,10 +21,18 @@ BEGIN
     v_parts.type := split_part(v_rest, '/', 1);
     v_parts.version := nullif(split_part(v_rest, '@', 2), '');
     v_rest := substr(split_part(v_rest, '@', 1), length(v_parts.type) + 2);
-    v_parts.name := split_part(v_rest, '/', -1);
-    v_parts.namespace := nullif(left(v_rest, -length(v_parts.name) - 1), '');
+    IF v_parts.type = 'git' AND strpos(v_rest, '/') > 0 THEN
+        -- host/path of the repository there, which has slashes
+        v_parts.namespace := split_part(v_rest, '/', 1);
+        v_parts.name := substr(v_rest, length(v_parts.namespace) + 2);
+    ELSE
+        v_parts.name := split_part(v_rest, '/', -1);
+        v_parts.namespace := nullif(left(v_rest, -length(v_parts.name) - 1), '');
+    END IF;
     IF strpos(p_purl, '%') = 0 THEN
         RETURN v_parts;
+    ELSIF v_parts.namespace ~ '%2[Ff]' THEN
+        RETURN NULL; -- a/b in one segment would be the namespace a/b of another purl
     END IF;
     v_rest := concat_ws(' ', v_parts.namespace, v_parts.name, v_parts.version);
     v_parts.namespace := artifactstore.percent_decode(v_parts.namespace);

@@ -1,5 +1,5 @@
 -- purpose: undo percent-encoding
--- called by: parse_purl
+-- called by: parse_purl, purl_segment
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.percent_decode(p_text text)
 RETURNS text
@@ -12,7 +12,7 @@ BEGIN
     IF p_text IS NULL OR p_text !~ '%' THEN
         RETURN p_text;
     END IF;
-    IF p_text ~ '%([01][0-9A-Fa-f]|2[Ff]|7[Ff])' THEN
+    IF p_text ~ '%([01][0-9A-Fa-f]|7[Ff])' THEN
         RETURN NULL;
     END IF;
     FOR v_piece IN SELECT m[1] FROM regexp_matches(p_text, '(%..|[^%]+)', 'g') AS m LOOP
@@ -26,4 +26,4 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.percent_decode(text) IS
-'Text with %XX decoded as UTF-8; null when that is no UTF-8, a control character or an encoded slash';
+'Text with %XX decoded as UTF-8; null when that is no UTF-8 or a control character';

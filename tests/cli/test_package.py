@@ -112,6 +112,13 @@ def test_list_pages_by_purl_bytes(program: Program) -> None:
     assert program.rows("package", "list", "--state", "sealed") == []
 
 
+TAKEN = {
+    "pkg:generic/CON.@1": "pkg:generic/CON.@1",
+    "pkg:generic/a@CON.": "pkg:generic/a@CON.",
+    "pkg:generic/ü@1": "pkg:generic/%C3%BC@1",
+    "pkg:generic/a@ü": "pkg:generic/a@%C3%BC",
+    "pkg:generic//abs@1": "pkg:generic/abs@1",
+}
 HOSTILE = [
     "../../x",
     "/abs",
@@ -132,12 +139,12 @@ HOSTILE = [
 def test_hostile_names_are_refused_and_cannot_forge_output(shared: Program, name: str) -> None:
     """RG10: as name and as version of a package."""
     for purl in (f"pkg:generic/{name}@1", f"pkg:generic/a@{name}", name):
-        if purl in ("pkg:generic/CON.@1", "pkg:generic/a@CON."):
-            assert shared.row("package", "create", purl)["purl"] == purl
+        if purl in TAKEN:
+            assert shared.row("package", "create", purl)["purl"] == TAKEN[purl]
             continue
         with shared.unchanged():
             outcome = shared.run("package", "create", purl)
         assert outcome.code == 2
-        assert outcome.stderr.startswith(("error[invalid-purl]: ", "error[bad-payload]: "))
+        assert outcome.stderr.startswith("error[invalid-purl]: ")
         assert outcome.stderr.replace("\n", "").isprintable()
         assert "\u202e" not in outcome.stderr

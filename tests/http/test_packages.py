@@ -168,14 +168,22 @@ def test_pages_of_files_and_locations(registry: Registry) -> None:
     ("query", "found"),
     [
         ({"purl": "pkg:npm/a@1"}, ["pkg:npm/a@1"]),
-        ({"purl": "nothing"}, []),
-        ({"type": "npm"}, ["pkg:npm/a@1", "pkg:npm/b@1"]),
+        ({"purl": "pkg:npm/nothing"}, []),
+        ({"purl": "PKG:NPM//a@1#"}, ["pkg:npm/a@1"]),
+        ({"namespace": "@s"}, ["pkg:npm/%40s/c@1", "pkg:npm/%40s/d@1"]),
+        ({"namespace": "@s", "name": "d"}, ["pkg:npm/%40s/d@1"]),
+        ({"namespace": "s"}, []),
+        ({"purl_prefix": "pkg:npm/%40s/"}, ["pkg:npm/%40s/c@1", "pkg:npm/%40s/d@1"]),
+        ({"purl_prefix": "pkg:npm/a"}, ["pkg:npm/a@1"]),
+        ({"purl_prefix": "pkg:p"}, ["pkg:pypi/a@1"]),
+        ({"purl_prefix": "pkg:npm/~"}, []),
+        ({"type": "npm"}, ["pkg:npm/%40s/c@1", "pkg:npm/%40s/d@1", "pkg:npm/a@1", "pkg:npm/b@1"]),
         ({"name": "a"}, ["pkg:npm/a@1", "pkg:pypi/a@1"]),
         ({"state": "deleted"}, ["pkg:npm/b@1"]),
         ({"label": "team=x"}, ["pkg:npm/a@1", "pkg:pypi/a@1"]),
         ({"label": ["team=x", "tier=1"]}, ["pkg:npm/a@1"]),
         ({"label": "team="}, []),
-        ({"actor": "user:operator"}, ["pkg:npm/a@1", "pkg:npm/b@1", "pkg:pypi/a@1"]),
+        ({"actor": "user:operator", "type": "pypi"}, ["pkg:pypi/a@1"]),
         ({"actor": "user:other"}, []),
         ({"type": "npm", "state": "open", "label": "team=x"}, ["pkg:npm/a@1"]),
     ],
@@ -188,9 +196,11 @@ def test_filters(query: dict[str, Any], found: list[str], filtered: Registry) ->
 
 @pytest.fixture(scope="module")
 def filtered(shared: Registry) -> Registry:
-    """Three packages."""
+    """Five packages."""
     shared.post("/packages", {"purl": "pkg:npm/a@1", "labels": {"team": "x", "tier": "1"}})
     shared.post("/packages", {"purl": "pkg:pypi/a@1", "labels": {"team": "x"}})
+    for name in ("c", "d"):
+        shared.post("/packages", {"purl": f"pkg:npm/@s/{name}@1"}, 201)
     deleted = shared.post("/packages", {"purl": "pkg:npm/b@1"})["subject_id"]
     shared.post(f"/packages/{deleted}/delete", {"reason": "r"})
     return shared
@@ -240,3 +250,68 @@ def test_unknown_subjects_are_not_found(registry: Registry) -> None:
     registry.refused(f"/packages/{missing}/delete", {"reason": "r"}, 404, "not-found")
     registry.refused(f"/files/{missing}/remove", {"reason": "r"}, 404, "not-found")
     registry.refused(f"/locations/{missing}/verified", {"method": "full_read"}, 404, "not-found")
+
+
+_ONCE = "pkg:generic/a?vcs_url=git%2Bhttps:%2F%2Fh%2Fr%40c#x"
+_SPELLINGS = (
+    _ONCE,
+    "pkg:generic/a?vcs_url=git+https://h/r@c#x",
+    "PKG:Generic//a@?vcs_url=git%2bhttps://h/r%40c#x/",
+)
+
+
+@pytest.mark.parametrize("text", _SPELLINGS)
+def test_f50_a_package_is_made_and_found_by_any_spelling_of_its_purl(registry: Registry, text: str) -> None:
+    """The answer tells the canonical form; a query that was decoded once too often is one more spelling."""
+    made = registry.post("/packages", {"purl": text}, 201)
+    assert made["payload"]["purl"] == _ONCE
+    for other in _SPELLINGS:
+        [found] = registry.get("/packages", purl=other)["packages"]
+        assert (found["package_id"], found["purl"]) == (made["subject_id"], _ONCE)
+        registry.refused("/packages", {"purl": other}, 409, "name-taken")
+
+
+def test_f50_npm_scopes_may_be_written_as_people_write_them(registry: Registry) -> None:
+    made = registry.post("/packages", {"purl": "pkg:npm/@scope/name@1"}, 201)
+    assert made["payload"]["purl"] == "pkg:npm/%40scope/name@1"
+    [found] = registry.get("/packages", purl="pkg:npm/@scope/name@1")["packages"]
+    assert (found["namespace"], found["name"]) == ("@scope", "name")
+
+
+def test_f50_a_repeated_request_is_the_request_that_was_sent(registry: Registry) -> None:
+    """The idempotency digest is over the spelling that the client sent, not over the canonical form."""
+    body = {"purl": "pkg:npm/@scope/name@1"}
+    first = registry.client.post("/packages", json=body, headers={"Idempotency-Key": "k"})
+    again = registry.client.post("/packages", json=body, headers={"Idempotency-Key": "k"})
+    assert (first.status_code, again.status_code, again.json()) == (201, 201, first.json())
+    assert again.headers["Idempotent-Replayed"] == "true"
+    other = {"purl": "pkg:npm/%40scope/name@1"}
+    registry.refused("/packages", other, 422, "request-mismatch", Idempotency_Key="k")
+
+
+@pytest.mark.parametrize(
+    ("purl", "canonical"),
+    [
+        ("nothing", None),
+        ("pkg:generic/a b", "pkg:generic/a%20b"),
+        ("pkg:generic/a\u200bb", "pkg:generic/ab"),
+        ("pkg:generic/a?b=c&d", None),
+        ("pkg:generic/100%", "pkg:generic/100%25"),
+        ("pkg:swift/Alamofire@5", None),
+    ],
+)
+def test_f50_what_is_no_purl_is_never_an_empty_page(
+    registry: Registry, purl: str, canonical: str | None
+) -> None:
+    problem = registry.get("/packages", 400, purl=purl)
+    assert (problem["code"], problem["parameter"]) == ("bad-request", "purl")
+    assert problem.get("canonical") == canonical
+    refused = registry.refused("/packages", {"purl": purl}, 422, "invalid-purl")
+    assert refused.get("canonical") == canonical
+    assert refused["part"] == problem["part"]
+
+
+@pytest.mark.parametrize("prefix", ["x", "pkg", "npm/", "pkg:npm/@s", "pkg:Npm/", "pkg:npm/ü", "pkg:npm/a b"])
+def test_f50_what_no_canonical_purl_begins_with_is_refused(registry: Registry, prefix: str) -> None:
+    problem = registry.get("/packages", 400, purl_prefix=prefix)
+    assert (problem["code"], problem["parameter"]) == ("bad-request", "purl_prefix")

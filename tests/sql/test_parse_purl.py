@@ -19,6 +19,11 @@ PARTS = [
     ("pkg:generic/...@..", ("generic", None, "...", "..")),
     ("pkg:generic/CON@1", ("generic", None, "CON", "1")),
     ("pkg:generic/a%5Cb", ("generic", None, "a\\b", None)),
+    ("pkg:generic/a%2Fb@1%2f2", ("generic", None, "a/b", "1/2")),
+    ("pkg:git/codeberg.org/a/b.git@c", ("git", "codeberg.org", "a/b.git", "c")),
+    ("pkg:git/codeberg.org/b", ("git", "codeberg.org", "b", None)),
+    ("pkg:git/b", ("git", None, "b", None)),
+    ("pkg:github/a/b/c", ("github", "a/b", "c", None)),
     ("pkg:x-y.z0/a~b_c", ("x-y.z0", None, "a~b_c", None)),
 ]  # fmt: skip
 
@@ -41,8 +46,7 @@ def test_the_parts_are_percent_decoded(log: Log, purl: str, parts: tuple[str | N
         "pkg:generic/%2e", "pkg:generic/.@1", "pkg:generic/a#../b", "pkg:generic/a#b/.",
         "pkg:generic/a#%2E%2E",
         "pkg:generic/%", "pkg:generic/%4", "pkg:generic/%GG", "pkg:generic/%00", "pkg:generic/a%0Ab",
-        "pkg:generic/a%1fb", "pkg:generic/a%7f", "pkg:generic/a%2Fb", "pkg:generic/a%2fb@1",
-        "pkg:generic/a@1%2f2",
+        "pkg:generic/a%1fb", "pkg:generic/a%7f", "pkg:generic/a%2Fb/c", "pkg:generic/a%2fb/c@1",
         "pkg:generic/%FF", "pkg:generic/%C3", "pkg:generic/%C0%80", "pkg:generic/%ED%A0%80",
         "pkg:generic/%F5%80%80%80",
         "pkg:generic/a?", "pkg:generic/a?b", "pkg:generic/a?b=", "pkg:generic/a?=c", "pkg:generic/a?B=c",

@@ -1,8 +1,9 @@
 """Packages: their life from creation to purge."""
 
+from dataclasses import replace
 from typing import Any
 
-from artifactstore.errors import Refused
+from artifactstore.errors import BadInput, Refused
 from artifactstore.events import (
     NewEvent,
     PackageCreated,
@@ -17,7 +18,7 @@ from artifactstore.events import (
 from artifactstore.events.fields import Field, Hash, Text
 from artifactstore.http.answers import COUNT, HEX, ID, TEXT, array, event_schema, maybe, record
 from artifactstore.http.auth import Role
-from artifactstore.http.commands import ON_BEHALF_OF, PACKAGE_ID, REASON, answer_event, command, land
+from artifactstore.http.commands import ON_BEHALF_OF, PACKAGE_ID, REASON, Respell, answer_event, command, land
 from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
 from artifactstore.http.reads import many, one
 from artifactstore.http.request import Parameter, bad_request
@@ -32,13 +33,36 @@ def _find(store: Store, call: Call, limit: int) -> list[Row]:
     query = call.query
     where = PackageQuery(
         purl=query["purl"],
+        purl_prefix=query["purl_prefix"],
         type=query["type"],
+        namespace=query["namespace"],
         name=query["name"],
         state=query["state"],
         producer=query["actor"],
         labels=_labels(query["label"]),
     )
-    return store.package_page(where, query["after"], limit)
+    rows = store.package_page(where, query["after"], limit)
+    if rows or where.purl is None:
+        return rows
+    canonical = _canonical(store, where.purl)
+    if canonical == where.purl:
+        return rows
+    return store.package_page(replace(where, purl=canonical), query["after"], limit)
+
+
+def _canonical(store: Store, purl: str) -> str:
+    try:
+        return store.canonical_purl(purl)
+    except BadInput as refusal:
+        if refusal.code != "invalid-purl":
+            raise
+        facts = {name: value for name, value in refusal.detail.items() if name != "code"}
+        raise bad_request(str(facts.pop("problem")), parameter="purl", **facts) from refusal
+
+
+def _respell(store: Store, event: PackageCreated) -> PackageCreated:
+    """The same with the canonical purl; raises ``BadInput`` invalid-purl."""
+    return replace(event, purl=store.canonical_purl(event.purl))
 
 
 def _labels(given: list[str]) -> dict[str, str]:
@@ -117,8 +141,10 @@ ENDPOINTS = (
         tag="packages",
         find=_find,
         query=(
-            Parameter("purl", Text(max=1024), "the package with this purl"),
+            Parameter("purl", Text(max=1024), "the package with this purl, in any valid spelling"),
+            Parameter("purl_prefix", Text(max=1024), "packages whose canonical purl begins so"),
             Parameter("type", Text(max=1024), "packages whose purl has this type"),
+            Parameter("namespace", Text(max=1024), "packages whose purl has this namespace, percent-decoded"),
             Parameter("name", Text(max=1024), "packages whose purl has this name, percent-decoded"),
             Parameter("state", _STATES, "packages in this state"),
             Parameter(
@@ -137,6 +163,8 @@ ENDPOINTS = (
         tag="packages",
         new_subject="package_id",
         location="/packages/{}",
+        respell=Respell("invalid-purl", _respell),
+        doc="The purl may have any valid spelling; its canonical form is stored, and answered.",
         refusals=("invalid-purl", "name-taken", "id-taken", "not-future"),
     ),
     one(
