@@ -204,8 +204,8 @@ def _copies(store: Store) -> Iterator[Finding]:
     fix = "artifactstore location list --retiring"
     if counts["detach"]:
         what = (
-            f"{least}{counts['detach']} copies that are retiring name bytes that other locations name, too: they "
-            f"are to be retired as detached, the bytes stay; {counts['wait']} wait for that"
+            f"{least}{counts['detach']} copies that are retiring name bytes that other locations name, "
+            f"too: they are to be retired as detached, the bytes stay; {counts['wait']} wait for that"
         )
         yield Finding("warning", "copies", what, fix)
     if counts["remove"]:
