@@ -196,6 +196,16 @@ _SPECS = (
               "the import does not belong at the end of this log",
               "an export from event 1 goes into an empty log; a later part goes where the same log ends: "
               "artifactstore export --from N+1"),
+    ErrorSpec("foreign-view-set", "ST059", 409, 3,
+              "the schema is not a view set of this software",
+              "only plain tables of the owner role are read with its rights: drop what others made there, "
+              "or give it another name (ALTER SCHEMA ... RENAME TO ...)"),
+    ErrorSpec("bad-schema-name", "ST060", 422, 2,
+              "the schema cannot have this name",
+              "1 to 63 bytes, not beginning with pg_"),
+    ErrorSpec("views-damaged", "ST061", 500, 6,
+              "a row that the log wrote is missing in the views",
+              "run artifactstore verify, then artifactstore replay"),
     ErrorSpec("moved", "ST063", 503, 3,
               "this database is not the home of the log",
               "was it moved here on purpose and lost nothing: artifactstore adopt; is it behind what "
@@ -278,6 +288,9 @@ _SPECS = (
 
 ERRORS: Mapping[str, ErrorSpec] = {spec.name: spec for spec in _SPECS}
 """Every error by name."""
+
+_UNLISTED = "ST000"
+"""Raised by ``artifactstore.refuse`` where error_codes lacks the refusal: its name is in DETAIL."""
 
 BY_SQLSTATE: Mapping[str, ErrorSpec] = {spec.sqlstate: spec for spec in _SPECS if spec.sqlstate is not None}
 """Those that SQL raises, by SQLSTATE."""
@@ -384,7 +397,7 @@ def translate(failure: psycopg.Error) -> ArtifactstoreError:
     means nothing here is ``internal``.
     """
     detail = {"problem": (failure.diag.message_primary or str(failure)).strip()}
-    if failure.sqlstate in BY_SQLSTATE:
+    if failure.sqlstate in BY_SQLSTATE or failure.sqlstate == _UNLISTED:
         detail = json.loads(failure.diag.message_detail or "{}")
     if failure.sqlstate is None:
         return error("unavailable" if isinstance(failure, psycopg.OperationalError) else "internal", detail)
@@ -394,6 +407,8 @@ def translate(failure: psycopg.Error) -> ArtifactstoreError:
 def by_sqlstate(sqlstate: str, detail: Mapping[str, object], hint: str | None = None) -> ArtifactstoreError:
     """The exception for a SQLSTATE; ``hint``: another one than that of its code."""
     own = BY_SQLSTATE.get(sqlstate)
+    if sqlstate == _UNLISTED:
+        own = ERRORS.get(str(detail.get("code")))
     code = own.name if own else _FOREIGN.get(sqlstate) or _FOREIGN.get(sqlstate[:2], "internal")
     return _EXCEPTIONS[ERRORS[code].exit_code](code, detail, hint, sqlstate)
 

@@ -75,7 +75,6 @@ def migrate(
     started = monotonic()
     source = source or files.packaged()
     migrations, sql_files = source.read_migrations(), source.read_sql()
-    fingerprint = objects.fingerprint(sql_files)
     with translated(), psycopg.connect(conninfo, autocommit=True, prepare_threshold=None) as conn:
         _check_server(conn)
         with conn.transaction():
@@ -96,7 +95,7 @@ def migrate(
                 progress(f"applying {len(sql_files)} files of sql/")
                 _apply_files(conn, sql_files)
                 objects.enable_triggers(conn)
-                stale = history.record_software(conn, version, fingerprint)
+                stale = history.record_software(conn, version, objects.fingerprint(conn, sql_files))
                 if stale and not replay:
                     raise error("projectors-changed")
             if grant_to_login:

@@ -176,8 +176,8 @@ class Diagnosis(Connected):
         """Whether other projectors than those installed made the live views."""
         query = SQL(
             """
-            SELECT EXISTS (
-                SELECT FROM artifactstore.software s WHERE s.viewed_by IS DISTINCT FROM s.projectors) AS stale
+            SELECT NOT EXISTS (
+                SELECT FROM artifactstore.software s WHERE s.viewed_by = s.projectors) AS stale
             """
         )
         stale: bool = self._row(query)["stale"]

@@ -55,6 +55,9 @@ WITH codes (name, sqlstate, message, hint) AS (
     ('view-set-in-use', 'ST053', 'the view set cannot be dropped: others use its schema', 'drop what depends on it first (\d+ in psql shows it)'),
     ('schema-taken', 'ST054', 'a schema of this name exists', 'choose another name, or drop what artifactstore made: artifactstore snapshot drop'),
     ('no-continuation', 'ST055', 'the import does not belong at the end of this log', 'an export from event 1 goes into an empty log; a later part goes where the same log ends: artifactstore export --from N+1'),
+    ('foreign-view-set', 'ST059', 'the schema is not a view set of this software', 'only plain tables of the owner role are read with its rights: drop what others made there, or give it another name (ALTER SCHEMA ... RENAME TO ...)'),
+    ('bad-schema-name', 'ST060', 'the schema cannot have this name', '1 to 63 bytes, not beginning with pg_'),
+    ('views-damaged', 'ST061', 'a row that the log wrote is missing in the views', 'run artifactstore verify, then artifactstore replay'),
     ('moved', 'ST063', 'this database is not the home of the log', 'was it moved here on purpose and lost nothing: artifactstore adopt; is it behind what followers saw: artifactstore restored --reason ...; is it a copy to look at: leave it'),
     ('bad-view-set', 'ST068', 'the snapshot cannot be used', 'replay the whole log, then make a new snapshot')
 ), upserted AS (

@@ -8,6 +8,9 @@ AS $$
 DECLARE
     v_view text;
 BEGIN
+    IF to_regnamespace(quote_ident(p_schema)) IS NOT NULL THEN
+        PERFORM artifactstore.own_view_set(p_schema, false, false);
+    END IF;
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
         EXECUTE format('DROP TABLE IF EXISTS %I.%I', p_schema, v_view);
     END LOOP;

@@ -10,11 +10,16 @@ DECLARE
     v_set artifactstore.view_sets;
     v_head bigint := artifactstore.log_head();
     v_missing text;
+    v_fault jsonb;
     v_digests jsonb;
 BEGIN
     SELECT * INTO v_set FROM artifactstore.view_sets v WHERE v.schema_name = p_schema;
     IF NOT FOUND THEN
         RETURN 'unknown: it is not registered';
+    END IF;
+    v_fault := artifactstore.view_set_fault(p_schema, false);
+    IF v_fault IS NOT NULL AND to_regnamespace(quote_ident(p_schema)) IS NOT NULL THEN
+        RETURN 'foreign: ' || (v_fault ->> 'problem');
     END IF;
     IF v_set.sequence > v_head THEN
         RETURN format('future: it reflects event %s, the log ends at %s', v_set.sequence, v_head);
@@ -29,7 +34,7 @@ BEGIN
     THEN
         RETURN format('foreign: event %s was another one when it was made', v_set.sequence);
     END IF;
-    IF v_set.fingerprint <> artifactstore.fingerprint() THEN
+    IF v_set.fingerprint IS DISTINCT FROM artifactstore.fingerprint() THEN
         RETURN 'stale: other projectors or views made it';
     END IF;
     SELECT n.name INTO v_missing
