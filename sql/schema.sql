@@ -274,9 +274,9 @@ BEGIN
     SELECT CASE WHEN p_payload ->> 'bypass_governance' = 'true' THEN 'operator' ELSE t.min_role END
     INTO v_min_role
     FROM artifactstore.event_types t WHERE t.event_type = p_event_type;
-    IF v_min_role = 'operator' AND NOT artifactstore.is_member(v_min_role) THEN
+    IF v_min_role IS DISTINCT FROM 'writer' AND artifactstore.is_member('operator') IS NOT TRUE THEN
         PERFORM artifactstore.refuse('forbidden', jsonb_build_object(
-            'event_type', p_event_type, 'needs', v_min_role, 'problem', 'it needs the role ' || v_min_role));
+            'event_type', p_event_type, 'needs', 'operator', 'problem', 'it needs the role operator'));
     END IF;
     RETURN (SELECT a.sequence FROM artifactstore.append(
         ARRAY[p_event_type], ARRAY[p_subject_id], ARRAY['db:' || session_user],
@@ -1151,6 +1151,11 @@ DECLARE
 BEGIN
     SELECT * INTO v_home FROM artifactstore.home;
     IF NOT FOUND THEN
+        -- Only a log that does not exist yet may begin anywhere.
+        IF artifactstore.log_head() > 0 THEN
+            PERFORM artifactstore.refuse('moved', jsonb_build_object(
+                'problem', 'it has events, but artifactstore.home does not say where it is at home'));
+        END IF;
         INSERT INTO artifactstore.home SELECT h.* FROM artifactstore.here() h;
         RETURN;
     END IF;
@@ -1183,7 +1188,7 @@ $$;
 
 ALTER FUNCTION artifactstore.check_home() OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.check_home() IS 'Refuses moved in a database that is not the home of the log; warns once per session when the server''s timeline is another one. An unset home becomes this database';
+COMMENT ON FUNCTION artifactstore.check_home() IS 'Refuses moved in a database that is not the home of the log; warns once per session when the server''s timeline is another one. An unset home becomes this database, if the log is empty';
 
 CREATE FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[]) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -1409,6 +1414,8 @@ DECLARE
     v_key text;
     v_these text;
 BEGIN
+    PERFORM artifactstore.own_view_set(p_left);
+    PERFORM artifactstore.own_view_set(p_right);
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
         CONTINUE WHEN p_packages IS NOT NULL AND NOT artifactstore.has_package(v_view);
         v_key := artifactstore.primary_key(v_view);
@@ -1448,6 +1455,8 @@ CREATE FUNCTION artifactstore.copy_view_set(p_from text, p_to text) RETURNS void
 DECLARE
     v_view text;
 BEGIN
+    PERFORM artifactstore.own_view_set(p_from);
+    PERFORM artifactstore.own_view_set(p_to);
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
         EXECUTE format('INSERT INTO %1$I.%3$I SELECT * FROM %2$I.%3$I', p_to, p_from, v_view);
     END LOOP;
@@ -1458,6 +1467,25 @@ ALTER FUNCTION artifactstore.copy_view_set(p_from text, p_to text) OWNER TO arti
 
 COMMENT ON FUNCTION artifactstore.copy_view_set(p_from text, p_to text) IS 'Copies the rows of all views of the view set p_from into those of p_to';
 
+CREATE FUNCTION artifactstore.create_schema(p_schema text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    -- A longer name would be cut, and what is registered would not be what was made.
+    IF (octet_length(p_schema) BETWEEN 1 AND 63 AND p_schema !~ '^pg_') IS NOT TRUE THEN
+        PERFORM artifactstore.refuse('bad-schema-name', jsonb_build_object('schema', p_schema,
+            'problem', coalesce(quote_literal(left(p_schema, 80)), 'none is given')));
+    END IF;
+    EXECUTE format('CREATE SCHEMA %I', p_schema);
+EXCEPTION WHEN duplicate_schema THEN
+    PERFORM artifactstore.refuse('schema-taken', jsonb_build_object('schema', p_schema, 'problem', p_schema));
+END
+$$;
+
+ALTER FUNCTION artifactstore.create_schema(p_schema text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.create_schema(p_schema text) IS 'Creates a schema of the owner; refuses bad-schema-name and schema-taken';
+
 CREATE FUNCTION artifactstore.create_snapshot() RETURNS artifactstore.view_sets
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -1467,8 +1495,11 @@ DECLARE
     v_view text;
 BEGIN
     PERFORM artifactstore.refuse_many_snapshots();
-    PERFORM artifactstore.refuse('stale-views', '{}')
-    FROM artifactstore.software s WHERE s.viewed_by IS DISTINCT FROM s.projectors;
+    -- Not known to be made by these projectors is as bad as made by others.
+    IF NOT EXISTS (SELECT FROM artifactstore.software s WHERE s.viewed_by = s.projectors) THEN
+        PERFORM artifactstore.refuse('stale-views', '{}');
+    END IF;
+    PERFORM artifactstore.own_view_set('artifactstore');
     v_made.sequence := artifactstore.log_head();
     v_made.schema_name := 'artifactstore_snapshot_' || v_made.sequence;
     SELECT e.payload_digest INTO v_made.head_digest
@@ -1481,7 +1512,7 @@ BEGIN
     IF EXISTS (SELECT FROM artifactstore.view_sets v WHERE v.schema_name = v_made.schema_name) THEN
         PERFORM artifactstore.drop_view_set(v_made.schema_name);
     END IF;
-    EXECUTE format('CREATE SCHEMA %I', v_made.schema_name);
+    PERFORM artifactstore.create_schema(v_made.schema_name);
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
         EXECUTE format('CREATE TABLE %1$I.%2$I AS TABLE artifactstore.%2$I', v_made.schema_name, v_view);
     END LOOP;
@@ -1503,7 +1534,7 @@ DECLARE
     v_view text;
     v_options text;
 BEGIN
-    EXECUTE format('CREATE SCHEMA %I', p_schema);
+    PERFORM artifactstore.create_schema(p_schema);
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
         SELECT ' WITH (' || array_to_string(c.reloptions, ', ') || ')' INTO v_options
         FROM pg_catalog.pg_class c WHERE c.oid = format('artifactstore.%I', v_view)::regclass;
@@ -1511,8 +1542,6 @@ BEGIN
             CASE WHEN p_logged THEN '' ELSE 'UNLOGGED' END,
             p_schema, v_view, v_view, coalesce(v_options, ''));
     END LOOP;
-EXCEPTION WHEN duplicate_schema THEN
-    PERFORM artifactstore.refuse('schema-taken', jsonb_build_object('problem', p_schema));
 END
 $$;
 
@@ -1821,12 +1850,14 @@ CREATE FUNCTION artifactstore.decode_payload(p_event_type text, p_payload bytea,
 DECLARE
     v_payload jsonb;
 BEGIN
-    -- Short cuts: null from them is no verdict.
-    CASE p_event_type
-        WHEN 'v1.file.ingested' THEN v_payload := artifactstore.decode_file_ingested(p_payload);
-        WHEN 'v1.storage.verified' THEN v_payload := artifactstore.decode_storage_verified(p_payload);
-        ELSE v_payload := artifactstore.decode_usual_payload(p_payload, p_shape);
-    END CASE;
+    -- Short cuts: null from them is no verdict. Without a row in the catalogue there is none.
+    IF p_shape IS NOT NULL THEN
+        CASE p_event_type
+            WHEN 'v1.file.ingested' THEN v_payload := artifactstore.decode_file_ingested(p_payload);
+            WHEN 'v1.storage.verified' THEN v_payload := artifactstore.decode_storage_verified(p_payload);
+            ELSE v_payload := artifactstore.decode_usual_payload(p_payload, p_shape);
+        END CASE;
+    END IF;
     IF v_payload IS NULL THEN
         v_payload := artifactstore.decode_any_payload(p_event_type, p_payload, p_where);
     END IF;
@@ -1977,13 +2008,17 @@ BEGIN
         ELSE 'retention-active' END
     INTO v_problem
     FROM retention_state r WHERE r.package_id = p_package_id;
+    IF NOT FOUND THEN
+        -- Every package has a row from its creation on. Without it nobody knows what protects the package.
+        RETURN 'views-damaged';
+    END IF;
     RETURN v_problem;
 END
 $$;
 
 ALTER FUNCTION artifactstore.destruction_problem(p_package_id uuid, p_created_at timestamp with time zone, p_payload jsonb) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.destruction_problem(p_package_id uuid, p_created_at timestamp with time zone, p_payload jsonb) IS 'legal-hold, retention-active, or null when a destructive event at p_created_at is allowed';
+COMMENT ON FUNCTION artifactstore.destruction_problem(p_package_id uuid, p_created_at timestamp with time zone, p_payload jsonb) IS 'legal-hold, retention-active, views-damaged (the package has no row), or null when a destructive event at p_created_at is allowed';
 
 CREATE FUNCTION artifactstore.digest_view_set(p_schema text) RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -2090,6 +2125,9 @@ CREATE FUNCTION artifactstore.drop_views(p_schema text) RETURNS void
 DECLARE
     v_view text;
 BEGIN
+    IF to_regnamespace(quote_ident(p_schema)) IS NOT NULL THEN
+        PERFORM artifactstore.own_view_set(p_schema, false, false);
+    END IF;
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
         EXECUTE format('DROP TABLE IF EXISTS %I.%I', p_schema, v_view);
     END LOOP;
@@ -2135,6 +2173,7 @@ DECLARE
 BEGIN
     PERFORM artifactstore.lock_log();
     v_started := clock_timestamp();
+    PERFORM artifactstore.own_view_set('artifactstore');
     PERFORM artifactstore.rebuild_next(artifactstore.log_head());
     WITH taken AS (
         DELETE FROM artifactstore_rebuild.different_packages d
@@ -2286,6 +2325,7 @@ DECLARE
     v_differs text;
 BEGIN
     PERFORM artifactstore.refuse_many_snapshots();
+    PERFORM artifactstore.own_view_set('artifactstore');
     sequence := artifactstore.rebuild_next(artifactstore.log_head());
     DELETE FROM artifactstore_rebuild.different_packages;
     DELETE FROM artifactstore_rebuild.different_rows;
@@ -2332,20 +2372,30 @@ ALTER FUNCTION artifactstore.find_token(p_token_id uuid) OWNER TO artifactstore_
 COMMENT ON FUNCTION artifactstore.find_token(p_token_id uuid) IS 'A token with the hash of its secret and the seconds until it expires (negative afterwards, null: never), by the clock of the database';
 
 CREATE FUNCTION artifactstore.fingerprint() RETURNS bytea
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
+DECLARE
+    v_fingerprint bytea;
+BEGIN
     SELECT sha256(s.projectors || convert_to((
         SELECT string_agg(format('%s.%s %s', v.name, a.attname,
             format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY v.position, a.attnum)
         FROM unnest(artifactstore.view_names()) WITH ORDINALITY AS v (name, position)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = format('artifactstore.%I', v.name)::regclass
         WHERE a.attnum > 0 AND NOT a.attisdropped), 'UTF8'))
-    FROM artifactstore.software s
+    INTO v_fingerprint FROM artifactstore.software s;
+    IF v_fingerprint IS NULL THEN
+        -- Compared as null, whatever other projectors made would be as good as what these make.
+        PERFORM artifactstore.refuse('stale-views', jsonb_build_object(
+            'problem', 'artifactstore.software does not say which are installed: run artifactstore migrate'));
+    END IF;
+    RETURN v_fingerprint;
+END
 $$;
 
 ALTER FUNCTION artifactstore.fingerprint() OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.fingerprint() IS 'SHA-256 over the sources of the projectors and the columns of the views: equal where the same log gives the same rows';
+COMMENT ON FUNCTION artifactstore.fingerprint() IS 'SHA-256 over the sources of the projectors and the columns of the views: equal where the same log gives the same rows; refuses stale-views when it is not known';
 
 CREATE FUNCTION artifactstore.fold(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql
@@ -2452,12 +2502,12 @@ BEGIN
     PERFORM artifactstore.project_requests(p_events);
     FOR v_type, v_events IN
         WITH placed AS (
-            SELECT e AS event, e.sequence, e.event_type, t.lane = 'package' AS barrier,
+            SELECT e AS event, e.sequence, e.event_type, coalesce(t.lane = 'package', true) AS barrier,
                 coalesce((e.payload ->> 'package_id')::uuid, e.subject_id) AS package_id,
                 CASE WHEN t.lane <> 'file' THEN t.lane
                     ELSE coalesce((e.payload ->> 'file_id')::uuid, e.subject_id)::text END AS lane
             FROM unnest(p_events) e
-            JOIN artifactstore.event_types t ON t.event_type = e.event_type
+            LEFT JOIN artifactstore.event_types t ON t.event_type = e.event_type
         ), followed AS (
             SELECT p.*, p.barrier AND NOT (
                 p.event_type = 'v1.file.removed'
@@ -2689,13 +2739,15 @@ CREATE FUNCTION artifactstore.is_member(p_role text) RETURNS boolean
     LANGUAGE sql STABLE
     AS $$
     -- session_user: inside SECURITY DEFINER functions current_user is the owner
-    SELECT pg_catalog.pg_has_role(session_user, r.rolname, 'MEMBER')
-    FROM artifactstore.roles r WHERE r.role = p_role
+    -- Nobody is a member of a role that plays no part or is not there.
+    SELECT coalesce((
+        SELECT pg_catalog.pg_has_role(session_user, pg_catalog.to_regrole(quote_ident(r.rolname)), 'MEMBER')
+        FROM artifactstore.roles r WHERE r.role = p_role), false)
 $$;
 
 ALTER FUNCTION artifactstore.is_member(p_role text) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.is_member(p_role text) IS 'Whether the login user is a member of the database role that plays p_role';
+COMMENT ON FUNCTION artifactstore.is_member(p_role text) IS 'Whether the login user is a member of the database role that plays p_role; false if none does';
 
 CREATE FUNCTION artifactstore.is_text(p_bytes bytea) RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -2980,6 +3032,24 @@ $$;
 ALTER FUNCTION artifactstore.open_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.open_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) IS 'The arguments of append as decoded events without number and time; refuses what does not fit the catalogue or a limit, with the position (from 1) in DETAIL';
+
+CREATE FUNCTION artifactstore.own_view_set(p_schema text, p_whole boolean DEFAULT true, p_lock boolean DEFAULT true) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_fault jsonb := artifactstore.view_set_fault(p_schema, p_whole, p_lock);
+BEGIN
+    IF v_fault IS NOT NULL THEN
+        PERFORM artifactstore.refuse(CASE WHEN p_schema ~ '^pg_'
+            OR pg_catalog.to_regnamespace(quote_ident(p_schema)) IS NOT NULL
+            THEN 'foreign-view-set' ELSE 'no-such-view-set' END, v_fault);
+    END IF;
+END
+$$;
+
+ALTER FUNCTION artifactstore.own_view_set(p_schema text, p_whole boolean, p_lock boolean) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.own_view_set(p_schema text, p_whole boolean, p_lock boolean) IS 'Refuses foreign-view-set, or no-such-view-set, unless the schema holds plain tables of the owner; see view_set_fault';
 
 CREATE TABLE artifactstore.artifact_packages (
     package_id uuid NOT NULL,
@@ -3504,6 +3574,7 @@ CREATE FUNCTION artifactstore.project_package(p_schema text, p_package_id uuid, 
 DECLARE
     v_sequence bigint;
 BEGIN
+    -- Both callers have just made the view set: nobody else can have put anything there.
     PERFORM set_config('search_path', format('%I, pg_temp', p_schema), true);
     FOR v_sequence IN
         SELECT DISTINCT n FROM unnest(artifactstore.package_sequences(p_package_id, p_last) || p_also) AS n
@@ -3808,6 +3879,7 @@ DECLARE
     v_last bigint;
     v_seconds double precision;
 BEGIN
+    PERFORM artifactstore.own_view_set(p_schema);
     -- The view set and nothing else: a view that it lacks is an error, never a write to the live one.
     PERFORM set_config('search_path', format('%I, pg_temp', p_schema), true);
     WHILE v_first <= p_last LOOP
@@ -4296,6 +4368,7 @@ DECLARE
     v_pid integer;
     v_last bigint := artifactstore.log_head();
 BEGIN
+    PERFORM artifactstore.own_view_set('artifactstore_rebuild');
     SELECT p.sequence, p.pid INTO v_sequence, v_pid FROM artifactstore_rebuild.progress p FOR UPDATE;
     IF v_pid IS DISTINCT FROM pg_backend_pid() THEN
         PERFORM artifactstore.refuse('busy', jsonb_build_object('problem', 'another session took the rebuild over'));
@@ -4325,6 +4398,10 @@ DECLARE
     v_fingerprint bytea;
     v_pid integer;
 BEGIN
+    IF to_regnamespace('artifactstore_rebuild') IS NULL THEN
+        RETURN NULL;
+    END IF;
+    PERFORM artifactstore.own_view_set('artifactstore_rebuild', false);
     IF to_regclass('artifactstore_rebuild.progress') IS NULL THEN
         RETURN NULL;
     END IF;
@@ -4353,13 +4430,14 @@ CREATE FUNCTION artifactstore.refuse(p_code text, p_detail jsonb) RETURNS void
 DECLARE
     v_error artifactstore.error_codes;
 BEGIN
-    SELECT * INTO STRICT v_error FROM artifactstore.error_codes c WHERE c.name = p_code;
+    -- A refusal whose row is missing is a refusal: of class ST, and with its name in DETAIL.
+    SELECT * INTO v_error FROM artifactstore.error_codes c WHERE c.name = p_code;
     RAISE EXCEPTION USING
-        ERRCODE = v_error.sqlstate,
-        MESSAGE = p_code || ': ' || v_error.message || coalesce(': ' || (p_detail ->> 'problem'), '')
+        ERRCODE = coalesce(v_error.sqlstate, 'ST000'),
+        MESSAGE = coalesce(p_code, 'refused') || coalesce(': ' || v_error.message, '') || coalesce(': ' || (p_detail ->> 'problem'), '')
             || coalesce(' (sequence ' || (p_detail ->> 'sequence') || ')', ''),
-        DETAIL = (jsonb_build_object('code', p_code) || p_detail)::text,
-        HINT = v_error.hint;
+        DETAIL = (jsonb_build_object('code', p_code) || coalesce(p_detail, '{}'))::text,
+        HINT = coalesce(v_error.hint, 'artifactstore.error_codes lacks it: run artifactstore migrate');
 END
 $$;
 
@@ -4633,6 +4711,78 @@ ALTER FUNCTION artifactstore.view_names() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.view_names() IS 'Tables of a view set';
 
+CREATE FUNCTION artifactstore.view_set_fault(p_schema text, p_whole boolean DEFAULT true, p_lock boolean DEFAULT true) RETURNS jsonb
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_schema oid := CASE WHEN p_schema !~ '^pg_' THEN pg_catalog.to_regnamespace(quote_ident(p_schema)) END;
+    v_owner oid;
+    v_view text;
+    v_table oid;
+    v_fault text;
+BEGIN
+    SELECT n.nspowner INTO STRICT v_owner FROM pg_catalog.pg_namespace n WHERE n.nspname = 'artifactstore';
+    SELECT CASE
+        WHEN n.nspowner <> v_owner THEN 'the schema belongs to ' || n.nspowner::regrole
+        WHEN EXISTS (
+            SELECT FROM pg_catalog.aclexplode(n.nspacl) a
+            WHERE a.privilege_type = 'CREATE' AND a.grantee <> v_owner) THEN 'others may create in the schema'
+        ELSE '' END
+    INTO v_fault FROM pg_catalog.pg_namespace n WHERE n.oid = v_schema;
+    IF v_fault IS DISTINCT FROM '' THEN
+        RETURN jsonb_build_object('schema', p_schema, 'problem', coalesce(
+            v_fault, CASE WHEN p_schema ~ '^pg_' THEN 'it is of PostgreSQL itself' ELSE 'there is no such schema' END));
+    END IF;
+
+    FOREACH v_view IN ARRAY artifactstore.view_names() || CASE WHEN p_schema = 'artifactstore_rebuild'
+        THEN ARRAY['progress', 'different_packages', 'different_rows'] ELSE '{}' END
+    LOOP
+        v_table := pg_catalog.to_regclass(format('%I.%I', p_schema, v_view));
+        CONTINUE WHEN v_table IS NULL AND NOT p_whole;
+        SELECT CASE
+            WHEN c.relowner <> v_owner THEN 'belongs to ' || c.relowner::regrole
+            WHEN c.relkind <> 'r' OR c.relispartition THEN 'is not a plain table'
+            WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhparent, i.inhrelid))
+                THEN 'has a parent or a child'
+            WHEN c.relrowsecurity OR c.relforcerowsecurity THEN 'has row security'
+            WHEN EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid) THEN 'has a rule'
+            WHEN EXISTS (
+                SELECT FROM pg_catalog.pg_trigger t
+                WHERE t.tgrelid = c.oid AND (t.tgisinternal OR t.tgfoid IS DISTINCT FROM
+                    pg_catalog.to_regprocedure('artifactstore.forbid_direct_write()'))) THEN 'has a trigger'
+            WHEN EXISTS (
+                SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+                WHERE a.attrelid = c.oid AND a.attnum > 0 AND t.typnamespace <> 'pg_catalog'::regnamespace)
+                THEN 'has a column of a type that is not PostgreSQL''s'
+            WHEN p_whole AND v_view = ANY (artifactstore.view_names()) AND ARRAY(
+                    SELECT (a.attname, a.atttypid, a.atttypmod, a.attcollation)::text
+                    FROM pg_catalog.pg_attribute a
+                    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum) <> ARRAY(
+                    SELECT (a.attname, a.atttypid, a.atttypmod, a.attcollation)::text
+                    FROM pg_catalog.pg_attribute a
+                    WHERE a.attrelid = pg_catalog.to_regclass(format('artifactstore.%I', v_view))
+                        AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)
+                THEN 'has other columns than the live view'
+            ELSE '' END
+        INTO v_fault FROM pg_catalog.pg_class c WHERE c.oid = v_table;
+        IF v_fault = '' AND p_lock THEN
+            EXECUTE format('LOCK TABLE ONLY %I.%I IN ACCESS SHARE MODE', p_schema, v_view);
+            v_fault := CASE WHEN v_table = pg_catalog.to_regclass(format('%I.%I', p_schema, v_view))
+                THEN '' ELSE 'was exchanged meanwhile' END;
+        END IF;
+        IF v_fault IS DISTINCT FROM '' THEN
+            RETURN jsonb_build_object('schema', p_schema, 'table', v_view,
+                'problem', v_view || ' ' || coalesce(v_fault, 'is missing'));
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION artifactstore.view_set_fault(p_schema text, p_whole boolean, p_lock boolean) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.view_set_fault(p_schema text, p_whole boolean, p_lock boolean) IS 'Why a schema is not a view set that belongs to the owner (schema, table, problem), null if it is one; p_whole: with every view, and their columns; p_lock: keep its tables as they are until the transaction ends';
+
 CREATE FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean DEFAULT true) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -4641,11 +4791,16 @@ DECLARE
     v_set artifactstore.view_sets;
     v_head bigint := artifactstore.log_head();
     v_missing text;
+    v_fault jsonb;
     v_digests jsonb;
 BEGIN
     SELECT * INTO v_set FROM artifactstore.view_sets v WHERE v.schema_name = p_schema;
     IF NOT FOUND THEN
         RETURN 'unknown: it is not registered';
+    END IF;
+    v_fault := artifactstore.view_set_fault(p_schema, false);
+    IF v_fault IS NOT NULL AND to_regnamespace(quote_ident(p_schema)) IS NOT NULL THEN
+        RETURN 'foreign: ' || (v_fault ->> 'problem');
     END IF;
     IF v_set.sequence > v_head THEN
         RETURN format('future: it reflects event %s, the log ends at %s', v_set.sequence, v_head);
@@ -4660,7 +4815,7 @@ BEGIN
     THEN
         RETURN format('foreign: event %s was another one when it was made', v_set.sequence);
     END IF;
-    IF v_set.fingerprint <> artifactstore.fingerprint() THEN
+    IF v_set.fingerprint IS DISTINCT FROM artifactstore.fingerprint() THEN
         RETURN 'stale: other projectors or views made it';
     END IF;
     SELECT n.name INTO v_missing
@@ -5462,6 +5617,8 @@ GRANT ALL ON FUNCTION artifactstore.compare_view_sets(p_left text, p_right text,
 
 REVOKE ALL ON FUNCTION artifactstore.copy_view_set(p_from text, p_to text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.create_schema(p_schema text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.create_snapshot() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.create_snapshot() TO artifactstore_operator;
 
@@ -5593,6 +5750,8 @@ REVOKE ALL ON FUNCTION artifactstore.number_events(p_events artifactstore.decode
 
 REVOKE ALL ON FUNCTION artifactstore.open_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.own_view_set(p_schema text, p_whole boolean, p_lock boolean) FROM PUBLIC;
+
 GRANT SELECT ON TABLE artifactstore.artifact_packages TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.package_at(p_package_id uuid, p_sequence bigint) FROM PUBLIC;
@@ -5721,6 +5880,8 @@ REVOKE ALL ON FUNCTION artifactstore.trusted_sequence(p_schema text) FROM PUBLIC
 
 REVOKE ALL ON FUNCTION artifactstore.view_names() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.view_names() TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.view_set_fault(p_schema text, p_whole boolean, p_lock boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean) TO artifactstore_operator;

@@ -77,8 +77,8 @@ def record_software(conn: psycopg.Connection, version: str, projectors: bytes) -
 # An empty log leaves nothing to be made anew; where the row is missing, nobody knows what made the views.
 _RECORD = """
     INSERT INTO artifactstore.software (version, projectors, viewed_by, migrated_at)
-    VALUES (%(version)s, %(projectors)s,
-        CASE WHEN NOT EXISTS (SELECT FROM artifactstore.events) THEN %(projectors)s::bytea END, clock_timestamp())
+    VALUES (%(version)s, %(projectors)s, CASE WHEN NOT EXISTS (SELECT FROM artifactstore.events)
+        THEN %(projectors)s::bytea END, clock_timestamp())
     ON CONFLICT ((true)) DO UPDATE SET
         version = excluded.version, projectors = excluded.projectors, migrated_at = excluded.migrated_at,
         viewed_by = CASE WHEN EXISTS (SELECT FROM artifactstore.events) THEN software.viewed_by

@@ -12,6 +12,7 @@ from artifactstore.store.due import DueReads
 from artifactstore.store.explain import Explanations
 from artifactstore.store.identity import Epoch, Home, Identity, Position
 from artifactstore.store.imports import Imports
+from artifactstore.store.installed import Installation, Installed
 from artifactstore.store.log import LogReads
 from artifactstore.store.pages import FileQuery, PackageQuery, Pages
 from artifactstore.store.prepared import Outcome, PreparedEvent, PreparedWrites, prepare
@@ -23,7 +24,6 @@ from artifactstore.store.rows import (
     LoggedEvent,
     ManifestEntry,
     Row,
-    Trigger,
 )
 from artifactstore.store.tokens import Token, Tokens
 from artifactstore.store.view_sets import ViewSet, ViewSets
@@ -44,6 +44,7 @@ class Store(
     ViewSets,
     Imports,
     Diagnosis,
+    Installation,
 ):
     """Typed access to one database.
 
@@ -60,6 +61,7 @@ __all__ = [
     "EventFilter",
     "FileQuery",
     "Home",
+    "Installed",
     "LoggedEvent",
     "ManifestEntry",
     "Outcome",
@@ -69,7 +71,6 @@ __all__ = [
     "Row",
     "Store",
     "Token",
-    "Trigger",
     "ViewSet",
     "prepare",
 ]

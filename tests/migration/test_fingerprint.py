@@ -1,4 +1,4 @@
-"""F10: what made the views is known: the projectors, all that they call, and what the catalogue says of order and shape."""
+"""F10: what made the views is known: projectors, all that they call, lanes and shapes of the catalogue."""
 
 from pathlib import Path
 
@@ -17,7 +17,11 @@ DECISIVE = {
     "from_micros": ("1_codec/from_micros.sql", "1970-01-01'", "1970-01-01 00:00'"),
     "what a decoder calls": ("1_codec/cbor_head.sql", "IMMUTABLE", "IMMUTABLE COST 90"),
     "what refuses": ("2_append/refuse_event.sql", "BEGIN\n", "BEGIN\n    NULL;\n"),
-    "a lane": (_CATALOGUE, "'writer', false, 'retention', 'A legal hold", "'writer', false, 'package', 'A legal hold"),
+    "a lane": (
+        _CATALOGUE,
+        "'writer', false, 'retention', 'A legal hold",
+        "'writer', false, 'package', 'A legal hold",
+    ),
     "a shape": (_CATALOGUE, '"max": 1024, "doc": "why"', '"max": 1023, "doc": "why"'),
 }
 """What decides the rows: path, a text of it, and another one."""
@@ -29,7 +33,11 @@ INDIFFERENT = {
     "the comment on a function": ("3_project/fold.sql", "IS\n'", "IS\n'It''s another one: "),
     "a description": (_CATALOGUE, "'A legal hold was released'", "'A hold was released'"),
     "the doc of a field": (_CATALOGUE, '"max": 1024, "doc": "why"', '"max": 1024, "doc": "the reason"'),
-    "a function that no projector calls": ("4_read/list_tokens.sql", "LIMIT p_limit", "LIMIT p_limit OFFSET 0"),
+    "a function outside": (
+        "4_read/list_tokens.sql",
+        "LIMIT p_limit",
+        "LIMIT p_limit OFFSET 0",
+    ),
 }
 
 
