@@ -27,6 +27,8 @@ WHOLE = ("table", "view", "materialized view", "foreign table", "sequence", "fun
 """Kinds that others are part of, and that doctor calls stray."""
 PRIVILEGES = ("grant", "default grant", "membership", "role")
 
+_TOLERATED = (*PRIVILEGES, "table", "view", "sequence", "column", "function", "trigger", "row")
+"""Kinds of what may be added: doctor tells of it, or migrate itself removes or refuses it."""
 _ROLE_KEYS = ("owner", "to", "rolname", "member", "of")
 _TEXTS = {"function": ("source",), "view": ("definition",)}
 _LONG = 80
@@ -103,14 +105,16 @@ def repair(store: Store, expected: Snapshot) -> None:
     As the owner, in the transaction of a migrate.
 
     Raises:
-        ArtifactstoreError: ``forbidden`` with the commands for somebody else, ``migration-failed`` where rows
-            do not fit what is put back.
+        ArtifactstoreError: ``undefined-object`` with the commands that remove what does not belong there,
+            ``forbidden`` with the commands for somebody else, ``migration-failed`` where rows do not fit what
+            is put back.
     """
+    found = differences(store, expected)
+    added = [one.fix for one in found if one.problem == "extra" and one.kind not in _TOLERATED]
+    if added:
+        raise error("undefined-object", {"problem": " ".join(added), "commands": added})
     left = [
-        statement
-        for one in differences(store, expected)
-        for statement in _repairs(one, expected)
-        if not store.put_back(statement)
+        statement for one in found for statement in _repairs(one, expected) if not store.put_back(statement)
     ]
     if left:
         raise error("forbidden", {"problem": f"the owner role may not: {' '.join(left)}", "commands": left})

@@ -122,8 +122,9 @@ def verify(
             verification.add(_witness_findings(other, verification, witness))
 
         with _beside(store, connect, check_log):
-            views.add(Finding("guard", f"{one.what}: {one.fix}") for one in guards.differences(store))
-            views.add(_view_findings(store, progress))
+            tampered = guards.differences(store)
+            views.add(Finding("guard", f"{one.what}: {one.fix}") for one in tampered)
+            views.add(_view_findings(store, progress, bool(tampered)))
             views.add(_manifest_findings(store, progress))
     verification.extend(views)
     verification.seconds = monotonic() - started
@@ -215,8 +216,11 @@ def _witness_findings(store: Store, verification: Verification, witness: Witness
             yield Finding("witness", what, sequence=witness.head)
 
 
-def _view_findings(store: Store, progress: Progress) -> Iterator[Finding]:
-    """Rebuild the views beside the live ones and compare all rows and columns."""
+def _view_findings(store: Store, progress: Progress, tampered: bool) -> Iterator[Finding]:
+    """Rebuild the views beside the live ones and compare all rows and columns.
+
+    ``tampered``: rights may be missing because they were taken away, which is a finding.
+    """
     scratch = f"artifactstore_verify_{store.connection.info.backend_pid}"
     try:
         with from_notices(store.connection, "rebuilding views", progress), store.connection.transaction():
@@ -227,9 +231,9 @@ def _view_findings(store: Store, progress: Progress) -> Iterator[Finding]:
             what = f"is {_shown(live)}, the log says {_shown(rebuilt)}"
             yield Finding("view", what, view=view, key=key, column=column)
         progress("comparing views", 1, 1, "")
-    except (Busy, Forbidden):
-        raise
     except ArtifactstoreError as refusal:
+        if isinstance(refusal, Busy) or (isinstance(refusal, Forbidden) and not tampered):
+            raise
         sequence = refusal.detail.get("sequence")
         what = f"{refusal.message}; the views were not compared"
         yield Finding("refused", what, sequence=sequence if isinstance(sequence, int) else None)

@@ -138,7 +138,8 @@ TAMPERING: dict[str, tuple[Tamper, dict[str, Any]]] = {
         lambda program: _execute(program, "DROP TRIGGER events_forbid_truncate ON artifactstore.events"),
         {
             "kind": "guard",
-            "what": "trigger events_forbid_truncate ON artifactstore.events is missing: artifactstore migrate",
+            "what": "trigger events_forbid_truncate ON artifactstore.events is missing: "
+            "artifactstore migrate",
         },
     ),
 }
