@@ -167,8 +167,8 @@ DECLARE
     v_appended bigint;
 BEGIN
     refusals := array_fill(NULL::jsonb, ARRAY[coalesce(cardinality(p_lasts), 0)]);
-    IF p_lasts[cardinality(p_lasts)] IS DISTINCT FROM cardinality(p_event_types) OR (p_together >= 1) IS NOT TRUE
-        OR p_lasts <> ARRAY(SELECT DISTINCT n FROM unnest(p_lasts) AS n WHERE n > 0 ORDER BY n)
+    IF p_lasts IS NULL OR p_lasts[cardinality(p_lasts)] IS DISTINCT FROM cardinality(p_event_types)
+        OR (p_together >= 1) IS NOT TRUE OR p_lasts <> ARRAY(SELECT DISTINCT n FROM unnest(p_lasts) AS n WHERE n > 0 ORDER BY n)
     THEN
         PERFORM artifactstore.refuse('bad-payload', '{"problem": "the commands do not divide the events"}');
     END IF;
@@ -274,7 +274,10 @@ BEGIN
     SELECT CASE WHEN p_payload ->> 'bypass_governance' = 'true' THEN 'operator' ELSE t.min_role END
     INTO v_min_role
     FROM artifactstore.event_types t WHERE t.event_type = p_event_type;
-    IF v_min_role IS DISTINCT FROM 'writer' AND artifactstore.is_member('operator') IS NOT TRUE THEN
+    IF v_min_role IS NULL THEN
+        PERFORM artifactstore.refuse('unknown-event-type', jsonb_build_object(
+            'event_type', p_event_type, 'problem', p_event_type));
+    ELSIF v_min_role <> 'writer' AND artifactstore.is_member('operator') IS NOT TRUE THEN
         PERFORM artifactstore.refuse('forbidden', jsonb_build_object(
             'event_type', p_event_type, 'needs', 'operator', 'problem', 'it needs the role operator'));
     END IF;
@@ -294,6 +297,8 @@ CREATE FUNCTION artifactstore.append_token_event(p_event_type text, p_payload by
 #variable_conflict use_column
 BEGIN
     PERFORM artifactstore.lock_log();
+    -- Before the log begins: one with events and no home is not begun here.
+    PERFORM artifactstore.check_home();
     IF artifactstore.log_head() = 0 THEN
         PERFORM artifactstore.append_initialized(p_event_type, clock_timestamp());
     END IF;
@@ -427,7 +432,7 @@ DECLARE
     c_start CONSTANT bigint[] := '{1779033703, 3144134277, 1013904242, 2773480762,
         1359893119, 2600822924, 528734635, 1541459225}';
     v_size CONSTANT int := octet_length(p_data);
-    v_data CONSTANT bytea := p_data || decode(repeat('00', 64), 'hex');
+    v_data CONSTANT pg_catalog.bytea := p_data || decode(repeat('00', 64), 'hex');
     v_last CONSTANT int := greatest(v_size - 1, 0) / 1024;
     v_chain bigint[];
     -- Chaining values of the left subtrees that wait for their right ones.
@@ -437,7 +442,7 @@ DECLARE
     -- 1 first block of a chunk, 2 last block of a chunk, 4 parent, 8 root
     v_flags int;
     v_merges int;
-    v_hex text := '';
+    v_hex pg_catalog.text := '';
 BEGIN
     FOR v_chunk IN 0..v_last LOOP
         v_chain := c_start;
@@ -605,7 +610,7 @@ CREATE FUNCTION artifactstore.cbor_argument(p_data bytea, p_head integer, p_end 
     AS $$
 DECLARE
     v_width CONSTANT int := 1 << (p_head & 31) - 24;
-    v_hex CONSTANT text := encode(substr(p_data, p_end - v_width + 1, v_width), 'hex');
+    v_hex CONSTANT pg_catalog.text := encode(substr(p_data, p_end - v_width + 1, v_width), 'hex');
     -- From 2^63 on it comes out negative, and is refused like all that is too small.
     v_argument CONSTANT bigint := ('x' || lpad(v_hex, 16, '0'))::bit(64)::bigint;
 BEGIN
@@ -627,25 +632,25 @@ CREATE FUNCTION artifactstore.cbor_decode(p_payload bytea) RETURNS jsonb
 DECLARE
     v_size CONSTANT int := octet_length(p_payload);
     -- Out of TOAST once; zeros, so that a head or key may run over the end before that is checked.
-    v_data CONSTANT bytea := p_payload || decode(repeat('00', 300), 'hex');
+    v_data CONSTANT pg_catalog.bytea := p_payload || decode(repeat('00', 300), 'hex');
     v_at int := 0;
     v_byte int;
     v_n bigint;
-    v_problem text;
+    v_problem pg_catalog.text;
     -- JSON with ¶ for quotes: encode(…, 'escape') never gives one, so no text needs a look.
-    v_json text := '';
-    v_lead text := '';
-    v_done text := '';
+    v_json pg_catalog.text := '';
+    v_lead pg_catalog.text := '';
+    v_done pg_catalog.text := '';
     v_limit int := least(v_size, 4096);
     -- The container being filled: items that it lacks and its last key; those around it by depth.
     v_depth int := 0;
     v_in_map boolean := false;
     v_left int := 1;
-    v_key bytea;
-    v_last_key bytea;
+    v_key pg_catalog.bytea;
+    v_last_key pg_catalog.bytea;
     v_in_maps boolean[];
     v_lefts int[];
-    v_last_keys bytea[];
+    v_last_keys pg_catalog.bytea[];
 BEGIN
     IF v_size > 65536 OR get_byte(v_data, 0) >> 5 <> 5 THEN
         v_problem := 'a payload is a map of at most 65536 bytes';
@@ -757,9 +762,9 @@ CREATE FUNCTION artifactstore.cbor_encode(p_event_type text, p_payload json) RET
     LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
     AS $$
 DECLARE
-    v_fields jsonb;
-    v_payload bytea;
-    v_problem text;
+    v_fields pg_catalog.jsonb;
+    v_payload pg_catalog.bytea;
+    v_problem pg_catalog.text;
 BEGIN
     SELECT t.fields INTO v_fields
     FROM artifactstore.event_types t
@@ -795,9 +800,9 @@ CREATE FUNCTION artifactstore.cbor_encode_list(p_event_type text, p_path text, p
     AS $$
 DECLARE
     v_count CONSTANT int := json_array_length(p_array);
-    v_item json;
+    v_item pg_catalog.json;
     v_at int := 0;
-    v_items bytea := '';
+    v_items pg_catalog.bytea := '';
 BEGIN
     IF v_count > (p_spec -> 'max_items')::int THEN
         PERFORM artifactstore.refuse_field(p_event_type, p_path,
@@ -820,12 +825,12 @@ CREATE FUNCTION artifactstore.cbor_encode_map(p_event_type text, p_path text, p_
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     AS $$
 DECLARE
-    v_key text;
-    v_value json;
-    v_text text;
-    v_keys text[] := '{}';
-    v_pairs bytea[] := '{}';
-    v_problem text;
+    v_key pg_catalog.text;
+    v_value pg_catalog.json;
+    v_text pg_catalog.text;
+    v_keys pg_catalog.text[] := '{}';
+    v_pairs pg_catalog.bytea[] := '{}';
+    v_problem pg_catalog.text;
 BEGIN
     FOR v_key, v_value IN
         SELECT e.key, e.value FROM json_each(p_object) e
@@ -858,12 +863,12 @@ CREATE FUNCTION artifactstore.cbor_encode_object(p_event_type text, p_path text,
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     AS $_$
 DECLARE
-    v_name text;
-    v_value json;
-    v_spec jsonb;
-    v_names text[] := '{}';
-    v_pairs bytea[] := '{}';
-    v_absent jsonb;
+    v_name pg_catalog.text;
+    v_value pg_catalog.json;
+    v_spec pg_catalog.jsonb;
+    v_names pg_catalog.text[] := '{}';
+    v_pairs pg_catalog.bytea[] := '{}';
+    v_absent pg_catalog.jsonb;
 BEGIN
     FOR v_name, v_value IN
         SELECT e.key, e.value FROM json_each(p_object) e
@@ -898,9 +903,9 @@ CREATE FUNCTION artifactstore.cbor_encode_scalar(p_path text, p_spec jsonb, p_va
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS $_$
 DECLARE
-    v_type CONSTANT text := p_spec ->> 'type';
-    v_json_type CONSTANT text := json_typeof(p_value);
-    v_text text := p_value #>> '{}';
+    v_type CONSTANT pg_catalog.text := p_spec ->> 'type';
+    v_json_type CONSTANT pg_catalog.text := json_typeof(p_value);
+    v_text pg_catalog.text := p_value #>> '{}';
     v_integer bigint;
 BEGIN
     -- Short regular expressions: one with {64} takes longer than all the rest here.
@@ -956,7 +961,7 @@ CREATE FUNCTION artifactstore.cbor_encode_value(p_event_type text, p_path text, 
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     AS $$
 DECLARE
-    v_item CONSTANT bytea := CASE concat_ws(' ', p_spec ->> 'type', json_typeof(p_value))
+    v_item CONSTANT pg_catalog.bytea := CASE concat_ws(' ', p_spec ->> 'type', json_typeof(p_value))
         WHEN 'object object' THEN artifactstore.cbor_encode_object(
             p_event_type, p_path || '.', p_spec -> 'fields', p_value)
         WHEN 'list array' THEN artifactstore.cbor_encode_list(p_event_type, p_path, p_spec, p_value)
@@ -1012,9 +1017,9 @@ CREATE FUNCTION artifactstore.cbor_map(p_pairs bytea[]) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
 DECLARE
-    v_pair bytea;
-    v_before bytea := '';
-    v_body bytea := '';
+    v_pair pg_catalog.bytea;
+    v_before pg_catalog.bytea := '';
+    v_body pg_catalog.bytea := '';
 BEGIN
     -- No encoded text begins with another, so pairs with different keys sort as their keys do.
     FOREACH v_pair IN ARRAY p_pairs LOOP
@@ -1050,10 +1055,10 @@ CREATE FUNCTION artifactstore.cbor_texts(p_draft text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
 DECLARE
-    v_part text;
-    v_bytes bytea;
+    v_part pg_catalog.text;
+    v_bytes pg_catalog.bytea;
     v_in_text boolean := true;
-    v_parts text[] := '{}';
+    v_parts pg_catalog.text[] := '{}';
 BEGIN
     FOREACH v_part IN ARRAY string_to_array(p_draft, '¶') LOOP
         v_in_text := NOT v_in_text;
@@ -1325,7 +1330,7 @@ BEGIN
     PERFORM artifactstore.refuse_many_snapshots();
     BEGIN
         PERFORM artifactstore.create_view_set(v_schema);
-        FOREACH v_package IN ARRAY p_packages LOOP
+        FOREACH v_package IN ARRAY coalesce(p_packages, '{}') LOOP
             CONTINUE WHEN cardinality(artifactstore.package_sequences(v_package, v_head)) > p_max_events;
             BEGIN
                 PERFORM artifactstore.project_package(v_schema, v_package, v_head, ARRAY(
@@ -1581,19 +1586,19 @@ CREATE FUNCTION artifactstore.decode_fields(p_data bytea, p_at integer, p_shape 
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
 DECLARE
-    v_fields CONSTANT jsonb := p_shape -> 'fields';
+    v_fields CONSTANT pg_catalog.jsonb := p_shape -> 'fields';
     v_missing integer := (p_shape -> 'required')::integer;
-    v_out text := '{';
+    v_out pg_catalog.text := '{';
     v_at integer := p_at + 1;
     v_pairs integer := get_byte(p_data, p_at) - 160;
     v_start integer;
     v_n bigint;
     v_head integer;
-    v_key bytea;
-    v_last_key bytea := '';
-    v_spec jsonb;
-    v_text text;
-    v_inner record;
+    v_key pg_catalog.bytea;
+    v_last_key pg_catalog.bytea := '';
+    v_spec pg_catalog.jsonb;
+    v_text pg_catalog.text;
+    v_inner pg_catalog.record;
 BEGIN
     IF v_pairs NOT BETWEEN 0 AND 23 THEN
         RETURN;
@@ -1698,13 +1703,13 @@ DECLARE
     v_at integer;
     v_n integer;
     v_pairs integer := 4;
-    v_path text;
+    v_path pg_catalog.text;
     v_size bigint;
-    v_blake3 text;
-    v_uri text;
-    v_backend text;
-    v_sha256 text := '';
-    v_locations text := '';
+    v_blake3 pg_catalog.text;
+    v_uri pg_catalog.text;
+    v_backend pg_catalog.text;
+    v_sha256 pg_catalog.text := '';
+    v_locations pg_catalog.text := '';
 BEGIN
     -- Lengths are checked so that get_byte never reads behind the end; no such payload is under 83 bytes.
     IF v_length NOT BETWEEN 83 AND 1500 OR substr(p_payload, 2, 5) <> '\x6470617468' THEN -- "path"
@@ -1808,11 +1813,11 @@ CREATE FUNCTION artifactstore.decode_labels(p_data bytea, p_at integer, OUT draf
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
 DECLARE
-    v_out text := '{';
+    v_out pg_catalog.text := '{';
     v_at integer := p_at + 1;
     v_pairs integer := get_byte(p_data, p_at) - 160;
-    v_key bytea;
-    v_last_key bytea := '';
+    v_key pg_catalog.bytea;
+    v_last_key pg_catalog.bytea := '';
     v_n integer;
 BEGIN
     -- Heads of 1 to 23 bytes: within every bound of the catalogue.
@@ -1899,7 +1904,7 @@ CREATE FUNCTION artifactstore.decode_storage_verified(p_payload bytea) RETURNS j
     AS $$
 DECLARE
     v_at integer := greatest(octet_length(p_payload) - 53, 0);
-    v_method text;
+    v_method pg_catalog.text;
 BEGIN
     v_method := CASE substr(p_payload, 1, v_at)
         WHEN '\xa3666d6574686f646966756c6c5f72656164' THEN 'full_read' -- 3 pairs, "method": …
@@ -1924,7 +1929,7 @@ CREATE FUNCTION artifactstore.decode_usual_payload(p_payload bytea, p_shape json
     AS $$
 DECLARE
     -- The zeros let a head or a key run over the end before that is checked.
-    v_map record := artifactstore.decode_fields(p_payload || decode(repeat('00', 300), 'hex'), 0, p_shape);
+    v_map pg_catalog.record := artifactstore.decode_fields(p_payload || decode(repeat('00', 300), 'hex'), 0, p_shape);
 BEGIN
     -- A backslash stands for a byte that is no plain ASCII.
     IF v_map.draft_end IS DISTINCT FROM octet_length(p_payload) OR v_map.draft COLLATE "C" ~ '[\\"\x01-\x1f]' THEN
@@ -1942,9 +1947,9 @@ CREATE FUNCTION artifactstore.describe_payload(p_event_type text, p_payload byte
     LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
-    v_fields jsonb;
-    v_payload jsonb;
-    v_problem text;
+    v_fields pg_catalog.jsonb;
+    v_payload pg_catalog.jsonb;
+    v_problem pg_catalog.text;
 BEGIN
     v_payload := artifactstore.cbor_decode(p_payload);
     SELECT t.fields INTO v_fields FROM artifactstore.event_types t WHERE t.event_type = p_event_type;
@@ -2125,13 +2130,14 @@ CREATE FUNCTION artifactstore.drop_views(p_schema text) RETURNS void
 DECLARE
     v_view text;
 BEGIN
-    IF to_regnamespace(quote_ident(p_schema)) IS NOT NULL THEN
-        PERFORM artifactstore.own_view_set(p_schema, false, false);
+    IF p_schema !~ '^pg_' AND to_regnamespace(quote_ident(p_schema)) IS NULL THEN
+        RETURN;
     END IF;
+    PERFORM artifactstore.own_view_set(p_schema, false, false);
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
         EXECUTE format('DROP TABLE IF EXISTS %I.%I', p_schema, v_view);
     END LOOP;
-    EXECUTE format('DROP SCHEMA IF EXISTS %I', p_schema);
+    EXECUTE format('DROP SCHEMA %I', p_schema);
 EXCEPTION WHEN dependent_objects_still_exist THEN
     PERFORM artifactstore.refuse('view-set-in-use', jsonb_build_object('problem',
         'something else is in the schema ' || p_schema || ' or was made of its tables'));
@@ -3201,12 +3207,12 @@ CREATE FUNCTION artifactstore.parse_purl(p_purl text) RETURNS artifactstore.purl
     AS $_$
 DECLARE
     -- Without captures, which would cost ten times as much; the parts are cut out afterwards.
-    c_segment CONSTANT text := '(?:[A-Za-z0-9._~:+-]|%[0-9A-Fa-f]{2})+';
-    c_grammar CONSTANT text :=
+    c_segment CONSTANT pg_catalog.text := '(?:[A-Za-z0-9._~:+-]|%[0-9A-Fa-f]{2})+';
+    c_grammar CONSTANT pg_catalog.text :=
         '^pkg:[a-z][a-z0-9.-]*(?:/' || c_segment || ')+(?:@' || c_segment || ')?'
         '(?:[?][a-z][a-z0-9._-]*=(?:' || c_segment || '|[/,])+(?:&[a-z][a-z0-9._-]*=(?:' || c_segment || '|[/,])+)*)?'
         '(?:#' || c_segment || '(?:/' || c_segment || ')*)?$';
-    v_rest text := split_part(split_part(substr(p_purl, 5), '#', 1), '?', 1);
+    v_rest pg_catalog.text := split_part(split_part(substr(p_purl, 5), '#', 1), '?', 1);
     v_parts artifactstore.purl_parts;
 BEGIN
     IF p_purl IS NULL OR p_purl !~ c_grammar OR p_purl ~ '(?:^|[/#])(?:[.]|%2[Ee]){1,2}(?:[/?#@]|$)' THEN
@@ -3236,7 +3242,7 @@ CREATE FUNCTION artifactstore.parse_time(p_text text) RETURNS bigint
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $_$
 DECLARE
-    v_parts CONSTANT text[] := regexp_match(p_text COLLATE "C",
+    v_parts CONSTANT pg_catalog.text[] := regexp_match(p_text COLLATE "C",
         '^([0-9]{4})-(0[1-9]|1[0-2])-([0-9]{2})[Tt]([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])'
         '(?:\.([0-9]{1,6}))?(?:[Zz]|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))$');
     v_month date;
@@ -3267,8 +3273,8 @@ CREATE FUNCTION artifactstore.percent_decode(p_text text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
     AS $$
 DECLARE
-    v_bytes bytea := '';
-    v_piece text;
+    v_bytes pg_catalog.bytea := '';
+    v_piece pg_catalog.text;
 BEGIN
     IF p_text IS NULL OR p_text !~ '%' THEN
         RETURN p_text;
@@ -4290,13 +4296,13 @@ CREATE FUNCTION artifactstore.purl_problem(p_purl text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
     AS $$
 DECLARE
-    c_lower_case CONSTANT text[] := ARRAY[
+    c_lower_case CONSTANT pg_catalog.text[] := ARRAY[
         'alpm', 'apk', 'bitbucket', 'composer', 'deb', 'github', 'gitlab', 'hex', 'npm', 'pypi', 'qpkg'];
     v_parts artifactstore.purl_parts := artifactstore.parse_purl(p_purl);
-    v_names text := concat_ws('/', v_parts.namespace, v_parts.name);
-    v_qualifiers text := substring(p_purl FROM '[?]([^#]*)');
-    v_keys text[];
-    v_problem text;
+    v_names pg_catalog.text := concat_ws('/', v_parts.namespace, v_parts.name);
+    v_qualifiers pg_catalog.text := substring(p_purl FROM '[?]([^#]*)');
+    v_keys pg_catalog.text[];
+    v_problem pg_catalog.text;
 BEGIN
     IF v_parts.type IS NULL THEN
         v_problem := 'it is not pkg:type/namespace/name@version?qualifiers#subpath';

@@ -16,7 +16,10 @@ BEGIN
     SELECT CASE WHEN p_payload ->> 'bypass_governance' = 'true' THEN 'operator' ELSE t.min_role END
     INTO v_min_role
     FROM artifactstore.event_types t WHERE t.event_type = p_event_type;
-    IF v_min_role IS DISTINCT FROM 'writer' AND artifactstore.is_member('operator') IS NOT TRUE THEN
+    IF v_min_role IS NULL THEN
+        PERFORM artifactstore.refuse('unknown-event-type', jsonb_build_object(
+            'event_type', p_event_type, 'problem', p_event_type));
+    ELSIF v_min_role <> 'writer' AND artifactstore.is_member('operator') IS NOT TRUE THEN
         PERFORM artifactstore.refuse('forbidden', jsonb_build_object(
             'event_type', p_event_type, 'needs', 'operator', 'problem', 'it needs the role operator'));
     END IF;

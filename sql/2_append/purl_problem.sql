@@ -6,13 +6,13 @@ RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE
 AS $$
 DECLARE
-    c_lower_case CONSTANT text[] := ARRAY[
+    c_lower_case CONSTANT pg_catalog.text[] := ARRAY[
         'alpm', 'apk', 'bitbucket', 'composer', 'deb', 'github', 'gitlab', 'hex', 'npm', 'pypi', 'qpkg'];
     v_parts artifactstore.purl_parts := artifactstore.parse_purl(p_purl);
-    v_names text := concat_ws('/', v_parts.namespace, v_parts.name);
-    v_qualifiers text := substring(p_purl FROM '[?]([^#]*)');
-    v_keys text[];
-    v_problem text;
+    v_names pg_catalog.text := concat_ws('/', v_parts.namespace, v_parts.name);
+    v_qualifiers pg_catalog.text := substring(p_purl FROM '[?]([^#]*)');
+    v_keys pg_catalog.text[];
+    v_problem pg_catalog.text;
 BEGIN
     IF v_parts.type IS NULL THEN
         v_problem := 'it is not pkg:type/namespace/name@version?qualifiers#subpath';
