@@ -3245,7 +3245,7 @@ DECLARE
     v_parts CONSTANT pg_catalog.text[] := regexp_match(p_text COLLATE "C",
         '^([0-9]{4})-(0[1-9]|1[0-2])-([0-9]{2})[Tt]([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])'
         '(?:\.([0-9]{1,6}))?(?:[Zz]|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))$');
-    v_month date;
+    v_month pg_catalog.date;
     v_day CONSTANT int := v_parts[3];
     v_seconds bigint;
     v_micros bigint;
@@ -4805,8 +4805,9 @@ BEGIN
         RETURN 'unknown: it is not registered';
     END IF;
     v_fault := artifactstore.view_set_fault(p_schema, false);
-    IF v_fault IS NOT NULL AND to_regnamespace(quote_ident(p_schema)) IS NOT NULL THEN
-        RETURN 'foreign: ' || (v_fault ->> 'problem');
+    IF v_fault IS NOT NULL THEN
+        RETURN CASE WHEN p_schema ~ '^pg_' OR to_regnamespace(quote_ident(p_schema)) IS NOT NULL
+            THEN 'foreign: ' ELSE 'damaged: it lacks its schema: ' END || (v_fault ->> 'problem');
     END IF;
     IF v_set.sequence > v_head THEN
         RETURN format('future: it reflects event %s, the log ends at %s', v_set.sequence, v_head);
