@@ -6,13 +6,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from artifactstore import guards
 from artifactstore.errors import ArtifactstoreError, Busy, Forbidden
 from artifactstore.evidence import evidence_findings
 from artifactstore.migrate import check_version
-from artifactstore.migrate.files import packaged
 from artifactstore.store import Store
 from artifactstore.store.removals import COUNTED
-from artifactstore.verify import guard_findings
 
 LOCK_SECONDS = 5.0
 """A transaction that has the append lock for longer, or a wait for it, is a finding."""
@@ -38,7 +37,7 @@ class Finding:
     Attributes:
         severity: error (it does harm or stops appends), warning (it will), info.
         check: version, home, views, evidence, append-lock, transaction, prepared, slot, leftover, stray,
-            trigger, privilege, projectors, copies, setting, disk, size, sight.
+            guard, privilege, projectors, copies, setting, disk, size, sight.
         what: the finding in words.
         fix: the very statement (it ends with ;) or command; None when there is nothing to do.
         schema: a leftover that ``fix`` removes.
@@ -65,7 +64,7 @@ def examine(store: Store) -> Iterator[Finding]:
     yield from _locks(store)
     yield from _transactions(store)
     yield from _leftovers(store)
-    yield from _objects(store)
+    yield from _guards(store)
     yield from _privileges(store)
     if store.views_are_stale():
         what = "the live views were made by other projectors than those installed"
@@ -166,30 +165,17 @@ def _leftovers(store: Store) -> Iterator[Finding]:
             yield Finding("warning", "leftover", what, "artifactstore doctor --fix", one["name"])
 
 
-def _objects(store: Store) -> Iterator[Finding]:
-    source = packaged()
-    known = {(file.kind, file.name) for file in source.read_sql()}
-    known |= {("table", name) for text in source.migration_texts() for name in _tables(text)}
-    for found in store.objects():
-        if (found["kind"], found["name"]) not in known:
-            what = f"the {found['kind']} {found['identity']} is not of this software"
-            kind = found["kind"].upper().replace("FUNCTION", "ROUTINE")
-            fix = f"DROP {kind} {found['identity']};"
-            yield Finding("warning", "stray", what, fix)
-    for guard in guard_findings(store, store.view_counts()):
-        yield Finding("error", "trigger", guard.what, "artifactstore migrate")
-
-
-def _tables(text: str) -> Iterator[str]:
-    for line in text.splitlines():
-        if line.startswith("CREATE TABLE artifactstore."):
-            yield line.removeprefix("CREATE TABLE artifactstore.").split()[0]
+def _guards(store: Store) -> Iterator[Finding]:
+    for one in guards.differences(store):
+        if one.kind in guards.PRIVILEGES:
+            yield Finding("error", "privilege", one.what, one.fix)
+        elif one.kind in guards.WHOLE and one.problem == "extra":
+            yield Finding("warning", "stray", one.what, one.fix)
+        else:
+            yield Finding("error", "guard", one.what, one.fix)
 
 
 def _privileges(store: Store) -> Iterator[Finding]:
-    for one in store.wide_privileges():
-        what = f"{one['grantee']} has {one['privilege']} on {one['name']}"
-        yield Finding("error", "privilege", what, one["fix"])
     if not store.owner_makes_schemas():
         what = "the owner role may not create schemas in this database: verify and replay cannot work"
         yield Finding("error", "privilege", what, "artifactstore migrate")

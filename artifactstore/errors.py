@@ -209,6 +209,16 @@ _SPECS = (
     ErrorSpec("bytes-needed", "ST056", 409, 3,
               "another location names the same bytes",
               "they stay; to give up this claim alone: outcome detached. Who needs them is in DETAIL"),
+    ErrorSpec("foreign-view-set", "ST059", 409, 3,
+              "the schema is not a view set of this software",
+              "only plain tables of the owner role are read with its rights: drop what others made there, "
+              "or give it another name (ALTER SCHEMA ... RENAME TO ...)"),
+    ErrorSpec("bad-schema-name", "ST060", 422, 2,
+              "the schema cannot have this name",
+              "1 to 63 bytes, not beginning with pg_"),
+    ErrorSpec("views-damaged", "ST061", 500, 6,
+              "a row that the log wrote is missing in the views",
+              "run artifactstore verify, then artifactstore replay"),
     ErrorSpec("moved", "ST063", 503, 3,
               "this database is not the home of the log",
               "was it moved here on purpose and lost nothing: artifactstore adopt; is it behind what "
@@ -291,6 +301,9 @@ _SPECS = (
 
 ERRORS: Mapping[str, ErrorSpec] = {spec.name: spec for spec in _SPECS}
 """Every error by name."""
+
+_UNLISTED = "ST000"
+"""Raised by ``artifactstore.refuse`` where error_codes lacks the refusal: its name is in DETAIL."""
 
 BY_SQLSTATE: Mapping[str, ErrorSpec] = {spec.sqlstate: spec for spec in _SPECS if spec.sqlstate is not None}
 """Those that SQL raises, by SQLSTATE."""
@@ -397,7 +410,7 @@ def translate(failure: psycopg.Error) -> ArtifactstoreError:
     means nothing here is ``internal``.
     """
     detail = {"problem": (failure.diag.message_primary or str(failure)).strip()}
-    if failure.sqlstate in BY_SQLSTATE:
+    if failure.sqlstate in BY_SQLSTATE or failure.sqlstate == _UNLISTED:
         detail = json.loads(failure.diag.message_detail or "{}")
     if failure.sqlstate is None:
         return error("unavailable" if isinstance(failure, psycopg.OperationalError) else "internal", detail)
@@ -407,6 +420,8 @@ def translate(failure: psycopg.Error) -> ArtifactstoreError:
 def by_sqlstate(sqlstate: str, detail: Mapping[str, object], hint: str | None = None) -> ArtifactstoreError:
     """The exception for a SQLSTATE; ``hint``: another one than that of its code."""
     own = BY_SQLSTATE.get(sqlstate)
+    if sqlstate == _UNLISTED:
+        own = ERRORS.get(str(detail.get("code")))
     code = own.name if own else _FOREIGN.get(sqlstate) or _FOREIGN.get(sqlstate[:2], "internal")
     return _EXCEPTIONS[ERRORS[code].exit_code](code, detail, hint, sqlstate)
 

@@ -6,7 +6,7 @@ nothing is left behind, not even by a crash.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from psycopg import Connection
 from psycopg.rows import scalar_row
 from psycopg.sql import SQL
 
-from artifactstore import codec
+from artifactstore import codec, guards
 from artifactstore.db import one_snapshot
 from artifactstore.errors import ArtifactstoreError, Busy, Forbidden
 from artifactstore.events import EVENT_TYPES, from_payload
@@ -44,8 +44,6 @@ _KEEP_ALIVE = 5.0
 """Seconds between signs of life of a transaction that waits."""
 _REPORT_EVERY = 5_000
 _BEFORE_ALL = -(2**63)
-_GUARDS_OF_LOG = ("forbid_change", "forbid_insert", "forbid_truncate")
-_GUARDS_OF_VIEW = ("forbid_direct_truncate", "forbid_direct_write")
 
 
 @dataclass(slots=True)
@@ -115,8 +113,9 @@ def verify(
             verification.add(_witness_findings(other, verification, witness))
 
         with _beside(store, connect, check_log):
-            views.add(guard_findings(store, store.view_counts()))
-            views.add(_view_findings(store, progress))
+            tampered = guards.differences(store)
+            views.add(Finding("guard", f"{one.what}: {one.fix}") for one in tampered)
+            views.add(_view_findings(store, progress, bool(tampered)))
             views.add(_manifest_findings(store, progress))
     verification.extend(views)
     verification.seconds = monotonic() - started
@@ -224,36 +223,27 @@ def _witness_findings(store: Store, verification: Verification, witness: Witness
         yield Finding("witness", what, sequence=witness.head)
 
 
-def guard_findings(store: Store, views: Iterable[str]) -> Iterator[Finding]:
-    """The guards are there and fire always, also for replicas: restores and upgrades reset that silently."""
-    enabled = {trigger.name: trigger.enabled for trigger in store.triggers()}
-    guards = [f"events_{guard}" for guard in _GUARDS_OF_LOG]
-    guards += [f"{view}_{guard}" for view in views for guard in _GUARDS_OF_VIEW]
-    for name in guards:
-        if name not in enabled:
-            yield Finding("trigger", f"trigger {name} is missing: run artifactstore migrate")
-        elif enabled[name] != "A":
-            yield Finding("trigger", f"trigger {name} is not ENABLE ALWAYS: run artifactstore migrate")
+def _view_findings(store: Store, progress: Progress, tampered: bool) -> Iterator[Finding]:
+    """Rebuild the views beside the live ones and compare all rows and columns.
 
-
-def _view_findings(store: Store, progress: Progress) -> Iterator[Finding]:
-    """Rebuild the views beside the live ones and compare all rows and columns."""
+    ``tampered``: rights may be missing because they were taken away, which is a finding.
+    """
     scratch = f"artifactstore_verify_{store.connection.info.backend_pid}"
     try:
         with from_notices(store.connection, "rebuilding views", progress), store.connection.transaction():
             store.rebuild(scratch)
-    except (Busy, Forbidden):
-        raise
+        progress("comparing views", 0, 1, "")
+        # Live views that others made something of are not read: that is refused too.
+        for view, key, column, live, rebuilt in store.compare("artifactstore", scratch):
+            what = f"is {_shown(live)}, the log says {_shown(rebuilt)}"
+            yield Finding("view", what, view=view, key=key, column=column)
+        progress("comparing views", 1, 1, "")
     except ArtifactstoreError as refusal:
+        if isinstance(refusal, Busy) or (isinstance(refusal, Forbidden) and not tampered):
+            raise
         sequence = refusal.detail.get("sequence")
         what = f"{refusal.message}; the views were not compared"
         yield Finding("refused", what, sequence=sequence if isinstance(sequence, int) else None)
-        return
-    progress("comparing views", 0, 1, "")
-    for view, key, column, live, rebuilt in store.compare("artifactstore", scratch):
-        what = f"is {_shown(live)}, the log says {_shown(rebuilt)}"
-        yield Finding("view", what, view=view, key=key, column=column)
-    progress("comparing views", 1, 1, "")
 
 
 def _manifest_findings(store: Store, progress: Progress) -> Iterator[Finding]:

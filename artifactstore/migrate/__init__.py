@@ -12,7 +12,7 @@ from typing import TypeAlias
 import psycopg
 from psycopg import sql
 
-from artifactstore import __version__, db
+from artifactstore import __version__, db, guards
 from artifactstore.errors import error, translated
 from artifactstore.migrate import files, history, objects, roles
 from artifactstore.migrate.files import Source, SqlFile
@@ -68,14 +68,14 @@ def migrate(
         version: the version to record and to compare with.
 
     Raises:
-        ArtifactstoreError: ``schema-newer``, ``migration-changed``, ``undefined-object``,
+        ArtifactstoreError: ``schema-newer``, ``migration-changed``, ``undefined-object`` (what others made of
+            our tables, with the commands that remove it),
             ``projectors-changed``, ``forbidden``, ``busy`` (a long transaction is in the way), ``usage``,
             ``unavailable``, or what a file ran into.
     """
     started = monotonic()
     source = source or files.packaged()
-    migrations, sql_files = source.read_migrations(), source.read_sql()
-    fingerprint = objects.fingerprint(sql_files)
+    migrations, sql_files, installed = source.read_migrations(), source.read_sql(), source.read_installed()
     with translated(), psycopg.connect(conninfo, autocommit=True, prepare_threshold=None) as conn:
         _check_server(conn)
         with conn.transaction():
@@ -87,6 +87,8 @@ def migrate(
             with roles.as_owner(conn, names["owner"]):
                 past = _open_schema(conn, names["owner"])
                 history.check(past, {one.id for one in migrations}, version)
+                if past.applied and installed is not None:
+                    guards.refuse_foreign(Store(conn), installed)
                 todo = history.pending(past, migrations)
                 for one in todo:
                     progress(f"applying {one.id}")
@@ -96,7 +98,9 @@ def migrate(
                 progress(f"applying {len(sql_files)} files of sql/")
                 _apply_files(conn, sql_files)
                 objects.enable_triggers(conn)
-                stale = history.record_software(conn, version, fingerprint)
+                if installed is not None:
+                    guards.repair(Store(conn), installed)
+                stale = history.record_software(conn, version, objects.fingerprint(conn, sql_files))
                 if stale and not replay:
                     raise error("projectors-changed")
             if grant_to_login:

@@ -1,10 +1,12 @@
 """The SQL files that the software carries: migrations in yoyo's form, and functions, views and triggers."""
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 KINDS = ("function", "view", "trigger", "data")
 """What a file under sql/ makes: data files, which hold everything else, are applied last."""
@@ -84,6 +86,11 @@ class Source:
 
     def _migration_paths(self) -> Iterator[Path]:
         return self.migrations.glob("*.sql")
+
+    def read_installed(self) -> dict[str, dict[str, dict[str, Any]]] | None:
+        """What a fresh install has, see ``artifactstore.guards``; None while it is being made."""
+        path = self.sql / "installed.json"
+        return json.loads(_read(path)) if path.exists() else None
 
     def read_sql(self) -> list[SqlFile]:
         """All files under sql/, sorted by folder, then kind, then name: the order of applying them."""

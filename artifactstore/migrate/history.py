@@ -74,10 +74,11 @@ def record_software(conn: psycopg.Connection, version: str, projectors: bytes) -
     return row is not None and row[0] is True
 
 
-# An empty log leaves nothing to be made anew.
+# An empty log leaves nothing to be made anew; where the row is missing, nobody knows what made the views.
 _RECORD = """
     INSERT INTO artifactstore.software (version, projectors, viewed_by, migrated_at)
-    VALUES (%(version)s, %(projectors)s, %(projectors)s, clock_timestamp())
+    VALUES (%(version)s, %(projectors)s, CASE WHEN NOT EXISTS (SELECT FROM artifactstore.events)
+        THEN %(projectors)s::bytea END, clock_timestamp())
     ON CONFLICT ((true)) DO UPDATE SET
         version = excluded.version, projectors = excluded.projectors, migrated_at = excluded.migrated_at,
         viewed_by = CASE WHEN EXISTS (SELECT FROM artifactstore.events) THEN software.viewed_by

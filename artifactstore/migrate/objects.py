@@ -131,11 +131,42 @@ def enable_triggers(conn: psycopg.Connection) -> None:
         )
 
 
-def fingerprint(files: Iterable[SqlFile]) -> bytes:
-    """SHA-256 of the projectors' sources without comment lines and white space."""
+def fingerprint(conn: psycopg.Connection, files: Iterable[SqlFile]) -> bytes:
+    """SHA-256 of all that decides which rows a log gives.
+
+    That is: the projectors and every function that they call, directly or not, without comments and white
+    space; and of the catalogue, as the files left it in this database, lanes and shapes.
+    """
     digest = hashlib.sha256()
-    for file in files:
-        if file.folder == "3_project":
-            code = re.sub(r"^\s*--.*$", "", file.text, flags=re.MULTILINE)
-            digest.update(f"{file.name}\0{' '.join(code.split())}\0".encode())
+    for name, code in sorted(closure(files).items()):
+        digest.update(f"{name}\0{code}\0".encode())
+    for row in conn.execute(_CATALOGUE):
+        digest.update("\0".join([*row, ""]).encode())
     return digest.digest()
+
+
+_CATALOGUE = """
+    SELECT t.event_type, t.lane, t.shape::text FROM artifactstore.event_types t
+    ORDER BY t.event_type COLLATE "C"
+"""
+_CALLS = re.compile(r"\bartifactstore\.([a-z0-9_]+)\s*\(")
+_NO_CODE = re.compile(r"('(?:[^']|'')*'|\"[^\"]*\")|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_REMARK = re.compile(r"\bCOMMENT ON FUNCTION [^']*(?:'(?:[^']|'')*'\s*)+;")
+
+
+def closure(files: Iterable[SqlFile]) -> dict[str, str]:
+    """The projectors and the functions that they call, directly or not: name → code of its file."""
+    code = {file.name: _code(file.text) for file in files if file.kind == "function"}
+    found: set[str] = set()
+    todo = {file.name for file in files if file.folder == "3_project"}
+    while todo:
+        found |= todo
+        called = {name for one in todo for name in _CALLS.findall(code[one])}
+        todo = (called & code.keys()) - found
+    return {name: code[name] for name in found}
+
+
+def _code(text: str) -> str:
+    """What a file does: no remarks, and one blank for all white space."""
+    bare = _NO_CODE.sub(lambda match: match.group(1) or " ", text)
+    return " ".join(_REMARK.sub("", bare).split())

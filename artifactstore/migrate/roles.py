@@ -35,6 +35,10 @@ def role_names(conn: psycopg.Connection, prefix: str | None) -> dict[str, str]:
             ``forbidden`` when the login may not act as the owner of the schema.
     """
     known = _known_names(conn)
+    if known and len(known) < len(PARTS):
+        # A row went missing: the others, or who owns the schema, say what the names begin with.
+        part, name = next(iter(known.items()), ("owner", schema_owner(conn) or ""))
+        known = {one: f"{name.removesuffix(part)}{one}" for one in PARTS}
     if prefix is None and known:
         return known
     if prefix is None:
@@ -63,10 +67,34 @@ def _known_names(conn: psycopg.Connection) -> dict[str, str]:
     owner = schema_owner(conn)
     if owner is None:
         return {}
+    others = conn.execute(_OTHER_OWNERS).fetchall()
+    if others:
+        commands = [row[0] for row in others]
+        problem = f"{', '.join(row[1] for row in others)}: {' '.join(commands)}"
+        raise error("forbidden", {"problem": problem, "commands": commands})
     with as_owner(conn, owner):
         if _one(conn, "SELECT to_regclass('artifactstore.roles')") is None:
             return {}
         return dict(conn.execute("SELECT role, rolname::text FROM artifactstore.roles").fetchall())
+
+
+# Whom most tables belong to is the owner; a schema or table of somebody else was given away later.
+_OTHER_OWNERS = """
+    WITH objects AS (
+        SELECT 'SCHEMA artifactstore' AS name, n.nspowner AS owner, NULL::oid AS table_owner
+        FROM pg_namespace n WHERE n.nspname = 'artifactstore'
+        UNION ALL
+        SELECT format('%s artifactstore.%I', CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, c.relname),
+            c.relowner, CASE WHEN c.relkind = 'r' THEN c.relowner END
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = 'artifactstore' AND c.relkind IN ('r', 'v')
+    )
+    SELECT format('ALTER %s OWNER TO %I;', o.name, pg_get_userbyid(m.owner)),
+        format('%s belongs to %s', o.name, pg_get_userbyid(o.owner))
+    FROM objects o, (SELECT mode() WITHIN GROUP (ORDER BY table_owner) AS owner FROM objects) m
+    WHERE o.owner <> m.owner AND (o.table_owner IS NOT NULL OR o.name LIKE 'SCHEMA%')
+    ORDER BY 1
+"""
 
 
 def create_roles(conn: psycopg.Connection, names: Mapping[str, str]) -> None:

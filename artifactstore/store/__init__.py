@@ -12,6 +12,7 @@ from artifactstore.store.due import DueReads
 from artifactstore.store.explain import Explanations
 from artifactstore.store.identity import Epoch, Evidence, Home, Identity, Position
 from artifactstore.store.imports import Imports
+from artifactstore.store.installed import Installation, Installed
 from artifactstore.store.log import LogReads
 from artifactstore.store.pages import FileQuery, PackageQuery
 from artifactstore.store.prepared import Outcome, PreparedEvent, PreparedWrites, prepare
@@ -24,7 +25,6 @@ from artifactstore.store.rows import (
     LoggedEvent,
     ManifestEntry,
     Row,
-    Trigger,
 )
 from artifactstore.store.tokens import Token, Tokens
 from artifactstore.store.view_sets import Begun, ViewSet, ViewSets
@@ -45,6 +45,7 @@ class Store(
     ViewSets,
     Imports,
     Diagnosis,
+    Installation,
 ):
     """Typed access to one database.
 
@@ -63,6 +64,7 @@ __all__ = [
     "Evidence",
     "FileQuery",
     "Home",
+    "Installed",
     "LoggedEvent",
     "ManifestEntry",
     "Outcome",
@@ -72,7 +74,6 @@ __all__ = [
     "Row",
     "Store",
     "Token",
-    "Trigger",
     "ViewSet",
     "prepare",
 ]

@@ -97,55 +97,6 @@ class Diagnosis(Connected):
         """Drop what ``leftovers`` names; raises ``Busy`` while a session works on it."""
         self._row(SQL("SELECT artifactstore.drop_leftover(%s)"), (schema,))
 
-    def objects(self) -> list[Row]:
-        """Functions, tables and views of the schema that no extension brought: kind, name, identity."""
-        query = SQL(
-            """
-            SELECT 'function' AS kind, p.proname::text AS name, p.oid::regprocedure::text AS identity
-            FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'artifactstore'::regnamespace
-            UNION ALL
-            SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
-                    WHEN 'f' THEN 'foreign table' ELSE 'table' END, c.relname::text, c.oid::regclass::text
-            FROM pg_catalog.pg_class c
-            WHERE c.relnamespace = 'artifactstore'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-            ORDER BY 1, 3
-            """
-        )
-        return self._all(dict_row, query)
-
-    def wide_privileges(self) -> list[Row]:
-        """Privileges beyond those that migrate grants: statement that revokes it, object, grantee, privilege.
-
-        That is: whatever PUBLIC or a role that plays no part has, and every right to write a table.
-        """
-        query = SQL(
-            """
-            WITH objects AS (
-                SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind,
-                    c.oid::regclass::text AS name, c.relowner AS owner, c.relacl AS acl
-                FROM pg_catalog.pg_class c WHERE c.relnamespace = 'artifactstore'::regnamespace
-                    AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
-                UNION ALL
-                SELECT 'ROUTINE', p.oid::regprocedure::text, p.proowner,
-                    coalesce(p.proacl, acldefault('f', p.proowner))
-                FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'artifactstore'::regnamespace
-                UNION ALL
-                SELECT 'SCHEMA', n.nspname::text, n.nspowner, n.nspacl
-                FROM pg_catalog.pg_namespace n WHERE n.nspname = 'artifactstore'
-            )
-            SELECT o.name, coalesce(r.rolname::text, 'PUBLIC') AS grantee, a.privilege_type AS privilege,
-                format('REVOKE %%s ON %%s %%s FROM %%s;', a.privilege_type, o.kind, o.name,
-                    coalesce(quote_ident(r.rolname), 'PUBLIC')) AS fix
-            FROM objects o CROSS JOIN aclexplode(o.acl) a LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
-            WHERE a.grantee <> o.owner AND (
-                NOT EXISTS (SELECT FROM artifactstore.roles p WHERE p.rolname = r.rolname)
-                OR (o.kind = 'TABLE' AND a.privilege_type <> 'SELECT')
-                OR (o.kind = 'SCHEMA' AND a.privilege_type <> 'USAGE'))
-            ORDER BY o.kind, o.name, grantee, privilege
-            """
-        )
-        return self._all(dict_row, query, {})
-
     def members_of_owner(self) -> list[Row]:
         """Roles that may act as the owner, superusers aside: member, owner, statement that ends it."""
         query = SQL(
@@ -176,8 +127,8 @@ class Diagnosis(Connected):
         """Whether other projectors than those installed made the live views."""
         query = SQL(
             """
-            SELECT EXISTS (
-                SELECT FROM artifactstore.software s WHERE s.viewed_by IS DISTINCT FROM s.projectors) AS stale
+            SELECT NOT EXISTS (
+                SELECT FROM artifactstore.software s WHERE s.viewed_by = s.projectors) AS stale
             """
         )
         stale: bool = self._row(query)["stale"]

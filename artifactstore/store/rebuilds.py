@@ -10,7 +10,7 @@ from psycopg.sql import SQL, Identifier
 
 from artifactstore.events import ordered_manifest_digest
 from artifactstore.store.base import Connected
-from artifactstore.store.rows import Difference, Manifest, Row, Trigger
+from artifactstore.store.rows import Difference, Manifest, Row
 
 
 class Rebuilds(Connected):
@@ -89,15 +89,3 @@ class Rebuilds(Connected):
                 stated=(package["manifest_digest"], package["file_count"], package["total_bytes"]),
                 found=(digest, package["files"], package["bytes"]),
             )
-
-    def triggers(self) -> list[Trigger]:
-        """The triggers that guard the log and the live views."""
-        query = SQL(
-            """
-            SELECT c.relname::text, t.tgname::text, t.tgenabled::text
-            FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
-            WHERE c.relnamespace = 'artifactstore'::regnamespace AND NOT t.tgisinternal
-            ORDER BY c.relname, t.tgname
-            """
-        )
-        return self._all(args_row(Trigger), query)

@@ -49,14 +49,6 @@ class Difference(NamedTuple):
     right: str | None
 
 
-class Trigger(NamedTuple):
-    """A trigger on one of our tables; ``enabled`` is tgenabled: A (always), O, R, or D (disabled)."""
-
-    table: str
-    name: str
-    enabled: str
-
-
 @dataclass(frozen=True, slots=True)
 class EventFilter:
     """Which events to read: OR within a field, AND across fields; an empty field takes all.

@@ -9,7 +9,7 @@ DECLARE
     c_start CONSTANT bigint[] := '{1779033703, 3144134277, 1013904242, 2773480762,
         1359893119, 2600822924, 528734635, 1541459225}';
     v_size CONSTANT int := octet_length(p_data);
-    v_data CONSTANT bytea := p_data || decode(repeat('00', 64), 'hex');
+    v_data CONSTANT pg_catalog.bytea := p_data || decode(repeat('00', 64), 'hex');
     v_last CONSTANT int := greatest(v_size - 1, 0) / 1024;
     v_chain bigint[];
     -- Chaining values of the left subtrees that wait for their right ones.
@@ -19,7 +19,7 @@ DECLARE
     -- 1 first block of a chunk, 2 last block of a chunk, 4 parent, 8 root
     v_flags int;
     v_merges int;
-    v_hex text := '';
+    v_hex pg_catalog.text := '';
 BEGIN
     FOR v_chunk IN 0..v_last LOOP
         v_chain := c_start;

@@ -7,7 +7,7 @@ LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
 DECLARE
     v_width CONSTANT int := 1 << (p_head & 31) - 24;
-    v_hex CONSTANT text := encode(substr(p_data, p_end - v_width + 1, v_width), 'hex');
+    v_hex CONSTANT pg_catalog.text := encode(substr(p_data, p_end - v_width + 1, v_width), 'hex');
     -- From 2^63 on it comes out negative, and is refused like all that is too small.
     v_argument CONSTANT bigint := ('x' || lpad(v_hex, 16, '0'))::bit(64)::bigint;
 BEGIN

@@ -9,25 +9,25 @@ AS $$
 DECLARE
     v_size CONSTANT int := octet_length(p_payload);
     -- Out of TOAST once; zeros, so that a head or key may run over the end before that is checked.
-    v_data CONSTANT bytea := p_payload || decode(repeat('00', 300), 'hex');
+    v_data CONSTANT pg_catalog.bytea := p_payload || decode(repeat('00', 300), 'hex');
     v_at int := 0;
     v_byte int;
     v_n bigint;
-    v_problem text;
+    v_problem pg_catalog.text;
     -- JSON with ¶ for quotes: encode(…, 'escape') never gives one, so no text needs a look.
-    v_json text := '';
-    v_lead text := '';
-    v_done text := '';
+    v_json pg_catalog.text := '';
+    v_lead pg_catalog.text := '';
+    v_done pg_catalog.text := '';
     v_limit int := least(v_size, 4096);
     -- The container being filled: items that it lacks and its last key; those around it by depth.
     v_depth int := 0;
     v_in_map boolean := false;
     v_left int := 1;
-    v_key bytea;
-    v_last_key bytea;
+    v_key pg_catalog.bytea;
+    v_last_key pg_catalog.bytea;
     v_in_maps boolean[];
     v_lefts int[];
-    v_last_keys bytea[];
+    v_last_keys pg_catalog.bytea[];
 BEGIN
     IF v_size > 65536 OR get_byte(v_data, 0) >> 5 <> 5 THEN
         v_problem := 'a payload is a map of at most 65536 bytes';

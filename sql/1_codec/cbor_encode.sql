@@ -6,9 +6,9 @@ RETURNS bytea
 LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
 AS $$
 DECLARE
-    v_fields jsonb;
-    v_payload bytea;
-    v_problem text;
+    v_fields pg_catalog.jsonb;
+    v_payload pg_catalog.bytea;
+    v_problem pg_catalog.text;
 BEGIN
     SELECT t.fields INTO v_fields
     FROM artifactstore.event_types t

@@ -9,9 +9,9 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 DECLARE
     v_count CONSTANT int := json_array_length(p_array);
-    v_item json;
+    v_item pg_catalog.json;
     v_at int := 0;
-    v_items bytea := '';
+    v_items pg_catalog.bytea := '';
 BEGIN
     IF v_count > (p_spec -> 'max_items')::int THEN
         PERFORM artifactstore.refuse_field(p_event_type, p_path,

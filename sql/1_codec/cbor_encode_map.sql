@@ -8,12 +8,12 @@ RETURNS bytea
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 DECLARE
-    v_key text;
-    v_value json;
-    v_text text;
-    v_keys text[] := '{}';
-    v_pairs bytea[] := '{}';
-    v_problem text;
+    v_key pg_catalog.text;
+    v_value pg_catalog.json;
+    v_text pg_catalog.text;
+    v_keys pg_catalog.text[] := '{}';
+    v_pairs pg_catalog.bytea[] := '{}';
+    v_problem pg_catalog.text;
 BEGIN
     FOR v_key, v_value IN
         SELECT e.key, e.value FROM json_each(p_object) e

@@ -8,12 +8,12 @@ RETURNS bytea
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 DECLARE
-    v_name text;
-    v_value json;
-    v_spec jsonb;
-    v_names text[] := '{}';
-    v_pairs bytea[] := '{}';
-    v_absent jsonb;
+    v_name pg_catalog.text;
+    v_value pg_catalog.json;
+    v_spec pg_catalog.jsonb;
+    v_names pg_catalog.text[] := '{}';
+    v_pairs pg_catalog.bytea[] := '{}';
+    v_absent pg_catalog.jsonb;
 BEGIN
     FOR v_name, v_value IN
         SELECT e.key, e.value FROM json_each(p_object) e

@@ -6,9 +6,9 @@ RETURNS bytea
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 AS $$
 DECLARE
-    v_type CONSTANT text := p_spec ->> 'type';
-    v_json_type CONSTANT text := json_typeof(p_value);
-    v_text text := p_value #>> '{}';
+    v_type CONSTANT pg_catalog.text := p_spec ->> 'type';
+    v_json_type CONSTANT pg_catalog.text := json_typeof(p_value);
+    v_text pg_catalog.text := p_value #>> '{}';
     v_integer bigint;
 BEGIN
     -- Short regular expressions: one with {64} takes longer than all the rest here.

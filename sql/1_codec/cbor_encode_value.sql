@@ -8,7 +8,7 @@ RETURNS bytea
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 DECLARE
-    v_item CONSTANT bytea := CASE concat_ws(' ', p_spec ->> 'type', json_typeof(p_value))
+    v_item CONSTANT pg_catalog.bytea := CASE concat_ws(' ', p_spec ->> 'type', json_typeof(p_value))
         WHEN 'object object' THEN artifactstore.cbor_encode_object(
             p_event_type, p_path || '.', p_spec -> 'fields', p_value)
         WHEN 'list array' THEN artifactstore.cbor_encode_list(p_event_type, p_path, p_spec, p_value)

@@ -6,9 +6,9 @@ RETURNS bytea
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
 DECLARE
-    v_pair bytea;
-    v_before bytea := '';
-    v_body bytea := '';
+    v_pair pg_catalog.bytea;
+    v_before pg_catalog.bytea := '';
+    v_body pg_catalog.bytea := '';
 BEGIN
     -- No encoded text begins with another, so pairs with different keys sort as their keys do.
     FOREACH v_pair IN ARRAY p_pairs LOOP

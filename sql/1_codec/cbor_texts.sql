@@ -6,10 +6,10 @@ RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
 DECLARE
-    v_part text;
-    v_bytes bytea;
+    v_part pg_catalog.text;
+    v_bytes pg_catalog.bytea;
     v_in_text boolean := true;
-    v_parts text[] := '{}';
+    v_parts pg_catalog.text[] := '{}';
 BEGIN
     FOREACH v_part IN ARRAY string_to_array(p_draft, '¶') LOOP
         v_in_text := NOT v_in_text;

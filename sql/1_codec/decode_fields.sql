@@ -10,19 +10,19 @@ CREATE OR REPLACE FUNCTION artifactstore.decode_fields(
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
 DECLARE
-    v_fields CONSTANT jsonb := p_shape -> 'fields';
+    v_fields CONSTANT pg_catalog.jsonb := p_shape -> 'fields';
     v_missing integer := (p_shape -> 'required')::integer;
-    v_out text := '{';
+    v_out pg_catalog.text := '{';
     v_at integer := p_at + 1;
     v_pairs integer := get_byte(p_data, p_at) - 160;
     v_start integer;
     v_n bigint;
     v_head integer;
-    v_key bytea;
-    v_last_key bytea := '';
-    v_spec jsonb;
-    v_text text;
-    v_inner record;
+    v_key pg_catalog.bytea;
+    v_last_key pg_catalog.bytea := '';
+    v_spec pg_catalog.jsonb;
+    v_text pg_catalog.text;
+    v_inner pg_catalog.record;
 BEGIN
     IF v_pairs NOT BETWEEN 0 AND 23 THEN
         RETURN;

@@ -13,13 +13,13 @@ DECLARE
     v_at integer;
     v_n integer;
     v_pairs integer := 4;
-    v_path text;
+    v_path pg_catalog.text;
     v_size bigint;
-    v_blake3 text;
-    v_uri text;
-    v_backend text;
-    v_sha256 text := '';
-    v_locations text := '';
+    v_blake3 pg_catalog.text;
+    v_uri pg_catalog.text;
+    v_backend pg_catalog.text;
+    v_sha256 pg_catalog.text := '';
+    v_locations pg_catalog.text := '';
 BEGIN
     -- Lengths are checked so that get_byte never reads behind the end; no such payload is under 83 bytes.
     IF v_length NOT BETWEEN 83 AND 1500 OR substr(p_payload, 2, 5) <> '\x6470617468' THEN -- "path"

@@ -7,11 +7,11 @@ CREATE OR REPLACE FUNCTION artifactstore.decode_labels(
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
 DECLARE
-    v_out text := '{';
+    v_out pg_catalog.text := '{';
     v_at integer := p_at + 1;
     v_pairs integer := get_byte(p_data, p_at) - 160;
-    v_key bytea;
-    v_last_key bytea := '';
+    v_key pg_catalog.bytea;
+    v_last_key pg_catalog.bytea := '';
     v_n integer;
 BEGIN
     -- Heads of 1 to 23 bytes: within every bound of the catalogue.

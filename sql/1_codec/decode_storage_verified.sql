@@ -7,7 +7,7 @@ LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
 DECLARE
     v_at integer := greatest(octet_length(p_payload) - 53, 0);
-    v_method text;
+    v_method pg_catalog.text;
 BEGIN
     v_method := CASE substr(p_payload, 1, v_at)
         WHEN '\xa3666d6574686f646966756c6c5f72656164' THEN 'full_read' -- 3 pairs, "method": …

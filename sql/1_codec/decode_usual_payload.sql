@@ -7,7 +7,7 @@ LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
 DECLARE
     -- The zeros let a head or a key run over the end before that is checked.
-    v_map record := artifactstore.decode_fields(p_payload || decode(repeat('00', 300), 'hex'), 0, p_shape);
+    v_map pg_catalog.record := artifactstore.decode_fields(p_payload || decode(repeat('00', 300), 'hex'), 0, p_shape);
 BEGIN
     -- A backslash stands for a byte that is no plain ASCII.
     IF v_map.draft_end IS DISTINCT FROM octet_length(p_payload) OR v_map.draft COLLATE "C" ~ '[\\"\x01-\x1f]' THEN

@@ -6,10 +6,10 @@ RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
 DECLARE
-    v_parts CONSTANT text[] := regexp_match(p_text COLLATE "C",
+    v_parts CONSTANT pg_catalog.text[] := regexp_match(p_text COLLATE "C",
         '^([0-9]{4})-(0[1-9]|1[0-2])-([0-9]{2})[Tt]([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])'
         '(?:\.([0-9]{1,6}))?(?:[Zz]|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))$');
-    v_month date;
+    v_month pg_catalog.date;
     v_day CONSTANT int := v_parts[3];
     v_seconds bigint;
     v_micros bigint;

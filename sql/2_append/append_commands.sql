@@ -20,8 +20,8 @@ DECLARE
     v_appended bigint;
 BEGIN
     refusals := array_fill(NULL::jsonb, ARRAY[coalesce(cardinality(p_lasts), 0)]);
-    IF p_lasts[cardinality(p_lasts)] IS DISTINCT FROM cardinality(p_event_types) OR (p_together >= 1) IS NOT TRUE
-        OR p_lasts <> ARRAY(SELECT DISTINCT n FROM unnest(p_lasts) AS n WHERE n > 0 ORDER BY n)
+    IF p_lasts IS NULL OR p_lasts[cardinality(p_lasts)] IS DISTINCT FROM cardinality(p_event_types)
+        OR (p_together >= 1) IS NOT TRUE OR p_lasts <> ARRAY(SELECT DISTINCT n FROM unnest(p_lasts) AS n WHERE n > 0 ORDER BY n)
     THEN
         PERFORM artifactstore.refuse('bad-payload', '{"problem": "the commands do not divide the events"}');
     END IF;

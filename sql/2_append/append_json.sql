@@ -16,9 +16,12 @@ BEGIN
     SELECT CASE WHEN p_payload ->> 'bypass_governance' = 'true' THEN 'operator' ELSE t.min_role END
     INTO v_min_role
     FROM artifactstore.event_types t WHERE t.event_type = p_event_type;
-    IF v_min_role = 'operator' AND NOT artifactstore.is_member(v_min_role) THEN
+    IF v_min_role IS NULL THEN
+        PERFORM artifactstore.refuse('unknown-event-type', jsonb_build_object(
+            'event_type', p_event_type, 'problem', p_event_type));
+    ELSIF v_min_role <> 'writer' AND artifactstore.is_member('operator') IS NOT TRUE THEN
         PERFORM artifactstore.refuse('forbidden', jsonb_build_object(
-            'event_type', p_event_type, 'needs', v_min_role, 'problem', 'it needs the role ' || v_min_role));
+            'event_type', p_event_type, 'needs', 'operator', 'problem', 'it needs the role operator'));
     END IF;
     RETURN (SELECT a.sequence FROM artifactstore.append(
         ARRAY[p_event_type], ARRAY[p_subject_id], ARRAY['db:' || session_user],

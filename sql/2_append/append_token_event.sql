@@ -10,6 +10,8 @@ AS $$
 #variable_conflict use_column
 BEGIN
     PERFORM artifactstore.lock_log();
+    -- Before the log begins: one with events and no home is not begun here.
+    PERFORM artifactstore.check_home();
     IF artifactstore.log_head() = 0 THEN
         PERFORM artifactstore.append_initialized(p_event_type, clock_timestamp());
     END IF;

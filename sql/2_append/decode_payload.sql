@@ -10,12 +10,14 @@ AS $$
 DECLARE
     v_payload jsonb;
 BEGIN
-    -- Short cuts: null from them is no verdict.
-    CASE p_event_type
-        WHEN 'v1.file.ingested' THEN v_payload := artifactstore.decode_file_ingested(p_payload);
-        WHEN 'v1.storage.verified' THEN v_payload := artifactstore.decode_storage_verified(p_payload);
-        ELSE v_payload := artifactstore.decode_usual_payload(p_payload, p_shape);
-    END CASE;
+    -- Short cuts: null from them is no verdict. Without a row in the catalogue there is none.
+    IF p_shape IS NOT NULL THEN
+        CASE p_event_type
+            WHEN 'v1.file.ingested' THEN v_payload := artifactstore.decode_file_ingested(p_payload);
+            WHEN 'v1.storage.verified' THEN v_payload := artifactstore.decode_storage_verified(p_payload);
+            ELSE v_payload := artifactstore.decode_usual_payload(p_payload, p_shape);
+        END CASE;
+    END IF;
     IF v_payload IS NULL THEN
         v_payload := artifactstore.decode_any_payload(p_event_type, p_payload, p_where);
     END IF;

@@ -59,6 +59,9 @@ WITH codes (name, sqlstate, message, hint) AS (
     ('rebuild-outdated', 'ST058', 'the rebuild under way is not of this log and these projectors any more', 'run artifactstore replay again: it drops the rebuild and begins a new one'),
     ('events-lost', 'ST062', 'the database names events that this log does not have', 'artifactstore restored --reason ... begins a new epoch that says so; a snapshot of another history is dropped by artifactstore snapshot prune'),
     ('bytes-needed', 'ST056', 'another location names the same bytes', 'they stay; to give up this claim alone: outcome detached. Who needs them is in DETAIL'),
+    ('foreign-view-set', 'ST059', 'the schema is not a view set of this software', 'only plain tables of the owner role are read with its rights: drop what others made there, or give it another name (ALTER SCHEMA ... RENAME TO ...)'),
+    ('bad-schema-name', 'ST060', 'the schema cannot have this name', '1 to 63 bytes, not beginning with pg_'),
+    ('views-damaged', 'ST061', 'a row that the log wrote is missing in the views', 'run artifactstore verify, then artifactstore replay'),
     ('moved', 'ST063', 'this database is not the home of the log', 'was it moved here on purpose and lost nothing: artifactstore adopt; is it behind what followers saw: artifactstore restored --reason ...; is it a copy to look at: leave it'),
     ('bad-view-set', 'ST068', 'the snapshot cannot be used', 'replay the whole log, then make a new snapshot')
 ), upserted AS (

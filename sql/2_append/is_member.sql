@@ -6,9 +6,11 @@ RETURNS boolean
 LANGUAGE sql STABLE
 AS $$
     -- session_user: inside SECURITY DEFINER functions current_user is the owner
-    SELECT pg_catalog.pg_has_role(session_user, r.rolname, 'MEMBER')
-    FROM artifactstore.roles r WHERE r.role = p_role
+    -- Nobody is a member of a role that plays no part or is not there.
+    SELECT coalesce((
+        SELECT pg_catalog.pg_has_role(session_user, pg_catalog.to_regrole(quote_ident(r.rolname)), 'MEMBER')
+        FROM artifactstore.roles r WHERE r.role = p_role), false)
 $$;
 
 COMMENT ON FUNCTION artifactstore.is_member(text) IS
-'Whether the login user is a member of the database role that plays p_role';
+'Whether the login user is a member of the database role that plays p_role; false if none does';

@@ -6,8 +6,8 @@ RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE -- an EXCEPTION block fails in parallel plans up to PostgreSQL 16
 AS $$
 DECLARE
-    v_canonical text;
-    v_detail text;
+    v_canonical pg_catalog.text;
+    v_detail pg_catalog.text;
 BEGIN
     v_canonical := artifactstore.canonical_purl(p_purl);
     RETURN CASE WHEN v_canonical <> p_purl THEN jsonb_build_object(

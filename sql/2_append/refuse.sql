@@ -8,13 +8,14 @@ AS $$
 DECLARE
     v_error artifactstore.error_codes;
 BEGIN
-    SELECT * INTO STRICT v_error FROM artifactstore.error_codes c WHERE c.name = p_code;
+    -- A refusal whose row is missing is a refusal: of class ST, and with its name in DETAIL.
+    SELECT * INTO v_error FROM artifactstore.error_codes c WHERE c.name = p_code;
     RAISE EXCEPTION USING
-        ERRCODE = v_error.sqlstate,
-        MESSAGE = p_code || ': ' || v_error.message || coalesce(': ' || (p_detail ->> 'problem'), '')
+        ERRCODE = coalesce(v_error.sqlstate, 'ST000'),
+        MESSAGE = coalesce(p_code, 'refused') || coalesce(': ' || v_error.message, '') || coalesce(': ' || (p_detail ->> 'problem'), '')
             || coalesce(' (sequence ' || (p_detail ->> 'sequence') || ')', ''),
-        DETAIL = (jsonb_build_object('code', p_code) || p_detail)::text,
-        HINT = v_error.hint;
+        DETAIL = (jsonb_build_object('code', p_code) || coalesce(p_detail, '{}'))::text,
+        HINT = coalesce(v_error.hint, 'artifactstore.error_codes lacks it: run artifactstore migrate');
 END
 $$;
 

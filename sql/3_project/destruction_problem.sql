@@ -17,9 +17,13 @@ BEGIN
         ELSE 'retention-active' END
     INTO v_problem
     FROM retention_state r WHERE r.package_id = p_package_id;
+    IF NOT FOUND THEN
+        -- Every package has a row from its creation on. Without it nobody knows what protects the package.
+        RETURN 'views-damaged';
+    END IF;
     RETURN v_problem;
 END
 $$;
 
 COMMENT ON FUNCTION artifactstore.destruction_problem(uuid, timestamptz, jsonb) IS
-'legal-hold, retention-active, or null when a destructive event at p_created_at is allowed';
+'legal-hold, retention-active, views-damaged (the package has no row), or null when a destructive event at p_created_at is allowed';

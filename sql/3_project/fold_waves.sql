@@ -23,14 +23,14 @@ BEGIN
     FOR v_type, v_events IN
         WITH placed AS (
             SELECT e AS event, e.sequence, e.event_type,
-                t.lane = 'package' OR t.lane = 'retention' AND e.subject_id IN (
+                coalesce(t.lane = 'package' OR t.lane = 'retention' AND e.subject_id IN (
                     SELECT (r.payload ->> 'package_id')::uuid FROM unnest(p_events) r
-                    WHERE r.event_type = 'v1.storage.retired') AS barrier,
+                    WHERE r.event_type = 'v1.storage.retired'), true) AS barrier,
                 coalesce((e.payload ->> 'package_id')::uuid, e.subject_id) AS package_id,
                 CASE WHEN t.lane <> 'file' THEN t.lane
                     ELSE coalesce((e.payload ->> 'file_id')::uuid, e.subject_id)::text END AS lane
             FROM unnest(p_events) e
-            JOIN artifactstore.event_types t ON t.event_type = e.event_type
+            LEFT JOIN artifactstore.event_types t ON t.event_type = e.event_type
         ), followed AS (
             SELECT p.*, p.barrier AND NOT (
                 p.event_type = 'v1.file.removed'

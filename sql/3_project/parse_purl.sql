@@ -7,12 +7,12 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE
 AS $$
 DECLARE
     -- Without captures, which would cost ten times as much; the parts are cut out afterwards.
-    c_segment CONSTANT text := '(?:[A-Za-z0-9._~:+-]|%[0-9A-Fa-f]{2})+';
-    c_grammar CONSTANT text :=
+    c_segment CONSTANT pg_catalog.text := '(?:[A-Za-z0-9._~:+-]|%[0-9A-Fa-f]{2})+';
+    c_grammar CONSTANT pg_catalog.text :=
         '^pkg:[a-z][a-z0-9.-]*(?:/' || c_segment || ')+(?:@' || c_segment || ')?'
         '(?:[?][a-z][a-z0-9._-]*=(?:' || c_segment || '|[/,])+(?:&[a-z][a-z0-9._-]*=(?:' || c_segment || '|[/,])+)*)?'
         '(?:#' || c_segment || '(?:/' || c_segment || ')*)?$';
-    v_rest text := split_part(split_part(substr(p_purl, 5), '#', 1), '?', 1);
+    v_rest pg_catalog.text := split_part(split_part(substr(p_purl, 5), '#', 1), '?', 1);
     v_parts artifactstore.purl_parts;
 BEGIN
     IF p_purl IS NULL OR p_purl !~ c_grammar OR p_purl ~ '(?:^|[/#])(?:[.]|%2[Ee]){1,2}(?:[/?#@]|$)' THEN

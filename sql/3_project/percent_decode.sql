@@ -6,8 +6,8 @@ RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE -- an EXCEPTION block fails in parallel plans up to PostgreSQL 16
 AS $$
 DECLARE
-    v_bytes bytea := '';
-    v_piece text;
+    v_bytes pg_catalog.bytea := '';
+    v_piece pg_catalog.text;
 BEGIN
     IF p_text IS NULL OR p_text !~ '%' THEN
         RETURN p_text;

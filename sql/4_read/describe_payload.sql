@@ -6,9 +6,9 @@ RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE -- an EXCEPTION block fails in parallel plans up to PostgreSQL 16
 AS $$
 DECLARE
-    v_fields jsonb;
-    v_payload jsonb;
-    v_problem text;
+    v_fields pg_catalog.jsonb;
+    v_payload pg_catalog.jsonb;
+    v_problem pg_catalog.text;
 BEGIN
     v_payload := artifactstore.cbor_decode(p_payload);
     SELECT t.fields INTO v_fields FROM artifactstore.event_types t WHERE t.event_type = p_event_type;

@@ -21,7 +21,7 @@ BEGIN
     PERFORM artifactstore.refuse_many_snapshots();
     BEGIN
         PERFORM artifactstore.create_view_set(v_schema);
-        FOREACH v_package IN ARRAY p_packages LOOP
+        FOREACH v_package IN ARRAY coalesce(p_packages, '{}') LOOP
             CONTINUE WHEN cardinality(artifactstore.package_sequences(v_package, v_head)) > p_max_events;
             BEGIN
                 PERFORM artifactstore.project_package(v_schema, v_package, v_head, ARRAY(

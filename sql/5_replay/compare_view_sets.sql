@@ -14,6 +14,8 @@ DECLARE
     v_key text;
     v_these text;
 BEGIN
+    PERFORM artifactstore.own_view_set(p_left);
+    PERFORM artifactstore.own_view_set(p_right);
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
         CONTINUE WHEN p_packages IS NOT NULL AND NOT artifactstore.has_package(v_view);
         v_key := artifactstore.primary_key(v_view);

@@ -8,6 +8,8 @@ AS $$
 DECLARE
     v_view text;
 BEGIN
+    PERFORM artifactstore.own_view_set(p_from);
+    PERFORM artifactstore.own_view_set(p_to);
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
         EXECUTE format('INSERT INTO %1$I.%3$I SELECT * FROM %2$I.%3$I', p_to, p_from, v_view);
     END LOOP;

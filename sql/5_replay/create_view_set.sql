@@ -9,7 +9,7 @@ DECLARE
     v_view text;
     v_options text;
 BEGIN
-    EXECUTE format('CREATE SCHEMA %I', p_schema);
+    PERFORM artifactstore.create_schema(p_schema);
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
         SELECT ' WITH (' || array_to_string(c.reloptions, ', ') || ')' INTO v_options
         FROM pg_catalog.pg_class c WHERE c.oid = format('artifactstore.%I', v_view)::regclass;
@@ -17,8 +17,6 @@ BEGIN
             CASE WHEN p_logged THEN '' ELSE 'UNLOGGED' END,
             p_schema, v_view, v_view, coalesce(v_options, ''));
     END LOOP;
-EXCEPTION WHEN duplicate_schema THEN
-    PERFORM artifactstore.refuse('schema-taken', jsonb_build_object('problem', p_schema));
 END
 $$;
 

@@ -8,10 +8,14 @@ AS $$
 DECLARE
     v_view text;
 BEGIN
+    IF p_schema !~ '^pg_' AND to_regnamespace(quote_ident(p_schema)) IS NULL THEN
+        RETURN;
+    END IF;
+    PERFORM artifactstore.own_view_set(p_schema, false, false);
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
         EXECUTE format('DROP TABLE IF EXISTS %I.%I', p_schema, v_view);
     END LOOP;
-    EXECUTE format('DROP SCHEMA IF EXISTS %I', p_schema);
+    EXECUTE format('DROP SCHEMA %I', p_schema);
 EXCEPTION WHEN dependent_objects_still_exist THEN
     PERFORM artifactstore.refuse('view-set-in-use', jsonb_build_object('problem',
         'something else is in the schema ' || p_schema || ' or was made of its tables'));

@@ -19,6 +19,7 @@ DECLARE
 BEGIN
     PERFORM artifactstore.lock_log();
     v_started := clock_timestamp();
+    PERFORM artifactstore.own_view_set('artifactstore');
     PERFORM artifactstore.rebuild_next(artifactstore.log_head());
     WITH taken AS (
         DELETE FROM artifactstore_rebuild.different_packages d

@@ -19,6 +19,7 @@ DECLARE
     v_differs text;
 BEGIN
     PERFORM artifactstore.refuse_many_snapshots();
+    PERFORM artifactstore.own_view_set('artifactstore');
     sequence := artifactstore.rebuild_next(artifactstore.log_head());
     DELETE FROM artifactstore_rebuild.different_packages;
     DELETE FROM artifactstore_rebuild.different_rows;

@@ -11,6 +11,7 @@ AS $$
 DECLARE
     v_sequence bigint;
 BEGIN
+    -- Both callers have just made the view set: nobody else can have put anything there.
     PERFORM set_config('search_path', format('%I, pg_temp', p_schema), true);
     FOR v_sequence IN
         SELECT DISTINCT n FROM unnest(artifactstore.package_sequences(p_package_id, p_last) || p_also) AS n

@@ -18,6 +18,7 @@ DECLARE
     v_last bigint;
     v_seconds double precision;
 BEGIN
+    PERFORM artifactstore.own_view_set(p_schema);
     -- The view set and nothing else: a view that it lacks is an error, never a write to the live one.
     PERFORM set_config('search_path', format('%I, pg_temp', p_schema), true);
     WHILE v_first <= p_last LOOP

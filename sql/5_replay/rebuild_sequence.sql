@@ -9,6 +9,10 @@ DECLARE
     v_sequence bigint;
     v_pid integer;
 BEGIN
+    IF to_regnamespace('artifactstore_rebuild') IS NULL THEN
+        RETURN NULL;
+    END IF;
+    PERFORM artifactstore.own_view_set('artifactstore_rebuild', false);
     IF to_regclass('artifactstore_rebuild.progress') IS NULL THEN
         RETURN NULL;
     END IF;

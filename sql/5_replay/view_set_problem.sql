@@ -11,11 +11,17 @@ DECLARE
     v_head bigint := artifactstore.log_head();
     v_point artifactstore.log_point;
     v_missing text;
+    v_fault jsonb;
     v_digests jsonb;
 BEGIN
     SELECT * INTO v_set FROM artifactstore.view_sets v WHERE v.schema_name = p_schema;
     IF NOT FOUND THEN
         RETURN 'unknown: it is not registered';
+    END IF;
+    v_fault := artifactstore.view_set_fault(p_schema, false);
+    IF v_fault IS NOT NULL THEN
+        RETURN CASE WHEN p_schema ~ '^pg_' OR to_regnamespace(quote_ident(p_schema)) IS NOT NULL
+            THEN 'foreign: ' ELSE 'damaged: it lacks its schema: ' END || (v_fault ->> 'problem');
     END IF;
     IF v_set.sequence > v_head THEN
         RETURN format('future: it reflects event %s, the log ends at %s', v_set.sequence, v_head);
@@ -28,7 +34,7 @@ BEGIN
     ELSIF v_set.epoch_id IS DISTINCT FROM v_point.epoch_id THEN
         RETURN format('foreign: event %s was of another epoch when it was made', v_set.sequence);
     END IF;
-    IF v_set.fingerprint <> artifactstore.fingerprint() THEN
+    IF v_set.fingerprint IS DISTINCT FROM artifactstore.fingerprint() THEN
         RETURN 'stale: other projectors or views made it';
     END IF;
     SELECT n.name INTO v_missing

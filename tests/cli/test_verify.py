@@ -124,19 +124,24 @@ TAMPERING: dict[str, tuple[Tamper, dict[str, Any]]] = {
             program, "ALTER TABLE artifactstore.events DISABLE TRIGGER events_forbid_change"
         ),
         {
-            "kind": "trigger",
-            "what": "trigger events_forbid_change is not ENABLE ALWAYS: run artifactstore migrate",
+            "kind": "guard",
+            "what": "trigger events_forbid_change ON artifactstore.events: enabled is D, installed is A: "
+            "artifactstore migrate",
         },
     ),
     "guard that replicas ignore": (
         lambda program: _execute(
             program, "ALTER TABLE artifactstore.requests ENABLE TRIGGER requests_forbid_direct_write"
         ),
-        {"kind": "trigger"},
+        {"kind": "guard"},
     ),
     "guard removed": (
         lambda program: _execute(program, "DROP TRIGGER events_forbid_truncate ON artifactstore.events"),
-        {"kind": "trigger", "what": "trigger events_forbid_truncate is missing: run artifactstore migrate"},
+        {
+            "kind": "guard",
+            "what": "trigger events_forbid_truncate ON artifactstore.events is missing: "
+            "artifactstore migrate",
+        },
     ),
 }
 

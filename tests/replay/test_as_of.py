@@ -9,7 +9,7 @@ from artifactstore import snapshots
 from artifactstore.errors import NotFound, Refused
 from artifactstore.events import NewEvent, PackageCreated, new_id
 from artifactstore.store import Store
-from tests.databases import Connect
+from tests.databases import TEST_PREFIX, Connect
 from tests.replay.conftest import EVENTS, schemas
 
 SEQUENCES = 200
@@ -42,7 +42,8 @@ def test_for_200_sequences_it_is_what_a_fresh_database_would_have(history: Store
 
 
 def store_snapshot(store: Store, schema: str, sequence: int) -> None:
-    """Make what as-of made a snapshot: there is none of a past head."""
+    """Make what as-of made a snapshot: there is none of a past head. The owner makes it, as always."""
+    store.connection.execute(f"SET ROLE {TEST_PREFIX}_owner")
     store.connection.execute(
         "INSERT INTO artifactstore.view_sets SELECT %s, 'snapshot', sequence, log_id,"
         " fingerprint, digests, created_at, epoch_id, identity FROM artifactstore.view_sets"
@@ -58,6 +59,7 @@ def store_snapshot(store: Store, schema: str, sequence: int) -> None:
     store.connection.execute(
         f"GRANT SELECT ON ALL TABLES IN SCHEMA artifactstore_snapshot_{sequence} TO PUBLIC".encode()
     )
+    store.connection.execute("RESET ROLE")
     assert store.view_set_problem(f"artifactstore_snapshot_{sequence}") is None
 
 

@@ -170,5 +170,6 @@ def test_several_edits_are_all_found(two: Log) -> None:
 
 def test_a_view_set_that_lacks_a_view_is_no_equal(two: Log) -> None:
     two.execute("DROP TABLE other.requests")
-    with pytest.raises(psycopg.errors.UndefinedTable), two.connection.transaction():
+    with pytest.raises(psycopg.Error, match="requests is missing") as refusal, two.connection.transaction():
         compare(two)
+    assert refusal.value.sqlstate == "ST059"
