@@ -99,7 +99,7 @@ class Tail:
                 await self._refreshed()
                 looked = self._judge(ask)
         if looked is None or not (ask.wait or (looked.full and looked.has_more)):
-            looked = await self._read(ask)
+            looked = await self._read(ask, client_left)
         if ask.wait and _nothing_yet(ask, looked):
             looked = await self._wait(ask, looked, client_left)
         metrics.FEED_PAGES.labels(looked.source).inc()
@@ -132,7 +132,7 @@ class Tail:
                 if since is None:
                     return self._look(ask) or looked
                 ask = _from(ask, since)
-                seen = self._judge(ask) or await self._read(ask)
+                seen = self._judge(ask) or await self._read(ask, client_left)
             return looked
         finally:
             left.cancel()
@@ -199,14 +199,14 @@ class Tail:
             self._rung.set()
         await asyncio.shield(self._wanted)
 
-    async def _read(self, ask: Ask) -> Answered:
+    async def _read(self, ask: Ask, client_left: Callable[[], Awaitable[None]]) -> Answered:
         """The page from the database."""
         position: list[Position] = []
 
         def work(store: Store) -> Answered:
             return _stored(store, ask, position[-1])
 
-        return await self._service.read(work, ask.min_sequence, position.append)
+        return await self._service.read(work, ask.min_sequence, position.append, client_left=client_left)
 
     async def _follow(self) -> None:
         failing = False

@@ -1,5 +1,6 @@
 """Locations: where copies of files are stored."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from artifactstore.events import StorageFailed, StorageRegistered, StorageRetired, StorageVerified
@@ -9,7 +10,7 @@ from artifactstore.http.reads import many, one
 from artifactstore.store import Row, Store
 
 
-def _of_file(store: Store, call: Call, limit: int) -> list[Row]:
+def _of_file(store: Store, call: Call, limit: int) -> Iterator[Row]:
     file_id = call.id("file_id")
     store.file(file_id)
     return store.location_page(file_id, call.query["after"], limit)
