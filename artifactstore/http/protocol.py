@@ -117,6 +117,8 @@ class Protocol(HttpToolsProtocol):
         if len(self.pipeline) >= _MAX_PIPELINED:
             problem = f"{_MAX_PIPELINED} requests wait on this connection"
             self._refuse_later(error("overloaded", {"problem": problem}), "pipeline")
+        if self.parser.get_http_version() not in ("1.0", "1.1"):
+            self._refuse_later(bad_request("only HTTP/1.1 and 1.0 are spoken here"), "malformed")
         upgrade = self.parser.should_upgrade()
         if upgrade and any(name in (b"content-length", b"transfer-encoding") for name, _ in self.headers):
             # The parser takes what follows such a head for another protocol, a proxy before it for a body.
@@ -142,6 +144,13 @@ class Protocol(HttpToolsProtocol):
         self._where, self._due = _BETWEEN, None
         self._progress = True
         super().on_message_complete()
+        if self.parser.should_keep_alive():
+            return
+        # Its headers said so before; the parser takes a trailer for one of them, and reads nothing any more.
+        self._deaf = True
+        self.cycle.keep_alive = False
+        if self.cycle.response_complete:
+            self.transport.close()
 
     def on_response_complete(self) -> None:
         """A request is answered."""

@@ -1,5 +1,6 @@
 """What can be set about the service, and the environment variables that set it."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -103,10 +104,9 @@ class Settings:
         elif self.log_level not in ("debug", "info", "warning", "error"):
             problem = f"{variable('log_level')} is debug, info, warning or error"
         else:
-            # Not so: NaN is not more than 0 either.
-            bad = [name for name in _POSITIVE if not getattr(self, name) > 0]
+            bad = [name for name in _POSITIVE if not 0 < getattr(self, name) < math.inf]
             if bad:
-                problem = f"{variable(bad[0])} is more than 0"
+                problem = f"{variable(bad[0])} is a number more than 0"
         if problem is not None:
             raise BadInput("usage", {"problem": problem})
 

@@ -4,6 +4,7 @@ A process of its own, so that what it costs is not taken for slowness of the ser
 once the first round is over.
 """
 
+import contextlib
 import resource
 import socket
 import sys
@@ -109,10 +110,8 @@ class Attack:
             while self.goes_on():
                 connection = _connect(self.port)
                 if connection is not None and _send(connection, request):
-                    try:
+                    with contextlib.suppress(OSError):
                         connection.recv(4096)
-                    except OSError:
-                        pass
                     connection.close()
                 time.sleep(0.02)
 
@@ -147,7 +146,8 @@ _told = threading.Event()
 def _begun() -> None:
     if not _told.is_set():
         _told.set()
-        print("begun", flush=True)
+        sys.stdout.write("begun\n")
+        sys.stdout.flush()
 
 
 KINDS = ("idle", "half_heads", "huge_headers", "aborted_lists", "content_types")
