@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
 MANY = 1_200
@@ -31,6 +32,11 @@ def _send(connection: socket.socket, data: bytes) -> bool:
     except OSError:
         return False
     return True
+
+
+def _leave(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    connection.close()
 
 
 def _closed(connection: socket.socket) -> bool:
@@ -89,15 +95,18 @@ class Attack:
         _together(send, 4)
 
     def aborted_lists(self) -> None:
-        """Lists of which nobody reads a byte, 400 at a time."""
+        """Lists of which nobody reads a byte: 400, each left while the next 50 ask, and again."""
         head = self.head("GET /packages?limit=1000") + b"\r\n"
         while self.goes_on():
-            asking = [one for _ in range(400) if (one := _connect(self.port))]
-            for connection in asking:
-                _send(connection, head)
-            for connection in asking:
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-                connection.close()
+            asking: deque[socket.socket] = deque()
+            for _ in range(400):
+                connection = _connect(self.port)
+                if connection is not None and _send(connection, head):
+                    asking.append(connection)
+                if len(asking) > 50:
+                    _leave(asking.popleft())
+            while asking:
+                _leave(asking.popleft())
             _begun()
             time.sleep(0.5)
 
