@@ -31,7 +31,7 @@ from tests.http.attacks import KINDS
 from tests.http.running import issue
 
 MEMORY = 400 * 1024 * 1024
-"""As docs/how-to/limits.md says, resident."""
+"""As docs/reference/settings.md says, resident."""
 _SECONDS = 2.5
 _HEAVY = 60
 
