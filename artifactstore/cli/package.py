@@ -124,7 +124,7 @@ def list_packages(
 
 
 def _packages(store: Store, where: PackageQuery, after: UUID | None) -> Iterator[Row]:
-    while page := store.package_page(where, after, _PAGE):
+    while page := list(store.package_page(where, after, _PAGE)):
         yield from page
         after = page[-1]["package_id"]
 

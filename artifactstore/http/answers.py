@@ -200,12 +200,6 @@ def page_schema(name: str, items: str) -> Schema:
     return record("A page.", **{items: array(ref(name)), "next": maybe(ID)})
 
 
-def page(name: str, items: str, key: str, rows: list[Row], limit: int) -> dict[str, Any]:
-    """A page of at most ``limit`` of ``rows``, which are one more when there are more to come."""
-    some = rows[:limit]
-    return {items: [shown(name)(row) for row in some], "next": some[-1][key] if len(rows) > limit else None}
-
-
 def payload_schema(model: type[Event]) -> Schema:
     """The payload of an event type as answers show it."""
     return stored_object_schema((*fields_of(model), *fields_of(Origin))) | {"description": model.__doc__}

@@ -4,6 +4,8 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -11,6 +13,7 @@ from starlette.types import ASGIApp
 
 from artifactstore.http import logs
 from artifactstore.http.auth import Guard
+from artifactstore.http.connections import Connections
 from artifactstore.http.dispatch import Resource, nowhere
 from artifactstore.http.endpoint import Endpoint
 from artifactstore.http.front import Front
@@ -48,18 +51,23 @@ class _Application(Starlette):
 
 
 @asynccontextmanager
-async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+async def _lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
+    settings: Settings = app.state.settings
+    connections = Connections(settings)
+    # Requests that wait for events leave room for others.
+    waiters = min(settings.max_waiters, connections.capacity * 3 // 4)
     # A closed pool cannot be opened again, so every run of the lifespan has a service of its own.
-    service = Service(app.state.settings)
+    service = Service(replace(settings, max_waiters=waiters))
     app.state.service = service
     app.state.guard = Guard(service, app.state.settings.token_seconds)
     app.state.tail = tail = Tail(service)
     await service.open()
     tail.open()
     _collect_less()
-    beside = [asyncio.create_task(service.sample()), asyncio.create_task(service.check_views())]
+    always = (service.sample(), service.check_views(), connections.watch())
+    beside = [asyncio.create_task(one) for one in always]
     try:
-        yield
+        yield {"connections": connections}
     finally:
         for task in beside:
             task.cancel()

@@ -90,7 +90,8 @@ class Call:
 
     async def read(self, work: Callable[[Store], T], *, scratch: bool = False) -> T:
         """What ``work`` reads, in one snapshot whose position the answer tells; see ``Service.read``."""
-        return await self.service.read(work, self.query.get("min_sequence"), self._note, scratch=scratch)
+        least = self.query.get("min_sequence")
+        return await self.service.read(work, least, self._note, scratch=scratch, client_left=self.client_left)
 
     def _note(self, position: Position) -> None:
         self.trace.position = position

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from artifactstore.errors import ArtifactstoreError, error
 from artifactstore.http import metrics, problems
-from artifactstore.http.request import ClientLeftError
+from artifactstore.http.request import ClientLeftError, check_head
 from artifactstore.http.trace import Trace, begin, position_headers
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -37,6 +37,7 @@ class Front:
             await send(message)
 
         try:
+            check_head(scope)
             await self._app(scope, receive, send_noted)
         except ClientLeftError:
             status = _CLIENT_LEFT

@@ -32,6 +32,22 @@ REFUSALS = Counter(
     ("code",),
     registry=REGISTRY,
 )
+LIMITS = Counter(
+    "artifactstore_http_limits_total",
+    "How often a limit acted, by limit: "
+    "head-bytes, head-count, head-timeout, body-framing, body-timeout, idle-timeout, send-timeout, "
+    "unsent-bytes, pipeline, malformed, shed (closed to make room), full (refused), "
+    "descriptors (no file can be opened), client-left (a read was ended), page-bytes (a page ended early)",
+    ("limit",),
+    registry=REGISTRY,
+)
+CONNECTIONS = Gauge(
+    "artifactstore_http_connections",
+    "Connections of clients, by state: busy with a request or idle",
+    ("state",),
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
 APPENDED = Counter(
     "artifactstore_appended_events_total",
     "Events appended by this service, by event type",

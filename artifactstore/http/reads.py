@@ -1,15 +1,20 @@
 """Reads: a row with its ETag, or a page of rows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 from uuid import UUID
 
 from artifactstore.codec import MAX_INTEGER
 from artifactstore.events.fields import Int
-from artifactstore.http.answers import page, page_schema, ref, shown
+from artifactstore.http import metrics
+from artifactstore.http.answers import page_schema, ref, shown
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import AFTER, LIMIT, MIN_SEQUENCE, Answer, Call, Endpoint
+from artifactstore.http.json import render
 from artifactstore.http.request import Parameter
 from artifactstore.store import Row, Store
+
+T = TypeVar("T")
 
 _AT_SEQUENCE = Parameter(
     "at_sequence", Int(max=MAX_INTEGER), "as it was after this event: its history is folded again up to there"
@@ -19,6 +24,40 @@ _AT_SEQUENCE = Parameter(
 def etag(row: Row) -> str:
     """The ETag of a row: the version that If-Match asks for."""
     return f'"{row["last_sequence"]}"'
+
+
+def page(
+    call: Call,
+    head: Mapping[str, Any],
+    items: str,
+    rows: Iterable[T],
+    show: Callable[[T], dict[str, Any]],
+    key: Callable[[T], object],
+) -> bytes:
+    """A page as JSON: the members of ``head``, rows, and ``next``: the key of the last if there are more.
+
+    It has at most ``limit`` rows, as the call says, and ``page_bytes`` of them, but one at least; ``rows`` go
+    on behind it if they go on at all.
+    """
+    limit, most = call.query["limit"], call.service.settings.page_bytes
+    parts: list[bytes] = []
+    size, last, more = 0, None, False
+    for row in rows:
+        part = render(show(row))
+        size += len(part) + 1
+        if parts and (len(parts) == limit or size > most):
+            more = True
+            break
+        parts.append(part)
+        last = key(row)
+    if isinstance(rows, Generator):
+        rows.close()
+    if more and len(parts) < limit:
+        metrics.LIMITS.labels("page-bytes").inc()
+    members = [render({name: value})[1:-1] for name, value in head.items()]
+    members.append(b'"%s":[%s]' % (items.encode(), b",".join(parts)))
+    members.append(b'"next":' + render(last if more else None))
+    return b"{%s}" % b",".join(members)
 
 
 def one(
@@ -64,18 +103,24 @@ def many(
     summary: str,
     *,
     tag: str,
-    find: Callable[[Store, Call, int], Sequence[Row]],
+    find: Callable[[Store, Call, int], Iterable[Row]],
     doc: str = "",
     query: Sequence[Parameter] = (),
     path_parameters: Sequence[Parameter] = (),
     role: Role = Role.READER,
 ) -> Endpoint:
-    """The endpoint that reads a page of rows; ``find`` is asked for one row more than the page has."""
+    """The endpoint that reads a page of rows; ``find`` is asked for one row more than the page has.
+
+    ``find`` gives rows one by one as ``Store._some`` does: no more are read than fit.
+    """
+    show = shown(name)
 
     async def handle(call: Call) -> Answer:
-        limit = call.query["limit"]
-        rows = await call.read(lambda store: list(find(store, call, limit + 1)))
-        return Answer(page(name, items, key, rows, limit))
+        def read(store: Store) -> bytes:
+            rows = find(store, call, call.query["limit"] + 1)
+            return page(call, {}, items, rows, show, lambda row: row[key])
+
+        return Answer(await call.read(read))
 
     return Endpoint(
         method="GET",

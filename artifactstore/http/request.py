@@ -20,7 +20,16 @@ from artifactstore.http.trace import header
 _LARGE_BODY = 64 * 1024
 """Bytes of a body that is parsed in a thread, so that others need not wait for it."""
 
-_CONTENT_TYPE = re.compile(r'application/json *(?:; *charset="?utf-8"?)? *', re.IGNORECASE)
+SINGLE_HEADERS = (
+    "Authorization", "Content-Encoding", "Content-Length", "Content-Type", "Host", "Idempotency-Key",
+    "If-Match",
+)  # fmt: skip
+"""Headers that a request has once or not at all, though If-Match could be a list: of two, others may read
+the other one."""
+
+_SINGLE = frozenset(name.lower().encode() for name in SINGLE_HEADERS)
+_CHARSETS = frozenset({"charset=utf-8", 'charset="utf-8"'})
+_HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+;=%:\[\]-]*")
 _ETAG = re.compile(r'"([1-9][0-9]{0,15})"', re.ASCII)
 _KEY = re.compile(r"[!-~]{1,255}")
 
@@ -52,6 +61,22 @@ class ParsedBody:
 def bad_request(problem: str, **facts: object) -> ArtifactstoreError:
     """A request that cannot be read."""
     return error("bad-request", {"problem": problem, **facts})
+
+
+def check_head(scope: Scope) -> None:
+    """Raise ``BadInput`` bad-request for a head that others may read differently (RFC 9112, 3.2)."""
+    seen = set()
+    for name, value in scope["headers"]:
+        if name not in _SINGLE:
+            continue
+        if name in seen:
+            title = next(title for title in SINGLE_HEADERS if title.lower().encode() == name)
+            raise bad_request(f"{title} is given twice", header=title)
+        seen.add(name)
+        if name == b"host" and _HOST.fullmatch(value) is None:
+            raise bad_request("Host is a name or address, with or without a port", header="Host")
+    if b"host" not in seen and scope["http_version"] == "1.1":
+        raise bad_request("Host is missing", header="Host")
 
 
 def read_query(parameters: Sequence[Parameter], query: bytes) -> dict[str, Any]:
@@ -92,7 +117,7 @@ def read_path(parameters: Sequence[Parameter], given: Mapping[str, Any]) -> dict
 
 def expected_sequence(scope: Scope) -> int | None:
     """The ``last_sequence`` that If-Match asks for; ``*`` asks for none in particular."""
-    text = _one_header(scope, b"if-match", "If-Match")
+    text = header(scope, b"if-match")
     if text is None or text.strip() == "*":
         return None
     match = _ETAG.fullmatch(text.strip())
@@ -103,7 +128,7 @@ def expected_sequence(scope: Scope) -> int | None:
 
 def idempotency_key(scope: Scope) -> str | None:
     """The Idempotency-Key, if given."""
-    text = _one_header(scope, b"idempotency-key", "Idempotency-Key")
+    text = header(scope, b"idempotency-key")
     if text is not None and _KEY.fullmatch(text) is None:
         problem = "Idempotency-Key is 1 to 255 printable ASCII characters without spaces"
         raise bad_request(problem, header="Idempotency-Key")
@@ -121,13 +146,21 @@ async def read_body(scope: Scope, receive: Receive, limit: int, seconds: float) 
         return None
     encoding = header(scope, b"content-encoding")
     if encoding not in (None, "identity"):
-        raise error("unsupported-media-type", {"problem": f"Content-Encoding {encoding}"})
+        raise error("unsupported-media-type", {"problem": f"Content-Encoding {encoding[:100]}"})
     content_type = header(scope, b"content-type")
-    if content_type is None or _CONTENT_TYPE.fullmatch(content_type.strip()) is None:
-        raise error("unsupported-media-type", {"problem": f"Content-Type {content_type or 'is missing'}"})
+    if content_type is None or not _is_json(content_type):
+        raise error(
+            "unsupported-media-type", {"problem": f"Content-Type {(content_type or 'is missing')[:100]}"}
+        )
     if len(data) > _LARGE_BODY:
         return ParsedBody(*await to_thread.run_sync(parse, data))
     return ParsedBody(*parse(data))
+
+
+def _is_json(content_type: str) -> bool:
+    media_type, semicolon, parameter = content_type.lower().partition(";")
+    charset = parameter.strip(" \t") in _CHARSETS if semicolon else True
+    return media_type.strip(" \t") == "application/json" and charset
 
 
 async def _receive_all(scope: Scope, receive: Receive, limit: int, seconds: float) -> bytes:
@@ -162,10 +195,3 @@ def _read_parameter(parameter: Parameter, text: str) -> Any:
         return read_text(parameter.kind, parameter.name, text)
     except Problem as problem:
         raise bad_request(f"{parameter.name} {problem.text}", parameter=parameter.name) from None
-
-
-def _one_header(scope: Scope, name: bytes, title: str) -> str | None:
-    values = [value for key, value in scope["headers"] if key == name]
-    if len(values) > 1:
-        raise bad_request(f"{title} is given twice", header=title)
-    return values[0].decode("latin-1") if values else None

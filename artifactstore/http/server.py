@@ -1,6 +1,7 @@
 """Running the application on uvicorn: one process or several, on a socket that is bound first."""
 
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -17,6 +18,7 @@ from artifactstore.http.service import CLOSE_SECONDS
 from artifactstore.http.settings import Settings
 
 _BACKLOG = 2048
+_DESCRIPTORS = 65_536
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -46,6 +48,7 @@ def serve(settings: Settings, listening: socket.socket, workers: int) -> None:
 
     The workers read their settings from the environment, which must be that of ``settings``.
     """
+    _open_many()
     config = uvicorn.Config(
         "artifactstore.http:create_app",
         factory=True,
@@ -65,6 +68,14 @@ def serve(settings: Settings, listening: socket.socket, workers: int) -> None:
             return
         with _shared_metrics():
             Multiprocess(config, sockets=[listening]).run()
+
+
+def _open_many() -> None:
+    """Let the process, and its workers, open as many files as it may: each client needs one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(_DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from artifactstore import db
 from artifactstore.errors import ArtifactstoreError, error, translated
 from artifactstore.http import metrics
+from artifactstore.http.departure import Departure
 from artifactstore.http.group import Answered, Command, GroupWriter
 from artifactstore.http.group_append import GroupAppender, Work
 from artifactstore.http.history import History
@@ -148,26 +149,36 @@ class Service:
         note: Callable[[Position], None] | None = None,
         *,
         scratch: bool = False,
+        client_left: Callable[[], Awaitable[None]] | None = None,
     ) -> T:
         """What ``work`` reads in one snapshot; ``note`` is told where the log stands in it.
 
-        ``scratch``: it needs tables of its own, which are gone when it ends.
+        Args:
+            scratch: it needs tables of its own, which are gone when it ends.
+            client_left: returns when its client has left; then it is ended, wherever it is.
 
         Raises:
             Busy: unavailable, or overloaded when no connection came free in time.
             Refused: cursor-ahead when the log does not go to ``min_sequence``.
+            ClientLeftError: the client has left.
         """
+        departure = Departure(client_left)
         try:
-            with anyio.fail_after(self.settings.pool_timeout):
-                await self._slots.acquire()
-        except TimeoutError:
-            raise error("overloaded", {"problem": "all connections for reads are in use"}) from None
-        try:
-            return await to_thread.run_sync(
-                self._read, work, min_sequence, note or _nowhere, scratch, limiter=self._threads
-            )
+            await self._take_turn(departure)
+            try:
+                departure.watch_soon()
+                return await to_thread.run_sync(
+                    self._read, work, min_sequence, note or _nowhere, scratch, departure,
+                    limiter=self._threads,
+                )  # fmt: skip
+            finally:
+                self._slots.release()
+        except ArtifactstoreError:
+            if departure.left:
+                raise ClientLeftError from None
+            raise
         finally:
-            self._slots.release()
+            departure.close()
 
     async def write(self, work: Work, client_left: Callable[[], Awaitable[None]]) -> Answered:
         """What becomes of a command.
@@ -212,6 +223,17 @@ class Service:
         await client_left()
         await to_thread.run_sync(self._writer.abandon, queued, limiter=self._few_threads)
 
+    async def _take_turn(self, departure: Departure) -> None:
+        """Wait for a slot; who has left meanwhile gives up its place at once."""
+        if not self._slots.locked():
+            await self._slots.acquire()
+            return
+        with anyio.move_on_after(self.settings.pool_timeout) as turn:
+            departure.watch(turn)
+            await self._slots.acquire()
+        if turn.cancelled_caught:
+            raise error("overloaded", {"problem": "all connections for reads are in use"})
+
     def _look_ready(self) -> ArtifactstoreError | None:
         try:
             with self._pool.connection(_READY_SECONDS / 2) as connection:
@@ -231,17 +253,18 @@ class Service:
         min_sequence: int | None,
         note: Callable[[Position], None],
         scratch: bool,
+        departure: Departure,
     ) -> T:
         try:
             try:
-                return self._read_once(work, min_sequence, note, scratch)
+                return self._read_once(work, min_sequence, note, scratch, departure)
             except ArtifactstoreError as failure:
                 if failure.sqlstate == _STALE_PLAN:
                     # A migration changed the result of a statement that is prepared on every connection.
                     self._pool.drain()
                 elif not _lost(failure):
                     raise
-            return self._read_once(work, min_sequence, note, scratch)
+            return self._read_once(work, min_sequence, note, scratch, departure)
         except PoolTimeout:
             raise _no_connection() from None
 
@@ -251,8 +274,9 @@ class Service:
         min_sequence: int | None,
         note: Callable[[Position], None],
         scratch: bool,
+        departure: Departure,
     ) -> T:
-        with translated(), self._pool.connection() as connection:
+        with translated(), self._pool.connection() as connection, departure.using(connection):
             began = time.monotonic()
             connection.execute(self._begin("READ WRITE" if scratch else "READ ONLY"))
             store = Store(connection)

@@ -1,5 +1,6 @@
 """What can be set about the service, and the environment variables that set it."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -8,6 +9,11 @@ from typing import Any, Self
 from artifactstore.errors import BadInput
 
 PREFIX = "ARTIFACTSTORE_"
+_POSITIVE = (
+    "pool_timeout", "statement_timeout", "lock_timeout", "queue_commands", "body_bytes", "body_timeout",
+    "page_bytes", "head_bytes", "head_count", "head_timeout", "idle_timeout", "send_timeout", "unsent_bytes",
+    "max_connections",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +35,17 @@ class Settings:
             answered 503 at once.
         max_waiters: requests of the feed that may wait; more are answered at once.
         body_bytes: largest request body. body_timeout: seconds in which it must be complete.
+        page_bytes: bytes of the rows of a page, of which it has one at least.
+        head_bytes, head_count: bytes of a request line with its headers, and how many headers, at most;
+            the same again for what comes between and behind the chunks of a body.
+        head_timeout: seconds in which a head must be complete, from the connection or its first byte on.
+        idle_timeout: seconds that a connection may be without a request after one was answered; longer
+            than the minute for which proxies keep theirs.
+        send_timeout: seconds in which a client must have read an answer.
+        unsent_bytes: bytes of answers that wait for their clients, over all connections; those who let
+            them wait for the longest are cut off.
+        max_connections: connections of clients; fewer where the process may not open so many files. When
+            there are more, those without a request that is under way go, the longest idle first.
         token_seconds: for how long a process trusts what it read about a token; at most 5.
         check_seconds: between two checks of live rows of random packages against the log; 0: never.
         stop_seconds: after which a stopped service has ended, whatever was under way.
@@ -49,6 +66,14 @@ class Settings:
     max_waiters: int = 5_000
     body_bytes: int = 8 * 1024 * 1024
     body_timeout: float = 20.0
+    page_bytes: int = 4 * 1024 * 1024
+    head_bytes: int = 64 * 1024
+    head_count: int = 100
+    head_timeout: float = 10.0
+    idle_timeout: float = 75.0
+    send_timeout: float = 60.0
+    unsent_bytes: int = 128 * 1024 * 1024
+    max_connections: int = 10_000
     token_seconds: float = 5.0
     check_seconds: float = 60.0
     stop_seconds: int = 10
@@ -79,10 +104,9 @@ class Settings:
         elif self.log_level not in ("debug", "info", "warning", "error"):
             problem = f"{variable('log_level')} is debug, info, warning or error"
         else:
-            positive = ("pool_timeout", "statement_timeout", "lock_timeout", "body_timeout", "queue_commands")
-            bad = [name for name in positive if getattr(self, name) <= 0]
+            bad = [name for name in _POSITIVE if not 0 < getattr(self, name) < math.inf]
             if bad:
-                problem = f"{variable(bad[0])} is more than 0"
+                problem = f"{variable(bad[0])} is a number more than 0"
         if problem is not None:
             raise BadInput("usage", {"problem": problem})
 

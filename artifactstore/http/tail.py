@@ -103,7 +103,7 @@ class Tail:
         if ask.wait or _fills(self._look(ask)):
             looked = await self._remembered(ask)
         if looked is None or not (ask.wait or _fills(looked)):
-            looked = await self._read(ask)
+            looked = await self._read(ask, client_left)
         if ask.wait and _nothing_yet(ask, looked):
             looked = await self._wait(ask, looked, client_left)
         metrics.FEED_PAGES.labels(looked.source).inc()
@@ -128,7 +128,7 @@ class Tail:
                 ask = _after(ask, looked)
                 if ask.query.since < self._ring.last:
                     # What memory has after it may be of the log as it was before.
-                    looked = await self._remembered(ask) or await self._read(ask)
+                    looked = await self._remembered(ask) or await self._read(ask, client_left)
                     continue
                 # Nothing can come between that look and the wait: there is no await between the two.
                 since = await self._woken(ask, left, deadline)
@@ -136,7 +136,7 @@ class Tail:
                     return self._look(ask) or looked
                 # Whatever wakes was read after this request came, so memory need not be confirmed again.
                 ask = self._from(ask, since)
-                looked = self._judge(ask) or await self._read(ask)
+                looked = self._judge(ask) or await self._read(ask, client_left)
             return looked
         finally:
             left.cancel()
@@ -211,14 +211,14 @@ class Tail:
         seen = None if entry is None else Seen(entry.identity)
         return replace(ask, query=replace(ask.query, since=since), seen=seen)
 
-    async def _read(self, ask: Ask) -> Answered:
+    async def _read(self, ask: Ask, client_left: Callable[[], Awaitable[None]]) -> Answered:
         """The page from the database."""
         position: list[Position] = []
 
         def work(store: Store) -> Answered:
             return _stored(store, ask, position[-1])
 
-        return await self._service.read(work, ask.min_sequence, position.append)
+        return await self._service.read(work, ask.min_sequence, position.append, client_left=client_left)
 
     async def _confirmed(self) -> None:
         """Return when memory was compared with the log by a read that began after this call.

@@ -42,6 +42,14 @@ class Connected:
         with translated(), self.connection.cursor(row_factory=make) as cursor:
             return cursor.execute(query, parameters).fetchall()
 
+    def _some(self, make: RowFactory[T], query: SQL | Composed, parameters: Parameters = ()) -> Iterator[T]:
+        """Rows as they come, one in memory at a time; closed before its end, it cancels the query.
+
+        Then the transaction has failed: nothing can be read in it after that.
+        """
+        with translated(), self.connection.cursor(row_factory=make) as cursor:
+            yield from cursor.stream(query, parameters)
+
     def _stream(self, make: RowFactory[T], query: SQL | Composed, parameters: Parameters = ()) -> Iterator[T]:
         """Rows in binary through a server-side cursor: psycopg's client cursors hold the whole result."""
         with translated(), self.connection.transaction():

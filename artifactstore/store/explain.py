@@ -9,6 +9,8 @@ from artifactstore.errors import NotFound
 from artifactstore.store.base import Connected
 from artifactstore.store.rows import Row
 
+_MAX_EVENTS = 1_000
+
 
 class Explanations(Connected):
     """The method of ``Store`` that explains retention."""
@@ -17,7 +19,7 @@ class Explanations(Connected):
         """What keeps a package, and the events that made it so; raises ``NotFound``.
 
         ``now`` is the clock of the database, which decides; ``events`` are those of the retention in
-        force (since it was last applied) and of the holds in force, in order of the log.
+        force (since it was last applied) and of the holds in force, in order of the log, the first 1,000.
         """
         query = SQL(
             """
@@ -52,7 +54,7 @@ class Explanations(Connected):
                     SELECT FROM artifactstore.retention_holds h
                     WHERE h.package_id = %(package)s AND h.created_sequence = p.sequence
                         AND h.released_at IS NULL)
-            ORDER BY p.sequence
+            ORDER BY p.sequence LIMIT %(limit)s
             """
         )
-        return self._all(dict_row, query, {"package": package_id})
+        return self._all(dict_row, query, {"package": package_id, "limit": _MAX_EVENTS})

@@ -1,16 +1,20 @@
-"""Reading views page by page: in a stable order, each page from the row after the last of the one before."""
+"""Reading views page by page: in a stable order, each page from the row after the last of the one before.
+
+
+Rows come one by one, so that whoever has enough of them can stop: it is the last that the transaction reads.
+"""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from psycopg.rows import dict_row
+from psycopg.rows import args_row, dict_row
 from psycopg.sql import SQL, Composed, Identifier
 
 from artifactstore.errors import BadInput
 from artifactstore.store.base import Connected
-from artifactstore.store.rows import Row
+from artifactstore.store.rows import ManifestEntry, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ def prefix_end(prefix: str) -> str:
 class Pages(Connected):
     """The methods of ``Store`` that read one page; ``after`` is the id of the last row of the page before."""
 
-    def package_page(self, where: PackageQuery, after: UUID | None, limit: int) -> list[Row]:
+    def package_page(self, where: PackageQuery, after: UUID | None, limit: int) -> Iterator[Row]:
         """Packages by purl bytes; raises ``BadInput`` bad-request when there is no package ``after``."""
         conditions = {
             "purl = %(purl)s": where.purl,
@@ -90,7 +94,7 @@ class Pages(Connected):
         }
         return self._page("artifact_packages", ("purl",), "package_id", conditions, parameters, after, limit)
 
-    def file_page(self, where: FileQuery, after: UUID | None, limit: int) -> list[Row]:
+    def file_page(self, where: FileQuery, after: UUID | None, limit: int) -> Iterator[Row]:
         """Files of a package by path bytes, else by file id; raises as ``package_page``."""
         conditions = {
             "package_id = %(package_id)s": where.package_id,
@@ -110,7 +114,7 @@ class Pages(Connected):
         order = ("file_id",) if where.package_id is None else ("path", "file_id")
         return self._page("artifact_files", order, "file_id", conditions, parameters, after, limit)
 
-    def hold_page(self, package_id: UUID, after: UUID | None, limit: int) -> list[Row]:
+    def hold_page(self, package_id: UUID, after: UUID | None, limit: int) -> Iterator[Row]:
         """Legal holds of a package, also released ones, oldest first."""
         return self._page(
             "retention_holds",
@@ -121,6 +125,19 @@ class Pages(Connected):
             after,
             limit,
         )
+
+    def manifest_page(self, package_id: UUID, after: str | None, limit: int) -> Iterator[ManifestEntry]:
+        """Live files of a package as its manifest lists them, by path bytes, after a path."""
+        query = SQL(
+            """
+            SELECT f.path, f.size, f.blake3 FROM artifactstore.artifact_files f
+            WHERE f.package_id = %(package_id)s AND f.removed_at IS NULL AND f.path > %(after)s
+            ORDER BY f.path LIMIT %(limit)s
+            """
+        )
+        # No path is empty.
+        parameters = {"package_id": package_id, "after": after or "", "limit": limit}
+        return self._some(args_row(ManifestEntry), query, parameters)
 
     def file_count(self, package_id: UUID) -> int:
         """Number of live files of a package."""
@@ -142,7 +159,7 @@ class Pages(Connected):
         parameters: Mapping[str, object],
         after: UUID | None,
         limit: int,
-    ) -> list[Row]:
+    ) -> Iterator[Row]:
         table = Identifier("artifactstore", view)
         columns = SQL(", ").join(Identifier(column) for column in order)
         wanted: list[SQL | Composed] = [
@@ -155,7 +172,7 @@ class Pages(Connected):
             wanted.append(SQL("({}) > ({})").format(columns, marks))
         where = SQL("WHERE {}").format(SQL(" AND ").join(wanted)) if wanted else SQL("")
         query = SQL("SELECT * FROM {} {} ORDER BY {} LIMIT %(limit)s").format(table, where, columns)
-        return self._all(dict_row, query, values)
+        return self._some(dict_row, query, values)
 
     def _cursor(self, table: Identifier, order: tuple[str, ...], key: str, after: UUID) -> dict[str, object]:
         """The order columns of the row ``after``: as values, so that the index is searched from there."""

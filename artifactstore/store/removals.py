@@ -76,12 +76,12 @@ class RemovalReads(Pages):
         which = SQL(_OF_ALL) if package_ids is None else SQL(_OF_PACKAGES)
         return self._row(query.format(which), {"packages": list(package_ids or ()), "limit": COUNTED})
 
-    def location_page(self, file_id: UUID, after: UUID | None, limit: int) -> list[Row]:
+    def location_page(self, file_id: UUID, after: UUID | None, limit: int) -> Iterator[Row]:
         """Locations of a file, oldest first, with ``removal`` and ``needed_by``."""
         conditions = {"file_id = %(file_id)s": file_id}
         return self._location_page(conditions, {"file_id": file_id}, after, limit)
 
-    def removal_page(self, package_id: UUID | None, after: UUID | None, limit: int) -> list[Row]:
+    def removal_page(self, package_id: UUID | None, after: UUID | None, limit: int) -> Iterator[Row]:
         """Retiring locations of a package or of all, oldest first, with ``removal`` and ``needed_by``."""
         conditions = {_OF_ALL if package_id is None else _OF_PACKAGES: True}
         return self._location_page(conditions, {"packages": [package_id]}, after, limit)
@@ -92,11 +92,12 @@ class RemovalReads(Pages):
         parameters: Mapping[str, object],
         after: UUID | None,
         limit: int,
-    ) -> list[Row]:
+    ) -> Iterator[Row]:
         order = ("created_sequence", "location_id")
-        rows = self._page("storage_locations", order, "location_id", conditions, parameters, after, limit)
+        # Rows of bounded size; they are asked about together.
+        rows = list(self._page("storage_locations", order, "location_id", conditions, parameters, after, limit))
         query = SQL("SELECT * FROM artifactstore.copy_removals(%s)")
         found = self._all(dict_row, query, ([row["location_id"] for row in rows],))
         told = {row.pop("location_id"): row for row in found}
         nothing = {"removal": None, "needed_by": None}
-        return [row | told.get(row["location_id"], nothing) for row in rows]
+        return (row | told.get(row["location_id"], nothing) for row in rows)

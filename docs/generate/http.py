@@ -21,8 +21,8 @@ A command answers with the event that it appended, once that is durable. Reads o
 `Idempotency-Key` on any POST makes it safe to send again ([what is
 promised](../explanation/group-append.md)).
 
-Lists are pages of `limit` rows; `next` of a page, as `after`, asks for the one behind it, and is null on the
-last. Every GET takes HEAD too. Answers that read the log have the headers `Artifactstore-Head` (where it
+Lists are pages of `limit` rows, and of 4 MiB; `next` of a page, as `after`, asks for the one behind it, and
+is null on the last. Every GET takes HEAD too. Answers that read the log have the headers `Artifactstore-Head` (where it
 stood), `Artifactstore-Log` and `Artifactstore-Epoch`; all have `X-Request-Id`, that of the request if it had
 one.
 

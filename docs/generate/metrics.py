@@ -14,7 +14,9 @@ answer of any of them adds up all: counters of all that ever ran, gauges of thos
 
 Worth an alarm: `artifactstore_refusals_total{code="log-damaged"}` that grows at all; `code="internal"`, which
 is a defect; `code="busy"` (the log is locked) and `code="overloaded"` (more than the service can take) that
-keep growing; `artifactstore_feed_listening` below the number of workers for minutes.
+keep growing; `artifactstore_http_limits_total{limit="shed"}`, `"full"` or `"descriptors"` that grows:
+connections go to make room, or are lost ([limits](settings.md)); `artifactstore_feed_listening` below the
+number of workers for minutes.
 """
 
 

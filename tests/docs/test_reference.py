@@ -3,6 +3,7 @@
 import re
 import shutil
 import sys
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import click
@@ -13,12 +14,13 @@ from artifactstore.errors import ERRORS
 from artifactstore.events import EVENT_TYPES
 from artifactstore.http.metrics import REGISTRY
 from artifactstore.http.routes import ENDPOINTS
+from artifactstore.http.settings import Settings, variable
 from docs.generate import decisions, pages
 from docs.generate.__main__ import main
 from docs.generate.cli import walk
 from docs.generate.markdown import cell, code
 from tests.databases import Connect
-from tests.docs.snippets import DOCS
+from tests.docs.snippets import DOCS, ROOT
 
 _REFERENCE = DOCS / "reference"
 
@@ -138,3 +140,27 @@ def test_cells_hold_what_markdown_would_take_for_markup() -> None:
 
 def _page(name: str) -> str:
     return (_REFERENCE / name).read_text(encoding="utf-8")
+
+
+def test_every_setting_is_told_with_its_default() -> None:
+    text = _page("settings.md")
+    for field in fields(Settings):
+        name = variable(field.name)
+        rows = [line for line in text.splitlines() if line.startswith("|") and f"`{name}`" in line]
+        assert len(rows) == 1, name
+        _, names, defaults, *_ = [cell.strip() for cell in rows[0].split("|")]
+        if field.default is not MISSING:
+            told = dict(zip(names.replace("`", "").split(", "), defaults.split(", "), strict=True))[name]
+            assert told == str(field.default).lower().removesuffix(".0"), name
+
+
+def test_every_limit_that_acts_is_told() -> None:
+    """By name, as the metric and the log have it."""
+    text = _page("settings.md")
+    source = "".join(path.read_text() for path in (ROOT / "artifactstore" / "http").glob("*.py"))
+    named = re.findall(
+        r'(?:acted|LIMITS\.labels)\("([a-z-]+)"\)|"(full|malformed|pipeline|body-framing)"', source
+    )
+    limits = {one for pair in named for one in pair if one} | {"head-bytes", "head-count", "head-timeout"}
+    assert limits >= {"shed", "descriptors", "client-left", "page-bytes"}
+    assert [limit for limit in sorted(limits) if f"`{limit}`" not in text] == []

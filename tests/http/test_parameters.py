@@ -133,13 +133,8 @@ def test_request_ids_are_kept_or_made(shared: Registry) -> None:
 
 @pytest.mark.parametrize(
     "head",
-    [
-        f"GET /packages?purl={'a' * 70_000} HTTP/1.1",
-        "GET /\x01 HTTP/1.1",
-        "GET / HTTP/1.1\r\nA: \0",
-        "nonsense",
-    ],
-    ids=["long", "control character", "NUL in a header", "no HTTP"],
+    ["GET /\x01 HTTP/1.1", "GET / HTTP/1.1\r\nA: \0", "nonsense"],
+    ids=["control character", "NUL in a header", "no HTTP"],
 )
 def test_malformed_http_is_a_problem_too(head: str, shared_service: Running) -> None:
     """CB07 for headers, the Idempotency-Key among them: the parser lets no U+0000 in."""

@@ -1,5 +1,6 @@
 """Files of packages."""
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +24,7 @@ _STATES = Text(enum=("ingested", "verified", "corrupted", "removed", "purged"))
 _REMOVED = Parameter("removed", Bool(), "whether to give removed files too", default=False)
 
 
-def _of_package(store: Store, call: Call, limit: int) -> list[Row]:
+def _of_package(store: Store, call: Call, limit: int) -> Iterator[Row]:
     package_id = call.id("package_id")
     store.package(package_id)
     query = call.query
@@ -33,7 +34,7 @@ def _of_package(store: Store, call: Call, limit: int) -> list[Row]:
     return store.file_page(where, query["after"], limit)
 
 
-def _everywhere(store: Store, call: Call, limit: int) -> list[Row]:
+def _everywhere(store: Store, call: Call, limit: int) -> Iterator[Row]:
     query = call.query
     where = FileQuery(blake3=query["blake3"], sha256=query["sha256"], removed=query["removed"])
     return store.file_page(where, query["after"], limit)

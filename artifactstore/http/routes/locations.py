@@ -1,5 +1,6 @@
 """Locations: where copies of files are stored."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from artifactstore.events import StorageFailed, StorageRegistered, StorageRetired, StorageVerified
@@ -11,13 +12,13 @@ from artifactstore.http.request import Parameter
 from artifactstore.store import Row, Store
 
 
-def _of_file(store: Store, call: Call, limit: int) -> list[Row]:
+def _of_file(store: Store, call: Call, limit: int) -> Iterator[Row]:
     file_id = call.id("file_id")
     store.file(file_id)
     return store.location_page(file_id, call.query["after"], limit)
 
 
-def _removals(store: Store, call: Call, limit: int) -> list[Row]:
+def _removals(store: Store, call: Call, limit: int) -> Iterator[Row]:
     query = call.query
     return store.removal_page(query["package_id"], query["after"], limit)
 

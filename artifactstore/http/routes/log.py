@@ -10,6 +10,8 @@ from artifactstore.http.representation import digest_text
 from artifactstore.leaves import identity
 from artifactstore.store import Store
 
+_EPOCHS = 1_000
+
 
 async def _log(call: Call) -> Answer:
     def read(store: Store) -> dict[str, Any]:
@@ -28,7 +30,7 @@ async def _log(call: Call) -> Answer:
 
 
 def epochs(store: Store) -> list[dict[str, Any]]:
-    """The generations of the log, as ``GET /log`` and refusals of the feed tell them."""
+    """The last generations of the log, as ``GET /log`` and refusals of the feed tell them."""
     return [
         {
             "epoch": one.name,
@@ -37,7 +39,7 @@ def epochs(store: Store) -> list[dict[str, Any]]:
             "started_at": one.started_at,
             "reason": one.reason,
         }
-        for one in store.epochs()
+        for one in store.epochs()[-_EPOCHS:]
     ]
 
 
@@ -50,8 +52,8 @@ ENDPOINTS = (
         summary="Identity, epoch and head of the log",
         doc="head, epoch and head_digest, the identity of the last event, are what a follower that begins "
         "here gives as since, epoch and since_digest. epochs are its generations: a restore begins another "
-        "one, and keeps the events up to from_sequence of those before. An empty log has head 0 and nothing "
-        "else.",
+        "one, and keeps the events up to from_sequence of those before; the last 1,000 are told. An empty log "
+        "has head 0 and nothing else.",
         handle=_log,
         answer=record(
             "Where the log stands.",

@@ -1,5 +1,6 @@
 """Packages: their life from creation to purge."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,21 +16,21 @@ from artifactstore.events import (
     PackageUnyanked,
     PackageYanked,
 )
-from artifactstore.events.fields import Field, Hash, Text
+from artifactstore.events.fields import Field, Hash, Int, Text
 from artifactstore.http.answers import COUNT, HEX, ID, TEXT, array, event_schema, maybe, record
 from artifactstore.http.auth import Role
 from artifactstore.http.commands import ON_BEHALF_OF, PACKAGE_ID, REASON, Respell, answer_event, command, land
 from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
-from artifactstore.http.reads import many, one
+from artifactstore.http.reads import many, one, page
 from artifactstore.http.request import Parameter, bad_request
-from artifactstore.store import PackageQuery, Row, Store
+from artifactstore.store import ManifestEntry, PackageQuery, Row, Store
 
 _SEAL_ATTEMPTS = 3
 _STATES = Text(enum=("open", "sealed", "deleted", "purged"))
 _KEY_MAX, _VALUE_MAX = 128, 1024
 
 
-def _find(store: Store, call: Call, limit: int) -> list[Row]:
+def _find(store: Store, call: Call, limit: int) -> Iterator[Row]:
     query = call.query
     where = PackageQuery(
         purl=query["purl"],
@@ -104,24 +105,22 @@ def _check_manifest(call: Call, event: PackageSealed) -> None:
 async def _manifest(call: Call) -> Answer:
     package_id = call.id("package_id")
 
-    def read(store: Store) -> tuple[Row, PackageSealed, list[dict[str, Any]]]:
-        package = store.package(package_id)
-        files = [entry._asdict() for entry in store.manifest(package_id)]
-        return package, store.sealing(package_id), files
+    def read(store: Store) -> bytes:
+        package, found = store.package(package_id), store.sealing(package_id)
+        head = {
+            "package_id": package_id,
+            "purl": package["purl"],
+            "state": package["state"],
+            "sealed_digest": package["manifest_digest"],
+            "manifest_digest": found.manifest_digest,
+            "file_count": found.file_count,
+            "total_bytes": found.total_bytes,
+            "as_of": found.as_of,
+        }
+        files = store.manifest_page(package_id, call.query["after"], call.query["limit"] + 1)
+        return page(call, head, "files", files, ManifestEntry._asdict, lambda entry: entry.path)
 
-    package, found, files = await call.read(read)
-    value = {
-        "package_id": package_id,
-        "purl": package["purl"],
-        "state": package["state"],
-        "sealed_digest": package["manifest_digest"],
-        "manifest_digest": found.manifest_digest,
-        "file_count": found.file_count,
-        "total_bytes": found.total_bytes,
-        "as_of": found.as_of,
-        "files": files,
-    }
-    return Answer(value)
+    return Answer(await call.read(read))
 
 
 _EXPECTED = Field(
@@ -255,7 +254,9 @@ ENDPOINTS = (
         tag="packages",
         summary="All files of a package as its manifest lists them",
         doc="manifest_digest is BLAKE3 of canonical CBOR [[path, size, blake3], …] of the files, ascending "
-        "by path bytes; sealed_digest is what sealing stored, null before.",
+        "by path bytes; sealed_digest is what sealing stored, null before. Where the files do not fit into "
+        "an answer of 4 MiB, next tells the path to go on after; digest, file_count and total_bytes are "
+        "those of all files in every page, so that pages with other ones do not belong together.",
         handle=_manifest,
         answer=record(
             "A manifest.",
@@ -268,9 +269,14 @@ ENDPOINTS = (
             total_bytes=COUNT,
             as_of=COUNT,
             files=array(record("A file.", path=TEXT, size=COUNT, blake3=HEX)),
+            next=maybe(TEXT),
         ),
         path_parameters=(PACKAGE_ID,),
-        query=(MIN_SEQUENCE,),
+        query=(
+            Parameter("after", Text(max=1024), "path of the last file of the page before: its next"),
+            Parameter("limit", Int(min=1, max=100_000), "files of the page", default=100_000),
+            MIN_SEQUENCE,
+        ),
         refusals=("not-found",),
     ),
 )

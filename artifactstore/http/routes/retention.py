@@ -1,6 +1,6 @@
 """Retention and legal holds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from artifactstore.errors import Refused
@@ -46,7 +46,7 @@ def _current_until(store: Store, call: Call) -> dict[str, Any]:
     return {"from_": until}
 
 
-def _holds(store: Store, call: Call, limit: int) -> list[Row]:
+def _holds(store: Store, call: Call, limit: int) -> Iterator[Row]:
     package_id = call.id("package_id")
     store.package(package_id)
     return store.hold_page(package_id, call.query["after"], limit)
@@ -133,7 +133,8 @@ ENDPOINTS = (
         tag="retention",
         summary="Which events keep a package, and from when it could be purged",
         doc="purgeable_from is null while a hold is in force, whose end nobody knows, and when the package "
-        "is purged. now is the clock of the database, which decides.",
+        "is purged. now is the clock of the database, which decides. because has the first 1,000 of them, "
+        "holds tells how many there are.",
         handle=_explain,
         answer=record(
             "Why a package is kept.",
