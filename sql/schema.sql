@@ -600,6 +600,278 @@ ALTER FUNCTION artifactstore.blake3_words(p_data bytea, p_at integer) OWNER TO a
 
 COMMENT ON FUNCTION artifactstore.blake3_words(p_data bytea, p_at integer) IS '16 words from 64 bytes at offset p_at';
 
+CREATE TABLE artifactstore.purl_types (
+    type text NOT NULL COLLATE pg_catalog."C",
+    namespace text NOT NULL COLLATE pg_catalog."C",
+    namespace_case text NOT NULL COLLATE pg_catalog."C",
+    namespace_segments integer,
+    name_case text NOT NULL COLLATE pg_catalog."C",
+    name_lower_at text COLLATE pg_catalog."C",
+    name_spans boolean NOT NULL,
+    name_characters text COLLATE pg_catalog."C",
+    name_forbids text COLLATE pg_catalog."C",
+    name_replaces text COLLATE pg_catalog."C",
+    name_replacement text COLLATE pg_catalog."C",
+    version_case text NOT NULL COLLATE pg_catalog."C",
+    version_characters text COLLATE pg_catalog."C",
+    subpath_case text NOT NULL COLLATE pg_catalog."C",
+    qualifiers text[] NOT NULL COLLATE pg_catalog."C",
+    guids text[] NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT purl_types_name_case_check CHECK ((name_case = ANY (ARRAY['keep'::text, 'lower'::text, 'upper'::text]))),
+    CONSTRAINT purl_types_namespace_case_check CHECK ((namespace_case = ANY (ARRAY['keep'::text, 'lower'::text, 'upper'::text]))),
+    CONSTRAINT purl_types_namespace_check CHECK ((namespace = ANY (ARRAY['required'::text, 'optional'::text, 'prohibited'::text]))),
+    CONSTRAINT purl_types_subpath_case_check CHECK ((subpath_case = ANY (ARRAY['keep'::text, 'lower'::text, 'upper'::text]))),
+    CONSTRAINT purl_types_version_case_check CHECK ((version_case = ANY (ARRAY['keep'::text, 'lower'::text, 'upper'::text])))
+);
+
+ALTER TABLE artifactstore.purl_types OWNER TO artifactstore_owner;
+
+COMMENT ON TABLE artifactstore.purl_types IS 'Rules of each purl type, from the definitions of the purl specification; other types have none';
+
+COMMENT ON COLUMN artifactstore.purl_types.type IS 'Type of the purl';
+
+COMMENT ON COLUMN artifactstore.purl_types.namespace IS 'Whether a purl of the type has a namespace: required, optional or prohibited';
+
+COMMENT ON COLUMN artifactstore.purl_types.namespace_case IS 'ASCII letters of the namespace: keep, lower or upper';
+
+COMMENT ON COLUMN artifactstore.purl_types.namespace_segments IS 'Most segments that the namespace may have';
+
+COMMENT ON COLUMN artifactstore.purl_types.name_case IS 'ASCII letters of the name: keep, lower or upper';
+
+COMMENT ON COLUMN artifactstore.purl_types.name_lower_at IS 'Letters of the name are lower-case if the host of repository_url matches this';
+
+COMMENT ON COLUMN artifactstore.purl_types.name_spans IS 'The namespace is the first segment alone, the name all that follow';
+
+COMMENT ON COLUMN artifactstore.purl_types.name_characters IS 'What the canonical name must match';
+
+COMMENT ON COLUMN artifactstore.purl_types.name_forbids IS 'What the canonical name must not match';
+
+COMMENT ON COLUMN artifactstore.purl_types.name_replaces IS 'What is replaced in the name, after its case';
+
+COMMENT ON COLUMN artifactstore.purl_types.name_replacement IS 'By what it is replaced';
+
+COMMENT ON COLUMN artifactstore.purl_types.version_case IS 'ASCII letters of the version: keep, lower or upper';
+
+COMMENT ON COLUMN artifactstore.purl_types.version_characters IS 'What the canonical version must match';
+
+COMMENT ON COLUMN artifactstore.purl_types.subpath_case IS 'ASCII letters of the subpath: keep, lower or upper';
+
+COMMENT ON COLUMN artifactstore.purl_types.qualifiers IS 'Qualifiers that a purl of the type must have';
+
+COMMENT ON COLUMN artifactstore.purl_types.guids IS 'Qualifiers that are lower-case where they are a GUID';
+
+CREATE FUNCTION artifactstore.canonical_path(p_purl text, p_at integer, p_path text, p_rules artifactstore.purl_types, p_qualifiers text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $_$
+DECLARE
+    c_traversal CONSTANT text := '^/|(?:^|/)[.]{1,2}(?:/|$)';
+    c_host CONSTANT text := '(?:^|&)repository_url=(?:[a-z]+:%2F%2F)?[^%&]*(?:';
+    v_path text := rtrim(p_path, '/');
+    v_mark integer := length(v_path) - strpos(reverse(v_path), '@') + 1;
+    v_at integer := p_at;
+    v_raw text;
+    v_text text;
+    v_last integer;
+    v_part text;
+    v_plain boolean;
+    v_segments text[] := '{}';
+    v_namespace text;
+    v_name text;
+    v_version text;
+    v_case text := p_rules.name_case;
+BEGIN
+    -- The version begins at the last @, but not at one before a segment: that is an npm scope.
+    IF strpos(v_path, '@') = 0
+        OR left(v_path, v_mark - 1) ~ '(?:^|/)$' AND strpos(substr(v_path, v_mark), '/') > 0
+    THEN
+        v_mark := length(v_path) + 1;
+    END IF;
+    IF v_mark < length(v_path) THEN
+        v_version := artifactstore.purl_case(artifactstore.purl_segment(
+            p_purl, p_at + v_mark, length(v_path) - v_mark, 'version'), p_rules.version_case);
+        IF v_version ~ c_traversal THEN
+            PERFORM artifactstore.refuse_purl(
+                'it is no path: no . or .. in it, no slash before it', 'version', p_at + v_mark);
+        END IF;
+    END IF;
+    v_path := left(v_path, v_mark - 1);
+    IF v_path ~ '(?:^|/)$' THEN
+        PERFORM artifactstore.refuse_purl('the name is missing: pkg:type/name', 'name', p_at + length(v_path));
+    END IF;
+    v_plain := v_path ~ '^[A-Za-z0-9_~:-][A-Za-z0-9._~:-]*(?:/[A-Za-z0-9_~:-][A-Za-z0-9._~:-]*)*$';
+    IF v_plain THEN
+        v_segments := string_to_array(v_path, '/');
+        v_path := '';
+    END IF;
+    v_last := cardinality(string_to_array(v_path, '/'));
+    FOR v_raw IN SELECT s FROM unnest(string_to_array(v_path, '/')) WITH ORDINALITY AS u (s, n) ORDER BY n LOOP
+        v_last := v_last - 1;
+        v_part := CASE WHEN v_last = 0 OR p_rules.name_spans AND v_segments <> '{}'
+            THEN 'name' ELSE 'namespace' END;
+        v_text := artifactstore.purl_segment(p_purl, v_at, length(v_raw), v_part);
+        IF v_text ~ c_traversal THEN
+            PERFORM artifactstore.refuse_purl('it is no path: no . or .. in it, no slash before it', v_part, v_at);
+        ELSIF strpos(v_text, '/') > 0 AND (v_part = 'namespace' OR v_text ~ p_rules.name_forbids) THEN
+            PERFORM artifactstore.refuse_purl('an escaped slash (%2F) cannot be here', v_part,
+                v_at + regexp_instr(v_raw, '%2[Ff]') - 1, '/', left(p_purl, v_at - 1)
+                || regexp_replace(v_raw, '%2[Ff]', '/', 'g') || substr(p_purl, v_at + length(v_raw)));
+        ELSIF v_text <> '' THEN
+            v_segments := v_segments || v_text;
+        END IF;
+        v_at := v_at + length(v_raw) + 1;
+    END LOOP;
+    v_last := cardinality(v_segments);
+    IF p_rules.name_spans THEN
+        v_last := least(v_last, 2);
+    END IF;
+    v_namespace := array_to_string(v_segments[:v_last - 1], '/');
+    v_name := array_to_string(v_segments[v_last:], '/');
+    IF p_rules.namespace_case <> 'keep' THEN
+        v_namespace := artifactstore.purl_case(v_namespace, p_rules.namespace_case);
+    END IF;
+    IF p_rules.name_lower_at IS NOT NULL AND p_qualifiers ~ (c_host || p_rules.name_lower_at || ')') THEN
+        v_case := 'lower';
+    END IF;
+    IF v_case <> 'keep' THEN
+        v_name := artifactstore.purl_case(v_name, v_case);
+    END IF;
+    IF p_rules.name_replaces IS NOT NULL THEN
+        v_name := regexp_replace(v_name, p_rules.name_replaces, p_rules.name_replacement, 'g');
+    END IF;
+    IF p_rules.type IS NOT NULL THEN
+        PERFORM artifactstore.check_purl_parts(p_rules, v_namespace, v_name, v_version);
+    END IF;
+    IF NOT v_plain THEN
+        v_namespace := replace(artifactstore.percent_encode(v_namespace), '%2F', '/');
+        v_name := artifactstore.percent_encode(v_name);
+        IF p_rules.name_spans THEN
+            v_name := replace(v_name, '%2F', '/');
+        END IF;
+    END IF;
+    RETURN coalesce(nullif(v_namespace, '') || '/', '') || v_name
+        || coalesce('@' || artifactstore.percent_encode(v_version), '');
+END
+$_$;
+
+ALTER FUNCTION artifactstore.canonical_path(p_purl text, p_at integer, p_path text, p_rules artifactstore.purl_types, p_qualifiers text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.canonical_path(p_purl text, p_at integer, p_path text, p_rules artifactstore.purl_types, p_qualifiers text) IS 'namespace/name@version of the purl whose path p_path begins at p_at, by the rules of its type';
+
+CREATE FUNCTION artifactstore.canonical_purl(p_purl text) RETURNS text
+    LANGUAGE plpgsql STABLE STRICT
+    AS $$
+DECLARE
+    c_attempts CONSTANT integer := 4;
+    v_text text := p_purl;
+    v_canonical text;
+    v_found text;
+    v_detail jsonb;
+BEGIN
+    -- After the first attempt only what may have been meant is tried, for the refusal.
+    FOR v_attempt IN 1 .. c_attempts LOOP
+        BEGIN
+            v_canonical := artifactstore.spell_purl(v_text);
+        EXCEPTION WHEN SQLSTATE 'ST010' THEN
+            GET STACKED DIAGNOSTICS v_found = PG_EXCEPTION_DETAIL;
+            v_detail := coalesce(v_detail, v_found::jsonb);
+            v_text := v_found::jsonb ->> 'meant';
+        END;
+        EXIT WHEN v_canonical IS NOT NULL OR v_text IS NULL;
+    END LOOP;
+    IF v_detail IS NOT NULL THEN
+        PERFORM artifactstore.refuse('invalid-purl', (v_detail - '{code,meant}'::text[])
+            || jsonb_strip_nulls(jsonb_build_object('canonical', v_canonical)));
+    END IF;
+    RETURN v_canonical;
+END
+$$;
+
+ALTER FUNCTION artifactstore.canonical_purl(p_purl text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.canonical_purl(p_purl text) IS 'The canonical form of a purl in any valid spelling, by the purl specification and the rules of purl_types; names in NFC. Refuses (invalid-purl) any other text. DETAIL: problem, part of the purl, at (character of the text, from 1), character as U+XXXX, canonical (what was perhaps meant)';
+
+CREATE FUNCTION artifactstore.canonical_qualifiers(p_purl text, p_at integer, p_length integer, p_rules artifactstore.purl_types) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $_$
+DECLARE
+    c_guid CONSTANT text := '^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$';
+    v_at integer := p_at;
+    v_raw text;
+    v_key text;
+    v_bad integer;
+    v_value text;
+    v_keys text[] := '{}';
+    v_values text[] := '{}';
+BEGIN
+    FOREACH v_raw IN ARRAY string_to_array(substr(p_purl, p_at, p_length), '&') LOOP
+        v_key := split_part(v_raw, '=', 1);
+        v_bad := regexp_instr(v_key, '^[^A-Za-z]|[^A-Za-z0-9._-]');
+        IF v_raw = '' THEN
+            NULL; -- as an empty value: nothing is said
+        ELSIF v_bad > 0 THEN
+            PERFORM artifactstore.refuse_purl('the key of a qualifier has letters, digits and . - _ only, first a letter',
+                'qualifiers', v_at + v_bad - 1, substr(v_key, v_bad, 1));
+        ELSIF strpos(v_raw, '=') < 2 THEN
+            PERFORM artifactstore.refuse_purl('a qualifier is key=value (an & in a value is written %26)', 'qualifiers', v_at);
+        ELSE
+            v_key := lower(v_key COLLATE "C");
+            v_value := artifactstore.purl_segment(p_purl, v_at + length(v_key) + 1,
+                length(v_raw) - length(v_key) - 1, 'qualifiers');
+            IF v_key = ANY (v_keys) THEN
+                PERFORM artifactstore.refuse_purl(format('the qualifier %s is there twice', v_key), 'qualifiers', v_at);
+            END IF;
+            IF v_value <> '' THEN
+                v_keys := v_keys || v_key;
+                v_values := v_values || CASE WHEN v_key = ANY (p_rules.guids) AND v_value ~ c_guid
+                    THEN lower(v_value COLLATE "C") ELSE v_value END;
+            END IF;
+        END IF;
+        v_at := v_at + length(v_raw) + 1;
+    END LOOP;
+    SELECT q.key INTO v_key FROM unnest(p_rules.qualifiers) AS q (key) WHERE q.key <> ALL (v_keys) LIMIT 1;
+    IF FOUND THEN
+        PERFORM artifactstore.refuse_purl(
+            format('type %s needs the qualifier %s: ?%s=…', p_rules.type, v_key, v_key), 'qualifiers');
+    END IF;
+    RETURN (
+        SELECT string_agg(q.key || '=' || artifactstore.percent_encode(q.value), '&' ORDER BY q.key COLLATE "C")
+        FROM unnest(v_keys, v_values) AS q (key, value));
+END
+$_$;
+
+ALTER FUNCTION artifactstore.canonical_qualifiers(p_purl text, p_at integer, p_length integer, p_rules artifactstore.purl_types) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.canonical_qualifiers(p_purl text, p_at integer, p_length integer, p_rules artifactstore.purl_types) IS 'The qualifiers in the p_length characters from p_at: keys in lower case and sorted, values encoded, empty ones left out; null if there is none';
+
+CREATE FUNCTION artifactstore.canonical_subpath(p_purl text, p_at integer, p_rules artifactstore.purl_types) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_at integer := p_at;
+    v_raw text;
+    v_text text;
+    v_segments text[] := '{}';
+BEGIN
+    FOREACH v_raw IN ARRAY string_to_array(substr(p_purl, p_at), '/') LOOP
+        v_text := artifactstore.purl_segment(p_purl, v_at, length(v_raw), 'subpath');
+        IF strpos(v_text, '/') > 0 THEN
+            PERFORM artifactstore.refuse_purl('a segment of the subpath has no slash', 'subpath', v_at, '/',
+                left(p_purl, v_at - 1) || regexp_replace(substr(p_purl, v_at), '%2[Ff]', '/', 'g'));
+        END IF;
+        IF v_text NOT IN ('', '.', '..') THEN
+            v_segments := v_segments || v_text;
+        END IF;
+        v_at := v_at + length(v_raw) + 1;
+    END LOOP;
+    v_text := artifactstore.purl_case(array_to_string(v_segments, '/'), p_rules.subpath_case);
+    RETURN nullif(replace(artifactstore.percent_encode(v_text), '%2F', '/'), '');
+END
+$$;
+
+ALTER FUNCTION artifactstore.canonical_subpath(p_purl text, p_at integer, p_rules artifactstore.purl_types) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.canonical_subpath(p_purl text, p_at integer, p_rules artifactstore.purl_types) IS 'The subpath that begins at p_at: no empty, . or .. segment; null if nothing is left';
+
 CREATE FUNCTION artifactstore.cbor_argument(p_data bytea, p_head integer, p_end integer) RETURNS bigint
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
@@ -1110,7 +1382,7 @@ DECLARE
     v_position integer := 0;
     v_requests boolean := false;
     v_code text;
-    v_problem text;
+    v_problem jsonb;
 BEGIN
     FOREACH v_event IN ARRAY p_events LOOP
         v_position := v_position + 1;
@@ -1119,7 +1391,7 @@ BEGIN
             WHEN 'v1.file.ingested' THEN
                 IF v_event.payload ->> 'path' IS NOT NFC NORMALIZED THEN
                     v_code := 'bad-path';
-                    v_problem := 'the path is not in Unicode normalization form C';
+                    v_problem := '{"problem": "the path is not in Unicode normalization form C"}';
                 END IF;
             WHEN 'v1.package.created' THEN
                 v_problem := artifactstore.purl_problem(v_event.payload ->> 'purl');
@@ -1129,7 +1401,7 @@ BEGIN
         END CASE;
         IF v_problem IS NOT NULL THEN
             PERFORM artifactstore.refuse(v_code, jsonb_build_object(
-                'position', v_position, 'event_type', v_event.event_type, 'problem', v_problem));
+                'position', v_position, 'event_type', v_event.event_type) || v_problem);
         END IF;
     END LOOP;
     IF v_requests THEN
@@ -1350,6 +1622,71 @@ $$;
 ALTER FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) IS 'Folds the events of these packages (and the events p_sequences of theirs) anew and compares with the live rows, in a REPEATABLE READ transaction; differences as compare_view_sets gives them, left live. Packages of more than p_max_events events are left out';
+
+CREATE FUNCTION artifactstore.check_purl_parts(p_rules artifactstore.purl_types, p_namespace text, p_name text, p_version text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_type text := p_rules.type;
+BEGIN
+    IF p_rules.namespace = 'required' AND p_namespace = '' THEN
+        PERFORM artifactstore.refuse_purl(
+            format('type %s needs a namespace: pkg:%s/namespace/name', v_type, v_type), 'namespace');
+    ELSIF p_rules.namespace = 'prohibited' AND p_namespace <> '' THEN
+        PERFORM artifactstore.refuse_purl(
+            format('type %s has no namespace (%s): pkg:%s/name', v_type, left(p_namespace, 100), v_type), 'namespace');
+    ELSIF cardinality(string_to_array(p_namespace, '/')) > p_rules.namespace_segments THEN
+        PERFORM artifactstore.refuse_purl(format('the namespace of type %s has at most %s segments', v_type,
+            p_rules.namespace_segments), 'namespace');
+    ELSIF p_name !~ p_rules.name_characters THEN
+        PERFORM artifactstore.refuse_purl(
+            format('a name of type %s matches %s', v_type, p_rules.name_characters), 'name');
+    ELSIF p_name ~ p_rules.name_forbids THEN
+        PERFORM artifactstore.refuse_purl(format('a name of type %s does not have %s', v_type,
+            quote_literal((regexp_match(p_name, p_rules.name_forbids))[1])), 'name');
+    ELSIF p_version !~ p_rules.version_characters THEN
+        PERFORM artifactstore.refuse_purl(
+            format('a version of type %s matches %s', v_type, p_rules.version_characters), 'version');
+    END IF;
+END
+$$;
+
+ALTER FUNCTION artifactstore.check_purl_parts(p_rules artifactstore.purl_types, p_namespace text, p_name text, p_version text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.check_purl_parts(p_rules artifactstore.purl_types, p_namespace text, p_name text, p_version text) IS 'Refuses (invalid-purl) canonical parts that the type does not allow';
+
+CREATE FUNCTION artifactstore.check_purl_text(p_purl text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    c_blanks CONSTANT text := E' \t\n\r\f\v';
+    v_at integer := regexp_instr(p_purl, '[\u0001-\u0020\u007F]');
+    v_character text;
+    v_meant text;
+BEGIN
+    IF btrim(p_purl, c_blanks) <> p_purl THEN
+        PERFORM artifactstore.refuse_purl('there are blanks around it', 'text',
+            CASE WHEN v_at = 1 THEN 1 ELSE length(rtrim(p_purl, c_blanks)) + 1 END,
+            CASE WHEN v_at = 1 THEN left(p_purl, 1) ELSE right(p_purl, 1) END, btrim(p_purl, c_blanks));
+    END IF;
+    v_at := coalesce(nullif(v_at, 0), artifactstore.hidden_character(p_purl));
+    IF v_at = 0 THEN
+        RETURN;
+    END IF;
+    v_character := substr(p_purl, v_at, 1);
+    IF v_character = ' ' THEN
+        v_meant := replace(p_purl, ' ', '%20');
+        PERFORM artifactstore.refuse_purl('a blank is written %20', 'text', v_at, v_character, v_meant);
+    END IF;
+    v_meant := replace(p_purl, v_character, '');
+    PERFORM artifactstore.refuse_purl(
+        'a character that cannot be seen, or a control character', 'text', v_at, v_character, v_meant);
+END
+$$;
+
+ALTER FUNCTION artifactstore.check_purl_text(p_purl text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.check_purl_text(p_purl text) IS 'Refuses (invalid-purl) blanks, control characters and invisible ones';
 
 CREATE FUNCTION artifactstore.check_requests(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -2597,6 +2934,31 @@ ALTER FUNCTION artifactstore.here() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.here() IS 'What artifactstore.home would hold if the log were at home in this database';
 
+CREATE FUNCTION artifactstore.hidden_character(p_text text) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    -- By number, not by category: each PostgreSQL has another version of Unicode.
+    SELECT regexp_instr(p_text, '['
+        -- controls, spaces that are not U+0020, soft hyphen
+        '\u0001-\u001F\u007F-\u00A0\u00AD\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000'
+        -- of no width: format characters, joiners, marks of direction, byte order mark, tags, fillers
+        '\u034F\u0600-\u0605\u061C\u06DD\u070F\u0890\u0891\u08E2\u115F\u1160\u17B4\u17B5\u180B-\u180F'
+        '\u200B-\u200F\u202A-\u202E\u2060-\u206F\u2800\u3164\uFE00-\uFE0F\uFEFF\uFFA0\uFFF0-\uFFFB'
+        '\U000110BD\U000110CD\U00013430-\U0001345F\U0001BCA0-\U0001BCA3\U0001D173-\U0001D17A'
+        '\U000E0000-\U000E0FFF'
+        -- noncharacters and private use
+        '\uE000-\uF8FF\uFDD0-\uFDEF\uFFFE\uFFFF\U000F0000-\U0010FFFF'
+        -- younger than Unicode 14 (PostgreSQL 15): another server composes or orders them otherwise
+        '\u0897\u1ACF-\u1AFF\U000105C0-\U000105FF\U00010D40-\U00010D8F\U00010EFA-\U00010EFF'
+        '\U00011380-\U000113FF\U00011B60-\U00011B7F\U00011F00-\U00011F5F\U00016100-\U0001613F'
+        '\U00016D40-\U00016D7F\U0001E08F\U0001E4D0-\U0001E4FF\U0001E5D0-\U0001E5FF\U0001E6C0-\U0001E6FF'
+        ']')
+$$;
+
+ALTER FUNCTION artifactstore.hidden_character(p_text text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.hidden_character(p_text text) IS 'Position from 1 of the first invisible, bidirectional, control, private or too young character, 0 if there is none';
+
 CREATE FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -3155,10 +3517,18 @@ BEGIN
     v_parts.type := split_part(v_rest, '/', 1);
     v_parts.version := nullif(split_part(v_rest, '@', 2), '');
     v_rest := substr(split_part(v_rest, '@', 1), length(v_parts.type) + 2);
-    v_parts.name := split_part(v_rest, '/', -1);
-    v_parts.namespace := nullif(left(v_rest, -length(v_parts.name) - 1), '');
+    IF v_parts.type = 'git' AND strpos(v_rest, '/') > 0 THEN
+        -- host/path of the repository there, which has slashes
+        v_parts.namespace := split_part(v_rest, '/', 1);
+        v_parts.name := substr(v_rest, length(v_parts.namespace) + 2);
+    ELSE
+        v_parts.name := split_part(v_rest, '/', -1);
+        v_parts.namespace := nullif(left(v_rest, -length(v_parts.name) - 1), '');
+    END IF;
     IF strpos(p_purl, '%') = 0 THEN
         RETURN v_parts;
+    ELSIF v_parts.namespace ~ '%2[Ff]' THEN
+        RETURN NULL; -- a/b in one segment would be the namespace a/b of another purl
     END IF;
     v_rest := concat_ws(' ', v_parts.namespace, v_parts.name, v_parts.version);
     v_parts.namespace := artifactstore.percent_decode(v_parts.namespace);
@@ -3213,7 +3583,7 @@ BEGIN
     IF p_text IS NULL OR p_text !~ '%' THEN
         RETURN p_text;
     END IF;
-    IF p_text ~ '%([01][0-9A-Fa-f]|2[Ff]|7[Ff])' THEN
+    IF p_text ~ '%([01][0-9A-Fa-f]|7[Ff])' THEN
         RETURN NULL;
     END IF;
     FOR v_piece IN SELECT m[1] FROM regexp_matches(p_text, '(%..|[^%]+)', 'g') AS m LOOP
@@ -3228,7 +3598,26 @@ $$;
 
 ALTER FUNCTION artifactstore.percent_decode(p_text text) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.percent_decode(p_text text) IS 'Text with %XX decoded as UTF-8; null when that is no UTF-8, a control character or an encoded slash';
+COMMENT ON FUNCTION artifactstore.percent_decode(p_text text) IS 'Text with %XX decoded as UTF-8; null when that is no UTF-8 or a control character';
+
+CREATE FUNCTION artifactstore.percent_encode(p_text text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $_$
+BEGIN
+    IF p_text ~ '^[A-Za-z0-9._~:-]*$' THEN
+        RETURN p_text;
+    END IF;
+    RETURN (
+        SELECT string_agg(CASE WHEN m.piece[1] IS NOT NULL THEN m.piece[1]
+            ELSE upper(regexp_replace(encode(convert_to(m.piece[2], 'UTF8'), 'hex'), '(..)', '%\1', 'g') COLLATE "C")
+            END, '' ORDER BY m.n)
+        FROM regexp_matches(p_text, '([A-Za-z0-9._~:-]+)|([^A-Za-z0-9._~:-]+)', 'g') WITH ORDINALITY AS m (piece, n));
+END
+$_$;
+
+ALTER FUNCTION artifactstore.percent_encode(p_text text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.percent_encode(p_text text) IS 'Text with every byte but letters, digits and . - _ ~ : as %XX, upper-case';
 
 CREATE FUNCTION artifactstore.primary_key(p_view text, p_alias text DEFAULT NULL::text) RETURNS text
     LANGUAGE sql STABLE
@@ -4224,44 +4613,82 @@ ALTER FUNCTION artifactstore.project_system_token(p_events artifactstore.decoded
 
 COMMENT ON FUNCTION artifactstore.project_system_token(p_events artifactstore.decoded_event[]) IS 'No view changes; refuses bad-subject (not the id of the log)';
 
-CREATE FUNCTION artifactstore.purl_problem(p_purl text) RETURNS text
-    LANGUAGE plpgsql IMMUTABLE
+CREATE FUNCTION artifactstore.purl_case(p_text text, p_case text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE p_case
+        WHEN 'lower' THEN lower(p_text COLLATE "C") WHEN 'upper' THEN upper(p_text COLLATE "C") ELSE p_text END
+$$;
+
+ALTER FUNCTION artifactstore.purl_case(p_text text, p_case text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.purl_case(p_text text, p_case text) IS 'Text with its ASCII letters as p_case says: keep, lower or upper; other letters stay, in every locale';
+
+CREATE FUNCTION artifactstore.purl_problem(p_purl text) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
-    c_lower_case CONSTANT text[] := ARRAY[
-        'alpm', 'apk', 'bitbucket', 'composer', 'deb', 'github', 'gitlab', 'hex', 'npm', 'pypi', 'qpkg'];
-    v_parts artifactstore.purl_parts := artifactstore.parse_purl(p_purl);
-    v_names text := concat_ws('/', v_parts.namespace, v_parts.name);
-    v_qualifiers text := substring(p_purl FROM '[?]([^#]*)');
-    v_keys text[];
-    v_problem text;
+    v_canonical text;
+    v_detail text;
 BEGIN
-    IF v_parts.type IS NULL THEN
-        v_problem := 'it is not pkg:type/namespace/name@version?qualifiers#subpath';
-    ELSIF p_purl ~ '%([a-f]|[0-9A-F][a-f])' THEN
-        v_problem := 'percent-encoding uses upper-case hex';
-    ELSIF p_purl ~ '%(2[DE]|3[0-9A]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])' THEN
-        v_problem := 'letters, digits and . - _ ~ : are not percent-encoded';
-    ELSIF p_purl ~ '[+]' THEN
-        v_problem := 'a plus is percent-encoded (%2B)';
-    ELSIF v_parts.type = ANY (c_lower_case) AND v_names ~ '[A-Z]' THEN
-        v_problem := format('names of type %s are lower-case', v_parts.type);
-    ELSIF v_parts.type = 'pypi' AND v_names ~ '_' THEN
-        v_problem := 'names of type pypi use - for _';
-    ELSIF v_qualifiers IS NOT NULL THEN
-        v_keys := ARRAY(
-            SELECT split_part(q, '=', 1) FROM regexp_split_to_table(v_qualifiers, '&') WITH ORDINALITY AS s (q, n) ORDER BY n);
-        IF v_keys <> ARRAY(SELECT DISTINCT k COLLATE "C" FROM unnest(v_keys) k ORDER BY 1) THEN
-            v_problem := 'qualifiers are sorted by key, each key once';
-        END IF;
-    END IF;
-    RETURN v_problem;
+    v_canonical := artifactstore.canonical_purl(p_purl);
+    RETURN CASE WHEN v_canonical <> p_purl THEN jsonb_build_object(
+        'problem', 'it is another spelling of ' || v_canonical, 'canonical', v_canonical) END;
+EXCEPTION WHEN SQLSTATE 'ST010' THEN
+    GET STACKED DIAGNOSTICS v_detail = PG_EXCEPTION_DETAIL;
+    RETURN v_detail::jsonb - 'code';
 END
 $$;
 
 ALTER FUNCTION artifactstore.purl_problem(p_purl text) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.purl_problem(p_purl text) IS 'What is not canonical about a purl, or null. Rules per type after the purl specification: case, _ in pypi names, order of qualifiers, needless escapes';
+COMMENT ON FUNCTION artifactstore.purl_problem(p_purl text) IS 'Null for a canonical purl, else what is wrong as canonical_purl says it; of another spelling: problem and canonical';
+
+CREATE FUNCTION artifactstore.purl_segment(p_purl text, p_at integer, p_length integer, p_part text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $_$
+DECLARE
+    v_raw text := substr(p_purl, p_at, p_length);
+    v_rest text := substr(p_purl, p_at + p_length);
+    v_text text;
+    v_bad integer;
+    v_character text;
+BEGIN
+    IF v_raw ~ '^[A-Za-z0-9._~:-]*$' THEN
+        RETURN v_raw;
+    END IF;
+    v_bad := regexp_instr(v_raw, '%(?![0-9A-Fa-f]{2})');
+    IF v_bad > 0 THEN
+        PERFORM artifactstore.refuse_purl('a % that begins no escape is written %25', p_part, p_at + v_bad - 1, '%',
+            left(p_purl, p_at - 1) || regexp_replace(v_raw, '%(?![0-9A-Fa-f]{2})', '%25', 'g') || v_rest);
+    END IF;
+    v_bad := regexp_instr(v_raw, '%(?:[01][0-9A-Fa-f]|7[Ff])');
+    IF v_bad > 0 THEN
+        PERFORM artifactstore.refuse_purl(
+            format('%s is a control character', substr(v_raw, v_bad, 3)), p_part, p_at + v_bad - 1);
+    END IF;
+    v_text := artifactstore.percent_decode(v_raw);
+    IF v_text IS NULL THEN
+        PERFORM artifactstore.refuse_purl('its escapes are no UTF-8', p_part, p_at + strpos(v_raw, '%') - 1);
+    END IF;
+    IF octet_length(v_text) > length(v_text) THEN
+        v_bad := artifactstore.hidden_character(v_text);
+        IF v_bad > 0 THEN
+            v_character := substr(v_text, v_bad, 1);
+            PERFORM artifactstore.refuse_purl('it has a character that cannot be seen', p_part,
+                p_at + greatest(strpos(upper(v_raw COLLATE "C"), artifactstore.percent_encode(v_character)), 1) - 1,
+                v_character, left(p_purl, p_at - 1)
+                || artifactstore.percent_encode(replace(v_text, v_character, '')) || v_rest);
+        END IF;
+        v_text := normalize(v_text, NFC);
+    END IF;
+    RETURN v_text;
+END
+$_$;
+
+ALTER FUNCTION artifactstore.purl_segment(p_purl text, p_at integer, p_length integer, p_part text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.purl_segment(p_purl text, p_at integer, p_length integer, p_part text) IS 'The p_length characters of a purl from p_at, percent-decoded and in NFC; refuses (invalid-purl) what is no text or cannot be seen';
 
 CREATE FUNCTION artifactstore.range_end(p_first bigint, p_last bigint) RETURNS bigint
     LANGUAGE sql STABLE
@@ -4440,6 +4867,23 @@ ALTER FUNCTION artifactstore.refuse_many_snapshots() OWNER TO artifactstore_owne
 
 COMMENT ON FUNCTION artifactstore.refuse_many_snapshots() IS 'Refuses wrong-isolation unless the whole transaction sees one snapshot';
 
+CREATE FUNCTION artifactstore.refuse_purl(p_problem text, p_part text, p_at integer DEFAULT NULL::integer, p_character text DEFAULT NULL::text, p_meant text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    AS $$
+DECLARE
+    v_hex text := upper(to_hex(ascii(p_character)) COLLATE "C");
+    v_character text := 'U+' || lpad(v_hex, greatest(length(v_hex), 4), '0');
+BEGIN
+    PERFORM artifactstore.refuse('invalid-purl', jsonb_strip_nulls(jsonb_build_object(
+        'problem', p_problem || coalesce(' (character ' || p_at || coalesce(': ' || v_character, '') || ')', ''),
+        'part', p_part, 'at', p_at, 'character', v_character, 'meant', p_meant)));
+END
+$$;
+
+ALTER FUNCTION artifactstore.refuse_purl(p_problem text, p_part text, p_at integer, p_character text, p_meant text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.refuse_purl(p_problem text, p_part text, p_at integer, p_character text, p_meant text) IS 'Raises invalid-purl. DETAIL: problem, part of the purl, at (character of the text, from 1), character as U+XXXX, meant (a text that may be the purl that was meant)';
+
 CREATE FUNCTION artifactstore.replay(p_snapshot text DEFAULT NULL::text) RETURNS TABLE(head bigint, seconds double precision)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -4582,6 +5026,71 @@ $$;
 ALTER FUNCTION artifactstore.sample_packages(p_events integer) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.sample_packages(p_events integer) IS 'The packages of p_events random events, with the sequences that led to each';
+
+CREATE FUNCTION artifactstore.spell_purl(p_purl text) RETURNS text
+    LANGUAGE plpgsql STABLE STRICT
+    AS $_$
+DECLARE
+    c_longest CONSTANT integer := 1024;
+    v_start integer;
+    v_end integer := coalesce(nullif(strpos(p_purl, '#'), 0), length(p_purl) + 1);
+    v_query integer := coalesce(nullif(strpos(left(p_purl, v_end - 1), '?'), 0), v_end);
+    v_again integer;
+    v_type text;
+    v_path text;
+    v_qualifiers text;
+    v_subpath text;
+    v_rules artifactstore.purl_types;
+BEGIN
+    IF octet_length(p_purl) > 8 * c_longest THEN
+        PERFORM artifactstore.refuse_purl(format('it is longer than %s bytes', 8 * c_longest), 'text');
+    ELSIF p_purl !~ '^[!-~]+$' THEN
+        PERFORM artifactstore.check_purl_text(p_purl);
+    END IF;
+    v_start := length((regexp_match(p_purl, '^[Pp][Kk][Gg]:/*'))[1]) + 1;
+    v_again := coalesce(nullif(strpos(substr(p_purl, v_end + 1), '#'), 0) + v_end,
+        nullif(strpos(substr(left(p_purl, v_end - 1), v_query + 1), '?'), 0) + v_query);
+    IF v_start IS NULL THEN
+        PERFORM artifactstore.refuse_purl('it does not begin with pkg:', 'scheme', 1, NULL,
+            CASE WHEN p_purl ~ '^[Pp][Kk][Gg]%3[Aa]' THEN 'pkg:' || substr(p_purl, 7) END);
+    ELSIF v_again IS NOT NULL THEN
+        v_path := CASE WHEN v_again > v_end THEN '%23' ELSE '%3F' END;
+        PERFORM artifactstore.refuse_purl(format('a second %s is written %s', substr(p_purl, v_again, 1), v_path),
+            CASE WHEN v_again > v_end THEN 'subpath' ELSE 'qualifiers' END, v_again, substr(p_purl, v_again, 1),
+            left(p_purl, v_again - 1) || v_path || substr(p_purl, v_again + 1));
+    END IF;
+    v_path := substr(p_purl, v_start, v_query - v_start);
+    v_type := lower(split_part(v_path, '/', 1) COLLATE "C");
+    IF v_type !~ '^[a-z][a-z0-9.-]*$' THEN
+        v_again := regexp_instr(v_type, '^[^a-z]|[^a-z0-9.-]');
+        PERFORM artifactstore.refuse_purl(
+            'the type has letters, digits, . and - only, first a letter: pkg:type/name', 'type', v_start + v_again - 1,
+            nullif(substr(v_type, v_again, 1), ''));
+    ELSIF strpos(v_path, '/') = 0 THEN
+        PERFORM artifactstore.refuse_purl('a type and a name are needed: pkg:type/name', 'name', v_query);
+    END IF;
+    SELECT * INTO v_rules FROM artifactstore.purl_types t WHERE t.type = v_type;
+    IF v_query < v_end OR v_rules.qualifiers <> '{}' THEN
+        v_qualifiers := artifactstore.canonical_qualifiers(
+            p_purl, v_query + 1, greatest(v_end - v_query - 1, 0), v_rules);
+    END IF;
+    IF v_end < length(p_purl) THEN
+        v_subpath := artifactstore.canonical_subpath(p_purl, v_end + 1, v_rules);
+    END IF;
+    v_path := artifactstore.canonical_path(
+        p_purl, v_start + length(v_type) + 1, substr(v_path, length(v_type) + 2), v_rules, v_qualifiers);
+    v_path := 'pkg:' || v_type || '/' || v_path || coalesce('?' || v_qualifiers, '') || coalesce('#' || v_subpath, '');
+    IF octet_length(v_path) > c_longest THEN
+        PERFORM artifactstore.refuse_purl(format('its canonical form has %s bytes, at most %s are stored',
+            octet_length(v_path), c_longest), 'text');
+    END IF;
+    RETURN v_path;
+END
+$_$;
+
+ALTER FUNCTION artifactstore.spell_purl(p_purl text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.spell_purl(p_purl text) IS 'The canonical form of a purl in any valid spelling; refuses (invalid-purl) any other text, with meant in DETAIL';
 
 CREATE FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with time zone) RETURNS record
     LANGUAGE plpgsql
@@ -5285,6 +5794,9 @@ ALTER TABLE ONLY artifactstore.events
 ALTER TABLE ONLY artifactstore.log_epochs
     ADD CONSTRAINT log_epochs_pkey PRIMARY KEY (epoch);
 
+ALTER TABLE ONLY artifactstore.purl_types
+    ADD CONSTRAINT purl_types_pkey PRIMARY KEY (type);
+
 ALTER TABLE ONLY artifactstore.requests
     ADD CONSTRAINT requests_pkey PRIMARY KEY (actor, key);
 
@@ -5313,6 +5825,8 @@ CREATE INDEX artifact_files_package_id_idx ON artifactstore.artifact_files USING
 CREATE UNIQUE INDEX artifact_files_package_id_path_key ON artifactstore.artifact_files USING btree (package_id, path) WHERE (removed_at IS NULL);
 
 CREATE INDEX artifact_files_sha256_file_id_idx ON artifactstore.artifact_files USING btree (sha256, file_id) WHERE (sha256 IS NOT NULL);
+
+CREATE INDEX artifact_packages_namespace_purl_idx ON artifactstore.artifact_packages USING btree (namespace, purl) WHERE (namespace IS NOT NULL);
 
 CREATE INDEX events_event_type_sequence_idx ON artifactstore.events USING btree (event_type, sequence);
 
@@ -5435,6 +5949,20 @@ GRANT ALL ON FUNCTION artifactstore.blake3_compress(p_chain bigint[], p_words bi
 REVOKE ALL ON FUNCTION artifactstore.blake3_words(p_data bytea, p_at integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.blake3_words(p_data bytea, p_at integer) TO artifactstore_reader;
 
+GRANT SELECT ON TABLE artifactstore.purl_types TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.canonical_path(p_purl text, p_at integer, p_path text, p_rules artifactstore.purl_types, p_qualifiers text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.canonical_path(p_purl text, p_at integer, p_path text, p_rules artifactstore.purl_types, p_qualifiers text) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.canonical_purl(p_purl text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.canonical_purl(p_purl text) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.canonical_qualifiers(p_purl text, p_at integer, p_length integer, p_rules artifactstore.purl_types) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.canonical_qualifiers(p_purl text, p_at integer, p_length integer, p_rules artifactstore.purl_types) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.canonical_subpath(p_purl text, p_at integer, p_rules artifactstore.purl_types) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.canonical_subpath(p_purl text, p_at integer, p_rules artifactstore.purl_types) TO artifactstore_reader;
+
 REVOKE ALL ON FUNCTION artifactstore.cbor_argument(p_data bytea, p_head integer, p_end integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.cbor_argument(p_data bytea, p_head integer, p_end integer) TO artifactstore_reader;
 
@@ -5489,6 +6017,12 @@ REVOKE ALL ON FUNCTION artifactstore.check_moment(p_events artifactstore.decoded
 REVOKE ALL ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) TO artifactstore_operator;
 GRANT ALL ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) TO artifactstore_service;
+
+REVOKE ALL ON FUNCTION artifactstore.check_purl_parts(p_rules artifactstore.purl_types, p_namespace text, p_name text, p_version text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.check_purl_parts(p_rules artifactstore.purl_types, p_namespace text, p_name text, p_version text) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.check_purl_text(p_purl text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.check_purl_text(p_purl text) TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.check_requests(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
@@ -5595,6 +6129,9 @@ GRANT ALL ON FUNCTION artifactstore.has_package(p_view text) TO artifactstore_re
 REVOKE ALL ON FUNCTION artifactstore.here() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.here() TO artifactstore_reader;
 
+REVOKE ALL ON FUNCTION artifactstore.hidden_character(p_text text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.hidden_character(p_text text) TO artifactstore_reader;
+
 REVOKE ALL ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) TO artifactstore_operator;
 
@@ -5650,6 +6187,9 @@ GRANT ALL ON FUNCTION artifactstore.parse_time(p_text text) TO artifactstore_rea
 
 REVOKE ALL ON FUNCTION artifactstore.percent_decode(p_text text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.percent_decode(p_text text) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.percent_encode(p_text text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.percent_encode(p_text text) TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.primary_key(p_view text, p_alias text) FROM PUBLIC;
 
@@ -5709,8 +6249,14 @@ REVOKE ALL ON FUNCTION artifactstore.project_system_restored(p_events artifactst
 
 REVOKE ALL ON FUNCTION artifactstore.project_system_token(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.purl_case(p_text text, p_case text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.purl_case(p_text text, p_case text) TO artifactstore_reader;
+
 REVOKE ALL ON FUNCTION artifactstore.purl_problem(p_purl text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.purl_problem(p_purl text) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.purl_segment(p_purl text, p_at integer, p_length integer, p_part text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.purl_segment(p_purl text, p_at integer, p_length integer, p_part text) TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.range_end(p_first bigint, p_last bigint) FROM PUBLIC;
 
@@ -5734,6 +6280,9 @@ REVOKE ALL ON FUNCTION artifactstore.refuse_hole(p_first bigint, p_last bigint) 
 
 REVOKE ALL ON FUNCTION artifactstore.refuse_many_snapshots() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.refuse_purl(p_problem text, p_part text, p_at integer, p_character text, p_meant text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.refuse_purl(p_problem text, p_part text, p_at integer, p_character text, p_meant text) TO artifactstore_reader;
+
 REVOKE ALL ON FUNCTION artifactstore.replay(p_snapshot text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.replay(p_snapshot text) TO artifactstore_operator;
 
@@ -5749,6 +6298,9 @@ GRANT ALL ON FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea
 REVOKE ALL ON FUNCTION artifactstore.sample_packages(p_events integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.sample_packages(p_events integer) TO artifactstore_operator;
 GRANT ALL ON FUNCTION artifactstore.sample_packages(p_events integer) TO artifactstore_service;
+
+REVOKE ALL ON FUNCTION artifactstore.spell_purl(p_purl text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.spell_purl(p_purl text) TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with time zone) FROM PUBLIC;
 
