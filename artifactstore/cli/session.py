@@ -31,11 +31,13 @@ class Session:
 
     Attributes:
         json: results as JSON. database_url: as given, if it was. chosen_actor: likewise.
+        respelled: canonical purl of the package, if it was named by another spelling.
     """
 
     json: bool = False
     database_url: str | None = None
     chosen_actor: str | None = None
+    respelled: str | None = None
     resources: ExitStack = field(default_factory=ExitStack)
 
     @property
@@ -102,8 +104,16 @@ class Session:
         return Reporter(silent=self.json)
 
     def package_id(self, reference: "UUID | str") -> "UUID":
-        """The id of a package that was named by id or purl; raises ``NotFound``."""
-        package_id: UUID = self.store.package(reference)["package_id"]
+        """The id of a package that was named by id or purl; raises ``NotFound``.
+
+        Another spelling of a purl is told by its canonical form: to people, and with what is appended.
+        """
+        row = self.store.package(reference)
+        if isinstance(reference, str) and row["purl"] != reference:
+            self.respelled = row["purl"]
+            if not self.json:
+                click.echo(f"the package is {row['purl']}", err=True)
+        package_id: UUID = row["package_id"]
         return package_id
 
     def append(self, event: "Event", subject_id: "UUID", expected: int | None = None, **more: object) -> None:
@@ -124,6 +134,7 @@ class Session:
                 "event_type": event_type,
                 "subject_id": subject_id,
                 "actor": self.actor,
+                **({} if self.respelled is None else {"purl": self.respelled}),
                 **more,
             }
         )

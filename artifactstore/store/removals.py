@@ -94,8 +94,8 @@ class RemovalReads(Pages):
         limit: int,
     ) -> Iterator[Row]:
         order = ("created_sequence", "location_id")
-        # Rows of bounded size; they are asked about together.
-        rows = list(self._page("storage_locations", order, "location_id", conditions, parameters, after, limit))
+        page = self._page("storage_locations", order, "location_id", conditions, parameters, after, limit)
+        rows = list(page)  # all at once, to be asked about together: they are of bounded size
         query = SQL("SELECT * FROM artifactstore.copy_removals(%s)")
         found = self._all(dict_row, query, ([row["location_id"] for row in rows],))
         told = {row.pop("location_id"): row for row in found}

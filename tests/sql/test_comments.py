@@ -14,7 +14,7 @@ FILES = sorted(SQL.glob("*/*.sql"))
 FUNCTION_FILES = [path for path in FILES if "CREATE OR REPLACE FUNCTION" in path.read_text()]
 HEADER = re.compile(r"-- purpose: (.+)\n-- called by: (.+)\n-- writes: (.+)\n")
 NAMES = {path.stem for path in FUNCTION_FILES}
-TABLES = {*KEYS, "events", "event_types", "error_codes", "roles"}
+TABLES = {*KEYS, "events", "event_types", "error_codes", "purl_types", "roles"}
 
 
 @cache

@@ -52,8 +52,8 @@ ENDPOINTS = (
         summary="Identity, epoch and head of the log",
         doc="head, epoch and head_digest, the identity of the last event, are what a follower that begins "
         "here gives as since, epoch and since_digest. epochs are its generations: a restore begins another "
-        "one, and keeps the events up to from_sequence of those before; the last 1,000 are told. An empty log "
-        "has head 0 and nothing else.",
+        "one, and keeps the events up to from_sequence of those before; the last 1,000 are told. An empty "
+        "log has head 0 and nothing else.",
         handle=_log,
         answer=record(
             "Where the log stands.",
