@@ -9,8 +9,8 @@ class Finding:
 
     Attributes:
         kind: hole, time, digest, payload, event-type, subject, witness (an event); evidence (of an event that
-            is not there); refused (where a replay stops); view (a value or row of a view); manifest; guard (not as
-            this software installs it).
+            is not there); refused (where a replay stops); view (a value or row of a view); manifest; guard
+            (not as this software installs it).
         what: the finding in words.
         sequence: of the event.
         view: where the value or row is, with ``key`` (JSON array) and ``column``.

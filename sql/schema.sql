@@ -19,6 +19,17 @@ ALTER TYPE artifactstore.decoded_event OWNER TO artifactstore_owner;
 
 COMMENT ON TYPE artifactstore.decoded_event IS 'An event with its payload decoded, as projectors get it';
 
+CREATE TYPE artifactstore.log_point AS (
+	sequence bigint,
+	log_id uuid,
+	epoch_id uuid,
+	identity bytea
+);
+
+ALTER TYPE artifactstore.log_point OWNER TO artifactstore_owner;
+
+COMMENT ON TYPE artifactstore.log_point IS 'A place in one history: an event (0: before the first) with its log, the epoch that it belongs to, and its identity; see point_at';
+
 CREATE TYPE artifactstore.purl_parts AS (
 	type text,
 	namespace text,
@@ -70,7 +81,12 @@ CREATE TABLE artifactstore.home (
     system_identifier bigint NOT NULL,
     database_oid oid NOT NULL,
     timeline integer NOT NULL,
-    since timestamp with time zone NOT NULL
+    since timestamp with time zone NOT NULL,
+    sequence bigint NOT NULL,
+    log_id uuid,
+    epoch_id uuid,
+    identity bytea,
+    noted_at timestamp with time zone NOT NULL
 );
 
 ALTER TABLE artifactstore.home OWNER TO artifactstore_owner;
@@ -85,28 +101,37 @@ COMMENT ON COLUMN artifactstore.home.timeline IS 'Of the server''s WAL: a promot
 
 COMMENT ON COLUMN artifactstore.home.since IS 'When this became its home';
 
+COMMENT ON COLUMN artifactstore.home.sequence IS 'Where the log stood when it came or was adopted: the log has this event, or lost it';
+
+COMMENT ON COLUMN artifactstore.home.log_id IS 'Log that it was; null while it was empty';
+
+COMMENT ON COLUMN artifactstore.home.epoch_id IS 'Epoch of the log at that event; null while it was empty';
+
+COMMENT ON COLUMN artifactstore.home.identity IS 'Identity of that event (event_identity); null while the log was empty';
+
+COMMENT ON COLUMN artifactstore.home.noted_at IS 'When that was';
+
 CREATE FUNCTION artifactstore.adopt() RETURNS artifactstore.home
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
     AS $$
 DECLARE
-    v_here artifactstore.home;
+    v_lost record;
 BEGIN
     PERFORM artifactstore.lock_log();
-    v_here := artifactstore.here();
-    INSERT INTO artifactstore.home AS h SELECT v_here.*
-    ON CONFLICT ((true)) DO UPDATE SET (system_identifier, database_oid, timeline, since)
-        = (v_here.system_identifier, v_here.database_oid, v_here.timeline, CASE
-            WHEN (h.system_identifier, h.database_oid) = (v_here.system_identifier, v_here.database_oid)
-            THEN h.since ELSE v_here.since END)
-    RETURNING * INTO v_here;
-    RETURN v_here;
+    SELECT * INTO v_lost FROM artifactstore.log_evidence() e ORDER BY e.sequence LIMIT 1;
+    IF FOUND THEN
+        PERFORM artifactstore.refuse('events-lost', jsonb_build_object(
+            'problem', format('%s %s: %s (%s)', v_lost.source, v_lost.name, v_lost.problem, v_lost.sequence),
+            'source', v_lost.source, 'name', v_lost.name, 'named', v_lost.sequence, 'head', artifactstore.log_head()));
+    END IF;
+    RETURN artifactstore.settle_home();
 END
 $$;
 
 ALTER FUNCTION artifactstore.adopt() OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.adopt() IS 'Makes this database and timeline the home of the log, which then takes appends. For a log that ends where its followers think it ends; otherwise restored()';
+COMMENT ON FUNCTION artifactstore.adopt() IS 'Makes this database and timeline the home of the log, which then takes appends. For a log that ends where its followers think it ends: refuses events-lost when something in the database names an event that it does not have; then restored()';
 
 CREATE FUNCTION artifactstore.append(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[] DEFAULT NULL::bigint[]) RETURNS TABLE("position" integer, sequence bigint, created_at timestamp with time zone, appended boolean)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -167,8 +192,8 @@ DECLARE
     v_appended bigint;
 BEGIN
     refusals := array_fill(NULL::jsonb, ARRAY[coalesce(cardinality(p_lasts), 0)]);
-    IF p_lasts[cardinality(p_lasts)] IS DISTINCT FROM cardinality(p_event_types) OR (p_together >= 1) IS NOT TRUE
-        OR p_lasts <> ARRAY(SELECT DISTINCT n FROM unnest(p_lasts) AS n WHERE n > 0 ORDER BY n)
+    IF p_lasts IS NULL OR p_lasts[cardinality(p_lasts)] IS DISTINCT FROM cardinality(p_event_types)
+        OR (p_together >= 1) IS NOT TRUE OR p_lasts <> ARRAY(SELECT DISTINCT n FROM unnest(p_lasts) AS n WHERE n > 0 ORDER BY n)
     THEN
         PERFORM artifactstore.refuse('bad-payload', '{"problem": "the commands do not divide the events"}');
     END IF;
@@ -274,9 +299,12 @@ BEGIN
     SELECT CASE WHEN p_payload ->> 'bypass_governance' = 'true' THEN 'operator' ELSE t.min_role END
     INTO v_min_role
     FROM artifactstore.event_types t WHERE t.event_type = p_event_type;
-    IF v_min_role = 'operator' AND NOT artifactstore.is_member(v_min_role) THEN
+    IF v_min_role IS NULL THEN
+        PERFORM artifactstore.refuse('unknown-event-type', jsonb_build_object(
+            'event_type', p_event_type, 'problem', p_event_type));
+    ELSIF v_min_role <> 'writer' AND artifactstore.is_member('operator') IS NOT TRUE THEN
         PERFORM artifactstore.refuse('forbidden', jsonb_build_object(
-            'event_type', p_event_type, 'needs', v_min_role, 'problem', 'it needs the role ' || v_min_role));
+            'event_type', p_event_type, 'needs', 'operator', 'problem', 'it needs the role operator'));
     END IF;
     RETURN (SELECT a.sequence FROM artifactstore.append(
         ARRAY[p_event_type], ARRAY[p_subject_id], ARRAY['db:' || session_user],
@@ -294,6 +322,8 @@ CREATE FUNCTION artifactstore.append_token_event(p_event_type text, p_payload by
 #variable_conflict use_column
 BEGIN
     PERFORM artifactstore.lock_log();
+    -- Before the log begins: one with events and no home is not begun here.
+    PERFORM artifactstore.check_home();
     IF artifactstore.log_head() = 0 THEN
         PERFORM artifactstore.append_initialized(p_event_type, clock_timestamp());
     END IF;
@@ -301,7 +331,7 @@ BEGIN
     SELECT a.sequence, a.created_at, a.appended
     FROM artifactstore.append(
         ARRAY[p_event_type],
-        ARRAY[(SELECT g.log_id FROM artifactstore.log_epochs g ORDER BY g.epoch DESC LIMIT 1)],
+        ARRAY[(SELECT e.subject_id FROM artifactstore.events e WHERE e.sequence = 1)],
         ARRAY[p_actor], ARRAY[p_payload], ARRAY[p_digest]) a;
 END
 $$;
@@ -314,11 +344,12 @@ CREATE TABLE artifactstore.view_sets (
     schema_name text NOT NULL COLLATE pg_catalog."C",
     purpose text NOT NULL,
     sequence bigint NOT NULL,
-    head_digest bytea,
     log_id uuid,
     fingerprint bytea NOT NULL,
     digests jsonb NOT NULL,
     created_at timestamp with time zone NOT NULL,
+    epoch_id uuid,
+    identity bytea,
     CONSTRAINT view_sets_purpose_check CHECK ((purpose = ANY (ARRAY['snapshot'::text, 'past'::text]))),
     CONSTRAINT view_sets_sequence_check CHECK ((sequence >= 0))
 );
@@ -333,8 +364,6 @@ COMMENT ON COLUMN artifactstore.view_sets.purpose IS 'snapshot: a replay may beg
 
 COMMENT ON COLUMN artifactstore.view_sets.sequence IS 'Last event that it reflects, 0 for none';
 
-COMMENT ON COLUMN artifactstore.view_sets.head_digest IS 'payload_digest of that event; null for none';
-
 COMMENT ON COLUMN artifactstore.view_sets.log_id IS 'Log that it was made from; null for an empty one';
 
 COMMENT ON COLUMN artifactstore.view_sets.fingerprint IS 'artifactstore.fingerprint() of the projectors that made it';
@@ -342,6 +371,10 @@ COMMENT ON COLUMN artifactstore.view_sets.fingerprint IS 'artifactstore.fingerpr
 COMMENT ON COLUMN artifactstore.view_sets.digests IS 'view → {rows, digest}, as artifactstore.digest_view_set gives it';
 
 COMMENT ON COLUMN artifactstore.view_sets.created_at IS 'When it was made';
+
+COMMENT ON COLUMN artifactstore.view_sets.epoch_id IS 'Epoch of the log at that event; null for none';
+
+COMMENT ON COLUMN artifactstore.view_sets.identity IS 'Identity of that event (event_identity); null for none';
 
 CREATE FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text DEFAULT NULL::text) RETURNS artifactstore.view_sets
     LANGUAGE plpgsql SECURITY DEFINER
@@ -351,6 +384,7 @@ CREATE FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot tex
 DECLARE
     v_made artifactstore.view_sets;
     v_from bigint := 0;
+    v_point artifactstore.log_point := artifactstore.point_at(p_last);
 BEGIN
     IF p_last > artifactstore.log_head() THEN
         PERFORM artifactstore.refuse('not-found', jsonb_build_object('problem',
@@ -370,8 +404,9 @@ BEGIN
     v_made.schema_name := p_schema;
     v_made.purpose := 'past';
     v_made.sequence := p_last;
-    SELECT e.payload_digest INTO v_made.head_digest FROM artifactstore.events e WHERE e.sequence = p_last;
-    SELECT e.subject_id INTO v_made.log_id FROM artifactstore.events e WHERE e.sequence = 1 AND p_last > 0;
+    v_made.log_id := v_point.log_id;
+    v_made.epoch_id := v_point.epoch_id;
+    v_made.identity := v_point.identity;
     v_made.fingerprint := artifactstore.fingerprint();
     v_made.digests := artifactstore.digest_view_set(p_schema);
     v_made.created_at := clock_timestamp();
@@ -385,11 +420,13 @@ ALTER FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text
 
 COMMENT ON FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text) IS 'Makes the view set p_schema as the log left it at event p_last, from a snapshot if one is named, and registers it in view_sets; drop_view_set removes it';
 
-CREATE FUNCTION artifactstore.begin_rebuild(p_snapshot text DEFAULT NULL::text) RETURNS TABLE(sequence bigint, resumed boolean)
+CREATE FUNCTION artifactstore.begin_rebuild(p_snapshot text DEFAULT NULL::text) RETURNS TABLE(sequence bigint, resumed boolean, dropped text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
     SET standard_conforming_strings TO 'on'
     AS $$
+DECLARE
+    v_point artifactstore.log_point;
 BEGIN
     -- Whoever else begins one waits here, and then meets this one.
     PERFORM pg_advisory_xact_lock(1095976275, 2);
@@ -400,25 +437,28 @@ BEGIN
         RETURN NEXT;
         RETURN;
     END IF;
+    dropped := artifactstore.rebuild_problem();
     PERFORM artifactstore.drop_rebuild();
-    sequence := 0;
+    v_point := artifactstore.point_at(0);
     PERFORM artifactstore.create_view_set('artifactstore_rebuild');
-    CREATE UNLOGGED TABLE artifactstore_rebuild.progress (sequence bigint, fingerprint bytea, pid integer);
+    CREATE UNLOGGED TABLE artifactstore_rebuild.progress (
+        sequence bigint, log_id uuid, epoch_id uuid, identity bytea, noted_at timestamptz, fingerprint bytea, pid integer);
     CREATE UNLOGGED TABLE artifactstore_rebuild.different_packages (package_id uuid PRIMARY KEY);
     CREATE UNLOGGED TABLE artifactstore_rebuild.different_rows (view_name text, created_sequence bigint);
     IF p_snapshot IS NOT NULL THEN
-        sequence := artifactstore.trusted_sequence(p_snapshot);
+        v_point := artifactstore.point_at(artifactstore.trusted_sequence(p_snapshot));
         PERFORM artifactstore.copy_view_set(p_snapshot, 'artifactstore_rebuild');
     END IF;
     INSERT INTO artifactstore_rebuild.progress
-    VALUES (sequence, artifactstore.fingerprint(), pg_backend_pid());
+    SELECT v_point.*, clock_timestamp(), artifactstore.fingerprint(), pg_backend_pid();
+    sequence := v_point.sequence;
     RETURN NEXT;
 END
 $$;
 
 ALTER FUNCTION artifactstore.begin_rebuild(p_snapshot text) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.begin_rebuild(p_snapshot text) IS 'Begins a rebuild in the schema artifactstore_rebuild, from a snapshot if one is named; one that the same projectors began and nobody works on is resumed. Returns the last sequence that it reflects; refuses busy while another session works on it';
+COMMENT ON FUNCTION artifactstore.begin_rebuild(p_snapshot text) IS 'Begins a rebuild in the schema artifactstore_rebuild, from a snapshot if one is named; one that the same projectors began of this history and nobody works on is resumed, any other is dropped, and told why. Returns the last sequence that it reflects; refuses busy while another session works on it';
 
 CREATE FUNCTION artifactstore.blake3(p_data bytea) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
@@ -427,7 +467,7 @@ DECLARE
     c_start CONSTANT bigint[] := '{1779033703, 3144134277, 1013904242, 2773480762,
         1359893119, 2600822924, 528734635, 1541459225}';
     v_size CONSTANT int := octet_length(p_data);
-    v_data CONSTANT bytea := p_data || decode(repeat('00', 64), 'hex');
+    v_data CONSTANT pg_catalog.bytea := p_data || decode(repeat('00', 64), 'hex');
     v_last CONSTANT int := greatest(v_size - 1, 0) / 1024;
     v_chain bigint[];
     -- Chaining values of the left subtrees that wait for their right ones.
@@ -437,7 +477,7 @@ DECLARE
     -- 1 first block of a chunk, 2 last block of a chunk, 4 parent, 8 root
     v_flags int;
     v_merges int;
-    v_hex text := '';
+    v_hex pg_catalog.text := '';
 BEGIN
     FOR v_chunk IN 0..v_last LOOP
         v_chain := c_start;
@@ -639,12 +679,284 @@ ALTER FUNCTION artifactstore.byte_claims(p_locations uuid[], p_sequences bigint[
 
 COMMENT ON FUNCTION artifactstore.byte_claims(p_locations uuid[], p_sequences bigint[]) IS 'Per location (by now, per unretired one): needed_by, the first of the other locations that name the same bytes and were not retired (before the event p_sequences; null: by now), and how many more there are, null if there is none; removal of a retiring one: remove the bytes, detach it because others need them, or wait until the others that are to go, too, are detached';
 
+CREATE TABLE artifactstore.purl_types (
+    type text NOT NULL COLLATE pg_catalog."C",
+    namespace text NOT NULL COLLATE pg_catalog."C",
+    namespace_case text NOT NULL COLLATE pg_catalog."C",
+    namespace_segments integer,
+    name_case text NOT NULL COLLATE pg_catalog."C",
+    name_lower_at text COLLATE pg_catalog."C",
+    name_spans boolean NOT NULL,
+    name_characters text COLLATE pg_catalog."C",
+    name_forbids text COLLATE pg_catalog."C",
+    name_replaces text COLLATE pg_catalog."C",
+    name_replacement text COLLATE pg_catalog."C",
+    version_case text NOT NULL COLLATE pg_catalog."C",
+    version_characters text COLLATE pg_catalog."C",
+    subpath_case text NOT NULL COLLATE pg_catalog."C",
+    qualifiers text[] NOT NULL COLLATE pg_catalog."C",
+    guids text[] NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT purl_types_name_case_check CHECK ((name_case = ANY (ARRAY['keep'::text, 'lower'::text, 'upper'::text]))),
+    CONSTRAINT purl_types_namespace_case_check CHECK ((namespace_case = ANY (ARRAY['keep'::text, 'lower'::text, 'upper'::text]))),
+    CONSTRAINT purl_types_namespace_check CHECK ((namespace = ANY (ARRAY['required'::text, 'optional'::text, 'prohibited'::text]))),
+    CONSTRAINT purl_types_subpath_case_check CHECK ((subpath_case = ANY (ARRAY['keep'::text, 'lower'::text, 'upper'::text]))),
+    CONSTRAINT purl_types_version_case_check CHECK ((version_case = ANY (ARRAY['keep'::text, 'lower'::text, 'upper'::text])))
+);
+
+ALTER TABLE artifactstore.purl_types OWNER TO artifactstore_owner;
+
+COMMENT ON TABLE artifactstore.purl_types IS 'Rules of each purl type, from the definitions of the purl specification; other types have none';
+
+COMMENT ON COLUMN artifactstore.purl_types.type IS 'Type of the purl';
+
+COMMENT ON COLUMN artifactstore.purl_types.namespace IS 'Whether a purl of the type has a namespace: required, optional or prohibited';
+
+COMMENT ON COLUMN artifactstore.purl_types.namespace_case IS 'ASCII letters of the namespace: keep, lower or upper';
+
+COMMENT ON COLUMN artifactstore.purl_types.namespace_segments IS 'Most segments that the namespace may have';
+
+COMMENT ON COLUMN artifactstore.purl_types.name_case IS 'ASCII letters of the name: keep, lower or upper';
+
+COMMENT ON COLUMN artifactstore.purl_types.name_lower_at IS 'Letters of the name are lower-case if the host of repository_url matches this';
+
+COMMENT ON COLUMN artifactstore.purl_types.name_spans IS 'The namespace is the first segment alone, the name all that follow';
+
+COMMENT ON COLUMN artifactstore.purl_types.name_characters IS 'What the canonical name must match';
+
+COMMENT ON COLUMN artifactstore.purl_types.name_forbids IS 'What the canonical name must not match';
+
+COMMENT ON COLUMN artifactstore.purl_types.name_replaces IS 'What is replaced in the name, after its case';
+
+COMMENT ON COLUMN artifactstore.purl_types.name_replacement IS 'By what it is replaced';
+
+COMMENT ON COLUMN artifactstore.purl_types.version_case IS 'ASCII letters of the version: keep, lower or upper';
+
+COMMENT ON COLUMN artifactstore.purl_types.version_characters IS 'What the canonical version must match';
+
+COMMENT ON COLUMN artifactstore.purl_types.subpath_case IS 'ASCII letters of the subpath: keep, lower or upper';
+
+COMMENT ON COLUMN artifactstore.purl_types.qualifiers IS 'Qualifiers that a purl of the type must have';
+
+COMMENT ON COLUMN artifactstore.purl_types.guids IS 'Qualifiers that are lower-case where they are a GUID';
+
+CREATE FUNCTION artifactstore.canonical_path(p_purl text, p_at integer, p_path text, p_rules artifactstore.purl_types, p_qualifiers text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $_$
+DECLARE
+    c_traversal CONSTANT text := '^/|(?:^|/)[.]{1,2}(?:/|$)';
+    c_host CONSTANT text := '(?:^|&)repository_url=(?:[a-z]+:%2F%2F)?[^%&]*(?:';
+    v_path text := rtrim(p_path, '/');
+    v_mark integer := length(v_path) - strpos(reverse(v_path), '@') + 1;
+    v_at integer := p_at;
+    v_raw text;
+    v_text text;
+    v_last integer;
+    v_part text;
+    v_plain boolean;
+    v_segments text[] := '{}';
+    v_namespace text;
+    v_name text;
+    v_version text;
+    v_case text := p_rules.name_case;
+BEGIN
+    -- The version begins at the last @, but not at one before a segment: that is an npm scope.
+    IF strpos(v_path, '@') = 0
+        OR left(v_path, v_mark - 1) ~ '(?:^|/)$' AND strpos(substr(v_path, v_mark), '/') > 0
+    THEN
+        v_mark := length(v_path) + 1;
+    END IF;
+    IF v_mark < length(v_path) THEN
+        v_version := artifactstore.purl_case(artifactstore.purl_segment(
+            p_purl, p_at + v_mark, length(v_path) - v_mark, 'version'), p_rules.version_case);
+        IF v_version ~ c_traversal THEN
+            PERFORM artifactstore.refuse_purl(
+                'it is no path: no . or .. in it, no slash before it', 'version', p_at + v_mark);
+        END IF;
+    END IF;
+    v_path := left(v_path, v_mark - 1);
+    IF v_path ~ '(?:^|/)$' THEN
+        PERFORM artifactstore.refuse_purl('the name is missing: pkg:type/name', 'name', p_at + length(v_path));
+    END IF;
+    v_plain := v_path ~ '^[A-Za-z0-9_~:-][A-Za-z0-9._~:-]*(?:/[A-Za-z0-9_~:-][A-Za-z0-9._~:-]*)*$';
+    IF v_plain THEN
+        v_segments := string_to_array(v_path, '/');
+        v_path := '';
+    END IF;
+    v_last := cardinality(string_to_array(v_path, '/'));
+    FOR v_raw IN SELECT s FROM unnest(string_to_array(v_path, '/')) WITH ORDINALITY AS u (s, n) ORDER BY n LOOP
+        v_last := v_last - 1;
+        v_part := CASE WHEN v_last = 0 OR p_rules.name_spans AND v_segments <> '{}'
+            THEN 'name' ELSE 'namespace' END;
+        v_text := artifactstore.purl_segment(p_purl, v_at, length(v_raw), v_part);
+        IF v_text ~ c_traversal THEN
+            PERFORM artifactstore.refuse_purl('it is no path: no . or .. in it, no slash before it', v_part, v_at);
+        ELSIF strpos(v_text, '/') > 0 AND (v_part = 'namespace' OR v_text ~ p_rules.name_forbids) THEN
+            PERFORM artifactstore.refuse_purl('an escaped slash (%2F) cannot be here', v_part,
+                v_at + regexp_instr(v_raw, '%2[Ff]') - 1, '/', left(p_purl, v_at - 1)
+                || regexp_replace(v_raw, '%2[Ff]', '/', 'g') || substr(p_purl, v_at + length(v_raw)));
+        ELSIF v_text <> '' THEN
+            v_segments := v_segments || v_text;
+        END IF;
+        v_at := v_at + length(v_raw) + 1;
+    END LOOP;
+    v_last := cardinality(v_segments);
+    IF p_rules.name_spans THEN
+        v_last := least(v_last, 2);
+    END IF;
+    v_namespace := array_to_string(v_segments[:v_last - 1], '/');
+    v_name := array_to_string(v_segments[v_last:], '/');
+    IF p_rules.namespace_case <> 'keep' THEN
+        v_namespace := artifactstore.purl_case(v_namespace, p_rules.namespace_case);
+    END IF;
+    IF p_rules.name_lower_at IS NOT NULL AND p_qualifiers ~ (c_host || p_rules.name_lower_at || ')') THEN
+        v_case := 'lower';
+    END IF;
+    IF v_case <> 'keep' THEN
+        v_name := artifactstore.purl_case(v_name, v_case);
+    END IF;
+    IF p_rules.name_replaces IS NOT NULL THEN
+        v_name := regexp_replace(v_name, p_rules.name_replaces, p_rules.name_replacement, 'g');
+    END IF;
+    IF p_rules.type IS NOT NULL THEN
+        PERFORM artifactstore.check_purl_parts(p_rules, v_namespace, v_name, v_version);
+    END IF;
+    IF NOT v_plain THEN
+        v_namespace := replace(artifactstore.percent_encode(v_namespace), '%2F', '/');
+        v_name := artifactstore.percent_encode(v_name);
+        IF p_rules.name_spans THEN
+            v_name := replace(v_name, '%2F', '/');
+        END IF;
+    END IF;
+    RETURN coalesce(nullif(v_namespace, '') || '/', '') || v_name
+        || coalesce('@' || artifactstore.percent_encode(v_version), '');
+END
+$_$;
+
+ALTER FUNCTION artifactstore.canonical_path(p_purl text, p_at integer, p_path text, p_rules artifactstore.purl_types, p_qualifiers text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.canonical_path(p_purl text, p_at integer, p_path text, p_rules artifactstore.purl_types, p_qualifiers text) IS 'namespace/name@version of the purl whose path p_path begins at p_at, by the rules of its type';
+
+CREATE FUNCTION artifactstore.canonical_purl(p_purl text) RETURNS text
+    LANGUAGE plpgsql STABLE STRICT
+    AS $$
+DECLARE
+    c_attempts CONSTANT integer := 4;
+    v_text text := p_purl;
+    v_canonical text;
+    v_found text;
+    v_detail jsonb;
+BEGIN
+    -- After the first attempt only what may have been meant is tried, for the refusal.
+    FOR v_attempt IN 1 .. c_attempts LOOP
+        BEGIN
+            v_canonical := artifactstore.spell_purl(v_text);
+        EXCEPTION WHEN SQLSTATE 'ST010' THEN
+            GET STACKED DIAGNOSTICS v_found = PG_EXCEPTION_DETAIL;
+            v_detail := coalesce(v_detail, v_found::jsonb);
+            v_text := v_found::jsonb ->> 'meant';
+        END;
+        EXIT WHEN v_canonical IS NOT NULL OR v_text IS NULL;
+    END LOOP;
+    IF v_detail IS NOT NULL THEN
+        PERFORM artifactstore.refuse('invalid-purl', (v_detail - '{code,meant}'::text[])
+            || jsonb_strip_nulls(jsonb_build_object('canonical', v_canonical)));
+    END IF;
+    RETURN v_canonical;
+END
+$$;
+
+ALTER FUNCTION artifactstore.canonical_purl(p_purl text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.canonical_purl(p_purl text) IS 'The canonical form of a purl in any valid spelling, by the purl specification and the rules of purl_types; names in NFC. Refuses (invalid-purl) any other text. DETAIL: problem, part of the purl, at (character of the text, from 1), character as U+XXXX, canonical (what was perhaps meant)';
+
+CREATE FUNCTION artifactstore.canonical_qualifiers(p_purl text, p_at integer, p_length integer, p_rules artifactstore.purl_types) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $_$
+DECLARE
+    c_guid CONSTANT text := '^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$';
+    v_at integer := p_at;
+    v_raw text;
+    v_key text;
+    v_bad integer;
+    v_value text;
+    v_keys text[] := '{}';
+    v_values text[] := '{}';
+BEGIN
+    FOREACH v_raw IN ARRAY string_to_array(substr(p_purl, p_at, p_length), '&') LOOP
+        v_key := split_part(v_raw, '=', 1);
+        v_bad := regexp_instr(v_key, '^[^A-Za-z]|[^A-Za-z0-9._-]');
+        IF v_raw = '' THEN
+            NULL; -- as an empty value: nothing is said
+        ELSIF v_bad > 0 THEN
+            PERFORM artifactstore.refuse_purl('the key of a qualifier has letters, digits and . - _ only, first a letter',
+                'qualifiers', v_at + v_bad - 1, substr(v_key, v_bad, 1));
+        ELSIF strpos(v_raw, '=') < 2 THEN
+            PERFORM artifactstore.refuse_purl('a qualifier is key=value (an & in a value is written %26)', 'qualifiers', v_at);
+        ELSE
+            v_key := lower(v_key COLLATE "C");
+            v_value := artifactstore.purl_segment(p_purl, v_at + length(v_key) + 1,
+                length(v_raw) - length(v_key) - 1, 'qualifiers');
+            IF v_key = ANY (v_keys) THEN
+                PERFORM artifactstore.refuse_purl(format('the qualifier %s is there twice', v_key), 'qualifiers', v_at);
+            END IF;
+            IF v_value <> '' THEN
+                v_keys := v_keys || v_key;
+                v_values := v_values || CASE WHEN v_key = ANY (p_rules.guids) AND v_value ~ c_guid
+                    THEN lower(v_value COLLATE "C") ELSE v_value END;
+            END IF;
+        END IF;
+        v_at := v_at + length(v_raw) + 1;
+    END LOOP;
+    SELECT q.key INTO v_key FROM unnest(p_rules.qualifiers) AS q (key) WHERE q.key <> ALL (v_keys) LIMIT 1;
+    IF FOUND THEN
+        PERFORM artifactstore.refuse_purl(
+            format('type %s needs the qualifier %s: ?%s=…', p_rules.type, v_key, v_key), 'qualifiers');
+    END IF;
+    RETURN (
+        SELECT string_agg(q.key || '=' || artifactstore.percent_encode(q.value), '&' ORDER BY q.key COLLATE "C")
+        FROM unnest(v_keys, v_values) AS q (key, value));
+END
+$_$;
+
+ALTER FUNCTION artifactstore.canonical_qualifiers(p_purl text, p_at integer, p_length integer, p_rules artifactstore.purl_types) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.canonical_qualifiers(p_purl text, p_at integer, p_length integer, p_rules artifactstore.purl_types) IS 'The qualifiers in the p_length characters from p_at: keys in lower case and sorted, values encoded, empty ones left out; null if there is none';
+
+CREATE FUNCTION artifactstore.canonical_subpath(p_purl text, p_at integer, p_rules artifactstore.purl_types) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_at integer := p_at;
+    v_raw text;
+    v_text text;
+    v_segments text[] := '{}';
+BEGIN
+    FOREACH v_raw IN ARRAY string_to_array(substr(p_purl, p_at), '/') LOOP
+        v_text := artifactstore.purl_segment(p_purl, v_at, length(v_raw), 'subpath');
+        IF strpos(v_text, '/') > 0 THEN
+            PERFORM artifactstore.refuse_purl('a segment of the subpath has no slash', 'subpath', v_at, '/',
+                left(p_purl, v_at - 1) || regexp_replace(substr(p_purl, v_at), '%2[Ff]', '/', 'g'));
+        END IF;
+        IF v_text NOT IN ('', '.', '..') THEN
+            v_segments := v_segments || v_text;
+        END IF;
+        v_at := v_at + length(v_raw) + 1;
+    END LOOP;
+    v_text := artifactstore.purl_case(array_to_string(v_segments, '/'), p_rules.subpath_case);
+    RETURN nullif(replace(artifactstore.percent_encode(v_text), '%2F', '/'), '');
+END
+$$;
+
+ALTER FUNCTION artifactstore.canonical_subpath(p_purl text, p_at integer, p_rules artifactstore.purl_types) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.canonical_subpath(p_purl text, p_at integer, p_rules artifactstore.purl_types) IS 'The subpath that begins at p_at: no empty, . or .. segment; null if nothing is left';
+
 CREATE FUNCTION artifactstore.cbor_argument(p_data bytea, p_head integer, p_end integer) RETURNS bigint
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
 DECLARE
     v_width CONSTANT int := 1 << (p_head & 31) - 24;
-    v_hex CONSTANT text := encode(substr(p_data, p_end - v_width + 1, v_width), 'hex');
+    v_hex CONSTANT pg_catalog.text := encode(substr(p_data, p_end - v_width + 1, v_width), 'hex');
     -- From 2^63 on it comes out negative, and is refused like all that is too small.
     v_argument CONSTANT bigint := ('x' || lpad(v_hex, 16, '0'))::bit(64)::bigint;
 BEGIN
@@ -666,25 +978,25 @@ CREATE FUNCTION artifactstore.cbor_decode(p_payload bytea) RETURNS jsonb
 DECLARE
     v_size CONSTANT int := octet_length(p_payload);
     -- Out of TOAST once; zeros, so that a head or key may run over the end before that is checked.
-    v_data CONSTANT bytea := p_payload || decode(repeat('00', 300), 'hex');
+    v_data CONSTANT pg_catalog.bytea := p_payload || decode(repeat('00', 300), 'hex');
     v_at int := 0;
     v_byte int;
     v_n bigint;
-    v_problem text;
+    v_problem pg_catalog.text;
     -- JSON with ¶ for quotes: encode(…, 'escape') never gives one, so no text needs a look.
-    v_json text := '';
-    v_lead text := '';
-    v_done text := '';
+    v_json pg_catalog.text := '';
+    v_lead pg_catalog.text := '';
+    v_done pg_catalog.text := '';
     v_limit int := least(v_size, 4096);
     -- The container being filled: items that it lacks and its last key; those around it by depth.
     v_depth int := 0;
     v_in_map boolean := false;
     v_left int := 1;
-    v_key bytea;
-    v_last_key bytea;
+    v_key pg_catalog.bytea;
+    v_last_key pg_catalog.bytea;
     v_in_maps boolean[];
     v_lefts int[];
-    v_last_keys bytea[];
+    v_last_keys pg_catalog.bytea[];
 BEGIN
     IF v_size > 65536 OR get_byte(v_data, 0) >> 5 <> 5 THEN
         v_problem := 'a payload is a map of at most 65536 bytes';
@@ -796,9 +1108,9 @@ CREATE FUNCTION artifactstore.cbor_encode(p_event_type text, p_payload json) RET
     LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
     AS $$
 DECLARE
-    v_fields jsonb;
-    v_payload bytea;
-    v_problem text;
+    v_fields pg_catalog.jsonb;
+    v_payload pg_catalog.bytea;
+    v_problem pg_catalog.text;
 BEGIN
     SELECT t.fields INTO v_fields
     FROM artifactstore.event_types t
@@ -834,9 +1146,9 @@ CREATE FUNCTION artifactstore.cbor_encode_list(p_event_type text, p_path text, p
     AS $$
 DECLARE
     v_count CONSTANT int := json_array_length(p_array);
-    v_item json;
+    v_item pg_catalog.json;
     v_at int := 0;
-    v_items bytea := '';
+    v_items pg_catalog.bytea := '';
 BEGIN
     IF v_count > (p_spec -> 'max_items')::int THEN
         PERFORM artifactstore.refuse_field(p_event_type, p_path,
@@ -859,12 +1171,12 @@ CREATE FUNCTION artifactstore.cbor_encode_map(p_event_type text, p_path text, p_
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     AS $$
 DECLARE
-    v_key text;
-    v_value json;
-    v_text text;
-    v_keys text[] := '{}';
-    v_pairs bytea[] := '{}';
-    v_problem text;
+    v_key pg_catalog.text;
+    v_value pg_catalog.json;
+    v_text pg_catalog.text;
+    v_keys pg_catalog.text[] := '{}';
+    v_pairs pg_catalog.bytea[] := '{}';
+    v_problem pg_catalog.text;
 BEGIN
     FOR v_key, v_value IN
         SELECT e.key, e.value FROM json_each(p_object) e
@@ -897,12 +1209,12 @@ CREATE FUNCTION artifactstore.cbor_encode_object(p_event_type text, p_path text,
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     AS $_$
 DECLARE
-    v_name text;
-    v_value json;
-    v_spec jsonb;
-    v_names text[] := '{}';
-    v_pairs bytea[] := '{}';
-    v_absent jsonb;
+    v_name pg_catalog.text;
+    v_value pg_catalog.json;
+    v_spec pg_catalog.jsonb;
+    v_names pg_catalog.text[] := '{}';
+    v_pairs pg_catalog.bytea[] := '{}';
+    v_absent pg_catalog.jsonb;
 BEGIN
     FOR v_name, v_value IN
         SELECT e.key, e.value FROM json_each(p_object) e
@@ -937,9 +1249,9 @@ CREATE FUNCTION artifactstore.cbor_encode_scalar(p_path text, p_spec jsonb, p_va
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS $_$
 DECLARE
-    v_type CONSTANT text := p_spec ->> 'type';
-    v_json_type CONSTANT text := json_typeof(p_value);
-    v_text text := p_value #>> '{}';
+    v_type CONSTANT pg_catalog.text := p_spec ->> 'type';
+    v_json_type CONSTANT pg_catalog.text := json_typeof(p_value);
+    v_text pg_catalog.text := p_value #>> '{}';
     v_integer bigint;
 BEGIN
     -- Short regular expressions: one with {64} takes longer than all the rest here.
@@ -995,7 +1307,7 @@ CREATE FUNCTION artifactstore.cbor_encode_value(p_event_type text, p_path text, 
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     AS $$
 DECLARE
-    v_item CONSTANT bytea := CASE concat_ws(' ', p_spec ->> 'type', json_typeof(p_value))
+    v_item CONSTANT pg_catalog.bytea := CASE concat_ws(' ', p_spec ->> 'type', json_typeof(p_value))
         WHEN 'object object' THEN artifactstore.cbor_encode_object(
             p_event_type, p_path || '.', p_spec -> 'fields', p_value)
         WHEN 'list array' THEN artifactstore.cbor_encode_list(p_event_type, p_path, p_spec, p_value)
@@ -1051,9 +1363,9 @@ CREATE FUNCTION artifactstore.cbor_map(p_pairs bytea[]) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
 DECLARE
-    v_pair bytea;
-    v_before bytea := '';
-    v_body bytea := '';
+    v_pair pg_catalog.bytea;
+    v_before pg_catalog.bytea := '';
+    v_body pg_catalog.bytea := '';
 BEGIN
     -- No encoded text begins with another, so pairs with different keys sort as their keys do.
     FOREACH v_pair IN ARRAY p_pairs LOOP
@@ -1089,10 +1401,10 @@ CREATE FUNCTION artifactstore.cbor_texts(p_draft text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
 DECLARE
-    v_part text;
-    v_bytes bytea;
+    v_part pg_catalog.text;
+    v_bytes pg_catalog.bytea;
     v_in_text boolean := true;
-    v_parts text[] := '{}';
+    v_parts pg_catalog.text[] := '{}';
 BEGIN
     FOREACH v_part IN ARRAY string_to_array(p_draft, '¶') LOOP
         v_in_text := NOT v_in_text;
@@ -1153,8 +1465,7 @@ BEGIN
         WHEN v_head > 0 AND p_log_id IS DISTINCT FROM (
             SELECT e.subject_id FROM artifactstore.events e WHERE e.sequence = 1)
             THEN 'it is of another log'
-        WHEN p_before IS DISTINCT FROM (
-            SELECT e.payload_digest FROM artifactstore.events e WHERE e.sequence = v_head)
+        WHEN p_before IS DISTINCT FROM artifactstore.event_identity(v_head)
             THEN format('event %s is another one here', v_head)
         END INTO v_problem;
     IF v_problem IS NOT NULL THEN
@@ -1166,7 +1477,7 @@ $$;
 
 ALTER FUNCTION artifactstore.check_continuation(p_log_id uuid, p_before bytea, p_first bigint) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.check_continuation(p_log_id uuid, p_before bytea, p_first bigint) IS 'Refuses no-continuation unless p_first is the next sequence, the log is p_log_id, and its head has the payload_digest p_before (null: the log is empty)';
+COMMENT ON FUNCTION artifactstore.check_continuation(p_log_id uuid, p_before bytea, p_first bigint) IS 'Refuses no-continuation unless p_first is the next sequence, the log is p_log_id, and its head has the identity p_before (null: the log is empty)';
 
 CREATE FUNCTION artifactstore.check_door(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -1176,7 +1487,7 @@ DECLARE
     v_position integer := 0;
     v_requests boolean := false;
     v_code text;
-    v_problem text;
+    v_problem jsonb;
 BEGIN
     FOREACH v_event IN ARRAY p_events LOOP
         v_position := v_position + 1;
@@ -1185,7 +1496,7 @@ BEGIN
             WHEN 'v1.file.ingested' THEN
                 IF v_event.payload ->> 'path' IS NOT NFC NORMALIZED THEN
                     v_code := 'bad-path';
-                    v_problem := 'the path is not in Unicode normalization form C';
+                    v_problem := '{"problem": "the path is not in Unicode normalization form C"}';
                 END IF;
             WHEN 'v1.package.created' THEN
                 v_problem := artifactstore.purl_problem(v_event.payload ->> 'purl');
@@ -1195,7 +1506,7 @@ BEGIN
         END CASE;
         IF v_problem IS NOT NULL THEN
             PERFORM artifactstore.refuse(v_code, jsonb_build_object(
-                'position', v_position, 'event_type', v_event.event_type, 'problem', v_problem));
+                'position', v_position, 'event_type', v_event.event_type) || v_problem);
         END IF;
     END LOOP;
     IF v_requests THEN
@@ -1251,13 +1562,13 @@ ALTER FUNCTION artifactstore.check_home() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.check_home() IS 'Refuses moved in a database that is not the home of the log; warns once per session when the server''s timeline is another one. An unset home becomes this database';
 
-CREATE FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[]) RETURNS void
+CREATE FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_allow_future boolean) RETURNS void
     LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
-    c_clock_tolerance CONSTANT interval := '60 seconds';
     v_head timestamptz := (SELECT e.created_at FROM artifactstore.events e WHERE e.sequence = p_first - 1);
     v_clock timestamptz := clock_timestamp();
+    v_latest timestamptz := v_clock + artifactstore.clock_tolerance();
     v_event record;
 BEGIN
     SELECT * INTO v_event
@@ -1274,9 +1585,10 @@ BEGIN
                 'a log begins with v1.system.initialized'),
             (3, a.created_at < a.before, 'no-continuation', 'its time is before that of the event before it'),
             (4, t.subject_kind <> a.subject_kind, 'bad-subject', 'subject_kind ' || a.subject_kind),
-            -- As at the door of append: a time that is made up must not end a retention.
-            (5, t.destructive AND a.created_at > v_clock + c_clock_tolerance, 'clock-behind',
-                'it destroys, at ' || a.created_at)
+            -- As at the door of append: a time that is made up must not end a retention. Of any other event it
+            -- would be that of all that follow, and nothing could be retained or destroyed any more.
+            (5, t.destructive AND a.created_at > v_latest, 'clock-behind', 'it destroys, at ' || a.created_at),
+            (6, p_allow_future IS NOT TRUE AND a.created_at > v_latest, 'clock-behind', 'its time is ' || a.created_at)
         ) AS c (place, holds, code, problem)
         WHERE c.holds
         ORDER BY sequence, c.place
@@ -1284,14 +1596,15 @@ BEGIN
     ) e;
     IF FOUND THEN
         PERFORM artifactstore.refuse(v_event.code, jsonb_build_object(
-            'sequence', v_event.sequence, 'event_type', v_event.event_type, 'problem', v_event.problem));
+            'sequence', v_event.sequence, 'event_type', v_event.event_type, 'problem', v_event.problem,
+            'created_at', v_event.created_at, 'clock', v_clock));
     END IF;
 END
 $$;
 
-ALTER FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[]) OWNER TO artifactstore_owner;
+ALTER FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_allow_future boolean) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[]) IS 'Refuses the first event of an import with an unknown type, another subject_kind than its type has, a time before that of the event before it, or, if it destroys, more than 60 s ahead of the clock; and a log that does not begin with v1.system.initialized';
+COMMENT ON FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_allow_future boolean) IS 'Refuses the first event of an import with an unknown type, another subject_kind than its type has, a time before that of the event before it, or one that is ahead of the clock (unless p_allow_future, and it does not destroy); and a log that does not begin with v1.system.initialized';
 
 CREATE FUNCTION artifactstore.check_location(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -1326,7 +1639,6 @@ CREATE FUNCTION artifactstore.check_moment(p_events artifactstore.decoded_event[
     LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
-    c_clock_tolerance CONSTANT interval := '60 seconds';
     v_sequence bigint;
     v_expected bigint;
     v_actual bigint;
@@ -1354,7 +1666,7 @@ BEGIN
         END IF;
     END IF;
 
-    IF p_now > clock_timestamp() + c_clock_tolerance THEN
+    IF p_now > clock_timestamp() + artifactstore.clock_tolerance() THEN
         SELECT min(e.sequence) INTO v_sequence
         FROM unnest(p_events) e
         JOIN artifactstore.event_types t ON t.event_type = e.event_type
@@ -1386,7 +1698,7 @@ BEGIN
     PERFORM artifactstore.refuse_many_snapshots();
     BEGIN
         PERFORM artifactstore.create_view_set(v_schema);
-        FOREACH v_package IN ARRAY p_packages LOOP
+        FOREACH v_package IN ARRAY coalesce(p_packages, '{}') LOOP
             CONTINUE WHEN cardinality(artifactstore.package_sequences(v_package, v_head)) > p_max_events;
             BEGIN
                 PERFORM artifactstore.project_package(v_schema, v_package, v_head, ARRAY(
@@ -1416,6 +1728,96 @@ $$;
 ALTER FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) IS 'Folds the events of these packages (and the events p_sequences of theirs) anew and compares with the live rows, in a REPEATABLE READ transaction; differences as compare_view_sets gives them, left live. Packages of more than p_max_events events are left out';
+
+CREATE FUNCTION artifactstore.check_purl_parts(p_rules artifactstore.purl_types, p_namespace text, p_name text, p_version text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_type text := p_rules.type;
+BEGIN
+    IF p_rules.namespace = 'required' AND p_namespace = '' THEN
+        PERFORM artifactstore.refuse_purl(
+            format('type %s needs a namespace: pkg:%s/namespace/name', v_type, v_type), 'namespace');
+    ELSIF p_rules.namespace = 'prohibited' AND p_namespace <> '' THEN
+        PERFORM artifactstore.refuse_purl(
+            format('type %s has no namespace (%s): pkg:%s/name', v_type, left(p_namespace, 100), v_type), 'namespace');
+    ELSIF cardinality(string_to_array(p_namespace, '/')) > p_rules.namespace_segments THEN
+        PERFORM artifactstore.refuse_purl(format('the namespace of type %s has at most %s segments', v_type,
+            p_rules.namespace_segments), 'namespace');
+    ELSIF p_name !~ p_rules.name_characters THEN
+        PERFORM artifactstore.refuse_purl(
+            format('a name of type %s matches %s', v_type, p_rules.name_characters), 'name');
+    ELSIF p_name ~ p_rules.name_forbids THEN
+        PERFORM artifactstore.refuse_purl(format('a name of type %s does not have %s', v_type,
+            quote_literal((regexp_match(p_name, p_rules.name_forbids))[1])), 'name');
+    ELSIF p_version !~ p_rules.version_characters THEN
+        PERFORM artifactstore.refuse_purl(
+            format('a version of type %s matches %s', v_type, p_rules.version_characters), 'version');
+    END IF;
+END
+$$;
+
+ALTER FUNCTION artifactstore.check_purl_parts(p_rules artifactstore.purl_types, p_namespace text, p_name text, p_version text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.check_purl_parts(p_rules artifactstore.purl_types, p_namespace text, p_name text, p_version text) IS 'Refuses (invalid-purl) canonical parts that the type does not allow';
+
+CREATE FUNCTION artifactstore.check_purl_text(p_purl text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    c_blanks CONSTANT text := E' \t\n\r\f\v';
+    v_at integer := regexp_instr(p_purl, '[\u0001-\u0020\u007F]');
+    v_character text;
+    v_meant text;
+BEGIN
+    IF btrim(p_purl, c_blanks) <> p_purl THEN
+        PERFORM artifactstore.refuse_purl('there are blanks around it', 'text',
+            CASE WHEN v_at = 1 THEN 1 ELSE length(rtrim(p_purl, c_blanks)) + 1 END,
+            CASE WHEN v_at = 1 THEN left(p_purl, 1) ELSE right(p_purl, 1) END, btrim(p_purl, c_blanks));
+    END IF;
+    v_at := coalesce(nullif(v_at, 0), artifactstore.hidden_character(p_purl));
+    IF v_at = 0 THEN
+        RETURN;
+    END IF;
+    v_character := substr(p_purl, v_at, 1);
+    IF v_character = ' ' THEN
+        v_meant := replace(p_purl, ' ', '%20');
+        PERFORM artifactstore.refuse_purl('a blank is written %20', 'text', v_at, v_character, v_meant);
+    END IF;
+    v_meant := replace(p_purl, v_character, '');
+    PERFORM artifactstore.refuse_purl(
+        'a character that cannot be seen, or a control character', 'text', v_at, v_character, v_meant);
+END
+$$;
+
+ALTER FUNCTION artifactstore.check_purl_text(p_purl text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.check_purl_text(p_purl text) IS 'Refuses (invalid-purl) blanks, control characters and invisible ones';
+
+CREATE FUNCTION artifactstore.check_rebuild() RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_sequence bigint;
+    v_pid integer;
+    v_problem text;
+BEGIN
+    PERFORM artifactstore.own_view_set('artifactstore_rebuild');
+    SELECT p.sequence, p.pid INTO v_sequence, v_pid FROM artifactstore_rebuild.progress p FOR UPDATE;
+    IF v_pid IS DISTINCT FROM pg_backend_pid() THEN
+        PERFORM artifactstore.refuse('busy', jsonb_build_object('problem', 'another session took the rebuild over'));
+    END IF;
+    v_problem := artifactstore.rebuild_problem();
+    IF v_problem IS NOT NULL THEN
+        PERFORM artifactstore.refuse('rebuild-outdated', jsonb_build_object('problem', v_problem));
+    END IF;
+    RETURN v_sequence;
+END
+$$;
+
+ALTER FUNCTION artifactstore.check_rebuild() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.check_rebuild() IS 'Last sequence of the rebuild that this session works on; refuses busy when another one does, rebuild-outdated when log or projectors changed under it';
 
 CREATE FUNCTION artifactstore.check_requests(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -1465,6 +1867,39 @@ ALTER FUNCTION artifactstore.check_requests(p_events artifactstore.decoded_event
 
 COMMENT ON FUNCTION artifactstore.check_requests(p_events artifactstore.decoded_event[]) IS 'Refuses requests among p_events that overlap, count more events than there are, use a key twice or mix actors';
 
+CREATE FUNCTION artifactstore.check_views() RETURNS void
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    AS $$
+DECLARE
+    v_event record;
+    v_problem text;
+BEGIN
+    SELECT e.sequence, e.event_type, e.subject_kind, e.subject_id INTO v_event
+    FROM artifactstore.events e ORDER BY e.sequence DESC LIMIT 1;
+    v_problem := artifactstore.views_problem(
+        coalesce(v_event.sequence, 0), v_event.event_type, v_event.subject_kind, v_event.subject_id);
+    IF v_problem IS NOT NULL THEN
+        PERFORM artifactstore.refuse('views-behind', jsonb_build_object(
+            'problem', v_problem, 'head', coalesce(v_event.sequence, 0)));
+    END IF;
+END
+$$;
+
+ALTER FUNCTION artifactstore.check_views() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.check_views() IS 'Refuses views-behind unless the live views stand where the log ends, as far as can be told at once (views_problem)';
+
+CREATE FUNCTION artifactstore.clock_tolerance() RETURNS interval
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT interval '60 seconds'
+$$;
+
+ALTER FUNCTION artifactstore.clock_tolerance() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.clock_tolerance() IS 'How far ahead of the clock a time in the log may be: beyond it nothing is imported and nothing destroyed';
+
 CREATE FUNCTION artifactstore.compare_view_sets(p_left text, p_right text, p_packages uuid[] DEFAULT NULL::uuid[]) RETURNS TABLE(view_name text, key text, column_name text, left_value text, right_value text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -1475,6 +1910,8 @@ DECLARE
     v_key text;
     v_these text;
 BEGIN
+    PERFORM artifactstore.own_view_set(p_left);
+    PERFORM artifactstore.own_view_set(p_right);
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
         CONTINUE WHEN p_packages IS NOT NULL AND NOT artifactstore.has_package(v_view);
         v_key := artifactstore.primary_key(v_view);
@@ -1525,6 +1962,8 @@ CREATE FUNCTION artifactstore.copy_view_set(p_from text, p_to text) RETURNS void
 DECLARE
     v_view text;
 BEGIN
+    PERFORM artifactstore.own_view_set(p_from);
+    PERFORM artifactstore.own_view_set(p_to);
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
         EXECUTE format('INSERT INTO %1$I.%3$I SELECT * FROM %2$I.%3$I', p_to, p_from, v_view);
     END LOOP;
@@ -1535,6 +1974,25 @@ ALTER FUNCTION artifactstore.copy_view_set(p_from text, p_to text) OWNER TO arti
 
 COMMENT ON FUNCTION artifactstore.copy_view_set(p_from text, p_to text) IS 'Copies the rows of all views of the view set p_from into those of p_to';
 
+CREATE FUNCTION artifactstore.create_schema(p_schema text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    -- A longer name would be cut, and what is registered would not be what was made.
+    IF (octet_length(p_schema) BETWEEN 1 AND 63 AND p_schema !~ '^pg_') IS NOT TRUE THEN
+        PERFORM artifactstore.refuse('bad-schema-name', jsonb_build_object('schema', p_schema,
+            'problem', coalesce(quote_literal(left(p_schema, 80)), 'none is given')));
+    END IF;
+    EXECUTE format('CREATE SCHEMA %I', p_schema);
+EXCEPTION WHEN duplicate_schema THEN
+    PERFORM artifactstore.refuse('schema-taken', jsonb_build_object('schema', p_schema, 'problem', p_schema));
+END
+$$;
+
+ALTER FUNCTION artifactstore.create_schema(p_schema text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.create_schema(p_schema text) IS 'Creates a schema of the owner; refuses bad-schema-name and schema-taken';
+
 CREATE FUNCTION artifactstore.create_snapshot() RETURNS artifactstore.view_sets
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -1542,23 +2000,31 @@ CREATE FUNCTION artifactstore.create_snapshot() RETURNS artifactstore.view_sets
 DECLARE
     v_made artifactstore.view_sets;
     v_view text;
+    v_point artifactstore.log_point := artifactstore.point_at(artifactstore.log_head());
 BEGIN
     PERFORM artifactstore.refuse_many_snapshots();
-    PERFORM artifactstore.refuse('stale-views', '{}')
-    FROM artifactstore.software s WHERE s.viewed_by IS DISTINCT FROM s.projectors;
-    v_made.sequence := artifactstore.log_head();
+    -- Not known to be made by these projectors is as bad as made by others.
+    IF NOT EXISTS (SELECT FROM artifactstore.software s WHERE s.viewed_by = s.projectors) THEN
+        PERFORM artifactstore.refuse('stale-views', '{}');
+    END IF;
+    PERFORM artifactstore.own_view_set('artifactstore');
+    PERFORM artifactstore.check_views();
+    v_made.sequence := v_point.sequence;
     v_made.schema_name := 'artifactstore_snapshot_' || v_made.sequence;
-    SELECT e.payload_digest INTO v_made.head_digest
-    FROM artifactstore.events e WHERE e.sequence = v_made.sequence;
-    SELECT g.log_id INTO v_made.log_id FROM artifactstore.log_epochs g WHERE g.epoch = 1;
+    v_made.log_id := v_point.log_id;
+    v_made.epoch_id := v_point.epoch_id;
+    v_made.identity := v_point.identity;
     v_made.purpose := 'snapshot';
     v_made.fingerprint := artifactstore.fingerprint();
     v_made.created_at := clock_timestamp();
 
     IF EXISTS (SELECT FROM artifactstore.view_sets v WHERE v.schema_name = v_made.schema_name) THEN
         PERFORM artifactstore.drop_view_set(v_made.schema_name);
+    ELSIF to_regnamespace(quote_ident(v_made.schema_name)) IS NOT NULL THEN
+        -- A restore in place takes the list of snapshots back, and leaves their schemas.
+        PERFORM artifactstore.drop_leftover(v_made.schema_name);
     END IF;
-    EXECUTE format('CREATE SCHEMA %I', v_made.schema_name);
+    PERFORM artifactstore.create_schema(v_made.schema_name);
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
         EXECUTE format('CREATE TABLE %1$I.%2$I AS TABLE artifactstore.%2$I', v_made.schema_name, v_view);
     END LOOP;
@@ -1580,7 +2046,7 @@ DECLARE
     v_view text;
     v_options text;
 BEGIN
-    EXECUTE format('CREATE SCHEMA %I', p_schema);
+    PERFORM artifactstore.create_schema(p_schema);
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
         SELECT ' WITH (' || array_to_string(c.reloptions, ', ') || ')' INTO v_options
         FROM pg_catalog.pg_class c WHERE c.oid = format('artifactstore.%I', v_view)::regclass;
@@ -1588,8 +2054,6 @@ BEGIN
             CASE WHEN p_logged THEN '' ELSE 'UNLOGGED' END,
             p_schema, v_view, v_view, coalesce(v_options, ''));
     END LOOP;
-EXCEPTION WHEN duplicate_schema THEN
-    PERFORM artifactstore.refuse('schema-taken', jsonb_build_object('problem', p_schema));
 END
 $$;
 
@@ -1629,19 +2093,19 @@ CREATE FUNCTION artifactstore.decode_fields(p_data bytea, p_at integer, p_shape 
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
 DECLARE
-    v_fields CONSTANT jsonb := p_shape -> 'fields';
+    v_fields CONSTANT pg_catalog.jsonb := p_shape -> 'fields';
     v_missing integer := (p_shape -> 'required')::integer;
-    v_out text := '{';
+    v_out pg_catalog.text := '{';
     v_at integer := p_at + 1;
     v_pairs integer := get_byte(p_data, p_at) - 160;
     v_start integer;
     v_n bigint;
     v_head integer;
-    v_key bytea;
-    v_last_key bytea := '';
-    v_spec jsonb;
-    v_text text;
-    v_inner record;
+    v_key pg_catalog.bytea;
+    v_last_key pg_catalog.bytea := '';
+    v_spec pg_catalog.jsonb;
+    v_text pg_catalog.text;
+    v_inner pg_catalog.record;
 BEGIN
     IF v_pairs NOT BETWEEN 0 AND 23 THEN
         RETURN;
@@ -1746,13 +2210,13 @@ DECLARE
     v_at integer;
     v_n integer;
     v_pairs integer := 4;
-    v_path text;
+    v_path pg_catalog.text;
     v_size bigint;
-    v_blake3 text;
-    v_uri text;
-    v_backend text;
-    v_sha256 text := '';
-    v_locations text := '';
+    v_blake3 pg_catalog.text;
+    v_uri pg_catalog.text;
+    v_backend pg_catalog.text;
+    v_sha256 pg_catalog.text := '';
+    v_locations pg_catalog.text := '';
 BEGIN
     -- Lengths are checked so that get_byte never reads behind the end; no such payload is under 83 bytes.
     IF v_length NOT BETWEEN 83 AND 1500 OR substr(p_payload, 2, 5) <> '\x6470617468' THEN -- "path"
@@ -1856,11 +2320,11 @@ CREATE FUNCTION artifactstore.decode_labels(p_data bytea, p_at integer, OUT draf
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
 DECLARE
-    v_out text := '{';
+    v_out pg_catalog.text := '{';
     v_at integer := p_at + 1;
     v_pairs integer := get_byte(p_data, p_at) - 160;
-    v_key bytea;
-    v_last_key bytea := '';
+    v_key pg_catalog.bytea;
+    v_last_key pg_catalog.bytea := '';
     v_n integer;
 BEGIN
     -- Heads of 1 to 23 bytes: within every bound of the catalogue.
@@ -1898,12 +2362,14 @@ CREATE FUNCTION artifactstore.decode_payload(p_event_type text, p_payload bytea,
 DECLARE
     v_payload jsonb;
 BEGIN
-    -- Short cuts: null from them is no verdict.
-    CASE p_event_type
-        WHEN 'v1.file.ingested' THEN v_payload := artifactstore.decode_file_ingested(p_payload);
-        WHEN 'v1.storage.verified' THEN v_payload := artifactstore.decode_storage_verified(p_payload);
-        ELSE v_payload := artifactstore.decode_usual_payload(p_payload, p_shape);
-    END CASE;
+    -- Short cuts: null from them is no verdict. Without a row in the catalogue there is none.
+    IF p_shape IS NOT NULL THEN
+        CASE p_event_type
+            WHEN 'v1.file.ingested' THEN v_payload := artifactstore.decode_file_ingested(p_payload);
+            WHEN 'v1.storage.verified' THEN v_payload := artifactstore.decode_storage_verified(p_payload);
+            ELSE v_payload := artifactstore.decode_usual_payload(p_payload, p_shape);
+        END CASE;
+    END IF;
     IF v_payload IS NULL THEN
         v_payload := artifactstore.decode_any_payload(p_event_type, p_payload, p_where);
     END IF;
@@ -1945,7 +2411,7 @@ CREATE FUNCTION artifactstore.decode_storage_verified(p_payload bytea) RETURNS j
     AS $$
 DECLARE
     v_at integer := greatest(octet_length(p_payload) - 53, 0);
-    v_method text;
+    v_method pg_catalog.text;
 BEGIN
     v_method := CASE substr(p_payload, 1, v_at)
         WHEN '\xa3666d6574686f646966756c6c5f72656164' THEN 'full_read' -- 3 pairs, "method": …
@@ -1970,7 +2436,7 @@ CREATE FUNCTION artifactstore.decode_usual_payload(p_payload bytea, p_shape json
     AS $$
 DECLARE
     -- The zeros let a head or a key run over the end before that is checked.
-    v_map record := artifactstore.decode_fields(p_payload || decode(repeat('00', 300), 'hex'), 0, p_shape);
+    v_map pg_catalog.record := artifactstore.decode_fields(p_payload || decode(repeat('00', 300), 'hex'), 0, p_shape);
 BEGIN
     -- A backslash stands for a byte that is no plain ASCII.
     IF v_map.draft_end IS DISTINCT FROM octet_length(p_payload) OR v_map.draft COLLATE "C" ~ '[\\"\x01-\x1f]' THEN
@@ -1988,9 +2454,9 @@ CREATE FUNCTION artifactstore.describe_payload(p_event_type text, p_payload byte
     LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
-    v_fields jsonb;
-    v_payload jsonb;
-    v_problem text;
+    v_fields pg_catalog.jsonb;
+    v_payload pg_catalog.jsonb;
+    v_problem pg_catalog.text;
 BEGIN
     v_payload := artifactstore.cbor_decode(p_payload);
     SELECT t.fields INTO v_fields FROM artifactstore.event_types t WHERE t.event_type = p_event_type;
@@ -2054,13 +2520,17 @@ BEGIN
         ELSE 'retention-active' END
     INTO v_problem
     FROM retention_state r WHERE r.package_id = p_package_id;
+    IF NOT FOUND THEN
+        -- Every package has a row from its creation on. Without it nobody knows what protects the package.
+        RETURN 'views-damaged';
+    END IF;
     RETURN v_problem;
 END
 $$;
 
 ALTER FUNCTION artifactstore.destruction_problem(p_package_id uuid, p_created_at timestamp with time zone, p_payload jsonb) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.destruction_problem(p_package_id uuid, p_created_at timestamp with time zone, p_payload jsonb) IS 'legal-hold, retention-active, or null when a destructive event at p_created_at is allowed';
+COMMENT ON FUNCTION artifactstore.destruction_problem(p_package_id uuid, p_created_at timestamp with time zone, p_payload jsonb) IS 'legal-hold, retention-active, views-damaged (the package has no row), or null when a destructive event at p_created_at is allowed';
 
 CREATE FUNCTION artifactstore.digest_view_set(p_schema text) RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -2167,10 +2637,14 @@ CREATE FUNCTION artifactstore.drop_views(p_schema text) RETURNS void
 DECLARE
     v_view text;
 BEGIN
+    IF p_schema !~ '^pg_' AND to_regnamespace(quote_ident(p_schema)) IS NULL THEN
+        RETURN;
+    END IF;
+    PERFORM artifactstore.own_view_set(p_schema, false, false);
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
         EXECUTE format('DROP TABLE IF EXISTS %I.%I', p_schema, v_view);
     END LOOP;
-    EXECUTE format('DROP SCHEMA IF EXISTS %I', p_schema);
+    EXECUTE format('DROP SCHEMA %I', p_schema);
 EXCEPTION WHEN dependent_objects_still_exist THEN
     PERFORM artifactstore.refuse('view-set-in-use', jsonb_build_object('problem',
         'something else is in the schema ' || p_schema || ' or was made of its tables'));
@@ -2186,6 +2660,7 @@ CREATE FUNCTION artifactstore.end_rebuild() RETURNS void
     SET search_path TO 'artifactstore', 'pg_temp'
     AS $$
 BEGIN
+    PERFORM artifactstore.check_rebuild();
     UPDATE artifactstore.software SET viewed_by = projectors WHERE viewed_by IS DISTINCT FROM projectors;
     PERFORM artifactstore.drop_rebuild();
 END
@@ -2212,6 +2687,7 @@ DECLARE
 BEGIN
     PERFORM artifactstore.lock_log();
     v_started := clock_timestamp();
+    PERFORM artifactstore.own_view_set('artifactstore');
     PERFORM artifactstore.rebuild_next(artifactstore.log_head());
     WITH taken AS (
         DELETE FROM artifactstore_rebuild.different_packages d
@@ -2373,6 +2849,7 @@ DECLARE
     v_differs text;
 BEGIN
     PERFORM artifactstore.refuse_many_snapshots();
+    PERFORM artifactstore.own_view_set('artifactstore');
     sequence := artifactstore.rebuild_next(artifactstore.log_head());
     DELETE FROM artifactstore_rebuild.different_packages;
     DELETE FROM artifactstore_rebuild.different_rows;
@@ -2419,20 +2896,30 @@ ALTER FUNCTION artifactstore.find_token(p_token_id uuid) OWNER TO artifactstore_
 COMMENT ON FUNCTION artifactstore.find_token(p_token_id uuid) IS 'A token with the hash of its secret and the seconds until it expires (negative afterwards, null: never), by the clock of the database';
 
 CREATE FUNCTION artifactstore.fingerprint() RETURNS bytea
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
+DECLARE
+    v_fingerprint bytea;
+BEGIN
     SELECT sha256(s.projectors || convert_to((
         SELECT string_agg(format('%s.%s %s', v.name, a.attname,
             format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY v.position, a.attnum)
         FROM unnest(artifactstore.view_names()) WITH ORDINALITY AS v (name, position)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = format('artifactstore.%I', v.name)::regclass
         WHERE a.attnum > 0 AND NOT a.attisdropped), 'UTF8'))
-    FROM artifactstore.software s
+    INTO v_fingerprint FROM artifactstore.software s;
+    IF v_fingerprint IS NULL THEN
+        -- Compared as null, whatever other projectors made would be as good as what these make.
+        PERFORM artifactstore.refuse('stale-views', jsonb_build_object(
+            'problem', 'artifactstore.software does not say which are installed: run artifactstore migrate'));
+    END IF;
+    RETURN v_fingerprint;
+END
 $$;
 
 ALTER FUNCTION artifactstore.fingerprint() OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.fingerprint() IS 'SHA-256 over the sources of the projectors and the columns of the views: equal where the same log gives the same rows';
+COMMENT ON FUNCTION artifactstore.fingerprint() IS 'SHA-256 over the sources of the projectors and the columns of the views: equal where the same log gives the same rows; refuses stale-views when it is not known';
 
 CREATE FUNCTION artifactstore.fold(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql
@@ -2544,14 +3031,14 @@ BEGIN
     FOR v_type, v_events IN
         WITH placed AS (
             SELECT e AS event, e.sequence, e.event_type,
-                t.lane = 'package' OR t.lane = 'retention' AND e.subject_id IN (
+                coalesce(t.lane = 'package' OR t.lane = 'retention' AND e.subject_id IN (
                     SELECT (r.payload ->> 'package_id')::uuid FROM unnest(p_events) r
-                    WHERE r.event_type = 'v1.storage.retired') AS barrier,
+                    WHERE r.event_type = 'v1.storage.retired'), true) AS barrier,
                 coalesce((e.payload ->> 'package_id')::uuid, e.subject_id) AS package_id,
                 CASE WHEN t.lane <> 'file' THEN t.lane
                     ELSE coalesce((e.payload ->> 'file_id')::uuid, e.subject_id)::text END AS lane
             FROM unnest(p_events) e
-            JOIN artifactstore.event_types t ON t.event_type = e.event_type
+            LEFT JOIN artifactstore.event_types t ON t.event_type = e.event_type
         ), followed AS (
             SELECT p.*, p.barrier AND NOT (
                 p.event_type = 'v1.file.removed'
@@ -2678,8 +3165,8 @@ CREATE FUNCTION artifactstore.here() RETURNS artifactstore.home
             SELECT c.timeline_id FROM pg_catalog.pg_control_checkpoint() c)
         ELSE ('x' || left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8))::bit(32)::integer
         END,
-        clock_timestamp()
-    FROM pg_catalog.pg_control_system() s, pg_catalog.pg_database d
+        clock_timestamp(), p.sequence, p.log_id, p.epoch_id, p.identity, clock_timestamp()
+    FROM pg_catalog.pg_control_system() s, pg_catalog.pg_database d, artifactstore.point_at(artifactstore.log_head()) p
     WHERE d.datname = current_database()
 $$;
 
@@ -2687,7 +3174,32 @@ ALTER FUNCTION artifactstore.here() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.here() IS 'What artifactstore.home would hold if the log were at home in this database';
 
-CREATE FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) RETURNS bigint
+CREATE FUNCTION artifactstore.hidden_character(p_text text) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    -- By number, not by category: each PostgreSQL has another version of Unicode.
+    SELECT regexp_instr(p_text, '['
+        -- controls, spaces that are not U+0020, soft hyphen
+        '\u0001-\u001F\u007F-\u00A0\u00AD\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000'
+        -- of no width: format characters, joiners, marks of direction, byte order mark, tags, fillers
+        '\u034F\u0600-\u0605\u061C\u06DD\u070F\u0890\u0891\u08E2\u115F\u1160\u17B4\u17B5\u180B-\u180F'
+        '\u200B-\u200F\u202A-\u202E\u2060-\u206F\u2800\u3164\uFE00-\uFE0F\uFEFF\uFFA0\uFFF0-\uFFFB'
+        '\U000110BD\U000110CD\U00013430-\U0001345F\U0001BCA0-\U0001BCA3\U0001D173-\U0001D17A'
+        '\U000E0000-\U000E0FFF'
+        -- noncharacters and private use
+        '\uE000-\uF8FF\uFDD0-\uFDEF\uFFFE\uFFFF\U000F0000-\U0010FFFF'
+        -- younger than Unicode 14 (PostgreSQL 15): another server composes or orders them otherwise
+        '\u0897\u1ACF-\u1AFF\U000105C0-\U000105FF\U00010D40-\U00010D8F\U00010EFA-\U00010EFF'
+        '\U00011380-\U000113FF\U00011B60-\U00011B7F\U00011F00-\U00011F5F\U00016100-\U0001613F'
+        '\U00016D40-\U00016D7F\U0001E08F\U0001E4D0-\U0001E4FF\U0001E5D0-\U0001E5FF\U0001E6C0-\U0001E6FF'
+        ']')
+$$;
+
+ALTER FUNCTION artifactstore.hidden_character(p_text text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.hidden_character(p_text text) IS 'Position from 1 of the first invisible, bidirectional, control, private or too young character, 0 if there is none';
+
+CREATE FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_allow_future boolean DEFAULT false) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
     SET standard_conforming_strings TO 'on'
@@ -2709,10 +3221,10 @@ BEGIN
     THEN
         PERFORM artifactstore.refuse('bad-payload', '{"problem": "the arrays are empty or differ in length"}');
     END IF;
-    PERFORM artifactstore.lock_log();
-    PERFORM artifactstore.check_home();
+    PERFORM artifactstore.take_log();
     PERFORM artifactstore.check_continuation(p_log_id, p_before, p_first);
-    PERFORM artifactstore.check_import(p_first, p_created_at, p_event_types, p_subject_kinds);
+    PERFORM artifactstore.check_import(
+        p_first, p_created_at, p_event_types, p_subject_kinds, p_allow_future);
 
     PERFORM set_config('artifactstore.projecting', 'on', true);
     INSERT INTO artifactstore.events
@@ -2731,9 +3243,9 @@ BEGIN
 END
 $$;
 
-ALTER FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) OWNER TO artifactstore_owner;
+ALTER FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_allow_future boolean) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) IS 'Appends the events p_first … of log p_log_id as they are (arrays of equal length, columns of events) and projects them. p_before: payload_digest of the event before p_first, which must be the head; null for an empty log. p_last: last event of the whole import, with which the bell rings. Returns the head';
+COMMENT ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_allow_future boolean) IS 'Appends the events p_first … of log p_log_id as they are (arrays of equal length, columns of events) and projects them. p_before: identity of the event before p_first, which must be the head; null for an empty log. p_last: last event of the whole import, with which the bell rings. p_allow_future: also events that are ahead of the clock. Returns the head';
 
 CREATE FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) RETURNS text
     LANGUAGE plpgsql STABLE
@@ -2789,13 +3301,15 @@ CREATE FUNCTION artifactstore.is_member(p_role text) RETURNS boolean
     LANGUAGE sql STABLE
     AS $$
     -- session_user: inside SECURITY DEFINER functions current_user is the owner
-    SELECT pg_catalog.pg_has_role(session_user, r.rolname, 'MEMBER')
-    FROM artifactstore.roles r WHERE r.role = p_role
+    -- Nobody is a member of a role that plays no part or is not there.
+    SELECT coalesce((
+        SELECT pg_catalog.pg_has_role(session_user, pg_catalog.to_regrole(quote_ident(r.rolname)), 'MEMBER')
+        FROM artifactstore.roles r WHERE r.role = p_role), false)
 $$;
 
 ALTER FUNCTION artifactstore.is_member(p_role text) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.is_member(p_role text) IS 'Whether the login user is a member of the database role that plays p_role';
+COMMENT ON FUNCTION artifactstore.is_member(p_role text) IS 'Whether the login user is a member of the database role that plays p_role; false if none does';
 
 CREATE FUNCTION artifactstore.is_text(p_bytes bytea) RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -2868,6 +3382,43 @@ ALTER FUNCTION artifactstore.last_sequence(p_subject_kind text, p_subject_id uui
 
 COMMENT ON FUNCTION artifactstore.last_sequence(p_subject_kind text, p_subject_id uuid) IS 'last_sequence of the live row of a subject, 0 when there is none';
 
+CREATE FUNCTION artifactstore.last_shared(p_from bigint) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_head bigint := artifactstore.log_head();
+    v_lost record;
+    v_most bigint := v_head;
+BEGIN
+    FOR v_lost IN SELECT * FROM artifactstore.log_evidence() LOOP
+        IF v_lost.source = 'views' THEN
+            PERFORM artifactstore.refuse('views-behind', jsonb_build_object(
+                'problem', format('%s: %s', v_lost.name, v_lost.problem), 'head', v_head));
+        ELSIF v_lost.sequence - 1 < least(v_most, p_from) THEN
+            v_most := v_lost.sequence - 1;
+            IF p_from IS NOT NULL THEN
+                PERFORM artifactstore.refuse('events-lost', jsonb_build_object(
+                    'problem', format('event %s is no shared one: %s %s: %s (%s)', p_from, v_lost.source,
+                        v_lost.name, v_lost.problem, v_lost.sequence),
+                    'from', p_from, 'at_most', v_most, 'source', v_lost.source, 'name', v_lost.name));
+            END IF;
+        END IF;
+    END LOOP;
+    IF p_from > v_head THEN
+        PERFORM artifactstore.refuse('not-found', jsonb_build_object('problem',
+            format('there is no event %s, the log ends at %s', p_from, v_head), 'head', v_head));
+    ELSIF p_from < 1 THEN
+        PERFORM artifactstore.refuse('bad-payload', jsonb_build_object('problem',
+            format('from %s: a log and what was seen of it share its first event at least', p_from)));
+    END IF;
+    RETURN coalesce(p_from, v_most);
+END
+$$;
+
+ALTER FUNCTION artifactstore.last_shared(p_from bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.last_shared(p_from bigint) IS 'The last event that old and new history share: p_from, or by default the last one that nothing in the database speaks against. Refuses events-lost for a later one, not-found beyond the head, views-behind while views name events after it';
+
 CREATE FUNCTION artifactstore.list_tokens(p_after uuid DEFAULT NULL::uuid, p_limit bigint DEFAULT NULL::bigint) RETURNS TABLE(token_id uuid, actor text, roles text[], state text, issued_sequence bigint, issued_at timestamp with time zone, issued_by text, expires_at timestamp with time zone, revoked_sequence bigint, revoked_at timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -2925,6 +3476,61 @@ ALTER FUNCTION artifactstore.lock_log() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.lock_log() IS 'Takes the append lock until commit: 5 s lock_timeout unless the session has its own, 15 s idle_in_transaction_session_timeout at the most, synchronous_commit at least on; READ COMMITTED only';
 
+CREATE FUNCTION artifactstore.log_evidence() RETURNS TABLE(source text, name text, sequence bigint, problem text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    AS $_$
+#variable_conflict use_column
+DECLARE
+    v_head bigint := artifactstore.log_head();
+    v_view text;
+BEGIN
+    RETURN QUERY
+    WITH restores AS MATERIALIZED (
+        SELECT e.created_at, (artifactstore.payload_or_null(e.payload) -> 'from_sequence')::bigint AS kept
+        FROM artifactstore.events e WHERE e.event_type = 'v1.system.restored'
+    ), named AS (
+        SELECT n.source, n.name, (n.point).sequence, n.noted_at, CASE
+            WHEN (n.point).sequence > v_head THEN 'sequence is of an event after the end of the log'
+            ELSE 'sequence is of another event than the log has there' END AS problem
+        FROM artifactstore.named_points() n
+        -- One that names no event says nothing.
+        WHERE (n.point).identity IS NOT NULL AND n.point IS DISTINCT FROM artifactstore.point_at((n.point).sequence)
+        UNION ALL
+        SELECT 'tokens', t.token_id::text, x.sequence, x.noted_at, x.column_name || CASE
+            WHEN e.sequence IS NULL THEN ' is of an event after the end of the log'
+            ELSE ' is of another event than the log has there' END
+        FROM artifactstore.tokens t
+        CROSS JOIN LATERAL (VALUES
+            ('issued_sequence', 'v1.system.token_issued', t.issued_sequence, t.issued_at),
+            ('revoked_sequence', 'v1.system.token_revoked', t.revoked_sequence, t.revoked_at)
+        ) AS x (column_name, event_type, sequence, noted_at)
+        LEFT JOIN artifactstore.events e ON e.sequence = x.sequence
+        WHERE x.sequence IS NOT NULL AND (
+            e.event_type IS DISTINCT FROM x.event_type OR position(uuid_send(t.token_id) IN e.payload) = 0)
+    )
+    SELECT n.source, n.name, n.sequence, n.problem FROM named n
+    WHERE NOT EXISTS (SELECT FROM restores r WHERE r.kept < n.sequence AND r.created_at > n.noted_at)
+    ORDER BY n.sequence, n.source, n.name;
+
+    FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
+        RETURN QUERY EXECUTE format(
+            'SELECT ''views'', %1$L, min(s.sequence), count(*) || '' rows name events after the end of the log'''
+            ' FROM (SELECT greatest(%2$s) AS sequence FROM artifactstore.%1$I) s WHERE s.sequence > $1'
+            ' HAVING count(*) > 0', v_view, (
+                SELECT string_agg(format('%I', a.attname), ', ')
+                FROM pg_catalog.pg_attribute a
+                WHERE a.attrelid = format('artifactstore.%I', v_view)::regclass
+                    AND a.atttypid = 'bigint'::regtype AND a.attname LIKE '%sequence'))
+        USING v_head;
+    END LOOP;
+END
+$_$;
+
+ALTER FUNCTION artifactstore.log_evidence() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.log_evidence() IS 'Where something in the database names an event that this log does not have or has otherwise: source (table, or views), which of its rows, sequence, what it says. A loss that v1.system.restored told of is left out';
+
 CREATE FUNCTION artifactstore.log_head() RETURNS bigint
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
@@ -2945,6 +3551,34 @@ $$;
 ALTER FUNCTION artifactstore.merge_labels(p_labels jsonb, p_payload jsonb) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.merge_labels(p_labels jsonb, p_payload jsonb) IS 'Labels without those of unset, then with those of set: a key in both is set';
+
+CREATE FUNCTION artifactstore.named_points() RETURNS TABLE(source text, name text, point artifactstore.log_point, noted_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    RETURN QUERY
+    SELECT 'view_sets', v.schema_name::text,
+        ROW(v.sequence, v.log_id, v.epoch_id, v.identity)::artifactstore.log_point, v.created_at
+    FROM artifactstore.view_sets v
+    UNION ALL
+    SELECT 'home', 'home', ROW(h.sequence, h.log_id, h.epoch_id, h.identity)::artifactstore.log_point, h.noted_at
+    FROM artifactstore.home h;
+    -- Whoever may create schemas could have made one of this name: only a table of the owner is read.
+    IF EXISTS (
+        SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.nspname = 'artifactstore'
+        WHERE c.oid = to_regclass('artifactstore_rebuild.progress') AND c.relkind = 'r' AND c.relowner = n.nspowner)
+    THEN
+        RETURN QUERY
+        SELECT 'progress', 'artifactstore_rebuild',
+            ROW(p.sequence, p.log_id, p.epoch_id, p.identity)::artifactstore.log_point, p.noted_at
+        FROM artifactstore_rebuild.progress p;
+    END IF;
+END
+$$;
+
+ALTER FUNCTION artifactstore.named_points() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.named_points() IS 'The place in the log that each stored view set, the home and an unfinished rebuild name, and when they noted it';
 
 CREATE FUNCTION artifactstore.new_id() RETURNS uuid
     LANGUAGE sql PARALLEL SAFE
@@ -2995,8 +3629,16 @@ BEGIN
         v_left := greatest(v_left - 1, 0);
         IF v_known THEN
             v_event.sequence := v_request.first_sequence + v_request.events - 1 - v_left;
-            SELECT e.created_at INTO STRICT v_event.created_at
-            FROM artifactstore.events e WHERE e.sequence = v_event.sequence;
+            -- The view says by number which events these were: the log must agree.
+            SELECT e.created_at INTO v_event.created_at FROM artifactstore.events e
+            WHERE e.sequence = v_event.sequence AND e.actor = v_event.actor AND (
+                NOT v_event.payload ? 'request' OR artifactstore.payload_or_null(e.payload) #>> '{request,key}'
+                    = v_event.payload #>> '{request,key}');
+            IF NOT FOUND THEN
+                PERFORM artifactstore.refuse('views-behind', jsonb_build_object(
+                    'problem', format('event %s is not of the request that requests says', v_event.sequence),
+                    'head', p_head));
+            END IF;
         ELSE
             v_next := v_next + 1;
             v_event.sequence := v_next;
@@ -3080,6 +3722,24 @@ $$;
 ALTER FUNCTION artifactstore.open_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.open_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) IS 'The arguments of append as decoded events without number and time; refuses what does not fit the catalogue or a limit, with the position (from 1) in DETAIL';
+
+CREATE FUNCTION artifactstore.own_view_set(p_schema text, p_whole boolean DEFAULT true, p_lock boolean DEFAULT true) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_fault jsonb := artifactstore.view_set_fault(p_schema, p_whole, p_lock);
+BEGIN
+    IF v_fault IS NOT NULL THEN
+        PERFORM artifactstore.refuse(CASE WHEN p_schema ~ '^pg_'
+            OR pg_catalog.to_regnamespace(quote_ident(p_schema)) IS NOT NULL
+            THEN 'foreign-view-set' ELSE 'no-such-view-set' END, v_fault);
+    END IF;
+END
+$$;
+
+ALTER FUNCTION artifactstore.own_view_set(p_schema text, p_whole boolean, p_lock boolean) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.own_view_set(p_schema text, p_whole boolean, p_lock boolean) IS 'Refuses foreign-view-set, or no-such-view-set, unless the schema holds plain tables of the owner; see view_set_fault';
 
 CREATE TABLE artifactstore.artifact_packages (
     package_id uuid NOT NULL,
@@ -3231,12 +3891,12 @@ CREATE FUNCTION artifactstore.parse_purl(p_purl text) RETURNS artifactstore.purl
     AS $_$
 DECLARE
     -- Without captures, which would cost ten times as much; the parts are cut out afterwards.
-    c_segment CONSTANT text := '(?:[A-Za-z0-9._~:+-]|%[0-9A-Fa-f]{2})+';
-    c_grammar CONSTANT text :=
+    c_segment CONSTANT pg_catalog.text := '(?:[A-Za-z0-9._~:+-]|%[0-9A-Fa-f]{2})+';
+    c_grammar CONSTANT pg_catalog.text :=
         '^pkg:[a-z][a-z0-9.-]*(?:/' || c_segment || ')+(?:@' || c_segment || ')?'
         '(?:[?][a-z][a-z0-9._-]*=(?:' || c_segment || '|[/,])+(?:&[a-z][a-z0-9._-]*=(?:' || c_segment || '|[/,])+)*)?'
         '(?:#' || c_segment || '(?:/' || c_segment || ')*)?$';
-    v_rest text := split_part(split_part(substr(p_purl, 5), '#', 1), '?', 1);
+    v_rest pg_catalog.text := split_part(split_part(substr(p_purl, 5), '#', 1), '?', 1);
     v_parts artifactstore.purl_parts;
 BEGIN
     IF p_purl IS NULL OR p_purl !~ c_grammar OR p_purl ~ '(?:^|[/#])(?:[.]|%2[Ee]){1,2}(?:[/?#@]|$)' THEN
@@ -3245,10 +3905,18 @@ BEGIN
     v_parts.type := split_part(v_rest, '/', 1);
     v_parts.version := nullif(split_part(v_rest, '@', 2), '');
     v_rest := substr(split_part(v_rest, '@', 1), length(v_parts.type) + 2);
-    v_parts.name := split_part(v_rest, '/', -1);
-    v_parts.namespace := nullif(left(v_rest, -length(v_parts.name) - 1), '');
+    IF v_parts.type = 'git' AND strpos(v_rest, '/') > 0 THEN
+        -- host/path of the repository there, which has slashes
+        v_parts.namespace := split_part(v_rest, '/', 1);
+        v_parts.name := substr(v_rest, length(v_parts.namespace) + 2);
+    ELSE
+        v_parts.name := split_part(v_rest, '/', -1);
+        v_parts.namespace := nullif(left(v_rest, -length(v_parts.name) - 1), '');
+    END IF;
     IF strpos(p_purl, '%') = 0 THEN
         RETURN v_parts;
+    ELSIF v_parts.namespace ~ '%2[Ff]' THEN
+        RETURN NULL; -- a/b in one segment would be the namespace a/b of another purl
     END IF;
     v_rest := concat_ws(' ', v_parts.namespace, v_parts.name, v_parts.version);
     v_parts.namespace := artifactstore.percent_decode(v_parts.namespace);
@@ -3266,10 +3934,10 @@ CREATE FUNCTION artifactstore.parse_time(p_text text) RETURNS bigint
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $_$
 DECLARE
-    v_parts CONSTANT text[] := regexp_match(p_text COLLATE "C",
+    v_parts CONSTANT pg_catalog.text[] := regexp_match(p_text COLLATE "C",
         '^([0-9]{4})-(0[1-9]|1[0-2])-([0-9]{2})[Tt]([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])'
         '(?:\.([0-9]{1,6}))?(?:[Zz]|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))$');
-    v_month date;
+    v_month pg_catalog.date;
     v_day CONSTANT int := v_parts[3];
     v_seconds bigint;
     v_micros bigint;
@@ -3293,17 +3961,31 @@ ALTER FUNCTION artifactstore.parse_time(p_text text) OWNER TO artifactstore_owne
 
 COMMENT ON FUNCTION artifactstore.parse_time(p_text text) IS 'µs since 1970-01-01T00:00Z of a time such as 2030-01-31T12:00:00.5+01:00; null if it is none, has no zone, more than 6 digits below the second, or is out of range';
 
+CREATE FUNCTION artifactstore.payload_or_null(p_payload bytea) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    RETURN artifactstore.cbor_decode(p_payload);
+EXCEPTION WHEN SQLSTATE 'ST001' OR data_exception THEN
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION artifactstore.payload_or_null(p_payload bytea) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.payload_or_null(p_payload bytea) IS 'The payload decoded; null when it is damaged, which verify tells';
+
 CREATE FUNCTION artifactstore.percent_decode(p_text text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
     AS $$
 DECLARE
-    v_bytes bytea := '';
-    v_piece text;
+    v_bytes pg_catalog.bytea := '';
+    v_piece pg_catalog.text;
 BEGIN
     IF p_text IS NULL OR p_text !~ '%' THEN
         RETURN p_text;
     END IF;
-    IF p_text ~ '%([01][0-9A-Fa-f]|2[Ff]|7[Ff])' THEN
+    IF p_text ~ '%([01][0-9A-Fa-f]|7[Ff])' THEN
         RETURN NULL;
     END IF;
     FOR v_piece IN SELECT m[1] FROM regexp_matches(p_text, '(%..|[^%]+)', 'g') AS m LOOP
@@ -3318,7 +4000,46 @@ $$;
 
 ALTER FUNCTION artifactstore.percent_decode(p_text text) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.percent_decode(p_text text) IS 'Text with %XX decoded as UTF-8; null when that is no UTF-8, a control character or an encoded slash';
+COMMENT ON FUNCTION artifactstore.percent_decode(p_text text) IS 'Text with %XX decoded as UTF-8; null when that is no UTF-8 or a control character';
+
+CREATE FUNCTION artifactstore.percent_encode(p_text text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $_$
+BEGIN
+    IF p_text ~ '^[A-Za-z0-9._~:-]*$' THEN
+        RETURN p_text;
+    END IF;
+    RETURN (
+        SELECT string_agg(CASE WHEN m.piece[1] IS NOT NULL THEN m.piece[1]
+            ELSE upper(regexp_replace(encode(convert_to(m.piece[2], 'UTF8'), 'hex'), '(..)', '%\1', 'g') COLLATE "C")
+            END, '' ORDER BY m.n)
+        FROM regexp_matches(p_text, '([A-Za-z0-9._~:-]+)|([^A-Za-z0-9._~:-]+)', 'g') WITH ORDINALITY AS m (piece, n));
+END
+$_$;
+
+ALTER FUNCTION artifactstore.percent_encode(p_text text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.percent_encode(p_text text) IS 'Text with every byte but letters, digits and . - _ ~ : as %XX, upper-case';
+
+CREATE FUNCTION artifactstore.point_at(p_sequence bigint) RETURNS artifactstore.log_point
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT ROW(
+        p_sequence,
+        (SELECT e.subject_id FROM artifactstore.events e WHERE e.sequence = 1 AND p_sequence > 0),
+        -- The last event that began an epoch: the first event, or a restore, found by the index on types.
+        (SELECT (artifactstore.payload_or_null(e.payload) ->> 'epoch_id')::uuid
+        FROM artifactstore.events e
+        WHERE p_sequence > 0 AND e.sequence = coalesce((
+            SELECT max(r.sequence) FROM artifactstore.events r
+            WHERE r.event_type = 'v1.system.restored' AND r.sequence <= p_sequence), 1)),
+        artifactstore.event_identity(p_sequence)
+    )::artifactstore.log_point
+$$;
+
+ALTER FUNCTION artifactstore.point_at(p_sequence bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.point_at(p_sequence bigint) IS 'Log, epoch and identity of an event as this log has it, to be compared with IS NOT DISTINCT FROM; identity is null when there is no such event';
 
 CREATE FUNCTION artifactstore.primary_key(p_view text, p_alias text DEFAULT NULL::text) RETURNS text
     LANGUAGE sql STABLE
@@ -3605,6 +4326,7 @@ CREATE FUNCTION artifactstore.project_package(p_schema text, p_package_id uuid, 
 DECLARE
     v_sequence bigint;
 BEGIN
+    -- Both callers have just made the view set: nobody else can have put anything there.
     PERFORM set_config('search_path', format('%I, pg_temp', p_schema), true);
     FOR v_sequence IN
         SELECT DISTINCT n FROM unnest(artifactstore.package_sequences(p_package_id, p_last) || p_also) AS n
@@ -3909,6 +4631,7 @@ DECLARE
     v_last bigint;
     v_seconds double precision;
 BEGIN
+    PERFORM artifactstore.own_view_set(p_schema);
     -- The view set and nothing else: a view that it lacks is an error, never a write to the live one.
     PERFORM set_config('search_path', format('%I, pg_temp', p_schema), true);
     WHILE v_first <= p_last LOOP
@@ -4353,44 +5076,82 @@ ALTER FUNCTION artifactstore.protection(p_package_id uuid) OWNER TO artifactstor
 
 COMMENT ON FUNCTION artifactstore.protection(p_package_id uuid) IS 'Mode, retain_until and the holds in force of a package (the first ten, and how many there are)';
 
-CREATE FUNCTION artifactstore.purl_problem(p_purl text) RETURNS text
-    LANGUAGE plpgsql IMMUTABLE
+CREATE FUNCTION artifactstore.purl_case(p_text text, p_case text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE p_case
+        WHEN 'lower' THEN lower(p_text COLLATE "C") WHEN 'upper' THEN upper(p_text COLLATE "C") ELSE p_text END
+$$;
+
+ALTER FUNCTION artifactstore.purl_case(p_text text, p_case text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.purl_case(p_text text, p_case text) IS 'Text with its ASCII letters as p_case says: keep, lower or upper; other letters stay, in every locale';
+
+CREATE FUNCTION artifactstore.purl_problem(p_purl text) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
-    c_lower_case CONSTANT text[] := ARRAY[
-        'alpm', 'apk', 'bitbucket', 'composer', 'deb', 'github', 'gitlab', 'hex', 'npm', 'pypi', 'qpkg'];
-    v_parts artifactstore.purl_parts := artifactstore.parse_purl(p_purl);
-    v_names text := concat_ws('/', v_parts.namespace, v_parts.name);
-    v_qualifiers text := substring(p_purl FROM '[?]([^#]*)');
-    v_keys text[];
-    v_problem text;
+    v_canonical pg_catalog.text;
+    v_detail pg_catalog.text;
 BEGIN
-    IF v_parts.type IS NULL THEN
-        v_problem := 'it is not pkg:type/namespace/name@version?qualifiers#subpath';
-    ELSIF p_purl ~ '%([a-f]|[0-9A-F][a-f])' THEN
-        v_problem := 'percent-encoding uses upper-case hex';
-    ELSIF p_purl ~ '%(2[DE]|3[0-9A]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])' THEN
-        v_problem := 'letters, digits and . - _ ~ : are not percent-encoded';
-    ELSIF p_purl ~ '[+]' THEN
-        v_problem := 'a plus is percent-encoded (%2B)';
-    ELSIF v_parts.type = ANY (c_lower_case) AND v_names ~ '[A-Z]' THEN
-        v_problem := format('names of type %s are lower-case', v_parts.type);
-    ELSIF v_parts.type = 'pypi' AND v_names ~ '_' THEN
-        v_problem := 'names of type pypi use - for _';
-    ELSIF v_qualifiers IS NOT NULL THEN
-        v_keys := ARRAY(
-            SELECT split_part(q, '=', 1) FROM regexp_split_to_table(v_qualifiers, '&') WITH ORDINALITY AS s (q, n) ORDER BY n);
-        IF v_keys <> ARRAY(SELECT DISTINCT k COLLATE "C" FROM unnest(v_keys) k ORDER BY 1) THEN
-            v_problem := 'qualifiers are sorted by key, each key once';
-        END IF;
-    END IF;
-    RETURN v_problem;
+    v_canonical := artifactstore.canonical_purl(p_purl);
+    RETURN CASE WHEN v_canonical <> p_purl THEN jsonb_build_object(
+        'problem', 'it is another spelling of ' || v_canonical, 'canonical', v_canonical) END;
+EXCEPTION WHEN SQLSTATE 'ST010' THEN
+    GET STACKED DIAGNOSTICS v_detail = PG_EXCEPTION_DETAIL;
+    RETURN v_detail::jsonb - 'code';
 END
 $$;
 
 ALTER FUNCTION artifactstore.purl_problem(p_purl text) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.purl_problem(p_purl text) IS 'What is not canonical about a purl, or null. Rules per type after the purl specification: case, _ in pypi names, order of qualifiers, needless escapes';
+COMMENT ON FUNCTION artifactstore.purl_problem(p_purl text) IS 'Null for a canonical purl, else what is wrong as canonical_purl says it; of another spelling: problem and canonical';
+
+CREATE FUNCTION artifactstore.purl_segment(p_purl text, p_at integer, p_length integer, p_part text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $_$
+DECLARE
+    v_raw text := substr(p_purl, p_at, p_length);
+    v_rest text := substr(p_purl, p_at + p_length);
+    v_text text;
+    v_bad integer;
+    v_character text;
+BEGIN
+    IF v_raw ~ '^[A-Za-z0-9._~:-]*$' THEN
+        RETURN v_raw;
+    END IF;
+    v_bad := regexp_instr(v_raw, '%(?![0-9A-Fa-f]{2})');
+    IF v_bad > 0 THEN
+        PERFORM artifactstore.refuse_purl('a % that begins no escape is written %25', p_part, p_at + v_bad - 1, '%',
+            left(p_purl, p_at - 1) || regexp_replace(v_raw, '%(?![0-9A-Fa-f]{2})', '%25', 'g') || v_rest);
+    END IF;
+    v_bad := regexp_instr(v_raw, '%(?:[01][0-9A-Fa-f]|7[Ff])');
+    IF v_bad > 0 THEN
+        PERFORM artifactstore.refuse_purl(
+            format('%s is a control character', substr(v_raw, v_bad, 3)), p_part, p_at + v_bad - 1);
+    END IF;
+    v_text := artifactstore.percent_decode(v_raw);
+    IF v_text IS NULL THEN
+        PERFORM artifactstore.refuse_purl('its escapes are no UTF-8', p_part, p_at + strpos(v_raw, '%') - 1);
+    END IF;
+    IF octet_length(v_text) > length(v_text) THEN
+        v_bad := artifactstore.hidden_character(v_text);
+        IF v_bad > 0 THEN
+            v_character := substr(v_text, v_bad, 1);
+            PERFORM artifactstore.refuse_purl('it has a character that cannot be seen', p_part,
+                p_at + greatest(strpos(upper(v_raw COLLATE "C"), artifactstore.percent_encode(v_character)), 1) - 1,
+                v_character, left(p_purl, p_at - 1)
+                || artifactstore.percent_encode(replace(v_text, v_character, '')) || v_rest);
+        END IF;
+        v_text := normalize(v_text, NFC);
+    END IF;
+    RETURN v_text;
+END
+$_$;
+
+ALTER FUNCTION artifactstore.purl_segment(p_purl text, p_at integer, p_length integer, p_part text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.purl_segment(p_purl text, p_at integer, p_length integer, p_part text) IS 'The p_length characters of a purl from p_at, percent-decoded and in NFC; refuses (invalid-purl) what is no text or cannot be seen';
 
 CREATE FUNCTION artifactstore.range_end(p_first bigint, p_last bigint) RETURNS bigint
     LANGUAGE sql STABLE
@@ -4431,14 +5192,10 @@ CREATE FUNCTION artifactstore.rebuild_next(p_last bigint DEFAULT NULL::bigint) R
     SET standard_conforming_strings TO 'on'
     AS $$
 DECLARE
-    v_sequence bigint;
-    v_pid integer;
+    v_sequence bigint := artifactstore.check_rebuild();
     v_last bigint := artifactstore.log_head();
+    v_point artifactstore.log_point;
 BEGIN
-    SELECT p.sequence, p.pid INTO v_sequence, v_pid FROM artifactstore_rebuild.progress p FOR UPDATE;
-    IF v_pid IS DISTINCT FROM pg_backend_pid() THEN
-        PERFORM artifactstore.refuse('busy', jsonb_build_object('problem', 'another session took the rebuild over'));
-    END IF;
     IF p_last IS NULL THEN
         v_last := least(v_last, artifactstore.range_end(v_sequence + 1, v_last));
     ELSE
@@ -4446,7 +5203,10 @@ BEGIN
     END IF;
     IF v_last > v_sequence THEN
         PERFORM artifactstore.project_ranges('artifactstore_rebuild', v_sequence + 1, v_last);
-        UPDATE artifactstore_rebuild.progress SET sequence = v_last;
+        v_point := artifactstore.point_at(v_last);
+        UPDATE artifactstore_rebuild.progress
+        SET sequence = v_last, epoch_id = v_point.epoch_id, log_id = v_point.log_id, identity = v_point.identity,
+            noted_at = clock_timestamp();
     END IF;
     RETURN v_last;
 END
@@ -4454,20 +5214,52 @@ $$;
 
 ALTER FUNCTION artifactstore.rebuild_next(p_last bigint) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.rebuild_next(p_last bigint) IS 'Projects the next range of the log into the rebuild, or all up to p_last; returns the last sequence that it reflects now';
+COMMENT ON FUNCTION artifactstore.rebuild_next(p_last bigint) IS 'Projects the next range of the log into the rebuild, or all up to p_last; returns the last sequence that it reflects now. Refuses rebuild-outdated when the log under it was replaced';
+
+CREATE FUNCTION artifactstore.rebuild_problem() RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_point artifactstore.log_point;
+    v_fingerprint bytea;
+BEGIN
+    IF to_regclass('artifactstore_rebuild.progress') IS NULL THEN
+        RETURN NULL;
+    END IF;
+    SELECT p.sequence, p.log_id, p.epoch_id, p.identity INTO v_point FROM artifactstore_rebuild.progress p;
+    IF NOT FOUND THEN
+        RETURN 'empty: the server crashed since';
+    END IF;
+    IF v_point IS DISTINCT FROM artifactstore.point_at(v_point.sequence) THEN
+        RETURN format('foreign: the rebuild is of another history, that ends at event %s', v_point.sequence);
+    END IF;
+    SELECT p.fingerprint INTO v_fingerprint FROM artifactstore_rebuild.progress p;
+    IF v_fingerprint IS DISTINCT FROM artifactstore.fingerprint() THEN
+        RETURN 'stale: other projectors or views made it';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION artifactstore.rebuild_problem() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.rebuild_problem() IS 'Why the unfinished rebuild cannot be gone on with (empty, foreign, stale: …); null if it can or if there is none';
 
 CREATE FUNCTION artifactstore.rebuild_sequence() RETURNS bigint
     LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
     v_sequence bigint;
-    v_fingerprint bytea;
     v_pid integer;
 BEGIN
+    IF to_regnamespace('artifactstore_rebuild') IS NULL THEN
+        RETURN NULL;
+    END IF;
+    PERFORM artifactstore.own_view_set('artifactstore_rebuild', false);
     IF to_regclass('artifactstore_rebuild.progress') IS NULL THEN
         RETURN NULL;
     END IF;
-    SELECT p.sequence, p.fingerprint, p.pid INTO v_sequence, v_fingerprint, v_pid
+    SELECT p.sequence, p.pid INTO v_sequence, v_pid
     FROM artifactstore_rebuild.progress p;
     IF v_pid <> pg_backend_pid() AND EXISTS (
         SELECT FROM pg_catalog.pg_stat_activity a WHERE a.pid = v_pid AND a.datname = current_database())
@@ -4475,10 +5267,7 @@ BEGIN
         PERFORM artifactstore.refuse('busy', jsonb_build_object(
             'problem', format('another replay is at event %s, in backend %s', v_sequence, v_pid), 'pid', v_pid));
     END IF;
-    IF v_fingerprint IS DISTINCT FROM artifactstore.fingerprint() OR v_sequence > artifactstore.log_head() THEN
-        RETURN NULL;
-    END IF;
-    RETURN v_sequence;
+    RETURN CASE WHEN artifactstore.rebuild_problem() IS NULL THEN v_sequence END;
 END
 $$;
 
@@ -4492,13 +5281,14 @@ CREATE FUNCTION artifactstore.refuse(p_code text, p_detail jsonb) RETURNS void
 DECLARE
     v_error artifactstore.error_codes;
 BEGIN
-    SELECT * INTO STRICT v_error FROM artifactstore.error_codes c WHERE c.name = p_code;
+    -- A refusal whose row is missing is a refusal: of class ST, and with its name in DETAIL.
+    SELECT * INTO v_error FROM artifactstore.error_codes c WHERE c.name = p_code;
     RAISE EXCEPTION USING
-        ERRCODE = v_error.sqlstate,
-        MESSAGE = p_code || ': ' || v_error.message || coalesce(': ' || (p_detail ->> 'problem'), '')
+        ERRCODE = coalesce(v_error.sqlstate, 'ST000'),
+        MESSAGE = coalesce(p_code, 'refused') || coalesce(': ' || v_error.message, '') || coalesce(': ' || (p_detail ->> 'problem'), '')
             || coalesce(' (sequence ' || (p_detail ->> 'sequence') || ')', ''),
-        DETAIL = (jsonb_build_object('code', p_code) || p_detail)::text,
-        HINT = v_error.hint;
+        DETAIL = (jsonb_build_object('code', p_code) || coalesce(p_detail, '{}'))::text,
+        HINT = coalesce(v_error.hint, 'artifactstore.error_codes lacks it: run artifactstore migrate');
 END
 $$;
 
@@ -4569,6 +5359,23 @@ ALTER FUNCTION artifactstore.refuse_many_snapshots() OWNER TO artifactstore_owne
 
 COMMENT ON FUNCTION artifactstore.refuse_many_snapshots() IS 'Refuses wrong-isolation unless the whole transaction sees one snapshot';
 
+CREATE FUNCTION artifactstore.refuse_purl(p_problem text, p_part text, p_at integer DEFAULT NULL::integer, p_character text DEFAULT NULL::text, p_meant text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    AS $$
+DECLARE
+    v_hex text := upper(to_hex(ascii(p_character)) COLLATE "C");
+    v_character text := 'U+' || lpad(v_hex, greatest(length(v_hex), 4), '0');
+BEGIN
+    PERFORM artifactstore.refuse('invalid-purl', jsonb_strip_nulls(jsonb_build_object(
+        'problem', p_problem || coalesce(' (character ' || p_at || coalesce(': ' || v_character, '') || ')', ''),
+        'part', p_part, 'at', p_at, 'character', v_character, 'meant', p_meant)));
+END
+$$;
+
+ALTER FUNCTION artifactstore.refuse_purl(p_problem text, p_part text, p_at integer, p_character text, p_meant text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.refuse_purl(p_problem text, p_part text, p_at integer, p_character text, p_meant text) IS 'Raises invalid-purl. DETAIL: problem, part of the purl, at (character of the text, from 1), character as U+XXXX, meant (a text that may be the purl that was meant)';
+
 CREATE FUNCTION artifactstore.replay(p_snapshot text DEFAULT NULL::text) RETURNS TABLE(head bigint, seconds double precision)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -4582,6 +5389,11 @@ BEGIN
         v_from := artifactstore.trusted_sequence(p_snapshot);
     END IF;
     PERFORM artifactstore.lock_log();
+    -- Its rows were read before the lock; that they are of this history is what must still hold.
+    IF p_snapshot IS NOT NULL AND artifactstore.view_set_problem(p_snapshot, false) IS NOT NULL THEN
+        PERFORM artifactstore.refuse('bad-view-set', jsonb_build_object(
+            'problem', artifactstore.view_set_problem(p_snapshot, false)));
+    END IF;
     head := artifactstore.log_head();
     PERFORM set_config('artifactstore.projecting', 'on', true);
     TRUNCATE artifactstore.artifact_packages, artifactstore.artifact_files, artifactstore.storage_locations,
@@ -4602,22 +5414,26 @@ ALTER FUNCTION artifactstore.replay(p_snapshot text) OWNER TO artifactstore_owne
 
 COMMENT ON FUNCTION artifactstore.replay(p_snapshot text) IS 'Truncates the live views and projects the whole log again, or from a snapshot what came after it. Appends and readers wait; a dump or an old snapshot taken meanwhile sees empty views. Does not check digests: artifactstore replay and verify do';
 
-CREATE FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text DEFAULT NULL::text) RETURNS bigint
+CREATE FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text DEFAULT NULL::text, p_from bigint DEFAULT NULL::bigint) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
     SET standard_conforming_strings TO 'on'
     AS $$
 DECLARE
     v_epoch artifactstore.log_epochs;
+    v_last bigint;
     v_payload bytea;
 BEGIN
-    PERFORM artifactstore.adopt();
-    SELECT * INTO v_epoch FROM artifactstore.log_epochs g ORDER BY g.epoch DESC LIMIT 1;
-    IF NOT FOUND THEN
+    PERFORM artifactstore.lock_log();
+    IF artifactstore.log_head() = 0 THEN
         PERFORM artifactstore.refuse('not-found', jsonb_build_object('problem', 'an empty log has no epoch'));
     END IF;
+    PERFORM artifactstore.check_views();
+    v_last := artifactstore.last_shared(p_from);
+    PERFORM artifactstore.settle_home();
+    SELECT * INTO STRICT v_epoch FROM artifactstore.log_epochs g ORDER BY g.epoch DESC LIMIT 1;
     v_payload := artifactstore.cbor_encode('v1.system.restored', json_strip_nulls(json_build_object(
-        'epoch', v_epoch.epoch + 1, 'epoch_id', gen_random_uuid(), 'from_sequence', artifactstore.log_head(),
+        'epoch', v_epoch.epoch + 1, 'epoch_id', gen_random_uuid(), 'from_sequence', v_last,
         'reason', p_reason, 'on_behalf_of', p_on_behalf_of)));
     RETURN (SELECT a.sequence FROM artifactstore.append(
         ARRAY['v1.system.restored'], ARRAY[v_epoch.log_id], ARRAY['db:' || session_user],
@@ -4625,9 +5441,9 @@ BEGIN
 END
 $$;
 
-ALTER FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text) OWNER TO artifactstore_owner;
+ALTER FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text, p_from bigint) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text) IS 'Makes this database the home of the log and appends v1.system.restored: a new epoch with a random id, so that followers of the old one are told (409) instead of reading on in another history. Returns its sequence';
+COMMENT ON FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text, p_from bigint) IS 'Makes this database the home of the log and appends v1.system.restored: a new epoch with a random id, so that followers of the old one are told (409) instead of reading on in another history. p_from: the last event that it shares with what they saw, as last_shared takes it. Returns its sequence';
 
 CREATE FUNCTION artifactstore.retention_due(p_before timestamp with time zone DEFAULT NULL::timestamp with time zone, p_due boolean DEFAULT NULL::boolean, p_after uuid DEFAULT NULL::uuid, p_limit bigint DEFAULT NULL::bigint) RETURNS TABLE(package_id uuid, purl text, state text, mode text, retain_until timestamp with time zone, holds integer, due boolean, action text, why text)
     LANGUAGE sql STABLE
@@ -4712,25 +5528,115 @@ ALTER FUNCTION artifactstore.sample_packages(p_events integer) OWNER TO artifact
 
 COMMENT ON FUNCTION artifactstore.sample_packages(p_events integer) IS 'The packages of p_events random events, with the sequences that led to each';
 
+CREATE FUNCTION artifactstore.settle_home() RETURNS artifactstore.home
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_here artifactstore.home := artifactstore.here();
+BEGIN
+    v_here.since := coalesce((
+        SELECT h.since FROM artifactstore.home h
+        WHERE (h.system_identifier, h.database_oid) = (v_here.system_identifier, v_here.database_oid)), v_here.since);
+    DELETE FROM artifactstore.home;
+    INSERT INTO artifactstore.home SELECT v_here.*;
+    RETURN v_here;
+END
+$$;
+
+ALTER FUNCTION artifactstore.settle_home() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.settle_home() IS 'Makes this database the home of the log, since now unless it was before; returns the row';
+
+CREATE FUNCTION artifactstore.spell_purl(p_purl text) RETURNS text
+    LANGUAGE plpgsql STABLE STRICT
+    AS $_$
+DECLARE
+    c_longest CONSTANT integer := 1024;
+    v_start integer;
+    v_end integer := coalesce(nullif(strpos(p_purl, '#'), 0), length(p_purl) + 1);
+    v_query integer := coalesce(nullif(strpos(left(p_purl, v_end - 1), '?'), 0), v_end);
+    v_again integer;
+    v_type text;
+    v_path text;
+    v_qualifiers text;
+    v_subpath text;
+    v_rules artifactstore.purl_types;
+BEGIN
+    IF octet_length(p_purl) > 8 * c_longest THEN
+        PERFORM artifactstore.refuse_purl(format('it is longer than %s bytes', 8 * c_longest), 'text');
+    ELSIF p_purl !~ '^[!-~]+$' THEN
+        PERFORM artifactstore.check_purl_text(p_purl);
+    END IF;
+    v_start := length((regexp_match(p_purl, '^[Pp][Kk][Gg]:/*'))[1]) + 1;
+    v_again := coalesce(nullif(strpos(substr(p_purl, v_end + 1), '#'), 0) + v_end,
+        nullif(strpos(substr(left(p_purl, v_end - 1), v_query + 1), '?'), 0) + v_query);
+    IF v_start IS NULL THEN
+        PERFORM artifactstore.refuse_purl('it does not begin with pkg:', 'scheme', 1, NULL,
+            CASE WHEN p_purl ~ '^[Pp][Kk][Gg]%3[Aa]' THEN 'pkg:' || substr(p_purl, 7) END);
+    ELSIF v_again IS NOT NULL THEN
+        v_path := CASE WHEN v_again > v_end THEN '%23' ELSE '%3F' END;
+        PERFORM artifactstore.refuse_purl(format('a second %s is written %s', substr(p_purl, v_again, 1), v_path),
+            CASE WHEN v_again > v_end THEN 'subpath' ELSE 'qualifiers' END, v_again, substr(p_purl, v_again, 1),
+            left(p_purl, v_again - 1) || v_path || substr(p_purl, v_again + 1));
+    END IF;
+    v_path := substr(p_purl, v_start, v_query - v_start);
+    v_type := lower(split_part(v_path, '/', 1) COLLATE "C");
+    IF v_type !~ '^[a-z][a-z0-9.-]*$' THEN
+        v_again := regexp_instr(v_type, '^[^a-z]|[^a-z0-9.-]');
+        PERFORM artifactstore.refuse_purl(
+            'the type has letters, digits, . and - only, first a letter: pkg:type/name', 'type', v_start + v_again - 1,
+            nullif(substr(v_type, v_again, 1), ''));
+    ELSIF strpos(v_path, '/') = 0 THEN
+        PERFORM artifactstore.refuse_purl('a type and a name are needed: pkg:type/name', 'name', v_query);
+    END IF;
+    SELECT * INTO v_rules FROM artifactstore.purl_types t WHERE t.type = v_type;
+    IF v_query < v_end OR v_rules.qualifiers <> '{}' THEN
+        v_qualifiers := artifactstore.canonical_qualifiers(
+            p_purl, v_query + 1, greatest(v_end - v_query - 1, 0), v_rules);
+    END IF;
+    IF v_end < length(p_purl) THEN
+        v_subpath := artifactstore.canonical_subpath(p_purl, v_end + 1, v_rules);
+    END IF;
+    v_path := artifactstore.canonical_path(
+        p_purl, v_start + length(v_type) + 1, substr(v_path, length(v_type) + 2), v_rules, v_qualifiers);
+    v_path := 'pkg:' || v_type || '/' || v_path || coalesce('?' || v_qualifiers, '') || coalesce('#' || v_subpath, '');
+    IF octet_length(v_path) > c_longest THEN
+        PERFORM artifactstore.refuse_purl(format('its canonical form has %s bytes, at most %s are stored',
+            octet_length(v_path), c_longest), 'text');
+    END IF;
+    RETURN v_path;
+END
+$_$;
+
+ALTER FUNCTION artifactstore.spell_purl(p_purl text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.spell_purl(p_purl text) IS 'The canonical form of a purl in any valid spelling; refuses (invalid-purl) any other text, with meant in DETAIL';
+
 CREATE FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with time zone) RETURNS record
     LANGUAGE plpgsql
     AS $$
+DECLARE
+    v_event record;
+    v_problem text;
 BEGIN
     PERFORM artifactstore.lock_log();
     PERFORM artifactstore.check_home();
     -- A statement of its own after the lock: under READ COMMITTED it sees the last commit.
-    SELECT e.sequence, greatest(clock_timestamp(), e.created_at) INTO head, now
+    SELECT e.sequence, e.created_at, e.event_type, e.subject_kind, e.subject_id INTO v_event
     FROM artifactstore.events e ORDER BY e.sequence DESC LIMIT 1;
-    IF NOT FOUND THEN
-        head := 0;
-        now := clock_timestamp();
+    head := coalesce(v_event.sequence, 0);
+    now := greatest(clock_timestamp(), v_event.created_at);
+    v_problem := artifactstore.views_problem(
+        head, v_event.event_type, v_event.subject_kind, v_event.subject_id);
+    IF v_problem IS NOT NULL THEN
+        PERFORM artifactstore.refuse('views-behind', jsonb_build_object('problem', v_problem, 'head', head));
     END IF;
 END
 $$;
 
 ALTER FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with time zone) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with time zone) IS 'Takes the append lock; the head (0: none) and the created_at of what comes next, never before that of the head';
+COMMENT ON FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with time zone) IS 'Takes the append lock; the head (0: none) and the created_at of what comes next, never before that of the head. Refuses views-behind: what is appended would be judged by other rows than those of the log';
 
 CREATE FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) RETURNS bigint
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -4772,6 +5678,78 @@ ALTER FUNCTION artifactstore.view_names() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.view_names() IS 'Tables of a view set';
 
+CREATE FUNCTION artifactstore.view_set_fault(p_schema text, p_whole boolean DEFAULT true, p_lock boolean DEFAULT true) RETURNS jsonb
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_schema oid := CASE WHEN p_schema !~ '^pg_' THEN pg_catalog.to_regnamespace(quote_ident(p_schema)) END;
+    v_owner oid;
+    v_view text;
+    v_table oid;
+    v_fault text;
+BEGIN
+    SELECT n.nspowner INTO STRICT v_owner FROM pg_catalog.pg_namespace n WHERE n.nspname = 'artifactstore';
+    SELECT CASE
+        WHEN n.nspowner <> v_owner THEN 'the schema belongs to ' || n.nspowner::regrole
+        WHEN EXISTS (
+            SELECT FROM pg_catalog.aclexplode(n.nspacl) a
+            WHERE a.privilege_type = 'CREATE' AND a.grantee <> v_owner) THEN 'others may create in the schema'
+        ELSE '' END
+    INTO v_fault FROM pg_catalog.pg_namespace n WHERE n.oid = v_schema;
+    IF v_fault IS DISTINCT FROM '' THEN
+        RETURN jsonb_build_object('schema', p_schema, 'problem', coalesce(
+            v_fault, CASE WHEN p_schema ~ '^pg_' THEN 'it is of PostgreSQL itself' ELSE 'there is no such schema' END));
+    END IF;
+
+    FOREACH v_view IN ARRAY artifactstore.view_names() || CASE WHEN p_schema = 'artifactstore_rebuild'
+        THEN ARRAY['progress', 'different_packages', 'different_rows'] ELSE '{}' END
+    LOOP
+        v_table := pg_catalog.to_regclass(format('%I.%I', p_schema, v_view));
+        CONTINUE WHEN v_table IS NULL AND NOT p_whole;
+        SELECT CASE
+            WHEN c.relowner <> v_owner THEN 'belongs to ' || c.relowner::regrole
+            WHEN c.relkind <> 'r' OR c.relispartition THEN 'is not a plain table'
+            WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhparent, i.inhrelid))
+                THEN 'has a parent or a child'
+            WHEN c.relrowsecurity OR c.relforcerowsecurity THEN 'has row security'
+            WHEN EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid) THEN 'has a rule'
+            WHEN EXISTS (
+                SELECT FROM pg_catalog.pg_trigger t
+                WHERE t.tgrelid = c.oid AND (t.tgisinternal OR t.tgfoid IS DISTINCT FROM
+                    pg_catalog.to_regprocedure('artifactstore.forbid_direct_write()'))) THEN 'has a trigger'
+            WHEN EXISTS (
+                SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+                WHERE a.attrelid = c.oid AND a.attnum > 0 AND t.typnamespace <> 'pg_catalog'::regnamespace)
+                THEN 'has a column of a type that is not PostgreSQL''s'
+            WHEN p_whole AND v_view = ANY (artifactstore.view_names()) AND ARRAY(
+                    SELECT (a.attname, a.atttypid, a.atttypmod, a.attcollation)::text
+                    FROM pg_catalog.pg_attribute a
+                    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum) <> ARRAY(
+                    SELECT (a.attname, a.atttypid, a.atttypmod, a.attcollation)::text
+                    FROM pg_catalog.pg_attribute a
+                    WHERE a.attrelid = pg_catalog.to_regclass(format('artifactstore.%I', v_view))
+                        AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)
+                THEN 'has other columns than the live view'
+            ELSE '' END
+        INTO v_fault FROM pg_catalog.pg_class c WHERE c.oid = v_table;
+        IF v_fault = '' AND p_lock THEN
+            EXECUTE format('LOCK TABLE ONLY %I.%I IN ACCESS SHARE MODE', p_schema, v_view);
+            v_fault := CASE WHEN v_table = pg_catalog.to_regclass(format('%I.%I', p_schema, v_view))
+                THEN '' ELSE 'was exchanged meanwhile' END;
+        END IF;
+        IF v_fault IS DISTINCT FROM '' THEN
+            RETURN jsonb_build_object('schema', p_schema, 'table', v_view,
+                'problem', v_view || ' ' || coalesce(v_fault, 'is missing'));
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION artifactstore.view_set_fault(p_schema text, p_whole boolean, p_lock boolean) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.view_set_fault(p_schema text, p_whole boolean, p_lock boolean) IS 'Why a schema is not a view set that belongs to the owner (schema, table, problem), null if it is one; p_whole: with every view, and their columns; p_lock: keep its tables as they are until the transaction ends';
+
 CREATE FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean DEFAULT true) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -4779,27 +5757,32 @@ CREATE FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean DEF
 DECLARE
     v_set artifactstore.view_sets;
     v_head bigint := artifactstore.log_head();
+    v_point artifactstore.log_point;
     v_missing text;
+    v_fault jsonb;
     v_digests jsonb;
 BEGIN
     SELECT * INTO v_set FROM artifactstore.view_sets v WHERE v.schema_name = p_schema;
     IF NOT FOUND THEN
         RETURN 'unknown: it is not registered';
     END IF;
+    v_fault := artifactstore.view_set_fault(p_schema, false);
+    IF v_fault IS NOT NULL THEN
+        RETURN CASE WHEN p_schema ~ '^pg_' OR to_regnamespace(quote_ident(p_schema)) IS NOT NULL
+            THEN 'foreign: ' ELSE 'damaged: it lacks its schema: ' END || (v_fault ->> 'problem');
+    END IF;
     IF v_set.sequence > v_head THEN
         RETURN format('future: it reflects event %s, the log ends at %s', v_set.sequence, v_head);
     END IF;
-    IF v_set.log_id IS DISTINCT FROM (
-        SELECT e.subject_id FROM artifactstore.events e WHERE e.sequence = 1 AND v_set.sequence > 0)
-    THEN
+    v_point := artifactstore.point_at(v_set.sequence);
+    IF v_set.log_id IS DISTINCT FROM v_point.log_id THEN
         RETURN 'foreign: it was made from another log';
-    END IF;
-    IF v_set.head_digest IS DISTINCT FROM (
-        SELECT e.payload_digest FROM artifactstore.events e WHERE e.sequence = v_set.sequence)
-    THEN
+    ELSIF v_set.identity IS DISTINCT FROM v_point.identity THEN
         RETURN format('foreign: event %s was another one when it was made', v_set.sequence);
+    ELSIF v_set.epoch_id IS DISTINCT FROM v_point.epoch_id THEN
+        RETURN format('foreign: event %s was of another epoch when it was made', v_set.sequence);
     END IF;
-    IF v_set.fingerprint <> artifactstore.fingerprint() THEN
+    IF v_set.fingerprint IS DISTINCT FROM artifactstore.fingerprint() THEN
         RETURN 'stale: other projectors or views made it';
     END IF;
     SELECT n.name INTO v_missing
@@ -4826,6 +5809,45 @@ $$;
 ALTER FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean) IS 'Why a stored view set cannot be trusted (unknown, future, foreign, stale, damaged: …), null if it can; p_rows: read all its rows too';
+
+CREATE FUNCTION artifactstore.views_problem(p_head bigint, p_event_type text, p_subject_kind text, p_subject_id uuid) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_epoch bigint := (SELECT max(g.last_sequence) FROM artifactstore.log_epochs g);
+    v_event record;
+    v_last bigint;
+BEGIN
+    IF p_head = 0 THEN
+        RETURN CASE WHEN v_epoch IS NOT NULL THEN 'the log is empty, the views are not' END;
+    ELSIF v_epoch IS NULL THEN
+        RETURN 'they lack the epoch of the log';
+    ELSIF v_epoch > p_head THEN
+        RETURN format('they have an epoch that began with event %s', v_epoch);
+    END IF;
+    v_last := artifactstore.last_sequence(p_subject_kind, p_subject_id);
+    IF v_last = p_head THEN
+        RETURN NULL;
+    ELSIF p_subject_kind <> 'system' OR p_event_type IN ('v1.system.initialized', 'v1.system.restored') THEN
+        RETURN format('event %s is not in the row of its subject', p_head);
+    END IF;
+    -- Other events about the log, such as those of tokens, change no view: the one before them tells.
+    SELECT e.sequence, e.subject_kind, e.subject_id INTO v_event
+    FROM (
+        SELECT b.sequence, b.event_type, b.subject_kind, b.subject_id FROM artifactstore.events b
+        WHERE b.sequence < p_head ORDER BY b.sequence DESC LIMIT 100) e
+    WHERE e.subject_kind <> 'system' OR e.event_type IN ('v1.system.initialized', 'v1.system.restored')
+    ORDER BY e.sequence DESC LIMIT 1;
+    IF FOUND AND artifactstore.last_sequence(v_event.subject_kind, v_event.subject_id) <> v_event.sequence THEN
+        RETURN format('event %s is not in the row of its subject', v_event.sequence);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION artifactstore.views_problem(p_head bigint, p_event_type text, p_subject_kind text, p_subject_id uuid) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.views_problem(p_head bigint, p_event_type text, p_subject_kind text, p_subject_id uuid) IS 'Why the live views are not those of a log that ends with this event, null if nothing shows it: an epoch is there, none after the head, and the row of the last event''s subject has its sequence';
 
 CREATE TABLE artifactstore.append_lock (
 );
@@ -5414,6 +6436,9 @@ ALTER TABLE ONLY artifactstore.events
 ALTER TABLE ONLY artifactstore.log_epochs
     ADD CONSTRAINT log_epochs_pkey PRIMARY KEY (epoch);
 
+ALTER TABLE ONLY artifactstore.purl_types
+    ADD CONSTRAINT purl_types_pkey PRIMARY KEY (type);
+
 ALTER TABLE ONLY artifactstore.requests
     ADD CONSTRAINT requests_pkey PRIMARY KEY (actor, key);
 
@@ -5442,6 +6467,8 @@ CREATE INDEX artifact_files_package_id_idx ON artifactstore.artifact_files USING
 CREATE UNIQUE INDEX artifact_files_package_id_path_key ON artifactstore.artifact_files USING btree (package_id, path) WHERE (removed_at IS NULL);
 
 CREATE INDEX artifact_files_sha256_file_id_idx ON artifactstore.artifact_files USING btree (sha256, file_id) WHERE (sha256 IS NOT NULL);
+
+CREATE INDEX artifact_packages_namespace_purl_idx ON artifactstore.artifact_packages USING btree (namespace, purl) WHERE (namespace IS NOT NULL);
 
 CREATE INDEX events_event_type_sequence_idx ON artifactstore.events USING btree (event_type, sequence);
 
@@ -5569,6 +6596,20 @@ GRANT ALL ON FUNCTION artifactstore.blake3_words(p_data bytea, p_at integer) TO 
 REVOKE ALL ON FUNCTION artifactstore.byte_claims(p_locations uuid[], p_sequences bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.byte_claims(p_locations uuid[], p_sequences bigint[]) TO artifactstore_reader;
 
+GRANT SELECT ON TABLE artifactstore.purl_types TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.canonical_path(p_purl text, p_at integer, p_path text, p_rules artifactstore.purl_types, p_qualifiers text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.canonical_path(p_purl text, p_at integer, p_path text, p_rules artifactstore.purl_types, p_qualifiers text) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.canonical_purl(p_purl text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.canonical_purl(p_purl text) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.canonical_qualifiers(p_purl text, p_at integer, p_length integer, p_rules artifactstore.purl_types) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.canonical_qualifiers(p_purl text, p_at integer, p_length integer, p_rules artifactstore.purl_types) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.canonical_subpath(p_purl text, p_at integer, p_rules artifactstore.purl_types) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.canonical_subpath(p_purl text, p_at integer, p_rules artifactstore.purl_types) TO artifactstore_reader;
+
 REVOKE ALL ON FUNCTION artifactstore.cbor_argument(p_data bytea, p_head integer, p_end integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.cbor_argument(p_data bytea, p_head integer, p_end integer) TO artifactstore_reader;
 
@@ -5616,7 +6657,7 @@ REVOKE ALL ON FUNCTION artifactstore.check_door(p_events artifactstore.decoded_e
 
 REVOKE ALL ON FUNCTION artifactstore.check_home() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_allow_future boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.check_location(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
@@ -5626,7 +6667,22 @@ REVOKE ALL ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequenc
 GRANT ALL ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) TO artifactstore_operator;
 GRANT ALL ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) TO artifactstore_service;
 
+REVOKE ALL ON FUNCTION artifactstore.check_purl_parts(p_rules artifactstore.purl_types, p_namespace text, p_name text, p_version text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.check_purl_parts(p_rules artifactstore.purl_types, p_namespace text, p_name text, p_version text) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.check_purl_text(p_purl text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.check_purl_text(p_purl text) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.check_rebuild() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.check_requests(p_events artifactstore.decoded_event[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.check_views() FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.check_views() TO artifactstore_operator;
+GRANT ALL ON FUNCTION artifactstore.check_views() TO artifactstore_service;
+
+REVOKE ALL ON FUNCTION artifactstore.clock_tolerance() FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.clock_tolerance() TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.compare_view_sets(p_left text, p_right text, p_packages uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.compare_view_sets(p_left text, p_right text, p_packages uuid[]) TO artifactstore_operator;
@@ -5635,6 +6691,8 @@ REVOKE ALL ON FUNCTION artifactstore.copy_removals(p_locations uuid[]) FROM PUBL
 GRANT ALL ON FUNCTION artifactstore.copy_removals(p_locations uuid[]) TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.copy_view_set(p_from text, p_to text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.create_schema(p_schema text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.create_snapshot() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.create_snapshot() TO artifactstore_operator;
@@ -5734,8 +6792,11 @@ GRANT ALL ON FUNCTION artifactstore.has_package(p_view text) TO artifactstore_re
 REVOKE ALL ON FUNCTION artifactstore.here() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.here() TO artifactstore_reader;
 
-REVOKE ALL ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) TO artifactstore_operator;
+REVOKE ALL ON FUNCTION artifactstore.hidden_character(p_text text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.hidden_character(p_text text) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_allow_future boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_allow_future boolean) TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) FROM PUBLIC;
 
@@ -5751,16 +6812,24 @@ GRANT ALL ON FUNCTION artifactstore.issue_token(p_payload bytea, p_digest bytea,
 
 REVOKE ALL ON FUNCTION artifactstore.last_sequence(p_subject_kind text, p_subject_id uuid) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.last_shared(p_from bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.list_tokens(p_after uuid, p_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.list_tokens(p_after uuid, p_limit bigint) TO artifactstore_service;
 
 REVOKE ALL ON FUNCTION artifactstore.lock_log() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.log_evidence() FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.log_evidence() TO artifactstore_operator;
+GRANT ALL ON FUNCTION artifactstore.log_evidence() TO artifactstore_service;
 
 REVOKE ALL ON FUNCTION artifactstore.log_head() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.log_head() TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.merge_labels(p_labels jsonb, p_payload jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.merge_labels(p_labels jsonb, p_payload jsonb) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.named_points() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.new_id() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.new_id() TO artifactstore_service;
@@ -5769,6 +6838,8 @@ GRANT ALL ON FUNCTION artifactstore.new_id() TO artifactstore_writer;
 REVOKE ALL ON FUNCTION artifactstore.number_events(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.open_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.own_view_set(p_schema text, p_whole boolean, p_lock boolean) FROM PUBLIC;
 
 GRANT SELECT ON TABLE artifactstore.artifact_packages TO artifactstore_reader;
 
@@ -5787,8 +6858,15 @@ GRANT ALL ON FUNCTION artifactstore.parse_purl(p_purl text) TO artifactstore_rea
 REVOKE ALL ON FUNCTION artifactstore.parse_time(p_text text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.parse_time(p_text text) TO artifactstore_reader;
 
+REVOKE ALL ON FUNCTION artifactstore.payload_or_null(p_payload bytea) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.percent_decode(p_text text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.percent_decode(p_text text) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.percent_encode(p_text text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.percent_encode(p_text text) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.point_at(p_sequence bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.primary_key(p_view text, p_alias text) FROM PUBLIC;
 
@@ -5850,8 +6928,14 @@ REVOKE ALL ON FUNCTION artifactstore.project_system_token(p_events artifactstore
 
 REVOKE ALL ON FUNCTION artifactstore.protection(p_package_id uuid) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.purl_case(p_text text, p_case text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.purl_case(p_text text, p_case text) TO artifactstore_reader;
+
 REVOKE ALL ON FUNCTION artifactstore.purl_problem(p_purl text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.purl_problem(p_purl text) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.purl_segment(p_purl text, p_at integer, p_length integer, p_part text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.purl_segment(p_purl text, p_at integer, p_length integer, p_part text) TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.range_end(p_first bigint, p_last bigint) FROM PUBLIC;
 
@@ -5860,6 +6944,8 @@ GRANT ALL ON FUNCTION artifactstore.rebuild(p_schema text, p_last bigint) TO art
 
 REVOKE ALL ON FUNCTION artifactstore.rebuild_next(p_last bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.rebuild_next(p_last bigint) TO artifactstore_operator;
+
+REVOKE ALL ON FUNCTION artifactstore.rebuild_problem() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.rebuild_sequence() FROM PUBLIC;
 
@@ -5875,11 +6961,14 @@ REVOKE ALL ON FUNCTION artifactstore.refuse_hole(p_first bigint, p_last bigint) 
 
 REVOKE ALL ON FUNCTION artifactstore.refuse_many_snapshots() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.refuse_purl(p_problem text, p_part text, p_at integer, p_character text, p_meant text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.refuse_purl(p_problem text, p_part text, p_at integer, p_character text, p_meant text) TO artifactstore_reader;
+
 REVOKE ALL ON FUNCTION artifactstore.replay(p_snapshot text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.replay(p_snapshot text) TO artifactstore_operator;
 
-REVOKE ALL ON FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text) FROM PUBLIC;
-GRANT ALL ON FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text) TO artifactstore_operator;
+REVOKE ALL ON FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text, p_from bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text, p_from bigint) TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.retention_due(p_before timestamp with time zone, p_due boolean, p_after uuid, p_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.retention_due(p_before timestamp with time zone, p_due boolean, p_after uuid, p_limit bigint) TO artifactstore_reader;
@@ -5891,6 +6980,11 @@ REVOKE ALL ON FUNCTION artifactstore.sample_packages(p_events integer) FROM PUBL
 GRANT ALL ON FUNCTION artifactstore.sample_packages(p_events integer) TO artifactstore_operator;
 GRANT ALL ON FUNCTION artifactstore.sample_packages(p_events integer) TO artifactstore_service;
 
+REVOKE ALL ON FUNCTION artifactstore.settle_home() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.spell_purl(p_purl text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.spell_purl(p_purl text) TO artifactstore_reader;
+
 REVOKE ALL ON FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) FROM PUBLIC;
@@ -5901,8 +6995,12 @@ REVOKE ALL ON FUNCTION artifactstore.trusted_sequence(p_schema text) FROM PUBLIC
 REVOKE ALL ON FUNCTION artifactstore.view_names() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.view_names() TO artifactstore_reader;
 
+REVOKE ALL ON FUNCTION artifactstore.view_set_fault(p_schema text, p_whole boolean, p_lock boolean) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean) TO artifactstore_operator;
+
+REVOKE ALL ON FUNCTION artifactstore.views_problem(p_head bigint, p_event_type text, p_subject_kind text, p_subject_id uuid) FROM PUBLIC;
 
 GRANT SELECT ON TABLE artifactstore.applied_migrations TO artifactstore_reader;
 
