@@ -14,6 +14,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from artifactstore.errors import BadInput
+from artifactstore.http.connections import capacity
 from artifactstore.http.service import CLOSE_SECONDS
 from artifactstore.http.settings import Settings
 
@@ -46,9 +47,11 @@ def address(listening: socket.socket) -> str:
 def serve(settings: Settings, listening: socket.socket, workers: int) -> None:
     """Serve until SIGINT or SIGTERM; then end within ``settings.stop_seconds``.
 
-    The workers read their settings from the environment, which must be that of ``settings``.
+    The workers read their settings from the environment, which must be that of ``settings``. Raises
+    ``BadInput`` usage when a process may open too few files.
     """
     _open_many()
+    capacity(settings)  # refused here, not by every worker in the middle of its start
     config = uvicorn.Config(
         "artifactstore.http:create_app",
         factory=True,

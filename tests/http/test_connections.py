@@ -2,8 +2,11 @@
 
 import contextlib
 import logging
+import os
 import resource
 import socket
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -255,6 +258,21 @@ def test_f56_the_capacity_is_what_the_process_may_open(monkeypatch: pytest.Monke
     descriptors(80)
     with pytest.raises(BadInput, match="ulimit -n"):
         capacity(settings)
+
+
+def test_f56_too_few_files_are_told_before_anything_starts() -> None:
+    command = [sys.executable, "-m", "artifactstore", "serve", "--port", "0"]
+    ended = subprocess.run(
+        command,
+        env={**os.environ, "DATABASE_URL": "host=127.0.0.1 port=1"},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (70, 70)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 2
+    assert "ulimit -n" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 _POSITIVE = (

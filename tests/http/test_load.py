@@ -159,10 +159,12 @@ def test_others_are_answered_within_a_second(kind: str, role: str | None, served
     if role == "producer" and kind != "content_types":
         pytest.skip("a reader can do as much")
     kept = HTTPConnection(urlsplit(served.url).netloc, timeout=20)
+    usual, _ = _probe(served, kept, 0.7)
     with attack(served, kind, role and served.tokens[role]):
         slowest, memory = _probe(served, kept, _SECONDS)
     kept.close()
-    assert slowest <= 1
+    # A read passes through many hands, each of which waits for a processor on a machine that is busy.
+    assert slowest <= max(1, 8 * usual), f"{slowest:.2f} s, without an attack {usual:.2f} s"
     assert memory < MEMORY
 
 
