@@ -23,13 +23,8 @@ promised](../explanation/group-append.md)).
 
 Lists are pages of `limit` rows, and of 4 MiB; `next` of a page, as `after`, asks for the one behind it, and
 is null on the last. Every GET takes HEAD too. Answers that read the log have the headers
-<<<<<<< HEAD
 `Artifactstore-Head` (where it stood), `Artifactstore-Log` and `Artifactstore-Epoch`; all have
 `X-Request-Id`, that of the request if it had one.
-=======
-`Artifactstore-Head` (where it stood), `Artifactstore-Log` and `Artifactstore-Epoch`; all have `X-Request-Id`,
-that of the request if it had one.
->>>>>>> w-d
 
 Refusals are problem details (RFC 9457) with the members of [Problem](#problem) and the facts of the case;
 [errors](errors.md) says what each code means. 503 has `Retry-After`.

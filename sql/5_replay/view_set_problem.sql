@@ -21,7 +21,8 @@ BEGIN
     v_fault := artifactstore.view_set_fault(p_schema, false);
     IF v_fault IS NOT NULL THEN
         RETURN CASE WHEN p_schema ~ '^pg_' OR to_regnamespace(quote_ident(p_schema)) IS NOT NULL
-            THEN 'foreign: ' ELSE 'damaged: it lacks its schema: ' END || (v_fault ->> 'problem');
+            THEN 'foreign: ' || (v_fault ->> 'problem')
+            ELSE 'damaged: it lacks ' || (artifactstore.view_names())[1] END;
     END IF;
     IF v_set.sequence > v_head THEN
         RETURN format('future: it reflects event %s, the log ends at %s', v_set.sequence, v_head);
