@@ -19,6 +19,17 @@ ALTER TYPE artifactstore.decoded_event OWNER TO artifactstore_owner;
 
 COMMENT ON TYPE artifactstore.decoded_event IS 'An event with its payload decoded, as projectors get it';
 
+CREATE TYPE artifactstore.log_point AS (
+	sequence bigint,
+	log_id uuid,
+	epoch_id uuid,
+	identity bytea
+);
+
+ALTER TYPE artifactstore.log_point OWNER TO artifactstore_owner;
+
+COMMENT ON TYPE artifactstore.log_point IS 'A place in one history: an event (0: before the first) with its log, the epoch that it belongs to, and its identity; see point_at';
+
 CREATE TYPE artifactstore.purl_parts AS (
 	type text,
 	namespace text,
@@ -70,7 +81,12 @@ CREATE TABLE artifactstore.home (
     system_identifier bigint NOT NULL,
     database_oid oid NOT NULL,
     timeline integer NOT NULL,
-    since timestamp with time zone NOT NULL
+    since timestamp with time zone NOT NULL,
+    sequence bigint NOT NULL,
+    log_id uuid,
+    epoch_id uuid,
+    identity bytea,
+    noted_at timestamp with time zone NOT NULL
 );
 
 ALTER TABLE artifactstore.home OWNER TO artifactstore_owner;
@@ -85,28 +101,37 @@ COMMENT ON COLUMN artifactstore.home.timeline IS 'Of the server''s WAL: a promot
 
 COMMENT ON COLUMN artifactstore.home.since IS 'When this became its home';
 
+COMMENT ON COLUMN artifactstore.home.sequence IS 'Where the log stood when it came or was adopted: the log has this event, or lost it';
+
+COMMENT ON COLUMN artifactstore.home.log_id IS 'Log that it was; null while it was empty';
+
+COMMENT ON COLUMN artifactstore.home.epoch_id IS 'Epoch of the log at that event; null while it was empty';
+
+COMMENT ON COLUMN artifactstore.home.identity IS 'Identity of that event (event_identity); null while the log was empty';
+
+COMMENT ON COLUMN artifactstore.home.noted_at IS 'When that was';
+
 CREATE FUNCTION artifactstore.adopt() RETURNS artifactstore.home
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
     AS $$
 DECLARE
-    v_here artifactstore.home;
+    v_lost record;
 BEGIN
     PERFORM artifactstore.lock_log();
-    v_here := artifactstore.here();
-    INSERT INTO artifactstore.home AS h SELECT v_here.*
-    ON CONFLICT ((true)) DO UPDATE SET (system_identifier, database_oid, timeline, since)
-        = (v_here.system_identifier, v_here.database_oid, v_here.timeline, CASE
-            WHEN (h.system_identifier, h.database_oid) = (v_here.system_identifier, v_here.database_oid)
-            THEN h.since ELSE v_here.since END)
-    RETURNING * INTO v_here;
-    RETURN v_here;
+    SELECT * INTO v_lost FROM artifactstore.log_evidence() e ORDER BY e.sequence LIMIT 1;
+    IF FOUND THEN
+        PERFORM artifactstore.refuse('events-lost', jsonb_build_object(
+            'problem', format('%s %s: %s (%s)', v_lost.source, v_lost.name, v_lost.problem, v_lost.sequence),
+            'source', v_lost.source, 'name', v_lost.name, 'named', v_lost.sequence, 'head', artifactstore.log_head()));
+    END IF;
+    RETURN artifactstore.settle_home();
 END
 $$;
 
 ALTER FUNCTION artifactstore.adopt() OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.adopt() IS 'Makes this database and timeline the home of the log, which then takes appends. For a log that ends where its followers think it ends; otherwise restored()';
+COMMENT ON FUNCTION artifactstore.adopt() IS 'Makes this database and timeline the home of the log, which then takes appends. For a log that ends where its followers think it ends: refuses events-lost when something in the database names an event that it does not have; then restored()';
 
 CREATE FUNCTION artifactstore.append(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[] DEFAULT NULL::bigint[]) RETURNS TABLE("position" integer, sequence bigint, created_at timestamp with time zone, appended boolean)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -301,7 +326,7 @@ BEGIN
     SELECT a.sequence, a.created_at, a.appended
     FROM artifactstore.append(
         ARRAY[p_event_type],
-        ARRAY[(SELECT g.log_id FROM artifactstore.log_epochs g ORDER BY g.epoch DESC LIMIT 1)],
+        ARRAY[(SELECT e.subject_id FROM artifactstore.events e WHERE e.sequence = 1)],
         ARRAY[p_actor], ARRAY[p_payload], ARRAY[p_digest]) a;
 END
 $$;
@@ -314,11 +339,12 @@ CREATE TABLE artifactstore.view_sets (
     schema_name text NOT NULL COLLATE pg_catalog."C",
     purpose text NOT NULL,
     sequence bigint NOT NULL,
-    head_digest bytea,
     log_id uuid,
     fingerprint bytea NOT NULL,
     digests jsonb NOT NULL,
     created_at timestamp with time zone NOT NULL,
+    epoch_id uuid,
+    identity bytea,
     CONSTRAINT view_sets_purpose_check CHECK ((purpose = ANY (ARRAY['snapshot'::text, 'past'::text]))),
     CONSTRAINT view_sets_sequence_check CHECK ((sequence >= 0))
 );
@@ -333,8 +359,6 @@ COMMENT ON COLUMN artifactstore.view_sets.purpose IS 'snapshot: a replay may beg
 
 COMMENT ON COLUMN artifactstore.view_sets.sequence IS 'Last event that it reflects, 0 for none';
 
-COMMENT ON COLUMN artifactstore.view_sets.head_digest IS 'payload_digest of that event; null for none';
-
 COMMENT ON COLUMN artifactstore.view_sets.log_id IS 'Log that it was made from; null for an empty one';
 
 COMMENT ON COLUMN artifactstore.view_sets.fingerprint IS 'artifactstore.fingerprint() of the projectors that made it';
@@ -342,6 +366,10 @@ COMMENT ON COLUMN artifactstore.view_sets.fingerprint IS 'artifactstore.fingerpr
 COMMENT ON COLUMN artifactstore.view_sets.digests IS 'view → {rows, digest}, as artifactstore.digest_view_set gives it';
 
 COMMENT ON COLUMN artifactstore.view_sets.created_at IS 'When it was made';
+
+COMMENT ON COLUMN artifactstore.view_sets.epoch_id IS 'Epoch of the log at that event; null for none';
+
+COMMENT ON COLUMN artifactstore.view_sets.identity IS 'Identity of that event (event_identity); null for none';
 
 CREATE FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text DEFAULT NULL::text) RETURNS artifactstore.view_sets
     LANGUAGE plpgsql SECURITY DEFINER
@@ -351,6 +379,7 @@ CREATE FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot tex
 DECLARE
     v_made artifactstore.view_sets;
     v_from bigint := 0;
+    v_point artifactstore.log_point := artifactstore.point_at(p_last);
 BEGIN
     IF p_last > artifactstore.log_head() THEN
         PERFORM artifactstore.refuse('not-found', jsonb_build_object('problem',
@@ -370,8 +399,9 @@ BEGIN
     v_made.schema_name := p_schema;
     v_made.purpose := 'past';
     v_made.sequence := p_last;
-    SELECT e.payload_digest INTO v_made.head_digest FROM artifactstore.events e WHERE e.sequence = p_last;
-    SELECT e.subject_id INTO v_made.log_id FROM artifactstore.events e WHERE e.sequence = 1 AND p_last > 0;
+    v_made.log_id := v_point.log_id;
+    v_made.epoch_id := v_point.epoch_id;
+    v_made.identity := v_point.identity;
     v_made.fingerprint := artifactstore.fingerprint();
     v_made.digests := artifactstore.digest_view_set(p_schema);
     v_made.created_at := clock_timestamp();
@@ -385,11 +415,13 @@ ALTER FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text
 
 COMMENT ON FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text) IS 'Makes the view set p_schema as the log left it at event p_last, from a snapshot if one is named, and registers it in view_sets; drop_view_set removes it';
 
-CREATE FUNCTION artifactstore.begin_rebuild(p_snapshot text DEFAULT NULL::text) RETURNS TABLE(sequence bigint, resumed boolean)
+CREATE FUNCTION artifactstore.begin_rebuild(p_snapshot text DEFAULT NULL::text) RETURNS TABLE(sequence bigint, resumed boolean, dropped text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
     SET standard_conforming_strings TO 'on'
     AS $$
+DECLARE
+    v_point artifactstore.log_point;
 BEGIN
     -- Whoever else begins one waits here, and then meets this one.
     PERFORM pg_advisory_xact_lock(1095976275, 2);
@@ -400,25 +432,28 @@ BEGIN
         RETURN NEXT;
         RETURN;
     END IF;
+    dropped := artifactstore.rebuild_problem();
     PERFORM artifactstore.drop_rebuild();
-    sequence := 0;
+    v_point := artifactstore.point_at(0);
     PERFORM artifactstore.create_view_set('artifactstore_rebuild');
-    CREATE UNLOGGED TABLE artifactstore_rebuild.progress (sequence bigint, fingerprint bytea, pid integer);
+    CREATE UNLOGGED TABLE artifactstore_rebuild.progress (
+        sequence bigint, log_id uuid, epoch_id uuid, identity bytea, noted_at timestamptz, fingerprint bytea, pid integer);
     CREATE UNLOGGED TABLE artifactstore_rebuild.different_packages (package_id uuid PRIMARY KEY);
     CREATE UNLOGGED TABLE artifactstore_rebuild.different_rows (view_name text, created_sequence bigint);
     IF p_snapshot IS NOT NULL THEN
-        sequence := artifactstore.trusted_sequence(p_snapshot);
+        v_point := artifactstore.point_at(artifactstore.trusted_sequence(p_snapshot));
         PERFORM artifactstore.copy_view_set(p_snapshot, 'artifactstore_rebuild');
     END IF;
     INSERT INTO artifactstore_rebuild.progress
-    VALUES (sequence, artifactstore.fingerprint(), pg_backend_pid());
+    SELECT v_point.*, clock_timestamp(), artifactstore.fingerprint(), pg_backend_pid();
+    sequence := v_point.sequence;
     RETURN NEXT;
 END
 $$;
 
 ALTER FUNCTION artifactstore.begin_rebuild(p_snapshot text) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.begin_rebuild(p_snapshot text) IS 'Begins a rebuild in the schema artifactstore_rebuild, from a snapshot if one is named; one that the same projectors began and nobody works on is resumed. Returns the last sequence that it reflects; refuses busy while another session works on it';
+COMMENT ON FUNCTION artifactstore.begin_rebuild(p_snapshot text) IS 'Begins a rebuild in the schema artifactstore_rebuild, from a snapshot if one is named; one that the same projectors began of this history and nobody works on is resumed, any other is dropped, and told why. Returns the last sequence that it reflects; refuses busy while another session works on it';
 
 CREATE FUNCTION artifactstore.blake3(p_data bytea) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
@@ -1087,8 +1122,7 @@ BEGIN
         WHEN v_head > 0 AND p_log_id IS DISTINCT FROM (
             SELECT e.subject_id FROM artifactstore.events e WHERE e.sequence = 1)
             THEN 'it is of another log'
-        WHEN p_before IS DISTINCT FROM (
-            SELECT e.payload_digest FROM artifactstore.events e WHERE e.sequence = v_head)
+        WHEN p_before IS DISTINCT FROM artifactstore.event_identity(v_head)
             THEN format('event %s is another one here', v_head)
         END INTO v_problem;
     IF v_problem IS NOT NULL THEN
@@ -1100,7 +1134,7 @@ $$;
 
 ALTER FUNCTION artifactstore.check_continuation(p_log_id uuid, p_before bytea, p_first bigint) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.check_continuation(p_log_id uuid, p_before bytea, p_first bigint) IS 'Refuses no-continuation unless p_first is the next sequence, the log is p_log_id, and its head has the payload_digest p_before (null: the log is empty)';
+COMMENT ON FUNCTION artifactstore.check_continuation(p_log_id uuid, p_before bytea, p_first bigint) IS 'Refuses no-continuation unless p_first is the next sequence, the log is p_log_id, and its head has the identity p_before (null: the log is empty)';
 
 CREATE FUNCTION artifactstore.check_door(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -1185,13 +1219,13 @@ ALTER FUNCTION artifactstore.check_home() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.check_home() IS 'Refuses moved in a database that is not the home of the log; warns once per session when the server''s timeline is another one. An unset home becomes this database';
 
-CREATE FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[]) RETURNS void
+CREATE FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_allow_future boolean) RETURNS void
     LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
-    c_clock_tolerance CONSTANT interval := '60 seconds';
     v_head timestamptz := (SELECT e.created_at FROM artifactstore.events e WHERE e.sequence = p_first - 1);
     v_clock timestamptz := clock_timestamp();
+    v_latest timestamptz := v_clock + artifactstore.clock_tolerance();
     v_event record;
 BEGIN
     SELECT * INTO v_event
@@ -1208,9 +1242,10 @@ BEGIN
                 'a log begins with v1.system.initialized'),
             (3, a.created_at < a.before, 'no-continuation', 'its time is before that of the event before it'),
             (4, t.subject_kind <> a.subject_kind, 'bad-subject', 'subject_kind ' || a.subject_kind),
-            -- As at the door of append: a time that is made up must not end a retention.
-            (5, t.destructive AND a.created_at > v_clock + c_clock_tolerance, 'clock-behind',
-                'it destroys, at ' || a.created_at)
+            -- As at the door of append: a time that is made up must not end a retention. Of any other event it
+            -- would be that of all that follow, and nothing could be retained or destroyed any more.
+            (5, t.destructive AND a.created_at > v_latest, 'clock-behind', 'it destroys, at ' || a.created_at),
+            (6, p_allow_future IS NOT TRUE AND a.created_at > v_latest, 'clock-behind', 'its time is ' || a.created_at)
         ) AS c (place, holds, code, problem)
         WHERE c.holds
         ORDER BY sequence, c.place
@@ -1218,14 +1253,15 @@ BEGIN
     ) e;
     IF FOUND THEN
         PERFORM artifactstore.refuse(v_event.code, jsonb_build_object(
-            'sequence', v_event.sequence, 'event_type', v_event.event_type, 'problem', v_event.problem));
+            'sequence', v_event.sequence, 'event_type', v_event.event_type, 'problem', v_event.problem,
+            'created_at', v_event.created_at, 'clock', v_clock));
     END IF;
 END
 $$;
 
-ALTER FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[]) OWNER TO artifactstore_owner;
+ALTER FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_allow_future boolean) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[]) IS 'Refuses the first event of an import with an unknown type, another subject_kind than its type has, a time before that of the event before it, or, if it destroys, more than 60 s ahead of the clock; and a log that does not begin with v1.system.initialized';
+COMMENT ON FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_allow_future boolean) IS 'Refuses the first event of an import with an unknown type, another subject_kind than its type has, a time before that of the event before it, or one that is ahead of the clock (unless p_allow_future, and it does not destroy); and a log that does not begin with v1.system.initialized';
 
 CREATE FUNCTION artifactstore.check_location(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -1260,7 +1296,6 @@ CREATE FUNCTION artifactstore.check_moment(p_events artifactstore.decoded_event[
     LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
-    c_clock_tolerance CONSTANT interval := '60 seconds';
     v_sequence bigint;
     v_expected bigint;
     v_actual bigint;
@@ -1288,7 +1323,7 @@ BEGIN
         END IF;
     END IF;
 
-    IF p_now > clock_timestamp() + c_clock_tolerance THEN
+    IF p_now > clock_timestamp() + artifactstore.clock_tolerance() THEN
         SELECT min(e.sequence) INTO v_sequence
         FROM unnest(p_events) e
         JOIN artifactstore.event_types t ON t.event_type = e.event_type
@@ -1351,6 +1386,30 @@ ALTER FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigin
 
 COMMENT ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) IS 'Folds the events of these packages (and the events p_sequences of theirs) anew and compares with the live rows, in a REPEATABLE READ transaction; differences as compare_view_sets gives them, left live. Packages of more than p_max_events events are left out';
 
+CREATE FUNCTION artifactstore.check_rebuild() RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_sequence bigint;
+    v_pid integer;
+    v_problem text;
+BEGIN
+    SELECT p.sequence, p.pid INTO v_sequence, v_pid FROM artifactstore_rebuild.progress p FOR UPDATE;
+    IF v_pid IS DISTINCT FROM pg_backend_pid() THEN
+        PERFORM artifactstore.refuse('busy', jsonb_build_object('problem', 'another session took the rebuild over'));
+    END IF;
+    v_problem := artifactstore.rebuild_problem();
+    IF v_problem IS NOT NULL THEN
+        PERFORM artifactstore.refuse('rebuild-outdated', jsonb_build_object('problem', v_problem));
+    END IF;
+    RETURN v_sequence;
+END
+$$;
+
+ALTER FUNCTION artifactstore.check_rebuild() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.check_rebuild() IS 'Last sequence of the rebuild that this session works on; refuses busy when another one does, rebuild-outdated when log or projectors changed under it';
+
 CREATE FUNCTION artifactstore.check_requests(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql STABLE
     AS $$
@@ -1398,6 +1457,39 @@ $$;
 ALTER FUNCTION artifactstore.check_requests(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.check_requests(p_events artifactstore.decoded_event[]) IS 'Refuses requests among p_events that overlap, count more events than there are, use a key twice or mix actors';
+
+CREATE FUNCTION artifactstore.check_views() RETURNS void
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    AS $$
+DECLARE
+    v_event record;
+    v_problem text;
+BEGIN
+    SELECT e.sequence, e.event_type, e.subject_kind, e.subject_id INTO v_event
+    FROM artifactstore.events e ORDER BY e.sequence DESC LIMIT 1;
+    v_problem := artifactstore.views_problem(
+        coalesce(v_event.sequence, 0), v_event.event_type, v_event.subject_kind, v_event.subject_id);
+    IF v_problem IS NOT NULL THEN
+        PERFORM artifactstore.refuse('views-behind', jsonb_build_object(
+            'problem', v_problem, 'head', coalesce(v_event.sequence, 0)));
+    END IF;
+END
+$$;
+
+ALTER FUNCTION artifactstore.check_views() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.check_views() IS 'Refuses views-behind unless the live views stand where the log ends, as far as can be told at once (views_problem)';
+
+CREATE FUNCTION artifactstore.clock_tolerance() RETURNS interval
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT interval '60 seconds'
+$$;
+
+ALTER FUNCTION artifactstore.clock_tolerance() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.clock_tolerance() IS 'How far ahead of the clock a time in the log may be: beyond it nothing is imported and nothing destroyed';
 
 CREATE FUNCTION artifactstore.compare_view_sets(p_left text, p_right text, p_packages uuid[] DEFAULT NULL::uuid[]) RETURNS TABLE(view_name text, key text, column_name text, left_value text, right_value text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -1465,21 +1557,26 @@ CREATE FUNCTION artifactstore.create_snapshot() RETURNS artifactstore.view_sets
 DECLARE
     v_made artifactstore.view_sets;
     v_view text;
+    v_point artifactstore.log_point := artifactstore.point_at(artifactstore.log_head());
 BEGIN
     PERFORM artifactstore.refuse_many_snapshots();
     PERFORM artifactstore.refuse('stale-views', '{}')
     FROM artifactstore.software s WHERE s.viewed_by IS DISTINCT FROM s.projectors;
-    v_made.sequence := artifactstore.log_head();
+    PERFORM artifactstore.check_views();
+    v_made.sequence := v_point.sequence;
     v_made.schema_name := 'artifactstore_snapshot_' || v_made.sequence;
-    SELECT e.payload_digest INTO v_made.head_digest
-    FROM artifactstore.events e WHERE e.sequence = v_made.sequence;
-    SELECT g.log_id INTO v_made.log_id FROM artifactstore.log_epochs g WHERE g.epoch = 1;
+    v_made.log_id := v_point.log_id;
+    v_made.epoch_id := v_point.epoch_id;
+    v_made.identity := v_point.identity;
     v_made.purpose := 'snapshot';
     v_made.fingerprint := artifactstore.fingerprint();
     v_made.created_at := clock_timestamp();
 
     IF EXISTS (SELECT FROM artifactstore.view_sets v WHERE v.schema_name = v_made.schema_name) THEN
         PERFORM artifactstore.drop_view_set(v_made.schema_name);
+    ELSIF to_regnamespace(quote_ident(v_made.schema_name)) IS NOT NULL THEN
+        -- A restore in place takes the list of snapshots back, and leaves their schemas.
+        PERFORM artifactstore.drop_leftover(v_made.schema_name);
     END IF;
     EXECUTE format('CREATE SCHEMA %I', v_made.schema_name);
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
@@ -2109,6 +2206,7 @@ CREATE FUNCTION artifactstore.end_rebuild() RETURNS void
     SET search_path TO 'artifactstore', 'pg_temp'
     AS $$
 BEGIN
+    PERFORM artifactstore.check_rebuild();
     UPDATE artifactstore.software SET viewed_by = projectors WHERE viewed_by IS DISTINCT FROM projectors;
     PERFORM artifactstore.drop_rebuild();
 END
@@ -2588,8 +2686,8 @@ CREATE FUNCTION artifactstore.here() RETURNS artifactstore.home
             SELECT c.timeline_id FROM pg_catalog.pg_control_checkpoint() c)
         ELSE ('x' || left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8))::bit(32)::integer
         END,
-        clock_timestamp()
-    FROM pg_catalog.pg_control_system() s, pg_catalog.pg_database d
+        clock_timestamp(), p.sequence, p.log_id, p.epoch_id, p.identity, clock_timestamp()
+    FROM pg_catalog.pg_control_system() s, pg_catalog.pg_database d, artifactstore.point_at(artifactstore.log_head()) p
     WHERE d.datname = current_database()
 $$;
 
@@ -2597,7 +2695,7 @@ ALTER FUNCTION artifactstore.here() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.here() IS 'What artifactstore.home would hold if the log were at home in this database';
 
-CREATE FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) RETURNS bigint
+CREATE FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_allow_future boolean DEFAULT false) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
     SET standard_conforming_strings TO 'on'
@@ -2619,10 +2717,10 @@ BEGIN
     THEN
         PERFORM artifactstore.refuse('bad-payload', '{"problem": "the arrays are empty or differ in length"}');
     END IF;
-    PERFORM artifactstore.lock_log();
-    PERFORM artifactstore.check_home();
+    PERFORM artifactstore.take_log();
     PERFORM artifactstore.check_continuation(p_log_id, p_before, p_first);
-    PERFORM artifactstore.check_import(p_first, p_created_at, p_event_types, p_subject_kinds);
+    PERFORM artifactstore.check_import(
+        p_first, p_created_at, p_event_types, p_subject_kinds, p_allow_future);
 
     PERFORM set_config('artifactstore.projecting', 'on', true);
     INSERT INTO artifactstore.events
@@ -2641,9 +2739,9 @@ BEGIN
 END
 $$;
 
-ALTER FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) OWNER TO artifactstore_owner;
+ALTER FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_allow_future boolean) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) IS 'Appends the events p_first … of log p_log_id as they are (arrays of equal length, columns of events) and projects them. p_before: payload_digest of the event before p_first, which must be the head; null for an empty log. p_last: last event of the whole import, with which the bell rings. Returns the head';
+COMMENT ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_allow_future boolean) IS 'Appends the events p_first … of log p_log_id as they are (arrays of equal length, columns of events) and projects them. p_before: identity of the event before p_first, which must be the head; null for an empty log. p_last: last event of the whole import, with which the bell rings. p_allow_future: also events that are ahead of the clock. Returns the head';
 
 CREATE FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) RETURNS text
     LANGUAGE plpgsql STABLE
@@ -2778,6 +2876,43 @@ ALTER FUNCTION artifactstore.last_sequence(p_subject_kind text, p_subject_id uui
 
 COMMENT ON FUNCTION artifactstore.last_sequence(p_subject_kind text, p_subject_id uuid) IS 'last_sequence of the live row of a subject, 0 when there is none';
 
+CREATE FUNCTION artifactstore.last_shared(p_from bigint) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_head bigint := artifactstore.log_head();
+    v_lost record;
+    v_most bigint := v_head;
+BEGIN
+    FOR v_lost IN SELECT * FROM artifactstore.log_evidence() LOOP
+        IF v_lost.source = 'views' THEN
+            PERFORM artifactstore.refuse('views-behind', jsonb_build_object(
+                'problem', format('%s: %s', v_lost.name, v_lost.problem), 'head', v_head));
+        ELSIF v_lost.sequence - 1 < least(v_most, p_from) THEN
+            v_most := v_lost.sequence - 1;
+            IF p_from IS NOT NULL THEN
+                PERFORM artifactstore.refuse('events-lost', jsonb_build_object(
+                    'problem', format('event %s is no shared one: %s %s: %s (%s)', p_from, v_lost.source,
+                        v_lost.name, v_lost.problem, v_lost.sequence),
+                    'from', p_from, 'at_most', v_most, 'source', v_lost.source, 'name', v_lost.name));
+            END IF;
+        END IF;
+    END LOOP;
+    IF p_from > v_head THEN
+        PERFORM artifactstore.refuse('not-found', jsonb_build_object('problem',
+            format('there is no event %s, the log ends at %s', p_from, v_head), 'head', v_head));
+    ELSIF p_from < 1 THEN
+        PERFORM artifactstore.refuse('bad-payload', jsonb_build_object('problem',
+            format('from %s: a log and what was seen of it share its first event at least', p_from)));
+    END IF;
+    RETURN coalesce(p_from, v_most);
+END
+$$;
+
+ALTER FUNCTION artifactstore.last_shared(p_from bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.last_shared(p_from bigint) IS 'The last event that old and new history share: p_from, or by default the last one that nothing in the database speaks against. Refuses events-lost for a later one, not-found beyond the head, views-behind while views name events after it';
+
 CREATE FUNCTION artifactstore.list_tokens(p_after uuid DEFAULT NULL::uuid, p_limit bigint DEFAULT NULL::bigint) RETURNS TABLE(token_id uuid, actor text, roles text[], state text, issued_sequence bigint, issued_at timestamp with time zone, issued_by text, expires_at timestamp with time zone, revoked_sequence bigint, revoked_at timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -2835,6 +2970,61 @@ ALTER FUNCTION artifactstore.lock_log() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.lock_log() IS 'Takes the append lock until commit: 5 s lock_timeout unless the session has its own, 15 s idle_in_transaction_session_timeout at the most, synchronous_commit at least on; READ COMMITTED only';
 
+CREATE FUNCTION artifactstore.log_evidence() RETURNS TABLE(source text, name text, sequence bigint, problem text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    AS $_$
+#variable_conflict use_column
+DECLARE
+    v_head bigint := artifactstore.log_head();
+    v_view text;
+BEGIN
+    RETURN QUERY
+    WITH restores AS MATERIALIZED (
+        SELECT e.created_at, (artifactstore.payload_or_null(e.payload) -> 'from_sequence')::bigint AS kept
+        FROM artifactstore.events e WHERE e.event_type = 'v1.system.restored'
+    ), named AS (
+        SELECT n.source, n.name, (n.point).sequence, n.noted_at, CASE
+            WHEN (n.point).sequence > v_head THEN 'sequence is of an event after the end of the log'
+            ELSE 'sequence is of another event than the log has there' END AS problem
+        FROM artifactstore.named_points() n
+        -- One that names no event says nothing.
+        WHERE (n.point).identity IS NOT NULL AND n.point IS DISTINCT FROM artifactstore.point_at((n.point).sequence)
+        UNION ALL
+        SELECT 'tokens', t.token_id::text, x.sequence, x.noted_at, x.column_name || CASE
+            WHEN e.sequence IS NULL THEN ' is of an event after the end of the log'
+            ELSE ' is of another event than the log has there' END
+        FROM artifactstore.tokens t
+        CROSS JOIN LATERAL (VALUES
+            ('issued_sequence', 'v1.system.token_issued', t.issued_sequence, t.issued_at),
+            ('revoked_sequence', 'v1.system.token_revoked', t.revoked_sequence, t.revoked_at)
+        ) AS x (column_name, event_type, sequence, noted_at)
+        LEFT JOIN artifactstore.events e ON e.sequence = x.sequence
+        WHERE x.sequence IS NOT NULL AND (
+            e.event_type IS DISTINCT FROM x.event_type OR position(uuid_send(t.token_id) IN e.payload) = 0)
+    )
+    SELECT n.source, n.name, n.sequence, n.problem FROM named n
+    WHERE NOT EXISTS (SELECT FROM restores r WHERE r.kept < n.sequence AND r.created_at > n.noted_at)
+    ORDER BY n.sequence, n.source, n.name;
+
+    FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
+        RETURN QUERY EXECUTE format(
+            'SELECT ''views'', %1$L, min(s.sequence), count(*) || '' rows name events after the end of the log'''
+            ' FROM (SELECT greatest(%2$s) AS sequence FROM artifactstore.%1$I) s WHERE s.sequence > $1'
+            ' HAVING count(*) > 0', v_view, (
+                SELECT string_agg(format('%I', a.attname), ', ')
+                FROM pg_catalog.pg_attribute a
+                WHERE a.attrelid = format('artifactstore.%I', v_view)::regclass
+                    AND a.atttypid = 'bigint'::regtype AND a.attname LIKE '%sequence'))
+        USING v_head;
+    END LOOP;
+END
+$_$;
+
+ALTER FUNCTION artifactstore.log_evidence() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.log_evidence() IS 'Where something in the database names an event that this log does not have or has otherwise: source (table, or views), which of its rows, sequence, what it says. A loss that v1.system.restored told of is left out';
+
 CREATE FUNCTION artifactstore.log_head() RETURNS bigint
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
@@ -2855,6 +3045,34 @@ $$;
 ALTER FUNCTION artifactstore.merge_labels(p_labels jsonb, p_payload jsonb) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.merge_labels(p_labels jsonb, p_payload jsonb) IS 'Labels without those of unset, then with those of set: a key in both is set';
+
+CREATE FUNCTION artifactstore.named_points() RETURNS TABLE(source text, name text, point artifactstore.log_point, noted_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    RETURN QUERY
+    SELECT 'view_sets', v.schema_name::text,
+        ROW(v.sequence, v.log_id, v.epoch_id, v.identity)::artifactstore.log_point, v.created_at
+    FROM artifactstore.view_sets v
+    UNION ALL
+    SELECT 'home', 'home', ROW(h.sequence, h.log_id, h.epoch_id, h.identity)::artifactstore.log_point, h.noted_at
+    FROM artifactstore.home h;
+    -- Whoever may create schemas could have made one of this name: only a table of the owner is read.
+    IF EXISTS (
+        SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.nspname = 'artifactstore'
+        WHERE c.oid = to_regclass('artifactstore_rebuild.progress') AND c.relkind = 'r' AND c.relowner = n.nspowner)
+    THEN
+        RETURN QUERY
+        SELECT 'progress', 'artifactstore_rebuild',
+            ROW(p.sequence, p.log_id, p.epoch_id, p.identity)::artifactstore.log_point, p.noted_at
+        FROM artifactstore_rebuild.progress p;
+    END IF;
+END
+$$;
+
+ALTER FUNCTION artifactstore.named_points() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.named_points() IS 'The place in the log that each stored view set, the home and an unfinished rebuild name, and when they noted it';
 
 CREATE FUNCTION artifactstore.new_id() RETURNS uuid
     LANGUAGE sql PARALLEL SAFE
@@ -2905,8 +3123,16 @@ BEGIN
         v_left := greatest(v_left - 1, 0);
         IF v_known THEN
             v_event.sequence := v_request.first_sequence + v_request.events - 1 - v_left;
-            SELECT e.created_at INTO STRICT v_event.created_at
-            FROM artifactstore.events e WHERE e.sequence = v_event.sequence;
+            -- The view says by number which events these were: the log must agree.
+            SELECT e.created_at INTO v_event.created_at FROM artifactstore.events e
+            WHERE e.sequence = v_event.sequence AND e.actor = v_event.actor AND (
+                NOT v_event.payload ? 'request' OR artifactstore.payload_or_null(e.payload) #>> '{request,key}'
+                    = v_event.payload #>> '{request,key}');
+            IF NOT FOUND THEN
+                PERFORM artifactstore.refuse('views-behind', jsonb_build_object(
+                    'problem', format('event %s is not of the request that requests says', v_event.sequence),
+                    'head', p_head));
+            END IF;
         ELSE
             v_next := v_next + 1;
             v_event.sequence := v_next;
@@ -3203,6 +3429,20 @@ ALTER FUNCTION artifactstore.parse_time(p_text text) OWNER TO artifactstore_owne
 
 COMMENT ON FUNCTION artifactstore.parse_time(p_text text) IS 'µs since 1970-01-01T00:00Z of a time such as 2030-01-31T12:00:00.5+01:00; null if it is none, has no zone, more than 6 digits below the second, or is out of range';
 
+CREATE FUNCTION artifactstore.payload_or_null(p_payload bytea) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    RETURN artifactstore.cbor_decode(p_payload);
+EXCEPTION WHEN SQLSTATE 'ST001' OR data_exception THEN
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION artifactstore.payload_or_null(p_payload bytea) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.payload_or_null(p_payload bytea) IS 'The payload decoded; null when it is damaged, which verify tells';
+
 CREATE FUNCTION artifactstore.percent_decode(p_text text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
     AS $$
@@ -3229,6 +3469,26 @@ $$;
 ALTER FUNCTION artifactstore.percent_decode(p_text text) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.percent_decode(p_text text) IS 'Text with %XX decoded as UTF-8; null when that is no UTF-8, a control character or an encoded slash';
+
+CREATE FUNCTION artifactstore.point_at(p_sequence bigint) RETURNS artifactstore.log_point
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT ROW(
+        p_sequence,
+        (SELECT e.subject_id FROM artifactstore.events e WHERE e.sequence = 1 AND p_sequence > 0),
+        -- The last event that began an epoch: the first event, or a restore, found by the index on types.
+        (SELECT (artifactstore.payload_or_null(e.payload) ->> 'epoch_id')::uuid
+        FROM artifactstore.events e
+        WHERE p_sequence > 0 AND e.sequence = coalesce((
+            SELECT max(r.sequence) FROM artifactstore.events r
+            WHERE r.event_type = 'v1.system.restored' AND r.sequence <= p_sequence), 1)),
+        artifactstore.event_identity(p_sequence)
+    )::artifactstore.log_point
+$$;
+
+ALTER FUNCTION artifactstore.point_at(p_sequence bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.point_at(p_sequence bigint) IS 'Log, epoch and identity of an event as this log has it, to be compared with IS NOT DISTINCT FROM; identity is null when there is no such event';
 
 CREATE FUNCTION artifactstore.primary_key(p_view text, p_alias text DEFAULT NULL::text) RETURNS text
     LANGUAGE sql STABLE
@@ -4302,14 +4562,10 @@ CREATE FUNCTION artifactstore.rebuild_next(p_last bigint DEFAULT NULL::bigint) R
     SET standard_conforming_strings TO 'on'
     AS $$
 DECLARE
-    v_sequence bigint;
-    v_pid integer;
+    v_sequence bigint := artifactstore.check_rebuild();
     v_last bigint := artifactstore.log_head();
+    v_point artifactstore.log_point;
 BEGIN
-    SELECT p.sequence, p.pid INTO v_sequence, v_pid FROM artifactstore_rebuild.progress p FOR UPDATE;
-    IF v_pid IS DISTINCT FROM pg_backend_pid() THEN
-        PERFORM artifactstore.refuse('busy', jsonb_build_object('problem', 'another session took the rebuild over'));
-    END IF;
     IF p_last IS NULL THEN
         v_last := least(v_last, artifactstore.range_end(v_sequence + 1, v_last));
     ELSE
@@ -4317,7 +4573,10 @@ BEGIN
     END IF;
     IF v_last > v_sequence THEN
         PERFORM artifactstore.project_ranges('artifactstore_rebuild', v_sequence + 1, v_last);
-        UPDATE artifactstore_rebuild.progress SET sequence = v_last;
+        v_point := artifactstore.point_at(v_last);
+        UPDATE artifactstore_rebuild.progress
+        SET sequence = v_last, epoch_id = v_point.epoch_id, log_id = v_point.log_id, identity = v_point.identity,
+            noted_at = clock_timestamp();
     END IF;
     RETURN v_last;
 END
@@ -4325,20 +4584,48 @@ $$;
 
 ALTER FUNCTION artifactstore.rebuild_next(p_last bigint) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.rebuild_next(p_last bigint) IS 'Projects the next range of the log into the rebuild, or all up to p_last; returns the last sequence that it reflects now';
+COMMENT ON FUNCTION artifactstore.rebuild_next(p_last bigint) IS 'Projects the next range of the log into the rebuild, or all up to p_last; returns the last sequence that it reflects now. Refuses rebuild-outdated when the log under it was replaced';
+
+CREATE FUNCTION artifactstore.rebuild_problem() RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_point artifactstore.log_point;
+    v_fingerprint bytea;
+BEGIN
+    IF to_regclass('artifactstore_rebuild.progress') IS NULL THEN
+        RETURN NULL;
+    END IF;
+    SELECT p.sequence, p.log_id, p.epoch_id, p.identity INTO v_point FROM artifactstore_rebuild.progress p;
+    IF NOT FOUND THEN
+        RETURN 'empty: the server crashed since';
+    END IF;
+    IF v_point IS DISTINCT FROM artifactstore.point_at(v_point.sequence) THEN
+        RETURN format('foreign: the rebuild is of another history, that ends at event %s', v_point.sequence);
+    END IF;
+    SELECT p.fingerprint INTO v_fingerprint FROM artifactstore_rebuild.progress p;
+    IF v_fingerprint IS DISTINCT FROM artifactstore.fingerprint() THEN
+        RETURN 'stale: other projectors or views made it';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION artifactstore.rebuild_problem() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.rebuild_problem() IS 'Why the unfinished rebuild cannot be gone on with (empty, foreign, stale: …); null if it can or if there is none';
 
 CREATE FUNCTION artifactstore.rebuild_sequence() RETURNS bigint
     LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
     v_sequence bigint;
-    v_fingerprint bytea;
     v_pid integer;
 BEGIN
     IF to_regclass('artifactstore_rebuild.progress') IS NULL THEN
         RETURN NULL;
     END IF;
-    SELECT p.sequence, p.fingerprint, p.pid INTO v_sequence, v_fingerprint, v_pid
+    SELECT p.sequence, p.pid INTO v_sequence, v_pid
     FROM artifactstore_rebuild.progress p;
     IF v_pid <> pg_backend_pid() AND EXISTS (
         SELECT FROM pg_catalog.pg_stat_activity a WHERE a.pid = v_pid AND a.datname = current_database())
@@ -4346,10 +4633,7 @@ BEGIN
         PERFORM artifactstore.refuse('busy', jsonb_build_object(
             'problem', format('another replay is at event %s, in backend %s', v_sequence, v_pid), 'pid', v_pid));
     END IF;
-    IF v_fingerprint IS DISTINCT FROM artifactstore.fingerprint() OR v_sequence > artifactstore.log_head() THEN
-        RETURN NULL;
-    END IF;
-    RETURN v_sequence;
+    RETURN CASE WHEN artifactstore.rebuild_problem() IS NULL THEN v_sequence END;
 END
 $$;
 
@@ -4453,6 +4737,11 @@ BEGIN
         v_from := artifactstore.trusted_sequence(p_snapshot);
     END IF;
     PERFORM artifactstore.lock_log();
+    -- Its rows were read before the lock; that they are of this history is what must still hold.
+    IF p_snapshot IS NOT NULL AND artifactstore.view_set_problem(p_snapshot, false) IS NOT NULL THEN
+        PERFORM artifactstore.refuse('bad-view-set', jsonb_build_object(
+            'problem', artifactstore.view_set_problem(p_snapshot, false)));
+    END IF;
     head := artifactstore.log_head();
     PERFORM set_config('artifactstore.projecting', 'on', true);
     TRUNCATE artifactstore.artifact_packages, artifactstore.artifact_files, artifactstore.storage_locations,
@@ -4473,22 +4762,26 @@ ALTER FUNCTION artifactstore.replay(p_snapshot text) OWNER TO artifactstore_owne
 
 COMMENT ON FUNCTION artifactstore.replay(p_snapshot text) IS 'Truncates the live views and projects the whole log again, or from a snapshot what came after it. Appends and readers wait; a dump or an old snapshot taken meanwhile sees empty views. Does not check digests: artifactstore replay and verify do';
 
-CREATE FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text DEFAULT NULL::text) RETURNS bigint
+CREATE FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text DEFAULT NULL::text, p_from bigint DEFAULT NULL::bigint) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
     SET standard_conforming_strings TO 'on'
     AS $$
 DECLARE
     v_epoch artifactstore.log_epochs;
+    v_last bigint;
     v_payload bytea;
 BEGIN
-    PERFORM artifactstore.adopt();
-    SELECT * INTO v_epoch FROM artifactstore.log_epochs g ORDER BY g.epoch DESC LIMIT 1;
-    IF NOT FOUND THEN
+    PERFORM artifactstore.lock_log();
+    IF artifactstore.log_head() = 0 THEN
         PERFORM artifactstore.refuse('not-found', jsonb_build_object('problem', 'an empty log has no epoch'));
     END IF;
+    PERFORM artifactstore.check_views();
+    v_last := artifactstore.last_shared(p_from);
+    PERFORM artifactstore.settle_home();
+    SELECT * INTO STRICT v_epoch FROM artifactstore.log_epochs g ORDER BY g.epoch DESC LIMIT 1;
     v_payload := artifactstore.cbor_encode('v1.system.restored', json_strip_nulls(json_build_object(
-        'epoch', v_epoch.epoch + 1, 'epoch_id', gen_random_uuid(), 'from_sequence', artifactstore.log_head(),
+        'epoch', v_epoch.epoch + 1, 'epoch_id', gen_random_uuid(), 'from_sequence', v_last,
         'reason', p_reason, 'on_behalf_of', p_on_behalf_of)));
     RETURN (SELECT a.sequence FROM artifactstore.append(
         ARRAY['v1.system.restored'], ARRAY[v_epoch.log_id], ARRAY['db:' || session_user],
@@ -4496,9 +4789,9 @@ BEGIN
 END
 $$;
 
-ALTER FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text) OWNER TO artifactstore_owner;
+ALTER FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text, p_from bigint) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text) IS 'Makes this database the home of the log and appends v1.system.restored: a new epoch with a random id, so that followers of the old one are told (409) instead of reading on in another history. Returns its sequence';
+COMMENT ON FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text, p_from bigint) IS 'Makes this database the home of the log and appends v1.system.restored: a new epoch with a random id, so that followers of the old one are told (409) instead of reading on in another history. p_from: the last event that it shares with what they saw, as last_shared takes it. Returns its sequence';
 
 CREATE FUNCTION artifactstore.retention_due(p_before timestamp with time zone DEFAULT NULL::timestamp with time zone, p_due boolean DEFAULT NULL::boolean, p_after uuid DEFAULT NULL::uuid, p_limit bigint DEFAULT NULL::bigint) RETURNS TABLE(package_id uuid, purl text, state text, mode text, retain_until timestamp with time zone, holds integer, due boolean, action text, why text)
     LANGUAGE sql STABLE
@@ -4583,25 +4876,50 @@ ALTER FUNCTION artifactstore.sample_packages(p_events integer) OWNER TO artifact
 
 COMMENT ON FUNCTION artifactstore.sample_packages(p_events integer) IS 'The packages of p_events random events, with the sequences that led to each';
 
+CREATE FUNCTION artifactstore.settle_home() RETURNS artifactstore.home
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_here artifactstore.home := artifactstore.here();
+BEGIN
+    v_here.since := coalesce((
+        SELECT h.since FROM artifactstore.home h
+        WHERE (h.system_identifier, h.database_oid) = (v_here.system_identifier, v_here.database_oid)), v_here.since);
+    DELETE FROM artifactstore.home;
+    INSERT INTO artifactstore.home SELECT v_here.*;
+    RETURN v_here;
+END
+$$;
+
+ALTER FUNCTION artifactstore.settle_home() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.settle_home() IS 'Makes this database the home of the log, since now unless it was before; returns the row';
+
 CREATE FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with time zone) RETURNS record
     LANGUAGE plpgsql
     AS $$
+DECLARE
+    v_event record;
+    v_problem text;
 BEGIN
     PERFORM artifactstore.lock_log();
     PERFORM artifactstore.check_home();
     -- A statement of its own after the lock: under READ COMMITTED it sees the last commit.
-    SELECT e.sequence, greatest(clock_timestamp(), e.created_at) INTO head, now
+    SELECT e.sequence, e.created_at, e.event_type, e.subject_kind, e.subject_id INTO v_event
     FROM artifactstore.events e ORDER BY e.sequence DESC LIMIT 1;
-    IF NOT FOUND THEN
-        head := 0;
-        now := clock_timestamp();
+    head := coalesce(v_event.sequence, 0);
+    now := greatest(clock_timestamp(), v_event.created_at);
+    v_problem := artifactstore.views_problem(
+        head, v_event.event_type, v_event.subject_kind, v_event.subject_id);
+    IF v_problem IS NOT NULL THEN
+        PERFORM artifactstore.refuse('views-behind', jsonb_build_object('problem', v_problem, 'head', head));
     END IF;
 END
 $$;
 
 ALTER FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with time zone) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with time zone) IS 'Takes the append lock; the head (0: none) and the created_at of what comes next, never before that of the head';
+COMMENT ON FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with time zone) IS 'Takes the append lock; the head (0: none) and the created_at of what comes next, never before that of the head. Refuses views-behind: what is appended would be judged by other rows than those of the log';
 
 CREATE FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) RETURNS bigint
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -4650,6 +4968,7 @@ CREATE FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean DEF
 DECLARE
     v_set artifactstore.view_sets;
     v_head bigint := artifactstore.log_head();
+    v_point artifactstore.log_point;
     v_missing text;
     v_digests jsonb;
 BEGIN
@@ -4660,15 +4979,13 @@ BEGIN
     IF v_set.sequence > v_head THEN
         RETURN format('future: it reflects event %s, the log ends at %s', v_set.sequence, v_head);
     END IF;
-    IF v_set.log_id IS DISTINCT FROM (
-        SELECT e.subject_id FROM artifactstore.events e WHERE e.sequence = 1 AND v_set.sequence > 0)
-    THEN
+    v_point := artifactstore.point_at(v_set.sequence);
+    IF v_set.log_id IS DISTINCT FROM v_point.log_id THEN
         RETURN 'foreign: it was made from another log';
-    END IF;
-    IF v_set.head_digest IS DISTINCT FROM (
-        SELECT e.payload_digest FROM artifactstore.events e WHERE e.sequence = v_set.sequence)
-    THEN
+    ELSIF v_set.identity IS DISTINCT FROM v_point.identity THEN
         RETURN format('foreign: event %s was another one when it was made', v_set.sequence);
+    ELSIF v_set.epoch_id IS DISTINCT FROM v_point.epoch_id THEN
+        RETURN format('foreign: event %s was of another epoch when it was made', v_set.sequence);
     END IF;
     IF v_set.fingerprint <> artifactstore.fingerprint() THEN
         RETURN 'stale: other projectors or views made it';
@@ -4697,6 +5014,45 @@ $$;
 ALTER FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean) IS 'Why a stored view set cannot be trusted (unknown, future, foreign, stale, damaged: …), null if it can; p_rows: read all its rows too';
+
+CREATE FUNCTION artifactstore.views_problem(p_head bigint, p_event_type text, p_subject_kind text, p_subject_id uuid) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_epoch bigint := (SELECT max(g.last_sequence) FROM artifactstore.log_epochs g);
+    v_event record;
+    v_last bigint;
+BEGIN
+    IF p_head = 0 THEN
+        RETURN CASE WHEN v_epoch IS NOT NULL THEN 'the log is empty, the views are not' END;
+    ELSIF v_epoch IS NULL THEN
+        RETURN 'they lack the epoch of the log';
+    ELSIF v_epoch > p_head THEN
+        RETURN format('they have an epoch that began with event %s', v_epoch);
+    END IF;
+    v_last := artifactstore.last_sequence(p_subject_kind, p_subject_id);
+    IF v_last = p_head THEN
+        RETURN NULL;
+    ELSIF p_subject_kind <> 'system' OR p_event_type IN ('v1.system.initialized', 'v1.system.restored') THEN
+        RETURN format('event %s is not in the row of its subject', p_head);
+    END IF;
+    -- Other events about the log, such as those of tokens, change no view: the one before them tells.
+    SELECT e.sequence, e.subject_kind, e.subject_id INTO v_event
+    FROM (
+        SELECT b.sequence, b.event_type, b.subject_kind, b.subject_id FROM artifactstore.events b
+        WHERE b.sequence < p_head ORDER BY b.sequence DESC LIMIT 100) e
+    WHERE e.subject_kind <> 'system' OR e.event_type IN ('v1.system.initialized', 'v1.system.restored')
+    ORDER BY e.sequence DESC LIMIT 1;
+    IF FOUND AND artifactstore.last_sequence(v_event.subject_kind, v_event.subject_id) <> v_event.sequence THEN
+        RETURN format('event %s is not in the row of its subject', v_event.sequence);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION artifactstore.views_problem(p_head bigint, p_event_type text, p_subject_kind text, p_subject_id uuid) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.views_problem(p_head bigint, p_event_type text, p_subject_kind text, p_subject_id uuid) IS 'Why the live views are not those of a log that ends with this event, null if nothing shows it: an epoch is there, none after the head, and the row of the last event''s subject has its sequence';
 
 CREATE TABLE artifactstore.append_lock (
 );
@@ -5480,7 +5836,7 @@ REVOKE ALL ON FUNCTION artifactstore.check_door(p_events artifactstore.decoded_e
 
 REVOKE ALL ON FUNCTION artifactstore.check_home() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_allow_future boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.check_location(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
@@ -5490,7 +5846,16 @@ REVOKE ALL ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequenc
 GRANT ALL ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) TO artifactstore_operator;
 GRANT ALL ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) TO artifactstore_service;
 
+REVOKE ALL ON FUNCTION artifactstore.check_rebuild() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.check_requests(p_events artifactstore.decoded_event[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.check_views() FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.check_views() TO artifactstore_operator;
+GRANT ALL ON FUNCTION artifactstore.check_views() TO artifactstore_service;
+
+REVOKE ALL ON FUNCTION artifactstore.clock_tolerance() FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.clock_tolerance() TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.compare_view_sets(p_left text, p_right text, p_packages uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.compare_view_sets(p_left text, p_right text, p_packages uuid[]) TO artifactstore_operator;
@@ -5595,8 +5960,8 @@ GRANT ALL ON FUNCTION artifactstore.has_package(p_view text) TO artifactstore_re
 REVOKE ALL ON FUNCTION artifactstore.here() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.here() TO artifactstore_reader;
 
-REVOKE ALL ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) TO artifactstore_operator;
+REVOKE ALL ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_allow_future boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_allow_future boolean) TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) FROM PUBLIC;
 
@@ -5612,16 +5977,24 @@ GRANT ALL ON FUNCTION artifactstore.issue_token(p_payload bytea, p_digest bytea,
 
 REVOKE ALL ON FUNCTION artifactstore.last_sequence(p_subject_kind text, p_subject_id uuid) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.last_shared(p_from bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.list_tokens(p_after uuid, p_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.list_tokens(p_after uuid, p_limit bigint) TO artifactstore_service;
 
 REVOKE ALL ON FUNCTION artifactstore.lock_log() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.log_evidence() FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.log_evidence() TO artifactstore_operator;
+GRANT ALL ON FUNCTION artifactstore.log_evidence() TO artifactstore_service;
 
 REVOKE ALL ON FUNCTION artifactstore.log_head() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.log_head() TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.merge_labels(p_labels jsonb, p_payload jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.merge_labels(p_labels jsonb, p_payload jsonb) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.named_points() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.new_id() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.new_id() TO artifactstore_service;
@@ -5648,8 +6021,12 @@ GRANT ALL ON FUNCTION artifactstore.parse_purl(p_purl text) TO artifactstore_rea
 REVOKE ALL ON FUNCTION artifactstore.parse_time(p_text text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.parse_time(p_text text) TO artifactstore_reader;
 
+REVOKE ALL ON FUNCTION artifactstore.payload_or_null(p_payload bytea) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.percent_decode(p_text text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.percent_decode(p_text text) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.point_at(p_sequence bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.primary_key(p_view text, p_alias text) FROM PUBLIC;
 
@@ -5720,6 +6097,8 @@ GRANT ALL ON FUNCTION artifactstore.rebuild(p_schema text, p_last bigint) TO art
 REVOKE ALL ON FUNCTION artifactstore.rebuild_next(p_last bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.rebuild_next(p_last bigint) TO artifactstore_operator;
 
+REVOKE ALL ON FUNCTION artifactstore.rebuild_problem() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.rebuild_sequence() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.refuse(p_code text, p_detail jsonb) FROM PUBLIC;
@@ -5737,8 +6116,8 @@ REVOKE ALL ON FUNCTION artifactstore.refuse_many_snapshots() FROM PUBLIC;
 REVOKE ALL ON FUNCTION artifactstore.replay(p_snapshot text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.replay(p_snapshot text) TO artifactstore_operator;
 
-REVOKE ALL ON FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text) FROM PUBLIC;
-GRANT ALL ON FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text) TO artifactstore_operator;
+REVOKE ALL ON FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text, p_from bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text, p_from bigint) TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.retention_due(p_before timestamp with time zone, p_due boolean, p_after uuid, p_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.retention_due(p_before timestamp with time zone, p_due boolean, p_after uuid, p_limit bigint) TO artifactstore_reader;
@@ -5749,6 +6128,8 @@ GRANT ALL ON FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea
 REVOKE ALL ON FUNCTION artifactstore.sample_packages(p_events integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.sample_packages(p_events integer) TO artifactstore_operator;
 GRANT ALL ON FUNCTION artifactstore.sample_packages(p_events integer) TO artifactstore_service;
+
+REVOKE ALL ON FUNCTION artifactstore.settle_home() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with time zone) FROM PUBLIC;
 
@@ -5762,6 +6143,8 @@ GRANT ALL ON FUNCTION artifactstore.view_names() TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean) TO artifactstore_operator;
+
+REVOKE ALL ON FUNCTION artifactstore.views_problem(p_head bigint, p_event_type text, p_subject_kind text, p_subject_id uuid) FROM PUBLIC;
 
 GRANT SELECT ON TABLE artifactstore.applied_migrations TO artifactstore_reader;
 
