@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from psycopg.sql import SQL, Composed, Identifier
@@ -39,6 +40,7 @@ class World:
         log: identity of each event that the log must have.
         seen: identity of each event of the history of the last restore, as somebody outside saw it.
         kept: the last event that both histories share.
+        read: what a follower has read, and the epochs that it knew then.
         told: what has become of the steps, for the message of a failure.
     """
 
@@ -50,6 +52,8 @@ class World:
     seen: list[bytes] = field(default_factory=list)
     dumps: list[Dump] = field(default_factory=list)
     kept: int = 0
+    read: list[bytes] = field(default_factory=list)
+    epochs: list[tuple[int, UUID]] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -68,6 +72,16 @@ class World:
         """Those of the events after ``since``, as the database has them."""
         query = "SELECT hash FROM artifactstore.log_leaves WHERE sequence > %s ORDER BY sequence"
         return [bytes(row[0]) for row in self.store.connection.execute(query, (since,))]
+
+    def follow(self) -> None:
+        """A follower reads on; what the epochs that are new to it did not keep, it gives up first."""
+        found = self.store.epochs()
+        new = [one for one in found if (one.epoch, one.epoch_id) not in self.epochs]
+        kept = min([len(self.read), *(one.from_sequence or 0 for one in new if self.read)])
+        del self.read[kept:]
+        assert self.read == self.log[:kept], "it trusts events that it never saw"
+        self.read += self.identities(kept)
+        self.epochs = [(one.epoch, one.epoch_id) for one in found]
 
     def snapshot(self) -> None:
         """Of the live views, which are those of the log."""
@@ -118,10 +132,11 @@ class World:
                 if table not in skipped:
                     with self.store.connection.cursor().copy(_copy(table, "FROM STDIN")) as stream:
                         stream.write(rows)
-        self._goes_back_to(dump)
+        self.goes_back_to(dump)
         self.told.append(f"restore of {mode} to {len(self.log)}")
 
-    def _goes_back_to(self, dump: Dump) -> None:
+    def goes_back_to(self, dump: Dump) -> None:
+        """What is known of the history is again what was known of the dump."""
         self.log = list(dump.log)
         self.writer = copy.deepcopy(dump.writer)
         # Another history from here on, with the same ids and names as far as they come up again.
