@@ -32,10 +32,14 @@ KILLED = 0.03
 
 
 @pytest.fixture(scope="module")
-def place(server_conninfo: str, template: str) -> Iterator[str]:
-    """A database in which one history after the other is made and forgotten."""
+def place(server_conninfo: str, template: str) -> Iterator[Store]:
+    """A database in which one history after the other is made and forgotten.
+
+    Over one connection: a new one would compile and plan every function again, which took longest of all.
+    """
     conninfo = create_database(server_conninfo, template, owner=f"{TEST_PREFIX}_owner")
-    yield conninfo
+    with opener(conninfo)() as connection:
+        yield Store(connection)
     drop_database(server_conninfo, conninfo)
 
 
@@ -52,19 +56,18 @@ def opener(conninfo: str) -> Open:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(seed=st.integers(0, 2**32 - 1))
-def test_after_any_restores_the_views_are_those_of_the_log(place: str, seed: int) -> None:
-    connect = opener(place)
-    with connect() as connection:
-        world = World(make_random(seed), Store(connection), connect)
-        try:
-            world.append(world.rng.randint(2, 8))
-            world.dump()
-            for _ in range(world.rng.randint(3, 8)):
-                step(world, place)
-            ends_equal(world)
-        finally:
-            note("; ".join(world.told))
-            world.forget()
+def test_after_any_restores_the_views_are_those_of_the_log(place: Store, seed: int) -> None:
+    conninfo = place.connection.info.dsn
+    world = World(make_random(seed), place, opener(conninfo))
+    try:
+        world.append(world.rng.randint(2, 8))
+        world.dump()
+        for _ in range(world.rng.randint(3, 7)):
+            step(world, conninfo)
+        ends_equal(world)
+    finally:
+        note("; ".join(world.told))
+        world.forget()
 
 
 def step(world: World, conninfo: str) -> None:
