@@ -39,7 +39,7 @@ class World:
         store: of a superuser.
         log: identity of each event that the log must have.
         seen: identity of each event of the history of the last restore, as somebody outside saw it.
-        kept: the last event that both histories share.
+        kept: the last event that both histories share. longest: how far any history has gone.
         read: what a follower has read, and the epochs that it knew then.
         told: what has become of the steps, for the message of a failure.
     """
@@ -52,6 +52,7 @@ class World:
     seen: list[bytes] = field(default_factory=list)
     dumps: list[Dump] = field(default_factory=list)
     kept: int = 0
+    longest: int = 0
     read: list[bytes] = field(default_factory=list)
     epochs: list[tuple[int, UUID]] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
@@ -66,6 +67,7 @@ class World:
             self.writer.allowed()
         append_rows(self.store.connection, self.writer.rows[before:])
         self.log += self.identities(len(self.log))
+        self.longest = max(self.longest, len(self.log))
         self.told.append(f"append {events} to {len(self.log)}")
 
     def identities(self, since: int = 0) -> list[bytes]:
@@ -93,7 +95,7 @@ class World:
             other = Store(connection)
             chosen = snapshots.choose(other).snapshot if self.rng.random() < 0.3 else None
             begun = other.begin_rebuild(None if chosen is None else chosen.schema_name)
-            last = self.rng.randint(begun.sequence, len(self.log))
+            last = self.rng.choice((len(self.log), self.rng.randint(begun.sequence, len(self.log))))
             connection.execute("SELECT artifactstore.rebuild_next(%s)", (last,))
         self.wait_for_others()
         self.told.append(f"rebuild left at {last}, from {begun}")
@@ -117,21 +119,21 @@ class World:
         self.told.append(f"dump at {len(self.log)}")
 
     def restore(self, mode: str) -> None:
-        """Go back to a dump in place, as pg_restore --clean of the schema does: the other schemas stay.
+        """Go back to a dump in place; other schemas stay as they are.
 
-        ``mode``: whole; log (its views are emptied), newer (its views stay those of what was lost).
+        ``mode``: whole, as pg_restore --clean of the schema; log, the data of events, tokens and home, with
+        the views emptied; newer, the same with the views of what was lost. There the list of snapshots stays.
         """
         dump = self.rng.choice(self.dumps)
-        views = self._views()
-        skipped = {"whole": [], "log": views, "newer": views}[mode]
+        emptied = self._views() if mode == "log" else []
+        filled = self._tables() if mode == "whole" else ["events", "tokens", "home"]
         self.seen = list(self.log)
         with _unguarded(self.store.connection, self._tables()):
-            for table, rows in dump.tables.items():
-                if not (mode == "newer" and table in skipped):
-                    self.store.connection.execute(SQL("TRUNCATE {}").format(_name(table)))
-                if table not in skipped:
-                    with self.store.connection.cursor().copy(_copy(table, "FROM STDIN")) as stream:
-                        stream.write(rows)
+            for table in {*emptied, *filled}:
+                self.store.connection.execute(SQL("TRUNCATE {}").format(_name(table)))
+            for table in filled:
+                with self.store.connection.cursor().copy(_copy(table, "FROM STDIN")) as stream:
+                    stream.write(dump.tables[table])
         self.goes_back_to(dump)
         self.told.append(f"restore of {mode} to {len(self.log)}")
 
