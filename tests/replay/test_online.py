@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from psycopg import IsolationLevel
 
+from artifactstore.digests import DigestChecker
 from artifactstore.errors import ArtifactstoreError, Busy, Damaged
 from artifactstore.events import FileIngested, NewEvent, PackageCreated, new_id
 from artifactstore.replay import ReplayedOnline, replay_online
@@ -244,3 +245,25 @@ def test_only_operators_may(history: Store, connect: Connect, another: Another) 
             replay_online(Store(connect(role)), another)
         assert caught.value.code == "forbidden"
     assert differences(history) == []
+
+
+def test_f02_digests_that_were_checked_are_those_of_the_log_that_is_there(
+    history: Store, another: Another
+) -> None:
+    """The log was replaced after the checker had read it: its numbers are the same, its events are not."""
+    with another() as reading:
+        checker = DigestChecker(Store(reading), history.connection)
+        checker.start()
+        assert checker.finished.wait(60)
+        checker.stop()
+    checker.check_rest(history)
+    with history.connection.transaction():
+        history.connection.execute("ALTER TABLE artifactstore.events DISABLE TRIGGER events_forbid_change")
+        history.connection.execute(
+            "UPDATE artifactstore.events SET actor = 'user:eve' WHERE sequence = artifactstore.log_head()"
+        )
+        history.connection.execute(
+            "ALTER TABLE artifactstore.events ENABLE ALWAYS TRIGGER events_forbid_change"
+        )
+    with pytest.raises(Busy, match="rebuild-outdated"):
+        checker.check_rest(history)

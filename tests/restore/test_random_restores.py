@@ -1,8 +1,10 @@
 """F02, F04: whatever is dumped, lost and restored, a replay ends with the views of the log that is there."""
 
+import copy
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -10,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
-from artifactstore import snapshots
+from artifactstore import server, snapshots
 from artifactstore.errors import Busy, Refused
 from artifactstore.events import NewEvent, PackageCreated, new_id
+from artifactstore.migrate import migrate
 from artifactstore.replay import replay, replay_online
 from artifactstore.store import Store
 from artifactstore.verify import verify
@@ -20,7 +23,8 @@ from tests.cli.program import Program
 from tests.databases import TEST_PREFIX, create_database, drop_database
 from tests.effort import RESTORES
 from tests.property.histories import make_random
-from tests.restore.worlds import Open, World
+from tests.restore.drills import run
+from tests.restore.worlds import Dump, Open, World
 
 _SOME_PURLS = "SELECT purl FROM artifactstore.artifact_packages ORDER BY md5(purl) LIMIT 3"
 KILLED = 0.03
@@ -28,10 +32,14 @@ KILLED = 0.03
 
 
 @pytest.fixture(scope="module")
-def place(server_conninfo: str, template: str) -> Iterator[str]:
-    """A database in which one history after the other is made and forgotten."""
+def place(server_conninfo: str, template: str) -> Iterator[Store]:
+    """A database in which one history after the other is made and forgotten.
+
+    Over one connection: a new one would compile and plan every function again, which took longest of all.
+    """
     conninfo = create_database(server_conninfo, template, owner=f"{TEST_PREFIX}_owner")
-    yield conninfo
+    with opener(conninfo)() as connection:
+        yield Store(connection)
     drop_database(server_conninfo, conninfo)
 
 
@@ -48,25 +56,26 @@ def opener(conninfo: str) -> Open:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(seed=st.integers(0, 2**32 - 1))
-def test_after_any_restores_the_views_are_those_of_the_log(place: str, seed: int) -> None:
-    connect = opener(place)
-    with connect() as connection:
-        world = World(make_random(seed), Store(connection), connect)
-        try:
-            world.append(world.rng.randint(2, 8))
-            world.dump()
-            for _ in range(world.rng.randint(3, 8)):
-                step(world, place)
-            ends_equal(world)
-        finally:
-            note("; ".join(world.told))
-            world.forget()
+def test_after_any_restores_the_views_are_those_of_the_log(place: Store, seed: int) -> None:
+    conninfo = place.connection.info.dsn
+    world = World(make_random(seed), place, opener(conninfo))
+    try:
+        world.append(world.rng.randint(2, 8))
+        world.dump()
+        for _ in range(world.rng.randint(3, 7)):
+            step(world, conninfo)
+        # Past what was lost: every number is that of some event again.
+        world.append(max(1, world.longest - len(world.log) + world.rng.randint(0, 2)))
+        ends_equal(world)
+    finally:
+        note("; ".join(world.told))
+        world.forget()
 
 
 def step(world: World, conninfo: str) -> None:
     """Anything that may happen to a log."""
     chosen = world.rng.choices(
-        ("append", "snapshot", "rebuild", "dump", "restore", "replay"), (5, 2, 3, 2, 3, 1)
+        ("append", "snapshot", "rebuild", "dump", "restore", "replay", "follow"), (5, 2, 3, 2, 3, 1, 3)
     )[0]
     if chosen == "append":
         world.append(world.rng.randint(1, 6))
@@ -78,6 +87,8 @@ def step(world: World, conninfo: str) -> None:
         world.leave_rebuild()
     elif chosen == "dump":
         world.dump()
+    elif chosen == "follow":
+        world.follow()
     elif chosen == "restore":
         world.restore(world.rng.choice(("whole", "whole", "log", "newer")))
         by_the_runbook(world)
@@ -131,6 +142,8 @@ def ends_equal(world: World) -> None:
     """Views equal to the log, nothing lost is back, no name is free twice, and no snapshot lies."""
     store = world.store
     any_replay(world)
+    world.follow()
+    assert world.read == world.log
     verification = verify(store, world.connect)
     assert verification.findings == []
     assert verification.identity == world.log[-1]
@@ -143,3 +156,61 @@ def ends_equal(world: World) -> None:
         with pytest.raises(Refused) as taken:
             store.append([NewEvent(PackageCreated(purl=purl), new_id(), "user:twice")])
         assert taken.value.code == "name-taken"
+
+
+class Archived(World):
+    """The same with the programs of PostgreSQL: pg_dump, and pg_restore --clean where it was."""
+
+    cluster: server.Cluster
+    archives: Path
+
+    def dump(self) -> None:
+        """A dump of the schema alone, as other schemas are another matter."""
+        file = str(self.archives / str(len(self.dumps)))
+        run(
+            self.cluster,
+            "pg_dump",
+            self._dsn(),
+            "--format",
+            "custom",
+            "--schema",
+            "artifactstore",
+            "--file",
+            file,
+        )
+        self.dumps.append(Dump({"file": file.encode()}, list(self.log), copy.deepcopy(self.writer)))
+        self.told.append(f"pg_dump at {len(self.log)}")
+
+    def restore(self, mode: str) -> None:
+        """Only whole."""
+        dump = self.rng.choice(self.dumps)
+        self.seen = list(self.log)
+        restore = ("--clean", "--if-exists", "--exit-on-error", dump.tables["file"].decode())
+        run(self.cluster, "pg_restore", self._dsn(), *restore)
+        migrate(self._dsn())
+        self.store.connection.close()
+        self.store = Store(self.connect())
+        self.goes_back_to(dump)
+        self.told.append(f"restore of whole by pg_restore to {len(self.log)}, not {mode}")
+
+    def _dsn(self) -> str:
+        return self.store.connection.info.dsn
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_with_real_dumps_too(cluster: server.Cluster, database: str, seed: int) -> None:
+    connect = opener(database)
+    world = Archived(make_random(seed), Store(connect()), connect)
+    world.cluster = cluster
+    world.archives = cluster.sockets.parent / f"dumps-{new_id().hex}"
+    world.archives.mkdir()
+    cluster.hand_over(world.archives)
+    world.append(5)
+    world.dump()
+    for _ in range(5):
+        step(world, database)
+    world.leave_rebuild()
+    world.restore("whole")
+    by_the_runbook(world)
+    ends_equal(world)
+    world.store.connection.close()

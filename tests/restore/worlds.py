@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from psycopg.sql import SQL, Composed, Identifier
@@ -38,7 +39,8 @@ class World:
         store: of a superuser.
         log: identity of each event that the log must have.
         seen: identity of each event of the history of the last restore, as somebody outside saw it.
-        kept: the last event that both histories share.
+        kept: the last event that both histories share. longest: how far any history has gone.
+        read: what a follower has read, and the epochs that it knew then.
         told: what has become of the steps, for the message of a failure.
     """
 
@@ -50,6 +52,9 @@ class World:
     seen: list[bytes] = field(default_factory=list)
     dumps: list[Dump] = field(default_factory=list)
     kept: int = 0
+    longest: int = 0
+    read: list[bytes] = field(default_factory=list)
+    epochs: list[tuple[int, UUID]] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -62,12 +67,23 @@ class World:
             self.writer.allowed()
         append_rows(self.store.connection, self.writer.rows[before:])
         self.log += self.identities(len(self.log))
+        self.longest = max(self.longest, len(self.log))
         self.told.append(f"append {events} to {len(self.log)}")
 
     def identities(self, since: int = 0) -> list[bytes]:
         """Those of the events after ``since``, as the database has them."""
         query = "SELECT hash FROM artifactstore.log_leaves WHERE sequence > %s ORDER BY sequence"
         return [bytes(row[0]) for row in self.store.connection.execute(query, (since,))]
+
+    def follow(self) -> None:
+        """A follower reads on; what the epochs that are new to it did not keep, it gives up first."""
+        found = self.store.epochs()
+        new = [one for one in found if (one.epoch, one.epoch_id) not in self.epochs]
+        kept = min([len(self.read), *(one.from_sequence or 0 for one in new if self.read)])
+        del self.read[kept:]
+        assert self.read == self.log[:kept], "it trusts events that it never saw"
+        self.read += self.identities(kept)
+        self.epochs = [(one.epoch, one.epoch_id) for one in found]
 
     def snapshot(self) -> None:
         """Of the live views, which are those of the log."""
@@ -79,7 +95,7 @@ class World:
             other = Store(connection)
             chosen = snapshots.choose(other).snapshot if self.rng.random() < 0.3 else None
             begun = other.begin_rebuild(None if chosen is None else chosen.schema_name)
-            last = self.rng.randint(begun.sequence, len(self.log))
+            last = self.rng.choice((len(self.log), self.rng.randint(begun.sequence, len(self.log))))
             connection.execute("SELECT artifactstore.rebuild_next(%s)", (last,))
         self.wait_for_others()
         self.told.append(f"rebuild left at {last}, from {begun}")
@@ -103,25 +119,26 @@ class World:
         self.told.append(f"dump at {len(self.log)}")
 
     def restore(self, mode: str) -> None:
-        """Go back to a dump in place, as pg_restore --clean of the schema does: the other schemas stay.
+        """Go back to a dump in place; other schemas stay as they are.
 
-        ``mode``: whole; log (its views are emptied), newer (its views stay those of what was lost).
+        ``mode``: whole, as pg_restore --clean of the schema; log, the data of events, tokens and home, with
+        the views emptied; newer, the same with the views of what was lost. There the list of snapshots stays.
         """
         dump = self.rng.choice(self.dumps)
-        views = self._views()
-        skipped = {"whole": [], "log": views, "newer": views}[mode]
+        emptied = self._views() if mode == "log" else []
+        filled = self._tables() if mode == "whole" else ["events", "tokens", "home"]
         self.seen = list(self.log)
         with _unguarded(self.store.connection, self._tables()):
-            for table, rows in dump.tables.items():
-                if not (mode == "newer" and table in skipped):
-                    self.store.connection.execute(SQL("TRUNCATE {}").format(_name(table)))
-                if table not in skipped:
-                    with self.store.connection.cursor().copy(_copy(table, "FROM STDIN")) as stream:
-                        stream.write(rows)
-        self._goes_back_to(dump)
+            for table in {*emptied, *filled}:
+                self.store.connection.execute(SQL("TRUNCATE {}").format(_name(table)))
+            for table in filled:
+                with self.store.connection.cursor().copy(_copy(table, "FROM STDIN")) as stream:
+                    stream.write(dump.tables[table])
+        self.goes_back_to(dump)
         self.told.append(f"restore of {mode} to {len(self.log)}")
 
-    def _goes_back_to(self, dump: Dump) -> None:
+    def goes_back_to(self, dump: Dump) -> None:
+        """What is known of the history is again what was known of the dump."""
         self.log = list(dump.log)
         self.writer = copy.deepcopy(dump.writer)
         # Another history from here on, with the same ids and names as far as they come up again.
