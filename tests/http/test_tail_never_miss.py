@@ -228,7 +228,7 @@ def test_nobody_misses_an_event(service_conninfo: str, database: str) -> None:
         with psycopg.connect(database, autocommit=True) as connection:
             log = list(Store(connection).stored_events())
         for thread in readers:
-            thread.join(20)
+            thread.join(60)
         assert not world.failures
         assert not any(thread.is_alive() for thread in (*readers, *writers))
 
