@@ -165,9 +165,9 @@ _SPECS = (
               "the transaction has another isolation level than is needed",
               "BEGIN ISOLATION LEVEL READ COMMITTED to append; what is needed is in the message"),
     ErrorSpec("busy", "ST045", 503, 5,
-              "the log is locked by another transaction",
-              "retry; if it lasts, find the holder: SELECT * FROM pg_locks WHERE relation = "
-              "'artifactstore.append_lock'::regclass"),
+              "another transaction is in the way",
+              "retry; if it lasts, artifactstore doctor tells who holds the append lock and which "
+              "transactions are old"),
     ErrorSpec("clock-behind", "ST046", 503, 5,
               "the clock is more than 60 s behind the log",
               "set the clock of the server right; nothing is destroyed meanwhile"),

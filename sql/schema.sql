@@ -356,6 +356,7 @@ BEGIN
         PERFORM artifactstore.refuse('not-found', jsonb_build_object('problem',
             format('there is no event %s, the log ends at %s', p_last, artifactstore.log_head())));
     END IF;
+    PERFORM artifactstore.limit_waits();
     PERFORM artifactstore.create_view_set(p_schema, true);
     IF p_snapshot IS NOT NULL THEN
         v_from := artifactstore.trusted_sequence(p_snapshot);
@@ -391,8 +392,17 @@ CREATE FUNCTION artifactstore.begin_rebuild(p_snapshot text DEFAULT NULL::text) 
     SET standard_conforming_strings TO 'on'
     AS $$
 BEGIN
-    -- Whoever else begins one waits here, and then meets this one.
-    PERFORM pg_advisory_xact_lock(1095976275, 2);
+    PERFORM artifactstore.limit_waits();
+    BEGIN
+        -- Whoever else begins one waits here, and then meets this one.
+        PERFORM pg_advisory_xact_lock(1095976275, 2);
+    EXCEPTION WHEN lock_not_available THEN
+        PERFORM artifactstore.refuse_wait('the advisory lock of replay (1095976275, 2)', ARRAY(
+            SELECT l.pid FROM pg_catalog.pg_locks l
+            WHERE l.granted AND l.locktype = 'advisory' AND l.classid = 1095976275 AND l.objid = 2
+                AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d
+                    WHERE d.datname = current_database())));
+    END;
     sequence := artifactstore.rebuild_sequence();
     resumed := sequence IS NOT NULL;
     IF resumed THEN
@@ -1467,6 +1477,7 @@ DECLARE
     v_view text;
 BEGIN
     PERFORM artifactstore.refuse_many_snapshots();
+    PERFORM artifactstore.limit_waits();
     PERFORM artifactstore.refuse('stale-views', '{}')
     FROM artifactstore.software s WHERE s.viewed_by IS DISTINCT FROM s.projectors;
     v_made.sequence := artifactstore.log_head();
@@ -2017,6 +2028,24 @@ ALTER FUNCTION artifactstore.digest_view_set(p_schema text) OWNER TO artifactsto
 
 COMMENT ON FUNCTION artifactstore.digest_view_set(p_schema text) IS 'view → {rows, digest} of a view set; the digest shows damage, it is no defence against somebody who computes it too';
 
+CREATE FUNCTION artifactstore.doubt_views() RETURNS bytea
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    AS $$
+DECLARE
+    v_viewed_by bytea;
+BEGIN
+    PERFORM artifactstore.limit_waits();
+    SELECT s.viewed_by INTO v_viewed_by FROM artifactstore.software s FOR UPDATE;
+    UPDATE artifactstore.software SET viewed_by = NULL;
+    RETURN v_viewed_by;
+END
+$$;
+
+ALTER FUNCTION artifactstore.doubt_views() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.doubt_views() IS 'Notes that the live views are about to be replaced: whatever is restored from now on is replayed by migrate. Returns what trust_views needs if that does not happen';
+
 CREATE FUNCTION artifactstore.drop_leftover(p_schema text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -2057,6 +2086,8 @@ BEGIN
         RETURN;
     END IF;
     PERFORM artifactstore.rebuild_sequence();
+    PERFORM artifactstore.lock_tables(
+        'artifactstore_rebuild', '{progress, different_packages, different_rows}');
     DROP TABLE IF EXISTS artifactstore_rebuild.progress, artifactstore_rebuild.different_packages,
         artifactstore_rebuild.different_rows;
     PERFORM artifactstore.drop_views('artifactstore_rebuild');
@@ -2065,7 +2096,7 @@ $$;
 
 ALTER FUNCTION artifactstore.drop_rebuild() OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.drop_rebuild() IS 'Drops an unfinished rebuild; refuses busy while another session works on it';
+COMMENT ON FUNCTION artifactstore.drop_rebuild() IS 'Drops an unfinished rebuild; refuses busy while another session works on it or reads it';
 
 CREATE FUNCTION artifactstore.drop_view_set(p_schema text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2090,6 +2121,7 @@ CREATE FUNCTION artifactstore.drop_views(p_schema text) RETURNS void
 DECLARE
     v_view text;
 BEGIN
+    PERFORM artifactstore.lock_tables(p_schema, artifactstore.view_names());
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
         EXECUTE format('DROP TABLE IF EXISTS %I.%I', p_schema, v_view);
     END LOOP;
@@ -2102,21 +2134,23 @@ $$;
 
 ALTER FUNCTION artifactstore.drop_views(p_schema text) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.drop_views(p_schema text) IS 'Drops the tables of a view set and its schema; refuses when others depend on them';
+COMMENT ON FUNCTION artifactstore.drop_views(p_schema text) IS 'Drops the tables of a view set and its schema; refuses when others depend on them, and busy while others read them';
 
 CREATE FUNCTION artifactstore.end_rebuild() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
     AS $$
 BEGIN
+    -- While a truncating replay has it, the views are in doubt (doubt_views).
+    PERFORM artifactstore.lock_log();
+    UPDATE artifactstore_rebuild.progress SET pid = NULL;
     UPDATE artifactstore.software SET viewed_by = projectors WHERE viewed_by IS DISTINCT FROM projectors;
-    PERFORM artifactstore.drop_rebuild();
 END
 $$;
 
 ALTER FUNCTION artifactstore.end_rebuild() OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.end_rebuild() IS 'Notes that the installed projectors made the live views, and drops the rebuild';
+COMMENT ON FUNCTION artifactstore.end_rebuild() IS 'Notes that the installed projectors made the live views, and that nobody works on the rebuild; drop_rebuild takes the rebuild away';
 
 CREATE FUNCTION artifactstore.equalize(p_packages integer) RETURNS TABLE(packages_left bigint, written bigint, seconds double precision)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2768,6 +2802,21 @@ ALTER FUNCTION artifactstore.last_sequence(p_subject_kind text, p_subject_id uui
 
 COMMENT ON FUNCTION artifactstore.last_sequence(p_subject_kind text, p_subject_id uuid) IS 'last_sequence of the live row of a subject, 0 when there is none';
 
+CREATE FUNCTION artifactstore.limit_waits() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    -- Transaction-local, since role settings are not inherited by members.
+    IF current_setting('lock_timeout') = '0' THEN
+        PERFORM set_config('lock_timeout', '5s', true);
+    END IF;
+END
+$$;
+
+ALTER FUNCTION artifactstore.limit_waits() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.limit_waits() IS 'Until the end of the transaction: 5 s lock_timeout unless the session has its own';
+
 CREATE FUNCTION artifactstore.list_tokens(p_after uuid DEFAULT NULL::uuid, p_limit bigint DEFAULT NULL::bigint) RETURNS TABLE(token_id uuid, actor text, roles text[], state text, issued_sequence bigint, issued_at timestamp with time zone, issued_by text, expires_at timestamp with time zone, revoked_sequence bigint, revoked_at timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -2807,9 +2856,7 @@ BEGIN
     IF current_setting('synchronous_commit') = 'off' THEN
         PERFORM set_config('synchronous_commit', 'on', true);
     END IF;
-    IF current_setting('lock_timeout') = '0' THEN
-        PERFORM set_config('lock_timeout', '5s', true);
-    END IF;
+    PERFORM artifactstore.limit_waits();
     BEGIN
         LOCK TABLE artifactstore.append_lock IN EXCLUSIVE MODE;
     EXCEPTION WHEN lock_not_available THEN
@@ -2824,6 +2871,92 @@ $$;
 ALTER FUNCTION artifactstore.lock_log() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.lock_log() IS 'Takes the append lock until commit: 5 s lock_timeout unless the session has its own, 15 s idle_in_transaction_session_timeout at the most, synchronous_commit at least on; READ COMMITTED only';
+
+CREATE FUNCTION artifactstore.lock_tables(p_schema text, p_tables text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_table text;
+    v_deadline timestamptz;
+BEGIN
+    PERFORM artifactstore.limit_waits();
+    v_deadline := clock_timestamp() + current_setting('lock_timeout')::interval;
+    LOOP
+        -- All or none, and never in the queue: who waits there has those who come later wait behind it, fails a
+        -- parallel pg_dump, and can be part of a deadlock.
+        BEGIN
+            FOREACH v_table IN ARRAY p_tables LOOP
+                CONTINUE WHEN to_regclass(format('%I.%I', p_schema, v_table)) IS NULL;
+                EXECUTE format('LOCK TABLE %I.%I IN ACCESS EXCLUSIVE MODE NOWAIT', p_schema, v_table);
+            END LOOP;
+            RETURN;
+        EXCEPTION
+            WHEN lock_not_available THEN
+                IF clock_timestamp() > v_deadline THEN
+                    PERFORM artifactstore.refuse_wait(
+                        'the tables of the schema ' || p_schema, artifactstore.table_users(p_schema, p_tables));
+                END IF;
+            WHEN undefined_table OR invalid_schema_name THEN
+                NULL; -- somebody drops them too: look again what is there
+        END;
+        PERFORM pg_sleep(0.05);
+    END LOOP;
+END
+$$;
+
+ALTER FUNCTION artifactstore.lock_tables(p_schema text, p_tables text[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.lock_tables(p_schema text, p_tables text[]) IS 'Locks tables of a schema, leaving out those that are not there, in ACCESS EXCLUSIVE mode until commit; busy, naming the backends that use them, after lock_timeout (5 s)';
+
+CREATE FUNCTION artifactstore.lock_views(p_doubted boolean) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    v_mark xid;
+    v_deadline timestamptz;
+    v_old integer[];
+BEGIN
+    PERFORM artifactstore.limit_waits();
+    BEGIN
+        -- The door: all transactions of this software that look twice begin with it, before their snapshot
+        -- (db.READS_VIEWS). So when nobody has it, none of them reads views, and those that come wait here.
+        LOCK TABLE artifactstore.log_epochs IN ACCESS EXCLUSIVE MODE;
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+        PERFORM artifactstore.refuse_wait('the live views', artifactstore.table_users(
+            'artifactstore', '{log_epochs}'));
+    END;
+    PERFORM artifactstore.lock_tables('artifactstore', artifactstore.view_names());
+
+    -- A pg_dump that has its snapshot and not yet its locks would find the views empty and call it a backup. If
+    -- its snapshot is of after doubt_views, the dump says so itself; if of before, it is waited for.
+    IF NOT p_doubted THEN
+        RETURN;
+    END IF;
+    SELECT s.xmin INTO v_mark FROM artifactstore.software s WHERE s.viewed_by IS NULL;
+    IF NOT FOUND THEN
+        PERFORM artifactstore.refuse('busy', '{"problem": "another replay ended just now: repeat this one"}');
+    END IF;
+    v_deadline := clock_timestamp() + current_setting('lock_timeout')::interval;
+    LOOP
+        PERFORM pg_stat_clear_snapshot();
+        v_old := ARRAY(
+            SELECT a.pid FROM pg_catalog.pg_stat_activity a
+            WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+                AND a.usesysid IS NOT NULL -- else a worker of the server itself
+                AND age(a.backend_xmin) >= age(v_mark)
+                AND a.application_name !~ '^artifactstore( |$)');
+        EXIT WHEN v_old = '{}';
+        IF clock_timestamp() > v_deadline THEN
+            PERFORM artifactstore.refuse_wait('old snapshots, which would see empty views', v_old);
+        END IF;
+        PERFORM pg_sleep(0.05);
+    END LOOP;
+END
+$_$;
+
+ALTER FUNCTION artifactstore.lock_views(p_doubted boolean) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.lock_views(p_doubted boolean) IS 'Locks all live views in ACCESS EXCLUSIVE mode until commit, log_epochs first; p_doubted: also waits for sessions of other software with an older snapshot. Each wait ends after lock_timeout (5 s) with busy, naming the backends';
 
 CREATE FUNCTION artifactstore.log_head() RETURNS bigint
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -4276,6 +4409,7 @@ CREATE FUNCTION artifactstore.rebuild(p_schema text, p_last bigint DEFAULT NULL:
 DECLARE
     v_last bigint := least(coalesce(p_last, artifactstore.log_head()), artifactstore.log_head());
 BEGIN
+    PERFORM artifactstore.limit_waits();
     PERFORM artifactstore.create_view_set(p_schema);
     PERFORM artifactstore.project_ranges(p_schema, 1, v_last);
     RETURN v_last;
@@ -4296,6 +4430,7 @@ DECLARE
     v_pid integer;
     v_last bigint := artifactstore.log_head();
 BEGIN
+    PERFORM artifactstore.limit_waits();
     SELECT p.sequence, p.pid INTO v_sequence, v_pid FROM artifactstore_rebuild.progress p FOR UPDATE;
     IF v_pid IS DISTINCT FROM pg_backend_pid() THEN
         PERFORM artifactstore.refuse('busy', jsonb_build_object('problem', 'another session took the rebuild over'));
@@ -4346,6 +4481,26 @@ $$;
 ALTER FUNCTION artifactstore.rebuild_sequence() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.rebuild_sequence() IS 'Last sequence of an unfinished rebuild that can be resumed, else null; refuses busy while another session works on it';
+
+CREATE FUNCTION artifactstore.rebuild_worker() RETURNS integer
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    AS $$
+DECLARE
+    v_pid integer;
+BEGIN
+    IF to_regclass('artifactstore_rebuild.progress') IS NOT NULL THEN
+        SELECT a.pid INTO v_pid
+        FROM artifactstore_rebuild.progress p JOIN pg_catalog.pg_stat_activity a USING (pid)
+        WHERE a.datname = current_database();
+    END IF;
+    RETURN v_pid;
+END
+$$;
+
+ALTER FUNCTION artifactstore.rebuild_worker() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.rebuild_worker() IS 'Backend of the replay that is under way beside the live views, null for none';
 
 CREATE FUNCTION artifactstore.refuse(p_code text, p_detail jsonb) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -4430,7 +4585,31 @@ ALTER FUNCTION artifactstore.refuse_many_snapshots() OWNER TO artifactstore_owne
 
 COMMENT ON FUNCTION artifactstore.refuse_many_snapshots() IS 'Refuses wrong-isolation unless the whole transaction sees one snapshot';
 
-CREATE FUNCTION artifactstore.replay(p_snapshot text DEFAULT NULL::text) RETURNS TABLE(head bigint, seconds double precision)
+CREATE FUNCTION artifactstore.refuse_wait(p_what text, p_pids integer[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_pids integer[];
+    v_who text;
+BEGIN
+    PERFORM pg_stat_clear_snapshot();
+    SELECT array_agg(p.pid ORDER BY p.pid), string_agg(
+        concat('backend ', p.pid, ' (' || nullif(a.application_name, '') || ')'), ', ' ORDER BY p.pid)
+    INTO v_pids, v_who
+    FROM (SELECT DISTINCT pid FROM unnest(p_pids) AS pid WHERE pid <> pg_backend_pid()) p
+    LEFT JOIN pg_catalog.pg_stat_activity a USING (pid);
+    PERFORM artifactstore.refuse('busy', jsonb_build_object(
+        'problem', format('waited %s for %s, in use by %s', current_setting('lock_timeout'), p_what,
+            coalesce(v_who, 'a session that has ended since, or a prepared transaction')),
+        'pids', to_jsonb(coalesce(v_pids, '{}')), 'lock_timeout', current_setting('lock_timeout')));
+END
+$$;
+
+ALTER FUNCTION artifactstore.refuse_wait(p_what text, p_pids integer[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.refuse_wait(p_what text, p_pids integer[]) IS 'Refuses busy: what was waited for, for how long, and which backends (p_pids) are in the way';
+
+CREATE FUNCTION artifactstore.replay(p_snapshot text DEFAULT NULL::text, p_doubted boolean DEFAULT false) RETURNS TABLE(head bigint, seconds double precision)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
     SET standard_conforming_strings TO 'on'
@@ -4443,6 +4622,7 @@ BEGIN
         v_from := artifactstore.trusted_sequence(p_snapshot);
     END IF;
     PERFORM artifactstore.lock_log();
+    PERFORM artifactstore.lock_views(p_doubted);
     head := artifactstore.log_head();
     PERFORM set_config('artifactstore.projecting', 'on', true);
     TRUNCATE artifactstore.artifact_packages, artifactstore.artifact_files, artifactstore.storage_locations,
@@ -4459,9 +4639,9 @@ BEGIN
 END
 $$;
 
-ALTER FUNCTION artifactstore.replay(p_snapshot text) OWNER TO artifactstore_owner;
+ALTER FUNCTION artifactstore.replay(p_snapshot text, p_doubted boolean) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.replay(p_snapshot text) IS 'Truncates the live views and projects the whole log again, or from a snapshot what came after it. Appends and readers wait; a dump or an old snapshot taken meanwhile sees empty views. Does not check digests: artifactstore replay and verify do';
+COMMENT ON FUNCTION artifactstore.replay(p_snapshot text, p_doubted boolean) IS 'Truncates the live views and projects the whole log again, or from a snapshot what came after it. Appends and readers wait; whoever reads with a snapshot from before sees empty views. p_doubted: doubt_views was committed before, so that those with older snapshots are waited for, and dumps with newer ones tell. Does not check digests: artifactstore replay and verify do';
 
 CREATE FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4573,6 +4753,20 @@ ALTER FUNCTION artifactstore.sample_packages(p_events integer) OWNER TO artifact
 
 COMMENT ON FUNCTION artifactstore.sample_packages(p_events integer) IS 'The packages of p_events random events, with the sequences that led to each';
 
+CREATE FUNCTION artifactstore.table_users(p_schema text, p_tables text[]) RETURNS integer[]
+    LANGUAGE sql
+    AS $$
+    SELECT ARRAY(
+        SELECT l.pid FROM pg_catalog.pg_locks l
+        WHERE l.granted AND l.locktype = 'relation'
+            AND l.relation = ANY (ARRAY(SELECT to_regclass(format('%I.%I', p_schema, t))::oid FROM unnest(p_tables) AS t))
+            AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()))
+$$;
+
+ALTER FUNCTION artifactstore.table_users(p_schema text, p_tables text[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.table_users(p_schema text, p_tables text[]) IS 'Backends that hold a lock on one of these tables of a schema';
+
 CREATE FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with time zone) RETURNS record
     LANGUAGE plpgsql
     AS $$
@@ -4602,6 +4796,20 @@ $$;
 ALTER FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) IS 'Microseconds from 1970-01-01T00:00Z to p_instant';
+
+CREATE FUNCTION artifactstore.trust_views(p_viewed_by bytea) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM artifactstore.lock_log();
+    UPDATE artifactstore.software SET viewed_by = p_viewed_by WHERE viewed_by IS NULL;
+END
+$$;
+
+ALTER FUNCTION artifactstore.trust_views(p_viewed_by bytea) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.trust_views(p_viewed_by bytea) IS 'Notes again which projectors made the live views, unless a replay noted it meanwhile';
 
 CREATE FUNCTION artifactstore.trusted_sequence(p_schema text) RETURNS bigint
     LANGUAGE plpgsql STABLE
@@ -5498,6 +5706,9 @@ REVOKE ALL ON FUNCTION artifactstore.destruction_problem(p_package_id uuid, p_cr
 
 REVOKE ALL ON FUNCTION artifactstore.digest_view_set(p_schema text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.doubt_views() FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.doubt_views() TO artifactstore_operator;
+
 REVOKE ALL ON FUNCTION artifactstore.drop_leftover(p_schema text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.drop_leftover(p_schema text) TO artifactstore_operator;
 
@@ -5574,10 +5785,16 @@ GRANT ALL ON FUNCTION artifactstore.issue_token(p_payload bytea, p_digest bytea,
 
 REVOKE ALL ON FUNCTION artifactstore.last_sequence(p_subject_kind text, p_subject_id uuid) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.limit_waits() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.list_tokens(p_after uuid, p_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.list_tokens(p_after uuid, p_limit bigint) TO artifactstore_service;
 
 REVOKE ALL ON FUNCTION artifactstore.lock_log() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.lock_tables(p_schema text, p_tables text[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.lock_views(p_doubted boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.log_head() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.log_head() TO artifactstore_reader;
@@ -5684,6 +5901,9 @@ GRANT ALL ON FUNCTION artifactstore.rebuild_next(p_last bigint) TO artifactstore
 
 REVOKE ALL ON FUNCTION artifactstore.rebuild_sequence() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.rebuild_worker() FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.rebuild_worker() TO artifactstore_reader;
+
 REVOKE ALL ON FUNCTION artifactstore.refuse(p_code text, p_detail jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.refuse(p_code text, p_detail jsonb) TO artifactstore_reader;
 
@@ -5696,8 +5916,10 @@ REVOKE ALL ON FUNCTION artifactstore.refuse_hole(p_first bigint, p_last bigint) 
 
 REVOKE ALL ON FUNCTION artifactstore.refuse_many_snapshots() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION artifactstore.replay(p_snapshot text) FROM PUBLIC;
-GRANT ALL ON FUNCTION artifactstore.replay(p_snapshot text) TO artifactstore_operator;
+REVOKE ALL ON FUNCTION artifactstore.refuse_wait(p_what text, p_pids integer[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.replay(p_snapshot text, p_doubted boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.replay(p_snapshot text, p_doubted boolean) TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text) TO artifactstore_operator;
@@ -5712,10 +5934,15 @@ REVOKE ALL ON FUNCTION artifactstore.sample_packages(p_events integer) FROM PUBL
 GRANT ALL ON FUNCTION artifactstore.sample_packages(p_events integer) TO artifactstore_operator;
 GRANT ALL ON FUNCTION artifactstore.sample_packages(p_events integer) TO artifactstore_service;
 
+REVOKE ALL ON FUNCTION artifactstore.table_users(p_schema text, p_tables text[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.trust_views(p_viewed_by bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.trust_views(p_viewed_by bytea) TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.trusted_sequence(p_schema text) FROM PUBLIC;
 

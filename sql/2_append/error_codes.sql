@@ -45,7 +45,7 @@ WITH codes (name, sqlstate, message, hint) AS (
     ('bad-request-group', 'ST042', 'the request does not cover the events that it says', 'only the first event of a request carries it; events counts all of them'),
     ('forbidden', 'ST043', 'the role may not do this', 'ask an operator'),
     ('wrong-isolation', 'ST044', 'the transaction has another isolation level than is needed', 'BEGIN ISOLATION LEVEL READ COMMITTED to append; what is needed is in the message'),
-    ('busy', 'ST045', 'the log is locked by another transaction', 'retry; if it lasts, find the holder: SELECT * FROM pg_locks WHERE relation = ''artifactstore.append_lock''::regclass'),
+    ('busy', 'ST045', 'another transaction is in the way', 'retry; if it lasts, artifactstore doctor tells who holds the append lock and which transactions are old'),
     ('clock-behind', 'ST046', 'the clock is more than 60 s behind the log', 'set the clock of the server right; nothing is destroyed meanwhile'),
     ('append-only', 'ST047', 'the log is append-only', 'append an event that corrects it; see artifactstore.append_json'),
     ('direct-write', 'ST048', 'views are written by projectors only', 'append an event; see artifactstore.append_json'),

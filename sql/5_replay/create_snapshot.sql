@@ -11,6 +11,7 @@ DECLARE
     v_view text;
 BEGIN
     PERFORM artifactstore.refuse_many_snapshots();
+    PERFORM artifactstore.limit_waits();
     PERFORM artifactstore.refuse('stale-views', '{}')
     FROM artifactstore.software s WHERE s.viewed_by IS DISTINCT FROM s.projectors;
     v_made.sequence := artifactstore.log_head();

@@ -8,6 +8,7 @@ AS $$
 DECLARE
     v_view text;
 BEGIN
+    PERFORM artifactstore.lock_tables(p_schema, artifactstore.view_names());
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
         EXECUTE format('DROP TABLE IF EXISTS %I.%I', p_schema, v_view);
     END LOOP;
@@ -19,4 +20,4 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.drop_views(text) IS
-'Drops the tables of a view set and its schema; refuses when others depend on them';
+'Drops the tables of a view set and its schema; refuses when others depend on them, and busy while others read them';

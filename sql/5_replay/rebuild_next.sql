@@ -12,6 +12,7 @@ DECLARE
     v_pid integer;
     v_last bigint := artifactstore.log_head();
 BEGIN
+    PERFORM artifactstore.limit_waits();
     SELECT p.sequence, p.pid INTO v_sequence, v_pid FROM artifactstore_rebuild.progress p FOR UPDATE;
     IF v_pid IS DISTINCT FROM pg_backend_pid() THEN
         PERFORM artifactstore.refuse('busy', jsonb_build_object('problem', 'another session took the rebuild over'));

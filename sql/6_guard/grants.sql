@@ -29,16 +29,16 @@ BEGIN
                 'event_log', 'audit_events', 'retention_events']),
             ('reader', 'EXECUTE ON FUNCTION', ARRAY[
                 'cbor_encode', 'cbor_encode_list', 'cbor_encode_map', 'cbor_encode_object', 'cbor_encode_value',
-                'describe_payload', 'describe_value', 'here', 'log_head', 'refuse', 'refuse_field',
+                'describe_payload', 'describe_value', 'here', 'log_head', 'rebuild_worker', 'refuse', 'refuse_field',
                 'retention_due'] || v_pure),
             ('writer', 'EXECUTE ON FUNCTION', ARRAY['append_json', 'new_id']),
             ('service', 'EXECUTE ON FUNCTION', ARRAY[
                 'append', 'append_commands', 'check_packages', 'find_token', 'issue_token', 'list_tokens', 'new_id',
                 'package_at', 'revoke_token', 'sample_packages']),
             ('operator', 'EXECUTE ON FUNCTION', ARRAY[
-                'adopt', 'as_of', 'begin_rebuild', 'check_packages', 'compare_view_sets', 'create_snapshot', 'drop_leftover', 'drop_rebuild',
+                'adopt', 'as_of', 'begin_rebuild', 'check_packages', 'compare_view_sets', 'create_snapshot', 'doubt_views', 'drop_leftover', 'drop_rebuild',
                 'drop_view_set', 'end_rebuild', 'equalize', 'find_differences', 'import_events', 'package_at', 'rebuild',
-                'rebuild_next', 'replay', 'sample_packages', 'restored', 'view_set_problem'])
+                'rebuild_next', 'replay', 'sample_packages', 'restored', 'trust_views', 'view_set_problem'])
         ) AS g (role, what, objects)
         JOIN artifactstore.roles r USING (role), unnest(g.objects) AS o (object),
             LATERAL (SELECT CASE WHEN g.what LIKE '%SCHEMA' THEN format('%I', o.object)
