@@ -151,7 +151,7 @@ _SPECS = (
               "read log_epochs"),
     ErrorSpec("changed", "ST040", 412, 3,
               "the row is not in the state that was expected",
-              "read it again, decide, repeat with its new last_sequence"),
+              "read it again, decide, repeat with its new version, which is its ETag"),
     ErrorSpec("request-mismatch", "ST041", 422, 3,
               "the idempotency key was used for another request",
               "use a new key for a new request"),

@@ -151,7 +151,7 @@ $$;
 
 ALTER FUNCTION artifactstore.append(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.append(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) IS 'Appends 1…n events (arrays of equal length; payload = AS-CBOR/1, digest = its BLAKE3) all or nothing, and projects them. p_expected: last_sequence that the row of the subject must have (0: no row, null: any). A row per event; a known request appends nothing and returns its first sequences';
+COMMENT ON FUNCTION artifactstore.append(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) IS 'Appends 1…n events (arrays of equal length; payload = AS-CBOR/1, digest = its BLAKE3) all or nothing, and projects them. p_expected: version that the row of the subject must have (see row_version; 0: no row, null: any). A row per event; a known request appends nothing and returns its first sequences';
 
 CREATE FUNCTION artifactstore.append_commands(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[], p_lasts integer[], p_together integer, OUT sequences bigint[], OUT times timestamp with time zone[], OUT appended boolean[], OUT refusals jsonb[], OUT log_id uuid, OUT epoch bigint, OUT epoch_id uuid, OUT head bigint, OUT lock_wait double precision) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1282,7 +1282,8 @@ BEGIN
                     -- An earlier event of this append changes the row, to a number nobody could expect.
                     WHEN row_number() OVER (PARTITION BY t.subject_kind, e.subject_id ORDER BY e.sequence) = 1
                         AND x.expected IS NOT NULL
-                        THEN artifactstore.last_sequence(t.subject_kind, e.subject_id) END AS actual
+                        THEN artifactstore.row_version(t.event_type, t.subject_kind, e.subject_id, x.expected)
+                    END AS actual
             FROM ROWS FROM (unnest(p_events), unnest(p_expected))
                 AS x (sequence, created_at, event_type, subject_id, actor, payload, expected),
                 LATERAL (SELECT x.sequence, x.event_type, x.subject_id) e
@@ -1294,7 +1295,12 @@ BEGIN
         LIMIT 1;
         IF FOUND THEN
             PERFORM artifactstore.refuse_event(p_events, v_sequence, 'changed', jsonb_build_object(
-                'expected', v_expected, 'actual', v_actual));
+                'expected', v_expected, 'actual', v_actual) || coalesce((
+                    SELECT jsonb_build_object('guard', 'manifest_digest', 'problem',
+                        'what is sealed are the files: expect the version of package and files together, or'
+                        ' give manifest_digest')
+                    FROM unnest(p_events) e
+                    WHERE e.sequence = v_sequence AND e.event_type = 'v1.package.sealed'), '{}'));
         END IF;
     END IF;
 
@@ -1313,7 +1319,7 @@ $$;
 
 ALTER FUNCTION artifactstore.check_moment(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.check_moment(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) IS 'Refuses events whose subject is not at its expected last_sequence, and destructive events while the head is more than 60 s ahead of the clock';
+COMMENT ON FUNCTION artifactstore.check_moment(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) IS 'Refuses events whose subject is not at its expected version (row_version), and destructive events while the head is more than 60 s ahead of the clock';
 
 CREATE FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer DEFAULT NULL::integer) RETURNS TABLE(view_name text, key text, column_name text, left_value text, right_value text)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2776,32 +2782,6 @@ ALTER FUNCTION artifactstore.issue_token(p_payload bytea, p_digest bytea, p_acto
 
 COMMENT ON FUNCTION artifactstore.issue_token(p_payload bytea, p_digest bytea, p_actor text, p_holder text, p_secret_hash bytea) IS 'Issues a token for the actor p_holder: payload of v1.system.token_issued and its digest, who issues it, BLAKE3 of its secret. A known request stores nothing';
 
-CREATE FUNCTION artifactstore.last_sequence(p_subject_kind text, p_subject_id uuid) RETURNS bigint
-    LANGUAGE plpgsql STABLE
-    AS $$
-DECLARE
-    v_last bigint;
-BEGIN
-    CASE p_subject_kind
-        WHEN 'package' THEN
-            SELECT p.last_sequence INTO v_last FROM artifactstore.artifact_packages p WHERE p.package_id = p_subject_id;
-        WHEN 'file' THEN
-            SELECT f.last_sequence INTO v_last FROM artifactstore.artifact_files f WHERE f.file_id = p_subject_id;
-        WHEN 'storage' THEN
-            SELECT l.last_sequence INTO v_last FROM artifactstore.storage_locations l WHERE l.location_id = p_subject_id;
-        WHEN 'retention' THEN
-            SELECT r.last_sequence INTO v_last FROM artifactstore.retention_state r WHERE r.package_id = p_subject_id;
-        WHEN 'system' THEN
-            SELECT max(g.last_sequence) INTO v_last FROM artifactstore.log_epochs g WHERE g.log_id = p_subject_id;
-    END CASE;
-    RETURN coalesce(v_last, 0);
-END
-$$;
-
-ALTER FUNCTION artifactstore.last_sequence(p_subject_kind text, p_subject_id uuid) OWNER TO artifactstore_owner;
-
-COMMENT ON FUNCTION artifactstore.last_sequence(p_subject_kind text, p_subject_id uuid) IS 'last_sequence of the live row of a subject, 0 when there is none';
-
 CREATE FUNCTION artifactstore.limit_waits() RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -3113,6 +3093,25 @@ $$;
 ALTER FUNCTION artifactstore.open_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.open_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) IS 'The arguments of append as decoded events without number and time; refuses what does not fit the catalogue or a limit, with the position (from 1) in DETAIL';
+
+CREATE FUNCTION artifactstore.open_version(p_package_id uuid) RETURNS bigint
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT greatest(p.last_sequence, l.last, r.last)
+    FROM artifactstore.artifact_packages p,
+        -- Each by its own partial index.
+        LATERAL (
+            SELECT max(f.last_sequence) AS last
+            FROM artifactstore.artifact_files f WHERE f.package_id = p.package_id AND f.removed_at IS NULL) l,
+        LATERAL (
+            SELECT max(f.last_sequence) AS last
+            FROM artifactstore.artifact_files f WHERE f.package_id = p.package_id AND f.removed_at IS NOT NULL) r
+    WHERE p.package_id = p_package_id
+$$;
+
+ALTER FUNCTION artifactstore.open_version(p_package_id uuid) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.open_version(p_package_id uuid) IS 'Latest event that changed the row of a package or the list of its files: added one or removed one';
 
 CREATE TABLE artifactstore.artifact_packages (
     package_id uuid NOT NULL,
@@ -3463,16 +3462,17 @@ BEGIN
     END IF;
 
     INSERT INTO artifact_files (file_id, package_id, path, size, blake3, sha256, media_type, state,
-        ingested_at, created_sequence, last_sequence)
+        ingested_at, created_sequence, last_sequence, changed_sequence)
     SELECT e.subject_id, (e.payload ->> 'package_id')::uuid, e.payload ->> 'path', (e.payload -> 'size')::bigint,
         decode(e.payload ->> 'blake3', 'hex'), decode(e.payload ->> 'sha256', 'hex'),
-        e.payload ->> 'media_type', 'ingested', e.created_at, e.sequence, e.sequence
+        e.payload ->> 'media_type', 'ingested', e.created_at, e.sequence, e.sequence, e.sequence
     FROM unnest(p_events) e;
 
     INSERT INTO storage_locations (location_id, file_id, package_id, backend, uri, state, checks, failures,
-        registered_at, created_sequence, last_sequence)
+        registered_at, created_sequence, last_sequence, changed_sequence)
     SELECT (l ->> 'location_id')::uuid, e.subject_id, (e.payload ->> 'package_id')::uuid,
-        l ->> 'backend', l ->> 'uri', 'registered', 0, 0, e.created_at, e.sequence, e.sequence
+        l ->> 'backend', l ->> 'uri', 'registered', 0, 0, e.created_at, e.sequence, e.sequence,
+        e.sequence
     FROM unnest(p_events) e, LATERAL jsonb_array_elements(e.payload -> 'locations') l;
 END
 $_$;
@@ -3508,7 +3508,8 @@ BEGIN
     END IF;
 
     UPDATE artifact_files f
-    SET state = 'removed', removed_at = e.created_at, last_sequence = e.sequence
+    SET state = 'removed', removed_at = e.created_at, last_sequence = e.sequence,
+        changed_sequence = e.sequence
     FROM unnest(p_events) e
     WHERE f.file_id = e.subject_id;
     GET DIAGNOSTICS v_updated = ROW_COUNT;
@@ -3518,7 +3519,8 @@ BEGIN
 
     -- An array, not a join: planned while the tables were empty, a join visits every location for each event.
     UPDATE storage_locations l
-    SET state = 'retiring'
+    SET state = 'retiring',
+        changed_sequence = (SELECT f.changed_sequence FROM artifact_files f WHERE f.file_id = l.file_id)
     WHERE l.file_id = ANY (ARRAY(SELECT e.subject_id FROM unnest(p_events) e)) AND l.retired_at IS NULL;
 END
 $$;
@@ -3532,7 +3534,7 @@ CREATE FUNCTION artifactstore.project_file_state(p_events artifactstore.decoded_
     AS $$
 BEGIN
     UPDATE artifact_files f
-    SET state = s.state
+    SET state = s.state, changed_sequence = e.sequence
     FROM unnest(p_events) e,
         LATERAL (
             SELECT CASE
@@ -3802,12 +3804,14 @@ BEGIN
     WHERE p.package_id = e.subject_id;
 
     UPDATE artifact_files f
-    SET state = 'purged'
+    SET state = 'purged',
+        changed_sequence = (SELECT p.last_sequence FROM artifact_packages p WHERE p.package_id = f.package_id)
     WHERE f.package_id = ANY (ARRAY(SELECT e.subject_id FROM unnest(p_events) e)) AND f.removed_at IS NULL;
 
     -- Arrays, not joins: planned while the tables were empty, a join compares every location with every file.
     UPDATE storage_locations l
-    SET state = 'retiring'
+    SET state = 'retiring',
+        changed_sequence = (SELECT p.last_sequence FROM artifact_packages p WHERE p.package_id = l.package_id)
     WHERE l.retired_at IS NULL AND l.file_id = ANY (ARRAY(
         SELECT f.file_id FROM artifact_files f
         WHERE f.package_id = ANY (ARRAY(SELECT e.subject_id FROM unnest(p_events) e)) AND f.removed_at IS NULL));
@@ -4142,7 +4146,7 @@ BEGIN
     UPDATE storage_locations l
     SET state = CASE l.state WHEN 'retiring' THEN 'retiring' ELSE 'failed' END,
         failure = e.payload ->> 'failure', checks = l.checks + 1, failures = l.failures + 1,
-        last_checked_at = e.created_at, last_sequence = e.sequence
+        last_checked_at = e.created_at, last_sequence = e.sequence, changed_sequence = e.sequence
     FROM unnest(p_events) e
     WHERE l.location_id = e.subject_id;
 
@@ -4180,9 +4184,10 @@ BEGIN
     END IF;
 
     INSERT INTO storage_locations (location_id, file_id, package_id, backend, uri, state, checks, failures,
-        registered_at, created_sequence, last_sequence)
+        registered_at, created_sequence, last_sequence, changed_sequence)
     SELECT e.subject_id, (e.payload ->> 'file_id')::uuid, (e.payload ->> 'package_id')::uuid,
-        e.payload ->> 'backend', e.payload ->> 'uri', 'registered', 0, 0, e.created_at, e.sequence, e.sequence
+        e.payload ->> 'backend', e.payload ->> 'uri', 'registered', 0, 0, e.created_at, e.sequence, e.sequence,
+        e.sequence
     FROM unnest(p_events) e
     ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS v_inserted = ROW_COUNT;
@@ -4193,7 +4198,7 @@ BEGIN
     END IF;
 
     UPDATE artifact_files f
-    SET state = 'ingested'
+    SET state = 'ingested', changed_sequence = e.sequence
     FROM unnest(p_events) e
     WHERE f.file_id = (e.payload ->> 'file_id')::uuid AND f.state = 'corrupted';
 END
@@ -4225,7 +4230,7 @@ BEGIN
 
     UPDATE storage_locations l
     SET state = 'retired', retired_at = e.created_at, retire_outcome = e.payload ->> 'outcome',
-        last_sequence = e.sequence
+        last_sequence = e.sequence, changed_sequence = e.sequence
     FROM unnest(p_events) e
     WHERE l.location_id = e.subject_id;
 
@@ -4246,13 +4251,13 @@ BEGIN
     UPDATE storage_locations l
     SET state = CASE l.state WHEN 'retiring' THEN 'retiring' ELSE 'verified' END, failure = NULL,
         checks = l.checks + 1, last_checked_at = e.created_at, last_verified_at = e.created_at,
-        last_sequence = e.sequence
+        last_sequence = e.sequence, changed_sequence = e.sequence
     FROM unnest(p_events) e
     WHERE l.location_id = e.subject_id;
 
     -- A live file has no retiring location, so it has a verified one now.
     UPDATE artifact_files f
-    SET state = 'verified', last_verified_at = e.created_at
+    SET state = 'verified', last_verified_at = e.created_at, changed_sequence = e.sequence
     FROM unnest(p_events) e
     WHERE f.file_id = (e.payload ->> 'file_id')::uuid AND f.state NOT IN ('removed', 'purged');
 END
@@ -4734,6 +4739,44 @@ ALTER FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_act
 
 COMMENT ON FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) IS 'Revokes a token: payload of v1.system.token_revoked and its digest, who revokes it. One that is revoked already gives the event that did';
 
+CREATE FUNCTION artifactstore.row_version(p_event_type text, p_subject_kind text, p_subject_id uuid, p_expected bigint) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_version bigint;
+    v_open boolean;
+    v_with_files bigint;
+BEGIN
+    CASE p_subject_kind
+        WHEN 'package' THEN
+            SELECT p.last_sequence, p.state = 'open' INTO v_version, v_open
+            FROM artifactstore.artifact_packages p WHERE p.package_id = p_subject_id;
+            -- Sealing is about the files, so its version is that of package and files together; to others the
+            -- files do not matter, and they may expect either.
+            IF v_open AND (p_event_type = 'v1.package.sealed' OR p_expected > v_version) THEN
+                v_with_files := artifactstore.open_version(p_subject_id);
+                IF p_event_type = 'v1.package.sealed' OR p_expected = v_with_files THEN
+                    v_version := v_with_files;
+                END IF;
+            END IF;
+        WHEN 'file' THEN
+            SELECT f.changed_sequence INTO v_version FROM artifactstore.artifact_files f WHERE f.file_id = p_subject_id;
+        WHEN 'storage' THEN
+            SELECT l.changed_sequence INTO v_version
+            FROM artifactstore.storage_locations l WHERE l.location_id = p_subject_id;
+        WHEN 'retention' THEN
+            SELECT r.last_sequence INTO v_version FROM artifactstore.retention_state r WHERE r.package_id = p_subject_id;
+        WHEN 'system' THEN
+            SELECT max(g.last_sequence) INTO v_version FROM artifactstore.log_epochs g WHERE g.log_id = p_subject_id;
+    END CASE;
+    RETURN coalesce(v_version, 0);
+END
+$$;
+
+ALTER FUNCTION artifactstore.row_version(p_event_type text, p_subject_kind text, p_subject_id uuid, p_expected bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.row_version(p_event_type text, p_subject_kind text, p_subject_id uuid, p_expected bigint) IS 'Version of the live row of a subject, 0 when there is none: changed_sequence of a file or location, else last_sequence; of an open package that of open_version for sealing, and for other events either (p_expected chooses)';
+
 CREATE FUNCTION artifactstore.sample_packages(p_events integer) RETURNS TABLE(package_id uuid, sequences bigint[])
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -4940,6 +4983,7 @@ CREATE TABLE artifactstore.artifact_files (
     removed_at timestamp with time zone,
     created_sequence bigint NOT NULL,
     last_sequence bigint NOT NULL,
+    changed_sequence bigint NOT NULL,
     CONSTRAINT artifact_files_state_check CHECK ((state = ANY (ARRAY['ingested'::text, 'verified'::text, 'corrupted'::text, 'removed'::text, 'purged'::text])))
 )
 WITH (fillfactor='70');
@@ -4973,6 +5017,8 @@ COMMENT ON COLUMN artifactstore.artifact_files.removed_at IS 'When it was remove
 COMMENT ON COLUMN artifactstore.artifact_files.created_sequence IS 'Event that made the row';
 
 COMMENT ON COLUMN artifactstore.artifact_files.last_sequence IS 'Latest event with this file as subject';
+
+COMMENT ON COLUMN artifactstore.artifact_files.changed_sequence IS 'Latest event that changed anything in this row, whatever its subject: the version of the row';
 
 CREATE VIEW artifactstore.audit_events AS
  SELECT e.sequence,
@@ -5351,6 +5397,7 @@ CREATE TABLE artifactstore.storage_locations (
     retire_outcome text COLLATE pg_catalog."C",
     created_sequence bigint NOT NULL,
     last_sequence bigint NOT NULL,
+    changed_sequence bigint NOT NULL,
     CONSTRAINT storage_locations_state_check CHECK ((state = ANY (ARRAY['registered'::text, 'verified'::text, 'failed'::text, 'retiring'::text, 'retired'::text])))
 )
 WITH (fillfactor='70');
@@ -5390,6 +5437,8 @@ COMMENT ON COLUMN artifactstore.storage_locations.retire_outcome IS 'What became
 COMMENT ON COLUMN artifactstore.storage_locations.created_sequence IS 'Event that made the row';
 
 COMMENT ON COLUMN artifactstore.storage_locations.last_sequence IS 'Latest event with this location as subject (at first: the event that made it)';
+
+COMMENT ON COLUMN artifactstore.storage_locations.changed_sequence IS 'Latest event that changed anything in this row, whatever its subject: the version of the row';
 
 CREATE TABLE artifactstore.tokens (
     token_id uuid NOT NULL,
@@ -5783,8 +5832,6 @@ GRANT ALL ON FUNCTION artifactstore.is_text(p_bytes bytea) TO artifactstore_read
 REVOKE ALL ON FUNCTION artifactstore.issue_token(p_payload bytea, p_digest bytea, p_actor text, p_holder text, p_secret_hash bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.issue_token(p_payload bytea, p_digest bytea, p_actor text, p_holder text, p_secret_hash bytea) TO artifactstore_service;
 
-REVOKE ALL ON FUNCTION artifactstore.last_sequence(p_subject_kind text, p_subject_id uuid) FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION artifactstore.limit_waits() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.list_tokens(p_after uuid, p_limit bigint) FROM PUBLIC;
@@ -5809,6 +5856,9 @@ GRANT ALL ON FUNCTION artifactstore.new_id() TO artifactstore_writer;
 REVOKE ALL ON FUNCTION artifactstore.number_events(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.open_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.open_version(p_package_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.open_version(p_package_id uuid) TO artifactstore_reader;
 
 GRANT SELECT ON TABLE artifactstore.artifact_packages TO artifactstore_reader;
 
@@ -5929,6 +5979,8 @@ GRANT ALL ON FUNCTION artifactstore.retention_due(p_before timestamp with time z
 
 REVOKE ALL ON FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) TO artifactstore_service;
+
+REVOKE ALL ON FUNCTION artifactstore.row_version(p_event_type text, p_subject_kind text, p_subject_id uuid, p_expected bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.sample_packages(p_events integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.sample_packages(p_events integer) TO artifactstore_operator;

@@ -52,6 +52,7 @@ def record(doc: str, **properties: Schema) -> Schema:
 
 
 _ROW = {"created_sequence": SEQUENCE, "last_sequence": SEQUENCE}
+_CHANGED_ROW = {**_ROW, "changed_sequence": SEQUENCE}
 
 SCHEMAS: dict[str, Schema] = {
     "Package": record(
@@ -90,7 +91,7 @@ SCHEMAS: dict[str, Schema] = {
         ingested_at=TIME,
         last_verified_at=maybe(TIME),
         removed_at=maybe(TIME),
-        **_ROW,
+        **_CHANGED_ROW,
     ),
     "Location": record(
         "A place where a copy of a file is stored.",
@@ -108,7 +109,7 @@ SCHEMAS: dict[str, Schema] = {
         last_verified_at=maybe(TIME),
         retired_at=maybe(TIME),
         retire_outcome=maybe(one_of("deleted", "not_found", "detached")),
-        **_ROW,
+        **_CHANGED_ROW,
     ),
     "Retention": record(
         "How long a package must be kept.",

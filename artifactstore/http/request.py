@@ -21,7 +21,6 @@ _LARGE_BODY = 64 * 1024
 """Bytes of a body that is parsed in a thread, so that others need not wait for it."""
 
 _CONTENT_TYPE = re.compile(r'application/json *(?:; *charset="?utf-8"?)? *', re.IGNORECASE)
-_ETAG = re.compile(r'"([1-9][0-9]{0,15})"', re.ASCII)
 _KEY = re.compile(r"[!-~]{1,255}")
 
 
@@ -88,17 +87,6 @@ def read_query(parameters: Sequence[Parameter], query: bytes) -> dict[str, Any]:
 def read_path(parameters: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
     """Values by name; raises ``BadInput`` bad-request naming the parameter."""
     return {p.name: _read_parameter(p, str(given[p.name])) for p in parameters}
-
-
-def expected_sequence(scope: Scope) -> int | None:
-    """The ``last_sequence`` that If-Match asks for; ``*`` asks for none in particular."""
-    text = _one_header(scope, b"if-match", "If-Match")
-    if text is None or text.strip() == "*":
-        return None
-    match = _ETAG.fullmatch(text.strip())
-    if match is None:
-        raise bad_request('If-Match is * or one "<last_sequence>", as in the ETag', header="If-Match")
-    return int(match[1])
 
 
 def idempotency_key(scope: Scope) -> str | None:

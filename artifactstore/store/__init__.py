@@ -28,6 +28,7 @@ from artifactstore.store.rows import (
 from artifactstore.store.tokens import Token, Tokens
 from artifactstore.store.view_sets import ViewSet, ViewSets
 from artifactstore.store.views import ViewReads
+from artifactstore.store.writes import check_manifest
 
 
 class Store(
@@ -71,5 +72,6 @@ __all__ = [
     "Token",
     "Trigger",
     "ViewSet",
+    "check_manifest",
     "prepare",
 ]

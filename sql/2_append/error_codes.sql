@@ -40,7 +40,7 @@ WITH codes (name, sqlstate, message, hint) AS (
     ('no-such-hold', 'ST035', 'no such hold is in force', 'see retention_holds for those in force'),
     ('already-initialized', 'ST036', 'the log has begun already', 'only the first event of a log can be its beginning'),
     ('wrong-epoch', 'ST037', 'the epoch is not the current one + 1, or names another log', 'read log_epochs'),
-    ('changed', 'ST040', 'the row is not in the state that was expected', 'read it again, decide, repeat with its new last_sequence'),
+    ('changed', 'ST040', 'the row is not in the state that was expected', 'read it again, decide, repeat with its new version, which is its ETag'),
     ('request-mismatch', 'ST041', 'the idempotency key was used for another request', 'use a new key for a new request'),
     ('bad-request-group', 'ST042', 'the request does not cover the events that it says', 'only the first event of a request carries it; events counts all of them'),
     ('forbidden', 'ST043', 'the role may not do this', 'ask an operator'),

@@ -29,7 +29,7 @@ BEGIN
                 'event_log', 'audit_events', 'retention_events']),
             ('reader', 'EXECUTE ON FUNCTION', ARRAY[
                 'cbor_encode', 'cbor_encode_list', 'cbor_encode_map', 'cbor_encode_object', 'cbor_encode_value',
-                'describe_payload', 'describe_value', 'here', 'log_head', 'rebuild_worker', 'refuse', 'refuse_field',
+                'describe_payload', 'describe_value', 'here', 'log_head', 'open_version', 'rebuild_worker', 'refuse', 'refuse_field',
                 'retention_due'] || v_pure),
             ('writer', 'EXECUTE ON FUNCTION', ARRAY['append_json', 'new_id']),
             ('service', 'EXECUTE ON FUNCTION', ARRAY[

@@ -5,7 +5,7 @@ from typing import Any
 from artifactstore.events import StorageFailed, StorageRegistered, StorageRetired, StorageVerified
 from artifactstore.http.commands import FILE_ID, LOCATION_ID, command
 from artifactstore.http.endpoint import Call
-from artifactstore.http.reads import many, one
+from artifactstore.http.reads import changed_version, many, one
 from artifactstore.store import Row, Store
 
 
@@ -58,6 +58,7 @@ ENDPOINTS = (
         tag="locations",
         key=LOCATION_ID,
         find=Store.location,
+        version=changed_version,
     ),
     command(
         StorageVerified,
