@@ -185,7 +185,8 @@ class _Run:
         sequences: list[int | None] = [None] * len(batch)
         if self.record:
             events = [
-                NewEvent(event, row["location_id"], self.actor, row["last_sequence"]) for row, event in batch
+                NewEvent(event, row["location_id"], self.actor, row["changed_sequence"])
+                for row, event in batch
             ]
             results = append_each(self.store, events, self.progress)
             self.report.overtaken += sum(isinstance(result, Refused) for result in results)

@@ -13,7 +13,21 @@ import psycopg
 from artifactstore.errors import error, translated
 
 APPLICATION_NAME = "artifactstore"
-"""Begins the application_name of every connection; the embedded server tells its users apart by it."""
+"""Begins the application_name of every connection: the embedded server tells its users apart by it, and
+``replay --truncate`` those who read views behind ``READS_VIEWS``."""
+
+READS_VIEWS = "LOCK TABLE artifactstore.log_epochs IN ACCESS SHARE MODE"
+"""First statement of a transaction that reads views in more than one: ``replay --truncate`` (lock_views.sql)
+waits for it, and it for that. It takes no snapshot, so none is older than what was waited for."""
+
+LOCK_SECONDS = 5.0
+"""How long a lock is waited for by default."""
+
+LIMIT_WAITS = (
+    f"SELECT set_config('lock_timeout', '{LOCK_SECONDS:g}s', false)"
+    " WHERE current_setting('lock_timeout') = '0'"
+)
+"""Bounds every wait for a lock, unless the session has a limit of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +79,20 @@ def connect(conninfo: str, *, purpose: str = "", **keywords: Any) -> psycopg.Con
 
 
 @contextmanager
-def one_snapshot(connection: psycopg.Connection, *, force_rollback: bool = False) -> Iterator[None]:
-    """A REPEATABLE READ transaction on a connection that has none: all statements see the log at one head."""
+def one_snapshot(
+    connection: psycopg.Connection, *, views: bool = True, force_rollback: bool = False
+) -> Iterator[None]:
+    """A REPEATABLE READ transaction on a connection that has none: all statements see the log at one head.
+
+    Args:
+        views: whether views are read too; raises ``Busy`` when ``replay --truncate`` has them for long.
+    """
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     try:
         with translated(), connection.transaction(force_rollback=force_rollback):
+            if views:
+                connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS:g}s'")
+                connection.execute(READS_VIEWS)
             yield
     finally:
         connection.isolation_level = None

@@ -36,8 +36,8 @@ class Finding:
 
     Attributes:
         severity: error (it does harm or stops appends), warning (it will), info.
-        check: version, home, views, evidence, append-lock, transaction, prepared, slot, leftover, stray,
-            guard, privilege, projectors, copies, setting, disk, size, sight.
+        check: version, home, views, evidence, append-lock, transaction, prepared, slot, replay, leftover,
+            stray, guard, privilege, projectors, copies, setting, disk, size, sight.
         what: the finding in words.
         fix: the very statement (it ends with ;) or command; None when there is nothing to do.
         schema: a leftover that ``fix`` removes.
@@ -67,7 +67,9 @@ def examine(store: Store) -> Iterator[Finding]:
     yield from _guards(store)
     yield from _privileges(store)
     if store.views_are_stale():
-        what = "the live views were made by other projectors than those installed"
+        what = (
+            "the live views were made by other projectors than those installed, or are about to be replaced"
+        )
         yield Finding("error", "projectors", what, "artifactstore replay")
     yield from _copies(store)
     yield from _settings(store)
@@ -75,10 +77,14 @@ def examine(store: Store) -> Iterator[Finding]:
 
 
 def remove_leftovers(store: Store) -> Iterator[Finding]:
-    """Remove what a crash left, and tell each; what somebody works on stays."""
+    """Remove what a crash left, and tell each; what somebody works on or reads stays, told without schema."""
     for finding in _leftovers(store):
         if finding.schema is not None:
-            store.drop_leftover(finding.schema)
+            try:
+                store.drop_leftover(finding.schema)
+            except Busy as refusal:
+                what = f"the schema {finding.schema} stays: {refusal.detail.get('problem')}"
+                finding = Finding("warning", "leftover", what, finding.fix)
             yield finding
 
 
@@ -160,7 +166,13 @@ def _transactions(store: Store) -> Iterator[Finding]:
 
 def _leftovers(store: Store) -> Iterator[Finding]:
     for one in store.leftovers():
-        if not one["used"]:
+        if one["worker"] is not None:
+            what = (
+                f"a replay is under way in {one['name']}, in backend {one['worker']}: a dump beside it must "
+            )
+            what += "leave its tables out, which go away when it ends"
+            yield Finding("info", "replay", what, "pg_dump --exclude-schema='artifactstore_*' ...")
+        elif not one["used"]:
             what = f"the schema {one['name']} is left over from work that did not end"
             yield Finding("warning", "leftover", what, "artifactstore doctor --fix", one["name"])
 

@@ -151,7 +151,7 @@ _SPECS = (
               "read log_epochs"),
     ErrorSpec("changed", "ST040", 412, 3,
               "the row is not in the state that was expected",
-              "read it again, decide, repeat with its new last_sequence"),
+              "read it again, decide, repeat with its new version, which is its ETag"),
     ErrorSpec("request-mismatch", "ST041", 422, 3,
               "the idempotency key was used for another request",
               "use a new key for a new request"),
@@ -165,9 +165,9 @@ _SPECS = (
               "the transaction has another isolation level than is needed",
               "BEGIN ISOLATION LEVEL READ COMMITTED to append; what is needed is in the message"),
     ErrorSpec("busy", "ST045", 503, 5,
-              "the log is locked by another transaction",
-              "retry; if it lasts, find the holder: SELECT * FROM pg_locks WHERE relation = "
-              "'artifactstore.append_lock'::regclass"),
+              "another transaction is in the way",
+              "retry; if it lasts, artifactstore doctor tells who holds the append lock and which "
+              "transactions are old"),
     ErrorSpec("clock-behind", "ST046", 503, 5,
               "the clock is more than 60 s behind the log",
               "set the clock of the server right; nothing is destroyed meanwhile"),

@@ -5,7 +5,7 @@ payloads meanwhile; the live views change only when all digests fit.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any
@@ -56,6 +56,8 @@ class ReplayedOnline(Replayed):
         dropped: why an unfinished one was not gone on with; None if there was none.
         packages: packages with rows that were not what the log says. rows: rows deleted and inserted.
         stalls: how often appends stood still. longest_stall: seconds of the longest.
+        leftover: why the tables of the rebuild are still there, None if they are not; ``doctor --fix`` or the
+            next replay removes them.
     """
 
     resumed: int | None
@@ -64,6 +66,7 @@ class ReplayedOnline(Replayed):
     rows: int
     stalls: int
     longest_stall: float
+    leftover: str | None
 
 
 def replay(
@@ -85,14 +88,34 @@ def replay(
             event is the reason. The views are then as they were before.
     """
     since = 0 if snapshot is None else snapshot.sequence
-    with _digests_checked(store, connect, since) as checker, translated(), store.connection.transaction():
+    with (
+        _views_doubted(store),
+        _digests_checked(store, connect, since) as checker,
+        translated(),
+        store.connection.transaction(),
+    ):
         with from_notices(store.connection, "projecting", progress):
-            row = store.replay(None if snapshot is None else snapshot.schema_name)
+            row = store.replay(None if snapshot is None else snapshot.schema_name, doubted=True)
         while not checker.finished.wait(_KEEP_ALIVE):
             store.head()
         _raise_damage(checker)
         checker.check_rest(store)
     return Replayed(row["head"], since, row["seconds"])
+
+
+@contextmanager
+def _views_doubted(store: Store) -> Iterator[None]:
+    """Whoever takes a snapshot inside, such as pg_dump, has it that the views are not to be trusted.
+
+    ``replay`` trusts them again; if it fails, they are what they were, and so is what is said of them.
+    """
+    made_by = store.doubt_views()
+    try:
+        yield
+    except BaseException:
+        with suppress(ArtifactstoreError):
+            store.trust_views(made_by)
+        raise
 
 
 def replay_online(
@@ -118,6 +141,7 @@ def replay_online(
         mending = _Mending(store, checker, progress)
         mending.mend()
         store.end_rebuild()
+        leftover = _drop(store)
     return ReplayedOnline(
         head=mending.head,
         since=since,
@@ -128,6 +152,7 @@ def replay_online(
         rows=mending.rows,
         stalls=len(mending.stalls),
         longest_stall=max(mending.stalls, default=0.0),
+        leftover=leftover,
     )
 
 
@@ -163,6 +188,15 @@ def _begin(store: Store, snapshot: str | None) -> Begun:
             if monotonic() > deadline:
                 raise
             sleep(_LOOK_AGAIN)
+
+
+def _drop(store: Store) -> str | None:
+    """Drop the rebuild; why it cannot be done now, when a dump or somebody else reads it."""
+    try:
+        store.drop_rebuild()
+    except Busy as refusal:
+        return str(refusal.detail.get("problem"))
+    return None
 
 
 def _catch_up(store: Store, begun: int, progress: Progress) -> None:

@@ -137,7 +137,7 @@ def _beside(
         snapshot = cursor.execute("SELECT pg_export_snapshot()").fetchone()
 
     def work_there() -> None:
-        with one_snapshot(connection):
+        with one_snapshot(connection, views=False):
             connection.execute(SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
             work(Store(connection), stopping.is_set)
 

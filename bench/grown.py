@@ -39,19 +39,20 @@ _EPOCH_MILLISECONDS = int(_POSTGRES_EPOCH.timestamp() * 1000)
 _ROWS_OF_FILES = sql.SQL(
     """
     INSERT INTO artifactstore.artifact_files (file_id, package_id, path, size, blake3, sha256, state,
-        ingested_at, last_verified_at, created_sequence, last_sequence)
+        ingested_at, last_verified_at, created_sequence, last_sequence, changed_sequence)
     SELECT subject_id, encode({package}, 'hex')::uuid, convert_from({path}, 'UTF8'), {size}, {blake3},
-        {sha256}, 'verified', created_at, created_at + {step}, sequence, sequence
+        {sha256}, 'verified', created_at, created_at + {step}, sequence, sequence, sequence + 1
     FROM artifactstore.events WHERE event_type = 'v1.file.ingested' ORDER BY sequence
     """
 )
 _ROWS_OF_COPIES = sql.SQL(
     """
     INSERT INTO artifactstore.storage_locations (location_id, file_id, package_id, backend, uri, state,
-        checks, failures, registered_at, last_checked_at, last_verified_at, created_sequence, last_sequence)
+        checks, failures, registered_at, last_checked_at, last_verified_at, created_sequence, last_sequence,
+        changed_sequence)
     SELECT encode({copy}, 'hex')::uuid, subject_id, encode({package}, 'hex')::uuid, {backend},
         convert_from({uri}, 'UTF8'), 'verified', 1, 0, created_at, created_at + {step}, created_at + {step},
-        sequence, sequence + 1
+        sequence, sequence + 1, sequence + 1
     FROM artifactstore.events WHERE event_type = 'v1.file.ingested' ORDER BY sequence
     """
 )

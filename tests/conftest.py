@@ -17,6 +17,7 @@ from psycopg.conninfo import make_conninfo
 
 from artifactstore import server
 from artifactstore.migrate import migrate
+from tests import guardian
 from tests.databases import (
     TEST_PREFIX,
     Connect,
@@ -45,6 +46,12 @@ def pytest_collection_finish() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that take long come first: several processes take files in this order, and end together."""
     items.sort(key=lambda item: next((n for n, path in enumerate(_LONG) if item.nodeid.startswith(path)), 99))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _guarded(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Servers that programs under test start in directories of tests end with the run, however that ends."""
+    guardian.current().watch(tmp_path_factory.getbasetemp(), remove=False)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pytest_postgresql.janitor import DatabaseJanitor
 
 from artifactstore import server
+from tests import guardian
 
 TEST_PREFIX = "test"
 """Prefix of the role names in every test database: clones share the roles of their template."""
@@ -62,8 +62,9 @@ def running_cluster(
     """A server with a new cluster; it ends with the context, and its data with it."""
     account = server.account()
     # Not tmp_path, which the account of root's server could not enter.
-    home = Path(tempfile.mkdtemp(prefix="as-test-"))
-    data = Path(tempfile.mkdtemp(prefix="as-test-", dir=_data_parent()))
+    run = guardian.current()
+    home = run.make_directory()
+    data = run.make_directory(parent=_data_parent())
     try:
         if account.switch:
             os.chown(home, account.uid, account.gid)

@@ -10,3 +10,7 @@ EXAMPLES = 500 if _CI else 100
 """Random histories that are folded in ranges and one by one."""
 RESTORES = 200 if _CI else 30
 """Random histories with restores at random points."""
+ROUNDS_SIDE_BY_SIDE = 100 if _CI else 8
+"""Rounds in which replays, verify and pg_dump run at once."""
+STEPS_OF_A_WALK = 100 if _CI else 40
+"""Commands over HTTP after each of which every answer is read again."""

@@ -27,8 +27,9 @@ def doctor(session: Session, fix: bool) -> int:
     from artifactstore.store import Store
 
     store = Store(session.connect("doctor"))
-    removed = [finding.schema for finding in remove_leftovers(store)] if fix else []
-    findings = list(examine(store))
+    tried = list(remove_leftovers(store)) if fix else []
+    removed = [finding.schema for finding in tried if finding.schema is not None]
+    findings = [finding for finding in tried if finding.schema is None] + list(examine(store))
     errors = sum(finding.severity == "error" for finding in findings)
     if session.json:
         session.output.result({"errors": errors, "findings": jsonable(findings), "removed": removed})

@@ -8,7 +8,8 @@ expected = click.option(
     "--expected",
     type=click.IntRange(min=0),
     metavar="SEQUENCE",
-    help="Refuse unless the row is still at this last_sequence.",
+    help="Refuse unless the row is still at this version: changed_sequence of a file or location, else "
+    "last_sequence.",
 )
 bypass = click.option(
     "--bypass-governance", is_flag=True, help="Go ahead although governance retention is in force."

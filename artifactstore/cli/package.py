@@ -162,12 +162,31 @@ def files(session: Session, package: UUID | str, removed: bool) -> None:
 @package.command()
 @named
 @options.optional_reason
-@options.expected
+@click.option(
+    "--expected",
+    type=click.IntRange(min=0),
+    metavar="SEQUENCE",
+    help="Refuse unless this is still the highest last_sequence of the package and its files.",
+)
+@click.option(
+    "--manifest-digest",
+    type=values.digest,
+    metavar="HEX",
+    help="Refuse unless the files make this manifest.",
+)
 @with_session
-def seal(session: Session, package: UUID | str, reason: str | None, expected: int | None) -> None:
+def seal(
+    session: Session,
+    package: UUID | str,
+    reason: str | None,
+    expected: int | None,
+    manifest_digest: bytes | None,
+) -> None:
     """Seal a package: its files are final from then on."""
     package_id = session.package_id(package)
-    appended, event = session.store.seal(package_id, session.actor, reason=reason, expected=expected)
+    appended, event = session.store.seal(
+        package_id, session.actor, reason=reason, expected=expected, manifest_digest=manifest_digest
+    )
     session.tell_appended(
         appended,
         event.event_type,

@@ -17,8 +17,13 @@ if TYPE_CHECKING:
     from artifactstore.store import ViewSet
 
 _WARNING = (
-    "replay --truncate empties all views and fills them again in one transaction. Until it ends, appends "
-    "and readers wait, and a dump or a snapshot taken before sees empty views. Go on?"
+    "replay --truncate empties all views and fills them again in one transaction. Until it ends, appends and "
+    "readers wait, 5 s at most, then they are told busy; and a dump that is taken meanwhile has empty views, "
+    "which migrate fills where it is restored. Go on?"
+)
+_LEFTOVER = (
+    "the views are right; the tables of the rebuild are still there, the next replay or "
+    "artifactstore doctor --fix removes them:"
 )
 
 
@@ -41,7 +46,7 @@ class _Snapshot(click.ParamType[str | int]):
 @click.option(
     "--truncate",
     is_flag=True,
-    help="Empty the live views and fill them in one transaction: faster, but all others wait.",
+    help="Empty the live views and fill them in one transaction: faster, but others wait or are told busy.",
 )
 @click.option(
     "--from-snapshot",
@@ -84,6 +89,9 @@ def replay(session: Session, truncate: bool, from_snapshot: str | int | None, ye
         row["resumed"] = done.resumed
         if done.dropped is not None:
             click.echo(f"the unfinished rebuild was dropped: {done.dropped}", err=True)
+        row["leftover"] = done.leftover
+        if done.leftover is not None:
+            click.echo(f"{_LEFTOVER} {done.leftover}", err=True)
     row["events_per_second"] = round(events / done.seconds) if done.seconds else 0
     session.output.result(row)
 

@@ -79,6 +79,7 @@ class Session:
         self.resources.callback(connection.close)
         with translated():
             connection.execute("SET TimeZone = 'UTC'")
+            connection.execute(db.LIMIT_WAITS)
         return connection
 
     @cached_property

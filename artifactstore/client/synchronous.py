@@ -56,7 +56,7 @@ class Client:
 
         Args:
             key: Idempotency-Key; with the same one a command may be repeated until it is answered.
-            expected: ``last_sequence`` that the row must have (If-Match).
+            expected: version that the row must have, as its ETag tells it (If-Match).
 
         Raises:
             RemoteError: it was refused, and appended nothing.

@@ -19,7 +19,7 @@ class NewEvent:
         event: what happened.
         subject_id: the package, file, location or log that it is about.
         actor: who does it, a URI of 1 to 255 bytes such as ``user:ann``.
-        expected: ``last_sequence`` of the subject's row; 0: no such row; None: not checked.
+        expected: version of the subject's row (SQL ``row_version``); 0: no such row; None: not checked.
         request: the idempotent request of which this is the first event.
         on_behalf_of: actor for whom ``actor`` acts.
     """

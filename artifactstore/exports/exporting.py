@@ -36,7 +36,7 @@ def export(
         Refused: nothing-to-export, when the log does not have these events.
         Damaged: log-damaged, naming ``sequence``; what was written until then is no export.
     """
-    with one_snapshot(store.connection):
+    with one_snapshot(store.connection, views=False):
         return _write(store, _header(store, first, last), stream, progress)
 
 

@@ -54,6 +54,7 @@ def record(doc: str, **properties: Schema) -> Schema:
 
 
 _ROW = {"created_sequence": SEQUENCE, "last_sequence": SEQUENCE}
+_CHANGED_ROW = {**_ROW, "changed_sequence": SEQUENCE}
 
 _LOCATION: dict[str, Schema] = {
     "location_id": ID,
@@ -70,7 +71,7 @@ _LOCATION: dict[str, Schema] = {
     "last_verified_at": maybe(TIME),
     "retired_at": maybe(TIME),
     "retire_outcome": maybe(one_of("deleted", "not_found", "detached")),
-    **_ROW,
+    **_CHANGED_ROW,
 }
 
 SCHEMAS: dict[str, Schema] = {
@@ -110,7 +111,7 @@ SCHEMAS: dict[str, Schema] = {
         ingested_at=TIME,
         last_verified_at=maybe(TIME),
         removed_at=maybe(TIME),
-        **_ROW,
+        **_CHANGED_ROW,
     ),
     "Location": record(
         "A place where a copy of a file is stored. Whether its bytes may be removed while it is retiring, "

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from artifactstore import codec
-from artifactstore.errors import ArtifactstoreError, Forbidden
+from artifactstore.errors import ArtifactstoreError, Forbidden, Refused
 from artifactstore.events import Event, NewEvent, Origin, Request, new_id
 from artifactstore.events.fields import Field, Id, fields_of
 from artifactstore.http.answers import event_schema, event_value
@@ -22,6 +22,9 @@ REPLAYED = "Idempotent-Replayed"
 
 _OPERATORS = frozenset({"v1.retention.shortened"})
 """Commands of operators alone: ``min_role`` of the catalogue, as a test makes sure."""
+
+_NO_VERSION = -1
+"""What no row has: for an If-Match that nothing can fit."""
 
 ON_BEHALF_OF = next(field for field in fields_of(Origin) if field.name == "on_behalf_of")
 REASON = next(field for field in fields_of(Event) if field.name == "reason")
@@ -145,12 +148,27 @@ def request_of(call: Call, events: int) -> Request | None:
 
 async def land(call: Call, events: Sequence[NewEvent]) -> list[LoggedEvent]:
     """Append the events of a call, as one, and give them as they are in the log."""
-    first = replace(events[0], expected=call.expected, request=request_of(call, len(events)))
-    prepared = [prepare(event) for event in (first, *events[1:])]
-    appended = await carry_out(call, Work(prepared))
-    if not appended[0].appended:
-        return await read_back(call, appended)
-    return [_logged(event, where) for event, where in zip(prepared, appended, strict=True)]
+    versions = call.expected
+    expected = None if versions is None else max(versions, default=_NO_VERSION)
+    while True:
+        first = replace(events[0], expected=expected, request=request_of(call, len(events)))
+        prepared = [prepare(event) for event in (first, *events[1:])]
+        try:
+            appended = await carry_out(call, Work(prepared))
+        except Refused as refusal:
+            actual = refusal.detail.get("actual")
+            if refusal.code != "changed" or versions is None:
+                raise
+            if not versions:
+                del refusal.detail["expected"]
+            # If-Match may name several, and the row have another one of them; versions only rise.
+            expected = next((one for one in versions if one == actual and one != expected), None)
+            if expected is None:
+                raise
+            continue
+        if not appended[0].appended:
+            return await read_back(call, appended)
+        return [_logged(event, where) for event, where in zip(prepared, appended, strict=True)]
 
 
 async def carry_out(call: Call, work: Work) -> list[Appended]:

@@ -10,11 +10,11 @@ from artifactstore.codec import Problem
 from artifactstore.errors import Forbidden, error
 from artifactstore.events.fields import Field
 from artifactstore.http.auth import Guard, Identity, Role
+from artifactstore.http.conditions import expected_versions, is_known
 from artifactstore.http.endpoint import Answer, Call, Endpoint
 from artifactstore.http.request import (
     ParsedBody,
     bad_request,
-    expected_sequence,
     idempotency_key,
     read_body,
     read_path,
@@ -85,9 +85,9 @@ async def _read(call: Call) -> None:
     if endpoint.method == "GET":
         return
     call.key = idempotency_key(call.scope)
-    call.expected = expected_sequence(call.scope)
+    call.expected = expected_versions(call.scope)
     if call.expected is not None and not endpoint.if_match:
-        raise bad_request("If-Match has no meaning here: nothing is changed that has a last_sequence")
+        raise bad_request("If-Match has no meaning here: nothing is changed that has an ETag")
     settings = call.service.settings
     body = await read_body(call.scope, call.receive, settings.body_bytes, settings.body_timeout)
     _take_body(call, body or _EMPTY)
@@ -128,7 +128,7 @@ def _read_batch(
 async def _send(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
     headers = {"Cache-Control": "no-store", **answer.headers}
     tag = headers.get("ETag")
-    if tag is not None and tag in _tags(header(scope, b"if-none-match")):
+    if tag is not None and answer.status == 200 and is_known(scope, tag):
         answer.status = 304
     if answer.status == 304:
         response = Response(None, 304, headers)
@@ -137,7 +137,3 @@ async def _send(answer: Answer, scope: Scope, receive: Receive, send: Send) -> N
     if scope["method"] == "HEAD":
         response.body = b""  # the headers, Content-Length among them, are those of GET
     await response(scope, receive, send)
-
-
-def _tags(if_none_match: str | None) -> list[str]:
-    return [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]

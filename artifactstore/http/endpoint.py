@@ -51,7 +51,7 @@ class Call:
     Attributes:
         path, query, body: values by name, by attribute for the body (which is in ``batch`` when several
             are given at once). canonical: CBOR of the body as it was sent.
-        expected: ``last_sequence`` that If-Match asks for. key: Idempotency-Key.
+        expected: versions that If-Match allows, see ``expected_versions``. key: Idempotency-Key.
         replayed: whether the answer is that of an earlier request with the same key.
     """
 
@@ -67,7 +67,7 @@ class Call:
     body: Mapping[str, Any] = field(default_factory=dict)
     batch: Sequence[Mapping[str, Any]] | None = None
     canonical: bytes = b"\xa0"
-    expected: int | None = None
+    expected: tuple[int, ...] | None = None
     key: str | None = None
     replayed: bool = False
 

@@ -165,11 +165,13 @@ def _parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:
     if endpoint.if_match:
         yield _header(
             "If-Match",
-            {"type": "string", "pattern": '^(\\*|"[1-9][0-9]{0,15}")$'},
-            "ETag of what is changed: 412 unless it is still that",
+            {"type": "string", "pattern": '^(\\*|(W/)?"[!#-~]*"(, (W/)?"[!#-~]*")*)$'},
+            "ETag of what is changed, or several: 412 unless it is still that; weak ones never are",
         )
     if endpoint.etag:
-        yield _header("If-None-Match", {"type": "string"}, "ETag that is known: 304 if it is still that")
+        yield _header(
+            "If-None-Match", {"type": "string"}, "ETags that are known, or *: 304 if it is still one"
+        )
 
 
 def _parameter(parameter: Parameter, place: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
-from artifactstore.codec import MAX_INTEGER
+from artifactstore.codec import MAX_INTEGER, digest
 from artifactstore.events.fields import Int
 from artifactstore.http import metrics
 from artifactstore.http.answers import page_schema, ref, shown
@@ -21,9 +21,16 @@ _AT_SEQUENCE = Parameter(
 )
 
 
-def etag(row: Row) -> str:
-    """The ETag of a row: the version that If-Match asks for."""
-    return f'"{row["last_sequence"]}"'
+def last_version(_store: Store, row: Row) -> int:
+    """The version of a row that only events about it change."""
+    version: int = row["last_sequence"]
+    return version
+
+
+def changed_version(_store: Store, row: Row) -> int:
+    """The version of a row that events about others change too."""
+    version: int = row["changed_sequence"]
+    return version
 
 
 def page(
@@ -68,17 +75,27 @@ def one(
     tag: str,
     key: Parameter,
     find: Callable[[Store, UUID], Row],
+    version: Callable[[Store, Row], int] = last_version,
     past: Callable[[Store, UUID, int], Row] | None = None,
 ) -> Endpoint:
-    """The endpoint that reads one row by its id, with ``past`` also as it was at a sequence."""
+    """The endpoint that reads one row by its id, with ``past`` also as it was at a sequence.
+
+    Args:
+        version: of the row, which is its ETag: what If-Match asks for, see SQL ``row_version``.
+    """
+
+    def read(store: Store, row_id: UUID) -> tuple[Row, int]:
+        row = find(store, row_id)
+        return row, version(store, row)
 
     async def handle(call: Call) -> Answer:
         at, row_id = call.query.get("at_sequence"), call.id(key.name)
         if past is None or at is None:
-            row = await call.read(lambda store: find(store, row_id))
-        else:
-            row = await call.read(lambda store: past(store, row_id, at), scratch=True)
-        return Answer(shown(name)(row), headers={"ETag": etag(row)})
+            row, current = await call.read(lambda store: read(store, row_id))
+            return Answer(shown(name)(row), headers={"ETag": f'"{current}"'})
+        # The past cannot be changed: its tag is no version that a command could expect.
+        body = render(shown(name)(await call.read(lambda store: past(store, row_id, at), scratch=True)))
+        return Answer(body, headers={"ETag": f'"{digest(body).hex()[:32]}"'})
 
     return Endpoint(
         method="GET",

@@ -30,7 +30,6 @@ the other one."""
 _SINGLE = frozenset(name.lower().encode() for name in SINGLE_HEADERS)
 _CHARSETS = frozenset({"charset=utf-8", 'charset="utf-8"'})
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+;=%:\[\]-]*")
-_ETAG = re.compile(r'"([1-9][0-9]{0,15})"', re.ASCII)
 _KEY = re.compile(r"[!-~]{1,255}")
 
 
@@ -113,17 +112,6 @@ def read_query(parameters: Sequence[Parameter], query: bytes) -> dict[str, Any]:
 def read_path(parameters: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
     """Values by name; raises ``BadInput`` bad-request naming the parameter."""
     return {p.name: _read_parameter(p, str(given[p.name])) for p in parameters}
-
-
-def expected_sequence(scope: Scope) -> int | None:
-    """The ``last_sequence`` that If-Match asks for; ``*`` asks for none in particular."""
-    text = header(scope, b"if-match")
-    if text is None or text.strip() == "*":
-        return None
-    match = _ETAG.fullmatch(text.strip())
-    if match is None:
-        raise bad_request('If-Match is * or one "<last_sequence>", as in the ETag', header="If-Match")
-    return int(match[1])
 
 
 def idempotency_key(scope: Scope) -> str | None:

@@ -292,7 +292,8 @@ class Service:
         # One round trip; transaction-local: behind a pooler the settings of a session are not ours alone.
         return (
             f"BEGIN ISOLATION LEVEL REPEATABLE READ {access}; SET LOCAL TimeZone = 'UTC'; "
-            f"SET LOCAL statement_timeout = {int(self.settings.statement_timeout * 1000)}"
+            f"SET LOCAL statement_timeout = {int(self.settings.statement_timeout * 1000)}; "
+            f"SET LOCAL lock_timeout = {int(self.settings.lock_timeout * 1000)}; {db.READS_VIEWS}"
         ).encode()
 
 

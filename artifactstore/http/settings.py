@@ -28,7 +28,8 @@ class Settings:
         prepare_threshold: runs after which a statement is prepared; 0: never, as a pooler that pools by
             transaction (pgbouncer) needs it.
         statement_timeout: seconds after which the database ends a read.
-        lock_timeout: seconds that a write waits for its turn before it is answered 503.
+        lock_timeout: seconds that a write waits for its turn, or a read for ``replay --truncate``, before
+            it is answered 503.
         connect_timeout: seconds that a new connection may take.
         group: fold commands that arrive while a transaction commits into the next one.
         queue_commands, queue_bytes: commands, and bytes of their payloads, that may wait; more are

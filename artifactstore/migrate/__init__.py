@@ -226,7 +226,9 @@ def _replay(conn: psycopg.Connection, conninfo: str, operator: str, progress: Pr
     """After the commit; until it is done, also after a crash, the views are known to be of others."""
     progress("projectors changed: replaying the log beside the live views")
     with roles.as_operator(conn, operator):
-        replay_online(Store(conn), lambda: db.connect(conninfo, purpose="replay"))
+        done = replay_online(Store(conn), lambda: db.connect(conninfo, purpose="replay"))
+    if done.leftover is not None:
+        progress(f"tables of the replay are left for artifactstore doctor --fix: {done.leftover}")
 
 
 def _truth(conn: psycopg.Connection, query: str, parameters: tuple[str, ...] = ()) -> bool:

@@ -29,6 +29,7 @@ from artifactstore.store.rows import (
 from artifactstore.store.tokens import Token, Tokens
 from artifactstore.store.view_sets import Begun, ViewSet, ViewSets
 from artifactstore.store.views import ViewReads
+from artifactstore.store.writes import check_manifest
 
 
 class Store(
@@ -75,5 +76,6 @@ __all__ = [
     "Store",
     "Token",
     "ViewSet",
+    "check_manifest",
     "prepare",
 ]

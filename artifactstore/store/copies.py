@@ -72,7 +72,7 @@ class CopyReads(Connected):
         """
         query = SQL(
             """
-            SELECT l.location_id, l.file_id, l.package_id, l.backend, l.uri, l.last_sequence,
+            SELECT l.location_id, l.file_id, l.package_id, l.backend, l.uri, l.changed_sequence,
                 f.path, f.size, f.blake3
             FROM artifactstore.storage_locations l JOIN artifactstore.artifact_files f USING (file_id)
             WHERE {} AND {} AND (%(package)s::uuid IS NULL OR l.package_id = %(package)s)

@@ -74,7 +74,7 @@ class Diagnosis(Connected):
         return self._all(dict_row, query)
 
     def leftovers(self) -> list[Row]:
-        """Schemas that a crash left: name, and whether a session still works on it.
+        """Schemas that a crash left: name, whether a session still works on it, and which on a rebuild.
 
         An unfinished rebuild, and scratch view sets or snapshots that are not registered.
         """
@@ -82,7 +82,9 @@ class Diagnosis(Connected):
             """
             SELECT n.nspname::text AS name, EXISTS (
                 SELECT FROM pg_catalog.pg_stat_activity a
-                WHERE a.datname = current_database() AND n.nspname = 'artifactstore_verify_' || a.pid) AS used
+                WHERE a.datname = current_database() AND n.nspname = 'artifactstore_verify_' || a.pid
+            ) AS used,
+            CASE n.nspname WHEN 'artifactstore_rebuild' THEN artifactstore.rebuild_worker() END AS worker
             FROM pg_catalog.pg_namespace n
             JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner
             JOIN artifactstore.roles o ON o.role = 'owner' AND o.rolname = r.rolname

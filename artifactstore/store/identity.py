@@ -7,6 +7,7 @@ from uuid import UUID
 from psycopg.rows import args_row
 from psycopg.sql import SQL
 
+from artifactstore.errors import Busy
 from artifactstore.store.base import Connected
 
 
@@ -92,7 +93,7 @@ class Identity(Connected):
     """The methods of ``Store`` that tell which log this is, and change where it is at home."""
 
     def position(self) -> Position:
-        """Identity and head, as the transaction sees them."""
+        """Identity and head, as the transaction sees them; raises ``Busy`` when it sees empty views."""
         query = SQL(
             """
             SELECT g.log_id, g.epoch, g.epoch_id, artifactstore.log_head()
@@ -101,6 +102,13 @@ class Identity(Connected):
             """
         )
         (position,) = self._all(args_row(Position), query)
+        if position.head and position.epoch is None:
+            # Nothing may be answered from them: the registry would look empty.
+            problem = (
+                f"the log goes to {position.head} and its views are empty: a replay fills them; "
+                "if this lasts, run artifactstore replay"
+            )
+            raise Busy("busy", {"problem": problem, "head": position.head})
         return position
 
     def epochs(self) -> list[Epoch]:

@@ -16,12 +16,21 @@ from artifactstore.store.rows import Difference, Manifest, Row
 class Rebuilds(Connected):
     """The methods of ``Store`` behind replay and verify; progress comes as notices of the connection."""
 
-    def replay(self, snapshot: str | None = None) -> Row:
+    def replay(self, snapshot: str | None = None, *, doubted: bool = False) -> Row:
         """Empty the live views and fill them, all or nothing, from the log or from a snapshot and the rest.
 
-        ``head`` and ``seconds``.
+        ``doubted``: ``doubt_views`` was called before. Gives ``head`` and ``seconds``.
         """
-        return self._row(SQL("SELECT * FROM artifactstore.replay(%s)"), (snapshot,))
+        return self._row(SQL("SELECT * FROM artifactstore.replay(%s, %s)"), (snapshot, doubted))
+
+    def doubt_views(self) -> bytes | None:
+        """Note, in a transaction of its own, that ``replay`` comes next; gives what ``trust_views`` needs."""
+        made_by: bytes | None = self._row(SQL("SELECT artifactstore.doubt_views() AS made_by"))["made_by"]
+        return made_by
+
+    def trust_views(self, made_by: bytes | None) -> None:
+        """Take ``doubt_views`` back: the views stayed as they were."""
+        self._row(SQL("SELECT artifactstore.trust_views(%s)"), (made_by,))
 
     def rebuild(self, schema: str, last: int | None = None) -> int:
         """Create the view set ``schema`` and project the log up to ``last`` into it; the last sequence."""

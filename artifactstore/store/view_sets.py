@@ -114,9 +114,9 @@ class ViewSets(Connected):
         return row["packages_left"], row["written"], row["seconds"]
 
     def end_rebuild(self) -> None:
-        """Drop the rebuild, and note that the live views are made by the installed projectors."""
+        """Note that the live views are made by the installed projectors."""
         self._row(SQL("SELECT artifactstore.end_rebuild()"))
 
     def drop_rebuild(self) -> None:
-        """Drop an unfinished rebuild; raises ``Busy`` while somebody works on it."""
+        """Drop a rebuild; raises ``Busy`` while somebody works on it or reads it."""
         self._row(SQL("SELECT artifactstore.drop_rebuild()"))

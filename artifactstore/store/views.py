@@ -35,6 +35,18 @@ class ViewReads(Connected):
         canonical: str = self._row(SQL("SELECT artifactstore.canonical_purl(%s) AS purl"), (purl,))["purl"]
         return canonical
 
+    def package_version(self, row: Row) -> int:
+        """The version of the row of a package, while it is open together with the list of its files.
+
+        Every file of an open package is looked at: some milliseconds for 10,000.
+        """
+        if row["state"] != "open":
+            closed: int = row["last_sequence"]
+            return closed
+        query = SQL("SELECT artifactstore.open_version(%s) AS version")
+        version: int = self._row(query, (row["package_id"],))["version"]
+        return version
+
     def package_totals(self, package_id: UUID) -> Row:
         """``files`` and ``bytes`` of the live files, and ``locations`` by state: ``{"verified": 3}``."""
         query = SQL(

@@ -59,14 +59,22 @@ class Writes(ViewReads):
         return self._append([event_type], [subject_id], [actor], [encoded], [expected])[0]
 
     def seal(
-        self, package_id: UUID, actor: str, *, reason: str | None = None, expected: int | None = None
+        self,
+        package_id: UUID,
+        actor: str,
+        *,
+        reason: str | None = None,
+        expected: int | None = None,
+        manifest_digest: bytes | None = None,
     ) -> tuple[Appended, PackageSealed]:
         """Seal an open package with the manifest of its files; reads them again if some came meanwhile.
 
-        Raises ``Refused``: not-open, empty, changed, or manifest-changed when files keep coming.
+        Raises ``Refused``: not-open, empty, changed, or manifest-changed when files keep coming or do not
+        make the manifest that is given.
         """
         for attempt in range(1, _SEAL_ATTEMPTS + 1):
             event = self.sealing(package_id, reason)
+            check_manifest(event, manifest_digest)
             try:
                 return self.append([NewEvent(event, package_id, actor, expected)])[0], event
             except Refused as refusal:
@@ -86,6 +94,15 @@ class Writes(ViewReads):
         with translated(), self.connection.cursor(binary=True, row_factory=args_row(Appended)) as cursor:
             cursor.execute(_APPEND, arguments)
             return cursor.fetchall()
+
+
+def check_manifest(event: PackageSealed, expected: bytes | None) -> None:
+    """Raise ``Refused`` manifest-changed, with the digest, unless the files make the given manifest."""
+    if expected not in (None, event.manifest_digest):
+        problem = "the manifest is not the expected one"
+        raise Refused(
+            "manifest-changed", {"problem": problem, "manifest_digest": event.manifest_digest.hex()}
+        )
 
 
 def arrays(

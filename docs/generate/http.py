@@ -17,7 +17,11 @@ that is not listed; times are RFC 3339 with a zone, digests hex, with or without
 front of them.
 
 A command answers with the event that it appended, once that is durable. Reads of one resource have its
-`last_sequence` as ETag; `If-Match` on a command makes sure, under the append lock, that it is still that.
+version as ETag: the latest event that changed it (`changed_sequence` of files and locations, which events
+about others change too; else `last_sequence`), and for an open package also the latest that added or removed
+a file.
+`If-Match` on a command makes sure, under the append lock, that it is still that; `seal` has `manifest_digest`
+besides. Several tags, weak ones and `*` mean what RFC 9110 says.
 `Idempotency-Key` on any POST makes it safe to send again ([what is
 promised](../explanation/group-append.md)).
 

@@ -1,4 +1,4 @@
--- purpose: what only holds at this moment: expected last_sequence, a clock that can be trusted to destroy
+-- purpose: what only holds at this moment: expected version, a clock that can be trusted to destroy
 -- called by: append, append_commands, admit_commands, under the lock
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.check_moment(
@@ -19,7 +19,8 @@ BEGIN
                     -- An earlier event of this append changes the row, to a number nobody could expect.
                     WHEN row_number() OVER (PARTITION BY t.subject_kind, e.subject_id ORDER BY e.sequence) = 1
                         AND x.expected IS NOT NULL
-                        THEN artifactstore.last_sequence(t.subject_kind, e.subject_id) END AS actual
+                        THEN artifactstore.row_version(t.event_type, t.subject_kind, e.subject_id, x.expected)
+                    END AS actual
             FROM ROWS FROM (unnest(p_events), unnest(p_expected))
                 AS x (sequence, created_at, event_type, subject_id, actor, payload, expected),
                 LATERAL (SELECT x.sequence, x.event_type, x.subject_id) e
@@ -31,7 +32,12 @@ BEGIN
         LIMIT 1;
         IF FOUND THEN
             PERFORM artifactstore.refuse_event(p_events, v_sequence, 'changed', jsonb_build_object(
-                'expected', v_expected, 'actual', v_actual));
+                'expected', v_expected, 'actual', v_actual) || coalesce((
+                    SELECT jsonb_build_object('guard', 'manifest_digest', 'problem',
+                        'what is sealed are the files: expect the version of package and files together, or'
+                        ' give manifest_digest')
+                    FROM unnest(p_events) e
+                    WHERE e.sequence = v_sequence AND e.event_type = 'v1.package.sealed'), '{}'));
         END IF;
     END IF;
 
@@ -49,4 +55,4 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.check_moment(artifactstore.decoded_event[], bigint, timestamptz, bigint[]) IS
-'Refuses events whose subject is not at its expected last_sequence, and destructive events while the head is more than 60 s ahead of the clock';
+'Refuses events whose subject is not at its expected version (row_version), and destructive events while the head is more than 60 s ahead of the clock';

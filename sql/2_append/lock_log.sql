@@ -1,5 +1,5 @@
 -- purpose: become the only appender until commit, or fail soon with a name
--- called by: append_token_event, revoke_token, replay, adopt, restored, equalize, take_log
+-- called by: append_token_event, revoke_token, replay, adopt, restored, equalize, take_log, trust_views, end_rebuild
 -- writes: nothing (locks append_lock)
 CREATE OR REPLACE FUNCTION artifactstore.lock_log()
 RETURNS void
@@ -22,9 +22,7 @@ BEGIN
     IF current_setting('synchronous_commit') = 'off' THEN
         PERFORM set_config('synchronous_commit', 'on', true);
     END IF;
-    IF current_setting('lock_timeout') = '0' THEN
-        PERFORM set_config('lock_timeout', '5s', true);
-    END IF;
+    PERFORM artifactstore.limit_waits();
     BEGIN
         LOCK TABLE artifactstore.append_lock IN EXCLUSIVE MODE;
     EXCEPTION WHEN lock_not_available THEN

@@ -32,16 +32,17 @@ BEGIN
     END IF;
 
     INSERT INTO artifact_files (file_id, package_id, path, size, blake3, sha256, media_type, state,
-        ingested_at, created_sequence, last_sequence)
+        ingested_at, created_sequence, last_sequence, changed_sequence)
     SELECT e.subject_id, (e.payload ->> 'package_id')::uuid, e.payload ->> 'path', (e.payload -> 'size')::bigint,
         decode(e.payload ->> 'blake3', 'hex'), decode(e.payload ->> 'sha256', 'hex'),
-        e.payload ->> 'media_type', 'ingested', e.created_at, e.sequence, e.sequence
+        e.payload ->> 'media_type', 'ingested', e.created_at, e.sequence, e.sequence, e.sequence
     FROM unnest(p_events) e;
 
     INSERT INTO storage_locations (location_id, file_id, package_id, backend, uri, state, checks, failures,
-        registered_at, created_sequence, last_sequence)
+        registered_at, created_sequence, last_sequence, changed_sequence)
     SELECT (l ->> 'location_id')::uuid, e.subject_id, (e.payload ->> 'package_id')::uuid,
-        l ->> 'backend', l ->> 'uri', 'registered', 0, 0, e.created_at, e.sequence, e.sequence
+        l ->> 'backend', l ->> 'uri', 'registered', 0, 0, e.created_at, e.sequence, e.sequence,
+        e.sequence
     FROM unnest(p_events) e, LATERAL jsonb_array_elements(e.payload -> 'locations') l;
 END
 $$;

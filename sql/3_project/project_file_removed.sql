@@ -29,7 +29,8 @@ BEGIN
     END IF;
 
     UPDATE artifact_files f
-    SET state = 'removed', removed_at = e.created_at, last_sequence = e.sequence
+    SET state = 'removed', removed_at = e.created_at, last_sequence = e.sequence,
+        changed_sequence = e.sequence
     FROM unnest(p_events) e
     WHERE f.file_id = e.subject_id;
     GET DIAGNOSTICS v_updated = ROW_COUNT;
@@ -39,7 +40,8 @@ BEGIN
 
     -- An array, not a join: planned while the tables were empty, a join visits every location for each event.
     UPDATE storage_locations l
-    SET state = 'retiring'
+    SET state = 'retiring',
+        changed_sequence = (SELECT f.changed_sequence FROM artifact_files f WHERE f.file_id = l.file_id)
     WHERE l.file_id = ANY (ARRAY(SELECT e.subject_id FROM unnest(p_events) e)) AND l.retired_at IS NULL;
 END
 $$;

@@ -7,7 +7,7 @@ LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
     UPDATE artifact_files f
-    SET state = s.state
+    SET state = s.state, changed_sequence = e.sequence
     FROM unnest(p_events) e,
         LATERAL (
             SELECT CASE

@@ -33,12 +33,14 @@ BEGIN
     WHERE p.package_id = e.subject_id;
 
     UPDATE artifact_files f
-    SET state = 'purged'
+    SET state = 'purged',
+        changed_sequence = (SELECT p.last_sequence FROM artifact_packages p WHERE p.package_id = f.package_id)
     WHERE f.package_id = ANY (ARRAY(SELECT e.subject_id FROM unnest(p_events) e)) AND f.removed_at IS NULL;
 
     -- Arrays, not joins: planned while the tables were empty, a join compares every location with every file.
     UPDATE storage_locations l
-    SET state = 'retiring'
+    SET state = 'retiring',
+        changed_sequence = (SELECT p.last_sequence FROM artifact_packages p WHERE p.package_id = l.package_id)
     WHERE l.retired_at IS NULL AND l.file_id = ANY (ARRAY(
         SELECT f.file_id FROM artifact_files f
         WHERE f.package_id = ANY (ARRAY(SELECT e.subject_id FROM unnest(p_events) e)) AND f.removed_at IS NULL));

@@ -11,7 +11,7 @@ BEGIN
     UPDATE storage_locations l
     SET state = CASE l.state WHEN 'retiring' THEN 'retiring' ELSE 'failed' END,
         failure = e.payload ->> 'failure', checks = l.checks + 1, failures = l.failures + 1,
-        last_checked_at = e.created_at, last_sequence = e.sequence
+        last_checked_at = e.created_at, last_sequence = e.sequence, changed_sequence = e.sequence
     FROM unnest(p_events) e
     WHERE l.location_id = e.subject_id;
 

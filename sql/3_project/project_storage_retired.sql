@@ -43,7 +43,7 @@ BEGIN
 
     UPDATE storage_locations l
     SET state = 'retired', retired_at = e.created_at, retire_outcome = e.payload ->> 'outcome',
-        last_sequence = e.sequence
+        last_sequence = e.sequence, changed_sequence = e.sequence
     FROM unnest(p_events) e
     WHERE l.location_id = e.subject_id;
 

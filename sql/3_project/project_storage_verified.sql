@@ -11,13 +11,13 @@ BEGIN
     UPDATE storage_locations l
     SET state = CASE l.state WHEN 'retiring' THEN 'retiring' ELSE 'verified' END, failure = NULL,
         checks = l.checks + 1, last_checked_at = e.created_at, last_verified_at = e.created_at,
-        last_sequence = e.sequence
+        last_sequence = e.sequence, changed_sequence = e.sequence
     FROM unnest(p_events) e
     WHERE l.location_id = e.subject_id;
 
     -- A live file has no retiring location, so it has a verified one now.
     UPDATE artifact_files f
-    SET state = 'verified', last_verified_at = e.created_at
+    SET state = 'verified', last_verified_at = e.created_at, changed_sequence = e.sequence
     FROM unnest(p_events) e
     WHERE f.file_id = (e.payload ->> 'file_id')::uuid AND f.state NOT IN ('removed', 'purged');
 END

@@ -16,6 +16,7 @@ BEGIN
         PERFORM artifactstore.refuse('not-found', jsonb_build_object('problem',
             format('there is no event %s, the log ends at %s', p_last, artifactstore.log_head())));
     END IF;
+    PERFORM artifactstore.limit_waits();
     PERFORM artifactstore.create_view_set(p_schema, true);
     IF p_snapshot IS NOT NULL THEN
         v_from := artifactstore.trusted_sequence(p_snapshot);

@@ -13,8 +13,17 @@ AS $$
 DECLARE
     v_point artifactstore.log_point;
 BEGIN
-    -- Whoever else begins one waits here, and then meets this one.
-    PERFORM pg_advisory_xact_lock(1095976275, 2);
+    PERFORM artifactstore.limit_waits();
+    BEGIN
+        -- Whoever else begins one waits here, and then meets this one.
+        PERFORM pg_advisory_xact_lock(1095976275, 2);
+    EXCEPTION WHEN lock_not_available THEN
+        PERFORM artifactstore.refuse_wait('the advisory lock of replay (1095976275, 2)', ARRAY(
+            SELECT l.pid FROM pg_catalog.pg_locks l
+            WHERE l.granted AND l.locktype = 'advisory' AND l.classid = 1095976275 AND l.objid = 2
+                AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d
+                    WHERE d.datname = current_database())));
+    END;
     sequence := artifactstore.rebuild_sequence();
     resumed := sequence IS NOT NULL;
     IF resumed THEN

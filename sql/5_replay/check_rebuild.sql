@@ -10,6 +10,7 @@ DECLARE
     v_pid integer;
     v_problem text;
 BEGIN
+    PERFORM artifactstore.limit_waits();
     PERFORM artifactstore.own_view_set('artifactstore_rebuild');
     SELECT p.sequence, p.pid INTO v_sequence, v_pid FROM artifactstore_rebuild.progress p FOR UPDATE;
     IF v_pid IS DISTINCT FROM pg_backend_pid() THEN

@@ -12,6 +12,7 @@ DECLARE
     v_point artifactstore.log_point := artifactstore.point_at(artifactstore.log_head());
 BEGIN
     PERFORM artifactstore.refuse_many_snapshots();
+    PERFORM artifactstore.limit_waits();
     -- Not known to be made by these projectors is as bad as made by others.
     IF NOT EXISTS (SELECT FROM artifactstore.software s WHERE s.viewed_by = s.projectors) THEN
         PERFORM artifactstore.refuse('stale-views', '{}');

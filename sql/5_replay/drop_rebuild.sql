@@ -1,5 +1,5 @@
 -- purpose: leave nothing behind of a rebuild
--- called by: begin_rebuild, end_rebuild, drop_leftover
+-- called by: role operator (artifactstore replay), begin_rebuild, drop_leftover
 -- writes: nothing (drops tables)
 CREATE OR REPLACE FUNCTION artifactstore.drop_rebuild()
 RETURNS void
@@ -11,6 +11,8 @@ BEGIN
         RETURN;
     END IF;
     PERFORM artifactstore.rebuild_sequence();
+    PERFORM artifactstore.lock_tables(
+        'artifactstore_rebuild', '{progress, different_packages, different_rows}');
     DROP TABLE IF EXISTS artifactstore_rebuild.progress, artifactstore_rebuild.different_packages,
         artifactstore_rebuild.different_rows;
     PERFORM artifactstore.drop_views('artifactstore_rebuild');
@@ -18,4 +20,4 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.drop_rebuild() IS
-'Drops an unfinished rebuild; refuses busy while another session works on it';
+'Drops an unfinished rebuild; refuses busy while another session works on it or reads it';

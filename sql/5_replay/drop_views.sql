@@ -12,6 +12,7 @@ BEGIN
         RETURN;
     END IF;
     PERFORM artifactstore.own_view_set(p_schema, false, false);
+    PERFORM artifactstore.lock_tables(p_schema, artifactstore.view_names());
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
         EXECUTE format('DROP TABLE IF EXISTS %I.%I', p_schema, v_view);
     END LOOP;
@@ -23,4 +24,4 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.drop_views(text) IS
-'Drops the tables of a view set and its schema; refuses when others depend on them';
+'Drops the tables of a view set and its schema; refuses when others depend on them, and busy while others read them';

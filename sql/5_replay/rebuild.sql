@@ -10,6 +10,7 @@ AS $$
 DECLARE
     v_last bigint := least(coalesce(p_last, artifactstore.log_head()), artifactstore.log_head());
 BEGIN
+    PERFORM artifactstore.limit_waits();
     PERFORM artifactstore.create_view_set(p_schema);
     PERFORM artifactstore.project_ranges(p_schema, 1, v_last);
     RETURN v_last;

@@ -1,7 +1,7 @@
 -- purpose: empty the live views and fill them again from the log, in one transaction: all or nothing
 -- called by: role operator (artifactstore replay --truncate)
 -- writes: the live views
-CREATE OR REPLACE FUNCTION artifactstore.replay(p_snapshot text DEFAULT NULL)
+CREATE OR REPLACE FUNCTION artifactstore.replay(p_snapshot text DEFAULT NULL, p_doubted boolean DEFAULT false)
 RETURNS TABLE (head bigint, seconds double precision)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = artifactstore, pg_temp
@@ -20,6 +20,7 @@ BEGIN
         PERFORM artifactstore.refuse('bad-view-set', jsonb_build_object(
             'problem', artifactstore.view_set_problem(p_snapshot, false)));
     END IF;
+    PERFORM artifactstore.lock_views(p_doubted);
     head := artifactstore.log_head();
     PERFORM set_config('artifactstore.projecting', 'on', true);
     TRUNCATE artifactstore.artifact_packages, artifactstore.artifact_files, artifactstore.storage_locations,
@@ -36,5 +37,5 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION artifactstore.replay(text) IS
-'Truncates the live views and projects the whole log again, or from a snapshot what came after it. Appends and readers wait; a dump or an old snapshot taken meanwhile sees empty views. Does not check digests: artifactstore replay and verify do';
+COMMENT ON FUNCTION artifactstore.replay(text, boolean) IS
+'Truncates the live views and projects the whole log again, or from a snapshot what came after it. Appends and readers wait; whoever reads with a snapshot from before sees empty views. p_doubted: doubt_views was committed before, so that those with older snapshots are waited for, and dumps with newer ones tell. Does not check digests: artifactstore replay and verify do';

@@ -148,3 +148,24 @@ def test_hostile_names_are_refused_and_cannot_forge_output(shared: Program, name
         assert outcome.stderr.startswith("error[invalid-purl]: ")
         assert outcome.stderr.replace("\n", "").isprintable()
         assert "\u202e" not in outcome.stderr
+
+
+def test_f09_sealing_expects_the_files_that_somebody_saw(program: Program, package: str) -> None:
+    """The guard is the manifest, or the highest last_sequence of the package and its files."""
+    seen = int(program.row("package", "show", package)["last_sequence"])
+    program.admin.execute(
+        "SELECT artifactstore.append_json('v1.file.ingested', artifactstore.new_id(), %s)",
+        (f'{{"package_id": "{package}", "path": "late", "size": 1, "blake3": "{"ab" * 32}"}}',),
+    )
+    refusal = program.refused("package", "seal", package, "--expected", str(seen), code=3, error="changed")
+    told = refusal["detail"]
+    assert (told["guard"], told["actual"]) == ("manifest_digest", program.head())
+    refusal = program.refused(
+        "package", "seal", package, "--manifest-digest", "00" * 32, code=3, error="manifest-changed"
+    )
+    told = refusal["detail"]
+    sealed = program.row(
+        "package", "seal", package,
+        "--manifest-digest", told["manifest_digest"], "--expected", str(program.head()),
+    )  # fmt: skip
+    assert sealed["manifest_digest"] == told["manifest_digest"]

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from artifactstore import codec, server
 from artifactstore.errors import ArtifactstoreError
 from artifactstore.events import NewEvent
 from artifactstore.migrate import migrate
+from tests import guardian
 from tests.log.door import append, created, id_of, ingested, scalar, sequences
 from tests.log.sessions import PATIENCE, alive, until
 
@@ -51,7 +51,7 @@ mode: transaction (does not commit), autocommit or replay.
 @pytest.fixture(scope="module")
 def durable(cluster: server.Cluster) -> Iterator[server.Cluster]:
     """A server that survives what is done to it here, with a migrated database ``postgres``."""
-    home = Path(tempfile.mkdtemp(prefix="as-crash-"))
+    home = guardian.current().make_directory("as-crash-")
     try:
         if cluster.account.switch:
             os.chown(home, cluster.account.uid, cluster.account.gid)

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from artifactstore import server
+from tests import guardian
 
 
 class Volume:
@@ -47,7 +47,7 @@ def small_volume(size: int) -> Iterator[Volume]:
     if os.geteuid() != 0:
         pytest.skip("a small file system must be mounted: only root may")
     account = server.account()
-    path = Path(tempfile.mkdtemp(prefix="as-volume-"))
+    path = guardian.current().make_directory("as-volume-")
     try:
         owner = f"uid={account.uid},gid={account.gid},mode=0700"
         try:

@@ -93,7 +93,7 @@ def test_if_match_names_the_version_that_is_changed(registry: Registry) -> None:
     problem = registry.refused(f"{package}/labels", {"set": {"a": "2"}}, 412, "changed", If_Match=first)
     assert (problem["expected"], problem["actual"]) == (int(first.strip('"')), labeled["sequence"])
     registry.post(f"{package}/labels", {"set": {"a": "3"}}, If_Match="*")
-    for text in ("1", 'W/"1"', '"1", "2"', '"a"', '"0"', '""', '"' + "9" * 40 + '"'):
+    for text in ("1", '"1', 'w/"1"', '"1" "2"', "", ",", '*, "1"', '"a"b'):
         registry.refused(f"{package}/labels", {"set": {"a": "4"}}, 400, "bad-request", If_Match=text)
     registry.refused("/packages", {"purl": "pkg:generic/x@1"}, 400, "bad-request", If_Match='"1"')
 

@@ -63,6 +63,7 @@ FOR_READERS = {
     "from_micros",
     "here",
     "log_head",
+    "rebuild_worker",
     "refuse",
     "retention_due",
     "view_names",
@@ -72,6 +73,7 @@ REPLAYING = {
     "begin_rebuild",
     "compare_view_sets",
     "create_snapshot",
+    "doubt_views",
     "drop_leftover",
     "drop_rebuild",
     "drop_view_set",
@@ -81,9 +83,18 @@ REPLAYING = {
     "rebuild",
     "rebuild_next",
     "replay",
+    "trust_views",
     "view_set_problem",
 }
-DEFINERS = {"adopt", "append", "append_json", "here", "import_events", "restored"} | REPLAYING
+DEFINERS = {
+    "adopt",
+    "append",
+    "append_json",
+    "here",
+    "import_events",
+    "rebuild_worker",
+    "restored",
+} | REPLAYING
 SERVICE_DEFINERS = {
     "append_commands",
     "check_packages",

@@ -167,14 +167,15 @@ def test_a_schema_of_somebody_else_is_left_alone(database: str, connect: Connect
 EXECUTABLE = {
     "reader": {"cbor_encode", "cbor_encode_list", "cbor_encode_map", "cbor_encode_object",
                "cbor_encode_value", "describe_payload", "describe_value", "event_identity", "here",
-               "log_head", "refuse", "refuse_field", "retention_due"},
+               "log_head", "open_version", "rebuild_worker", "refuse", "refuse_field", "retention_due"},
     "writer": {"append_json", "new_id"},
     "service": {"append", "append_commands", "check_packages", "check_views", "find_token", "issue_token",
                 "list_tokens", "log_evidence", "new_id", "package_at", "revoke_token", "sample_packages"},
     "operator": {"adopt", "as_of", "begin_rebuild", "check_packages", "check_views", "compare_view_sets",
-                 "create_snapshot", "drop_leftover", "drop_rebuild", "drop_view_set", "end_rebuild",
-                 "equalize", "find_differences", "import_events", "log_evidence", "package_at", "rebuild",
-                 "rebuild_next", "replay", "restored", "sample_packages", "view_set_problem"},
+                 "create_snapshot", "doubt_views", "drop_leftover", "drop_rebuild", "drop_view_set",
+                 "end_rebuild", "equalize", "find_differences", "import_events", "log_evidence", "package_at",
+                 "rebuild", "rebuild_next", "replay", "restored", "sample_packages", "trust_views",
+                 "view_set_problem"},
 }  # fmt: skip
 """Functions by role, besides the immutable ones, which can neither read nor write anything."""
 INCLUDES = {"reader": (), "writer": ("reader",), "service": ("reader",), "operator": ("writer", "reader")}

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 
 from artifactstore import server
 from artifactstore.migrate import migrate
+from tests import guardian
 from tests.databases import TEST_PREFIX, programs
 
 FOREIGN = "tr_TR.UTF-8"
@@ -67,7 +67,7 @@ def environments() -> Iterator[list[Environment]]:
     modern one.
     """
     account = server.account()
-    home = Path(tempfile.mkdtemp(prefix="as-locale-"))
+    home = guardian.current().make_directory("as-locale-")
     try:
         if account.switch:
             os.chown(home, account.uid, account.gid)

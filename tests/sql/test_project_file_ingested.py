@@ -49,6 +49,7 @@ def test_a_file_and_its_locations_are_made_and_the_package_is_not_touched(log: L
                 "removed_at": None,
                 "created_sequence": log.head,
                 "last_sequence": log.head,
+                "changed_sequence": log.head,
             }
         },
         "storage_locations": {
@@ -69,6 +70,7 @@ def test_a_file_and_its_locations_are_made_and_the_package_is_not_touched(log: L
                 "retire_outcome": None,
                 "created_sequence": log.head,
                 "last_sequence": log.head,
+                "changed_sequence": log.head,
             }
             for one in (first, second)
         },

@@ -16,8 +16,17 @@ def test_the_file_is_removed_and_its_locations_retire(log: Log) -> None:
     log.append(copies[2], log.failed(copies[2]))
     log.append(copies[3], log.retired(copies[3]))
     assert log.effect(file, FileRemoved(package_id=package, reason=WHY)) == {
-        "artifact_files": {file: {"state": "removed", "removed_at": log.time, "last_sequence": log.head}},
-        "storage_locations": {copy: {"state": "retiring"} for copy in copies[:3]},
+        "artifact_files": {
+            file: {
+                "state": "removed",
+                "removed_at": log.time,
+                "last_sequence": log.head,
+                "changed_sequence": log.head,
+            }
+        },
+        "storage_locations": {
+            copy: {"state": "retiring", "changed_sequence": log.head} for copy in copies[:3]
+        },
     }
     assert log.rows("artifact_files")[other]["state"] == "ingested"
 

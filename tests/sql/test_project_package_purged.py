@@ -36,8 +36,10 @@ def test_files_are_purged_and_live_locations_retiring(log: Log) -> None:
                 "last_sequence": log.head,
             }
         },
-        "artifact_files": {live: {"state": "purged"}},
-        "storage_locations": {copy: {"state": "retiring"} for copy in copies[:3]},
+        "artifact_files": {live: {"state": "purged", "changed_sequence": log.head}},
+        "storage_locations": {
+            copy: {"state": "retiring", "changed_sequence": log.head} for copy in copies[:3]
+        },
     }
     assert log.rows("artifact_files")[removed]["state"] == "removed"
     assert log.rows("artifact_files")[kept]["state"] == "ingested"

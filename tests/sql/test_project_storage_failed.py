@@ -23,9 +23,10 @@ def test_the_location_has_failed_and_the_file_is_corrupted(log: Log, failure: st
                 "failures": 1,
                 "last_checked_at": log.time,
                 "last_sequence": log.head,
+                "changed_sequence": log.head,
             }
         },
-        "artifact_files": {file: {"state": "corrupted"}},
+        "artifact_files": {file: {"state": "corrupted", "changed_sequence": log.head}},
     }
 
 
@@ -59,6 +60,7 @@ def test_a_second_failure_replaces_the_first(log: Log) -> None:
                 "failures": 2,
                 "last_checked_at": log.time,
                 "last_sequence": log.head,
+                "changed_sequence": log.head,
             }
         }
     }
@@ -77,6 +79,7 @@ def test_a_retiring_location_stays_retiring_and_the_check_is_counted(log: Log) -
                 "failures": 1,
                 "last_checked_at": log.time,
                 "last_sequence": log.head,
+                "changed_sequence": log.head,
             }
         }
     }

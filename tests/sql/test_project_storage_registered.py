@@ -38,6 +38,7 @@ def test_a_location_is_made_and_nothing_else_changes(log: Log) -> None:
                 "retire_outcome": None,
                 "created_sequence": log.head,
                 "last_sequence": log.head,
+                "changed_sequence": log.head,
             }
         }
     }

@@ -32,6 +32,7 @@ def test_a_location_is_retired_while_another_good_one_exists(log: Log, outcome: 
                 "retired_at": log.time,
                 "retire_outcome": outcome,
                 "last_sequence": log.head,
+                "changed_sequence": log.head,
             }
         }
     }
@@ -43,7 +44,7 @@ def test_the_file_is_no_longer_verified_when_its_verified_copy_goes(log: Log) ->
     location = log.location(package, file)
     log.append(location, log.verified(location))
     changes = log.effect(location, log.retired(location))
-    assert changes["artifact_files"] == {file: {"state": "ingested"}}
+    assert changes["artifact_files"] == {file: {"state": "ingested", "changed_sequence": log.head}}
 
 
 @pytest.mark.parametrize("state", ["registered", "verified"])

@@ -18,9 +18,12 @@ def test_location_and_file_are_verified(log: Log) -> None:
                 "last_checked_at": log.time,
                 "last_verified_at": log.time,
                 "last_sequence": log.head,
+                "changed_sequence": log.head,
             }
         },
-        "artifact_files": {file: {"state": "verified", "last_verified_at": log.time}},
+        "artifact_files": {
+            file: {"state": "verified", "last_verified_at": log.time, "changed_sequence": log.head}
+        },
     }
     assert log.rows("storage_locations")[other]["state"] == "registered"
 
@@ -37,9 +40,10 @@ def test_a_second_check_only_counts(log: Log) -> None:
                 "last_checked_at": log.time,
                 "last_verified_at": log.time,
                 "last_sequence": log.head,
+                "changed_sequence": log.head,
             }
         },
-        "artifact_files": {file: {"last_verified_at": log.time}},
+        "artifact_files": {file: {"last_verified_at": log.time, "changed_sequence": log.head}},
     }
 
 
@@ -56,8 +60,13 @@ def test_a_failure_is_forgiven_but_stays_counted(log: Log) -> None:
         "last_checked_at": log.time,
         "last_verified_at": log.time,
         "last_sequence": log.head,
+        "changed_sequence": log.head,
     }
-    assert changes["artifact_files"][file] == {"state": "verified", "last_verified_at": log.time}
+    assert changes["artifact_files"][file] == {
+        "state": "verified",
+        "last_verified_at": log.time,
+        "changed_sequence": log.head,
+    }
     assert log.rows("storage_locations")[location]["failures"] == 1
 
 
@@ -73,6 +82,7 @@ def test_a_retiring_location_stays_retiring_and_the_check_is_counted(log: Log) -
                 "last_checked_at": log.time,
                 "last_verified_at": log.time,
                 "last_sequence": log.head,
+                "changed_sequence": log.head,
             }
         }
     }

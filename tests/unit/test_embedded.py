@@ -7,7 +7,6 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from artifactstore import db, embedded, server
 from artifactstore.errors import ArtifactstoreError
 from artifactstore.migrate import migrate
+from tests import guardian
 
 USER = """
 import sys
@@ -34,7 +34,7 @@ KEEPER = USER.replace("ensure_running()", "ensure_running(keep=True)")
 def new_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Directory of an embedded server that does not exist yet."""
     # Not tmp_path, which the account of root's server could not enter.
-    parent = Path(tempfile.mkdtemp(prefix="as-emb-"))
+    parent = guardian.current().make_directory("as-emb-")
     parent.chmod(0o755)
     monkeypatch.setenv("ARTIFACTSTORE_DATA_DIR", str(parent / "home"))
     monkeypatch.delenv("DATABASE_URL", raising=False)
@@ -47,7 +47,7 @@ def new_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def used_before() -> Iterator[Path]:
     """Directory of an embedded server that was used once."""
-    parent = Path(tempfile.mkdtemp(prefix="as-emb-"))
+    parent = guardian.current().make_directory("as-emb-")
     parent.chmod(0o755)
     embedded.ensure_running(parent / "home")
     embedded.release()

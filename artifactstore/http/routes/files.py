@@ -13,7 +13,7 @@ from artifactstore.http.answers import ID, SEQUENCE, TEXT, TIME, array, record
 from artifactstore.http.auth import Role
 from artifactstore.http.commands import FILE_ID, ON_BEHALF_OF, PACKAGE_ID, command, land, replayed
 from artifactstore.http.endpoint import Answer, Call, Endpoint
-from artifactstore.http.reads import many, one
+from artifactstore.http.reads import changed_version, many, one
 from artifactstore.http.request import Parameter
 from artifactstore.store import FileQuery, LoggedEvent, Row, Store
 
@@ -143,7 +143,15 @@ ENDPOINTS = (
             _REMOVED,
         ),
     ),
-    one("File", "/files/{file_id}", "A file", tag="files", key=FILE_ID, find=Store.file),
+    one(
+        "File",
+        "/files/{file_id}",
+        "A file",
+        tag="files",
+        key=FILE_ID,
+        find=Store.file,
+        version=changed_version,
+    ),
     command(
         FileRemoved,
         "/files/{file_id}/remove",

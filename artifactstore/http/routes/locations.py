@@ -7,7 +7,7 @@ from artifactstore.events import StorageFailed, StorageRegistered, StorageRetire
 from artifactstore.events.fields import Id
 from artifactstore.http.commands import FILE_ID, LOCATION_ID, command
 from artifactstore.http.endpoint import Call
-from artifactstore.http.reads import many, one
+from artifactstore.http.reads import changed_version, many, one
 from artifactstore.http.request import Parameter
 from artifactstore.store import Row, Store
 
@@ -77,6 +77,7 @@ ENDPOINTS = (
         tag="locations",
         key=LOCATION_ID,
         find=Store.location,
+        version=changed_version,
     ),
     command(
         StorageVerified,

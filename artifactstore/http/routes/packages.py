@@ -23,7 +23,7 @@ from artifactstore.http.commands import ON_BEHALF_OF, PACKAGE_ID, REASON, Respel
 from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
 from artifactstore.http.reads import many, one, page
 from artifactstore.http.request import Parameter, bad_request
-from artifactstore.store import ManifestEntry, PackageQuery, Row, Store
+from artifactstore.store import ManifestEntry, PackageQuery, Row, Store, check_manifest
 
 _SEAL_ATTEMPTS = 3
 _STATES = Text(enum=("open", "sealed", "deleted", "purged"))
@@ -83,7 +83,7 @@ async def _seal(call: Call) -> Answer:
     attempt = 1
     while True:
         event = await call.read(lambda store: store.sealing(package_id, call.body.get("reason")))
-        _check_manifest(call, event)
+        check_manifest(event, call.body.get("manifest_digest"))
         new = NewEvent(event, package_id, call.actor, on_behalf_of=call.body.get("on_behalf_of"))
         try:
             (logged,) = await land(call, [new])
@@ -93,13 +93,6 @@ async def _seal(call: Call) -> Answer:
             attempt += 1
         else:
             return answer_event(call, logged)
-
-
-def _check_manifest(call: Call, event: PackageSealed) -> None:
-    expected = call.body.get("manifest_digest")
-    if expected not in (None, event.manifest_digest):
-        facts: dict[str, Any] = {"manifest_digest": event.manifest_digest.hex()}
-        raise Refused("manifest-changed", {"problem": "the manifest is not the expected one", **facts})
 
 
 async def _manifest(call: Call) -> Answer:
@@ -173,6 +166,7 @@ ENDPOINTS = (
         tag="packages",
         key=PACKAGE_ID,
         find=Store.package,
+        version=Store.package_version,
         past=Store.package_at,
     ),
     command(
@@ -189,7 +183,9 @@ ENDPOINTS = (
         role=Role.PRODUCER,
         tag="packages",
         summary="Seal a package: its files are final",
-        doc="The service computes the manifest of the files that are there.",
+        doc="The service computes the manifest of the files that are there. manifest_digest is the guard: "
+        "refused (manifest-changed) if the files are not those that the client saw in the manifest. If-Match "
+        "guards them too: the ETag of an open package changes with its files.",
         handle=_seal,
         answer=event_schema(PackageSealed),
         path_parameters=(PACKAGE_ID,),

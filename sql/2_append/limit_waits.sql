@@ -1,0 +1,17 @@
+-- purpose: no lock is waited for without a limit
+-- called by: lock_log, lock_tables, lock_views, begin_rebuild, rebuild_next, rebuild, create_snapshot, as_of, doubt_views
+-- writes: nothing (sets lock_timeout)
+CREATE OR REPLACE FUNCTION artifactstore.limit_waits()
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+    -- Transaction-local, since role settings are not inherited by members.
+    IF current_setting('lock_timeout') = '0' THEN
+        PERFORM set_config('lock_timeout', '5s', true);
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION artifactstore.limit_waits() IS
+'Until the end of the transaction: 5 s lock_timeout unless the session has its own';
