@@ -3,7 +3,7 @@
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.describe_payload(p_event_type text, p_payload bytea)
 RETURNS jsonb
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE -- an EXCEPTION block fails in parallel plans up to PostgreSQL 16
+LANGUAGE plpgsql STABLE COST 1000 PARALLEL UNSAFE -- an EXCEPTION block fails in parallel plans up to PostgreSQL 16
 AS $$
 DECLARE
     v_fields jsonb;

@@ -26,11 +26,11 @@ BEGIN
             ('reader', 'USAGE ON SCHEMA', ARRAY['artifactstore']),
             ('reader', 'SELECT ON TABLE', artifactstore.view_names() || ARRAY[
                 'events', 'event_types', 'error_codes', 'roles', 'applied_migrations', 'software', 'view_sets', 'home',
-                'event_log', 'audit_events', 'retention_events', 'log_leaves']),
+                'all_subjects', 'event_log', 'audit_events', 'retention_events', 'log_leaves']),
             ('reader', 'EXECUTE ON FUNCTION', ARRAY[
                 'cbor_encode', 'cbor_encode_list', 'cbor_encode_map', 'cbor_encode_object', 'cbor_encode_value',
-                'describe_payload', 'describe_value', 'event_identity', 'here', 'log_head', 'refuse', 'refuse_field',
-                'retention_due'] || v_pure),
+                'describe_payload', 'describe_value', 'event_identity', 'here', 'log_head', 'package_history', 'refuse',
+                'refuse_field', 'retention_due', 'sequence_at'] || v_pure),
             ('writer', 'EXECUTE ON FUNCTION', ARRAY['append_json', 'new_id']),
             ('service', 'EXECUTE ON FUNCTION', ARRAY[
                 'append', 'append_commands', 'check_packages', 'find_token', 'issue_token', 'list_tokens', 'new_id',
