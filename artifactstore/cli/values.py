@@ -1,4 +1,4 @@
-"""Values on the command line: packages, ids, types, digests, times, labels; each raises ``BadInput`` usage."""
+"""Values on the command line: packages, ids, types, digests, times; each raises ``BadInput`` usage."""
 
 import calendar
 import re

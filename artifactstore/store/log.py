@@ -1,6 +1,6 @@
 """Reading the log."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
@@ -17,7 +17,7 @@ _OF_PACKAGE: LiteralString = """
         SELECT e.sequence
         FROM artifactstore.all_subjects s
         JOIN artifactstore.events e ON e.subject_kind = s.subject_kind AND e.subject_id = s.subject_id
-        WHERE s.package_id = %(package)s))
+        WHERE s.package_id = {}))
     """
 
 
@@ -103,16 +103,6 @@ class LogReads(Connected):
     def _log(
         self, view: str, type_column: str, where: EventFilter, order: SQL, limit: int | None
     ) -> Iterator[Row]:
-        parameters = {
-            "since": where.since,
-            "until": where.until,
-            "types": [name for given in where.event_types for name in types_of(given)],
-            "kinds": list(where.subject_kinds),
-            "ids": list(where.subject_ids),
-            "actors": list(where.actors),
-            "package": where.package_id,
-            "limit": limit,
-        }
         name = Identifier("artifactstore", view)
         if limit is None:
             query = SQL("SELECT * FROM {} WHERE {} ORDER BY sequence {}").format(
@@ -123,21 +113,29 @@ class LogReads(Connected):
             query = SQL(
                 """
                 SELECT * FROM {} WHERE sequence = ANY (ARRAY(
-                    SELECT sequence FROM artifactstore.events WHERE {} ORDER BY sequence {} LIMIT %(limit)s))
+                    SELECT sequence FROM artifactstore.events WHERE {} ORDER BY sequence {} LIMIT {}))
                 ORDER BY sequence {}
                 """
-            ).format(name, _conditions(where, "event_type"), order, order)
-        return self._stream(dict_row, query, parameters)
+            ).format(name, _conditions(where, "event_type"), order, limit, order)
+        return self._stream(dict_row, query)
 
 
 def _conditions(where: EventFilter, type_column: str) -> Composed:
+    types = [name for given in where.event_types for name in types_of(given)]
     conditions: list[tuple[Composable, bool]] = [
-        (SQL("sequence > %(since)s"), True),
-        (SQL("sequence <= %(until)s"), where.until is not None),
-        (SQL("{} = ANY (%(types)s)").format(Identifier(type_column)), bool(where.event_types)),
-        (SQL("subject_kind = ANY (%(kinds)s)"), bool(where.subject_kinds)),
-        (SQL("subject_id = ANY (%(ids)s)"), bool(where.subject_ids)),
-        (SQL("actor = ANY (%(actors)s)"), bool(where.actors)),
-        (SQL(_OF_PACKAGE), where.package_id is not None),
+        (SQL("sequence > {}").format(where.since), True),
+        (SQL("sequence <= {}").format(where.until), where.until is not None),
+        (_is_one_of(type_column, types), bool(types)),
+        (_is_one_of("subject_kind", where.subject_kinds), bool(where.subject_kinds)),
+        (_is_one_of("subject_id", where.subject_ids), bool(where.subject_ids)),
+        (_is_one_of("actor", where.actors), bool(where.actors)),
+        (SQL(_OF_PACKAGE).format(where.package_id), where.package_id is not None),
     ]
     return SQL(" AND ").join(condition for condition, wanted in conditions if wanted)
+
+
+def _is_one_of(column: str, values: Sequence[object]) -> Composed:
+    """Equal to the one value if there is one: only then an index gives rows in order of the log."""
+    if len(values) == 1:
+        return SQL("{} = {}").format(Identifier(column), values[0])
+    return SQL("{} = ANY ({})").format(Identifier(column), list(values))

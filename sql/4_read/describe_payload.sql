@@ -1,5 +1,5 @@
 -- purpose: a payload as a person wants to read it, even of a damaged event
--- called by: event_log, audit_events
+-- called by: event_log, audit_events, retention_events
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.describe_payload(p_event_type text, p_payload bytea)
 RETURNS jsonb

@@ -10,8 +10,7 @@ BEGIN
         WHEN 'id' THEN
             RETURN to_jsonb((p_value #>> '{}')::uuid);
         WHEN 'time' THEN
-            RETURN to_jsonb(to_char(
-                artifactstore.from_micros(p_value::bigint) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'));
+            RETURN to_jsonb(artifactstore.show_time(artifactstore.from_micros(p_value::bigint)));
         WHEN 'object' THEN
             -- Only of fields that read otherwise: a call for each of the others would take most of the time.
             RETURN p_value || coalesce((

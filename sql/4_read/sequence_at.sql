@@ -17,13 +17,16 @@ BEGIN
     -- what will be there is not known.
     IF (p_instant <= greatest(clock_timestamp(), v_last_at)) IS NOT TRUE THEN
         PERFORM artifactstore.refuse('not-found', jsonb_build_object(
-            'problem', format('%s has not come yet', coalesce(p_instant::text, 'no instant')),
-            'head', v_after - 1, 'head_at', v_last_at, 'clock', clock_timestamp()));
+            'problem', format('%s has not come yet', coalesce(artifactstore.show_time(p_instant), 'no instant')),
+            'head', v_after - 1, 'head_at', artifactstore.show_time(v_last_at),
+            'clock', artifactstore.show_time(clock_timestamp())));
     ELSIF NOT p_before_all AND (p_instant >= v_first_at) IS NOT TRUE THEN
         PERFORM artifactstore.refuse('not-found', jsonb_build_object(
             'problem', CASE WHEN v_first_at IS NULL THEN 'the log has no event'
-                ELSE format('the log begins at %s, after %s', v_first_at, p_instant) END,
-            'head', v_after - 1, 'first_at', v_first_at, 'head_at', v_last_at));
+                ELSE format('the log begins at %s, after %s', artifactstore.show_time(v_first_at),
+                    artifactstore.show_time(p_instant)) END,
+            'head', v_after - 1, 'first_at', artifactstore.show_time(v_first_at),
+            'head_at', artifactstore.show_time(v_last_at)));
     END IF;
     -- Times never decrease along the log.
     WHILE v_after - v_before > 1 LOOP

@@ -12,7 +12,8 @@ BEGIN
         PERFORM artifactstore.refuse('not-found', jsonb_build_object(
             'problem', format('there is no event %s, the log ends at %s', coalesce(p_sequence::text, 'null'), v_head),
             'head', v_head,
-            'head_at', (SELECT e.created_at FROM artifactstore.events e WHERE e.sequence = v_head)));
+            'head_at', (
+                SELECT artifactstore.show_time(e.created_at) FROM artifactstore.events e WHERE e.sequence = v_head)));
     END IF;
 END
 $$;
