@@ -136,8 +136,17 @@ BEGIN
     PERFORM set_config('artifactstore.projecting', 'on', true);
     v_appended := artifactstore.insert_events(v_events, p_payloads, p_digests, v_head);
     IF v_appended > 0 THEN
-        PERFORM artifactstore.fold(CASE WHEN v_appended = cardinality(v_events) THEN v_events ELSE ARRAY(
-            SELECT e::artifactstore.decoded_event FROM unnest(v_events) e WHERE e.sequence > v_head) END);
+        IF v_appended = cardinality(v_events) THEN
+            PERFORM set_config('artifactstore.appending', v_head::text, true);
+            PERFORM artifactstore.fold(v_events);
+        ELSE
+            PERFORM set_config('artifactstore.appending', concat_ws(' ', v_head, ARRAY(
+                SELECT n FROM unnest(v_events) WITH ORDINALITY AS e (sequence, created_at, type, id, actor, payload, n)
+                WHERE e.sequence > v_head ORDER BY n)::text), true);
+            PERFORM artifactstore.fold(ARRAY(
+                SELECT e::artifactstore.decoded_event FROM unnest(v_events) e WHERE e.sequence > v_head));
+        END IF;
+        PERFORM set_config('artifactstore.appending', '', true);
         PERFORM pg_notify('artifactstore_events', (v_head + v_appended)::text);
     END IF;
     PERFORM set_config('artifactstore.projecting', 'off', true);
@@ -352,10 +361,7 @@ DECLARE
     v_made artifactstore.view_sets;
     v_from bigint := 0;
 BEGIN
-    IF p_last > artifactstore.log_head() THEN
-        PERFORM artifactstore.refuse('not-found', jsonb_build_object('problem',
-            format('there is no event %s, the log ends at %s', p_last, artifactstore.log_head())));
-    END IF;
+    PERFORM artifactstore.refuse_no_event(p_last);
     PERFORM artifactstore.create_view_set(p_schema, true);
     IF p_snapshot IS NOT NULL THEN
         v_from := artifactstore.trusted_sequence(p_snapshot);
@@ -383,7 +389,7 @@ $$;
 
 ALTER FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text) IS 'Makes the view set p_schema as the log left it at event p_last, from a snapshot if one is named, and registers it in view_sets; drop_view_set removes it';
+COMMENT ON FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text) IS 'Makes the view set p_schema as the log left it at event p_last (of an instant: sequence_at), from a snapshot if one is named, and registers it in view_sets; drop_view_set removes it';
 
 CREATE FUNCTION artifactstore.begin_rebuild(p_snapshot text DEFAULT NULL::text) RETURNS TABLE(sequence bigint, resumed boolean)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1283,8 +1289,8 @@ BEGIN
         ORDER BY c.sequence
         LIMIT 1;
         IF FOUND THEN
-            PERFORM artifactstore.refuse_event(p_events, v_sequence, 'changed', jsonb_build_object(
-                'expected', v_expected, 'actual', v_actual));
+            PERFORM artifactstore.refuse('changed', artifactstore.event_place(p_events, v_sequence)
+                || jsonb_build_object('expected', v_expected, 'actual', v_actual));
         END IF;
     END IF;
 
@@ -1294,8 +1300,9 @@ BEGIN
         JOIN artifactstore.event_types t ON t.event_type = e.event_type
         WHERE t.destructive AND e.sequence > p_head;
         IF v_sequence IS NOT NULL THEN
-            PERFORM artifactstore.refuse_event(p_events, v_sequence, 'clock-behind', jsonb_build_object(
-                'head_created_at', p_now, 'clock', clock_timestamp()));
+            PERFORM artifactstore.refuse('clock-behind', artifactstore.event_place(p_events, v_sequence)
+                || jsonb_build_object('head_created_at', artifactstore.show_time(p_now),
+                    'clock', artifactstore.show_time(clock_timestamp())));
         END IF;
     END IF;
 END
@@ -1311,21 +1318,31 @@ CREATE FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigi
     SET standard_conforming_strings TO 'on'
     AS $$
 DECLARE
-    v_schema text := 'artifactstore_check_' || pg_backend_pid();
+    v_schema text;
     v_head bigint := artifactstore.log_head();
     v_checked uuid[] := '{}';
     v_package uuid;
+    v_also bigint[];
+    v_sequences bigint[];
     v_found jsonb := '[]';
 BEGIN
     PERFORM artifactstore.refuse_many_snapshots();
     BEGIN
-        PERFORM artifactstore.create_view_set(v_schema);
-        FOREACH v_package IN ARRAY p_packages LOOP
-            CONTINUE WHEN cardinality(artifactstore.package_sequences(v_package, v_head)) > p_max_events;
+        v_schema := artifactstore.take_scratch();
+        FOR v_package, v_also IN
+            SELECT p.package_id, array_agg(s.sequence)
+            FROM unnest(p_packages) AS p (package_id)
+            LEFT JOIN (
+                SELECT e.sequence, artifactstore.event_package(e) AS package_id
+                FROM artifactstore.events e WHERE e.sequence = ANY (p_sequences) AND e.sequence <= v_head) s
+                USING (package_id)
+            GROUP BY p.package_id
+        LOOP
+            v_sequences := artifactstore.package_sequences(v_package, v_head);
+            CONTINUE WHEN cardinality(v_sequences) > p_max_events;
             BEGIN
-                PERFORM artifactstore.project_package(v_schema, v_package, v_head, ARRAY(
-                    SELECT s.sequence FROM artifactstore.events s
-                    WHERE s.sequence = ANY (p_sequences) AND artifactstore.event_package(s) = v_package));
+                PERFORM artifactstore.project_sequences(v_schema, ARRAY(
+                    SELECT DISTINCT n FROM unnest(v_sequences || v_also) AS n WHERE n IS NOT NULL ORDER BY n));
                 v_checked := v_checked || v_package;
             EXCEPTION WHEN SQLSTATE 'ST000' THEN
                 -- Class ST: rows are missing that these events need.
@@ -1337,7 +1354,7 @@ BEGIN
             c.view_name, c.key, c.column_name, c.left_value, c.right_value)), '[]')
         INTO v_found
         FROM artifactstore.compare_view_sets('artifactstore', v_schema, v_checked) c;
-        -- The view set was only to be looked at: an error that is caught takes it away.
+        -- The rows were only to be looked at: an error that is caught takes them away.
         RAISE EXCEPTION USING ERRCODE = 'RB000', MESSAGE = 'undo';
     EXCEPTION WHEN SQLSTATE 'RB000' THEN
         NULL;
@@ -1547,6 +1564,22 @@ $$;
 ALTER FUNCTION artifactstore.decode_any_payload(p_event_type text, p_payload bytea, p_where jsonb) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.decode_any_payload(p_event_type text, p_payload bytea, p_where jsonb) IS 'As decode_payload, without its short cuts for the most common types';
+
+CREATE FUNCTION artifactstore.decode_events(p_sequences bigint[]) RETURNS artifactstore.decoded_event[]
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT array_agg(ROW(e.sequence, e.created_at, e.event_type, e.subject_id, e.actor,
+            artifactstore.decode_payload(
+                e.event_type, e.payload, jsonb_build_object('sequence', e.sequence), t.shape)
+        )::artifactstore.decoded_event ORDER BY e.sequence)
+    FROM artifactstore.events e
+    LEFT JOIN artifactstore.event_types t ON t.event_type = e.event_type
+    WHERE e.sequence = ANY (p_sequences)
+$$;
+
+ALTER FUNCTION artifactstore.decode_events(p_sequences bigint[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.decode_events(p_sequences bigint[]) IS 'The events with these sequences in order, each payload decoded once, as decode_range does; refuses what does not fit the catalogue';
 
 CREATE FUNCTION artifactstore.decode_fields(p_data bytea, p_at integer, p_shape jsonb, OUT draft text, OUT draft_end integer) RETURNS record
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
@@ -1908,7 +1941,7 @@ ALTER FUNCTION artifactstore.decode_usual_payload(p_payload bytea, p_shape jsonb
 COMMENT ON FUNCTION artifactstore.decode_usual_payload(p_payload bytea, p_shape jsonb) IS 'The same as decode_any_payload for a payload of the usual kind, null for any other; p_shape = event_types.shape';
 
 CREATE FUNCTION artifactstore.describe_payload(p_event_type text, p_payload bytea) RETURNS jsonb
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql STABLE COST 1000
     AS $$
 DECLARE
     v_fields jsonb;
@@ -1946,11 +1979,16 @@ BEGIN
         WHEN 'id' THEN
             RETURN to_jsonb((p_value #>> '{}')::uuid);
         WHEN 'time' THEN
-            RETURN to_jsonb(to_char(
-                artifactstore.from_micros(p_value::bigint) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'));
+            RETURN to_jsonb(artifactstore.show_time(artifactstore.from_micros(p_value::bigint)));
         WHEN 'object' THEN
-            RETURN (SELECT jsonb_object_agg(f.key, artifactstore.describe_value(p_spec -> 'fields' -> f.key, f.value))
-                FROM jsonb_each(p_value) f);
+            -- Only of fields that read otherwise: a call for each of the others would take most of the time.
+            RETURN p_value || coalesce((
+                SELECT jsonb_object_agg(f.key, CASE s.spec ->> 'type'
+                    WHEN 'id' THEN to_jsonb((f.value #>> '{}')::uuid)
+                    ELSE artifactstore.describe_value(s.spec, f.value) END)
+                FROM jsonb_each(p_value) f
+                CROSS JOIN LATERAL (SELECT p_spec -> 'fields' -> f.key AS spec) s
+                WHERE s.spec ->> 'type' IN ('id', 'time', 'object', 'list')), '{}');
         WHEN 'list' THEN
             RETURN (SELECT coalesce(jsonb_agg(artifactstore.describe_value(p_spec -> 'items', i.value) ORDER BY i.n), '[]')
                 FROM jsonb_array_elements(p_value) WITH ORDINALITY AS i (value, n));
@@ -2241,6 +2279,19 @@ ALTER FUNCTION artifactstore.event_package(p_event artifactstore.events) OWNER T
 
 COMMENT ON FUNCTION artifactstore.event_package(p_event artifactstore.events) IS 'Package that an event of any kind but system is about';
 
+CREATE FUNCTION artifactstore.event_place(p_events artifactstore.decoded_event[], p_sequence bigint) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT jsonb_build_object('position', e.n, 'event_type', e.event_type, 'subject_id', e.subject_id)
+    FROM unnest(p_events) WITH ORDINALITY
+        AS e (sequence, created_at, event_type, subject_id, actor, payload, n)
+    WHERE e.sequence = p_sequence
+$$;
+
+ALTER FUNCTION artifactstore.event_place(p_events artifactstore.decoded_event[], p_sequence bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.event_place(p_events artifactstore.decoded_event[], p_sequence bigint) IS 'Position (from 1), type and subject of the event that would have had p_sequence';
+
 CREATE FUNCTION artifactstore.field_rule(p_spec jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -2434,8 +2485,11 @@ BEGIN
         EXCEPTION WHEN SQLSTATE 'ST000' OR integrity_constraint_violation OR data_exception THEN
             GET STACKED DIAGNOSTICS v_state = RETURNED_SQLSTATE, v_detail = PG_EXCEPTION_DETAIL;
             IF v_first = v_last THEN
+                -- Of an event that is not appended, the place in its command: its number will be another's.
                 refusals[v_first] := jsonb_build_object('sqlstate', v_state, 'detail', CASE
-                    WHEN v_state LIKE 'ST%' THEN v_detail::jsonb ELSE jsonb_build_object('problem', SQLERRM) END);
+                    WHEN v_state LIKE 'ST%' THEN (v_detail::jsonb - 'sequence') || coalesce(artifactstore.event_place(
+                        v_part, (v_detail::jsonb -> 'sequence')::bigint), '{}')
+                    ELSE jsonb_build_object('problem', SQLERRM) END);
                 events := events || array_fill(NULL::artifactstore.decoded_event, ARRAY[cardinality(v_part)]);
                 v_refused := v_refused + cardinality(v_new);
             ELSE
@@ -2576,6 +2630,28 @@ $$;
 ALTER FUNCTION artifactstore.has_package(p_view text) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.has_package(p_view text) IS 'Whether the rows of a view carry a package_id';
+
+CREATE FUNCTION artifactstore.held_by(p_package_id uuid) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    c_shown CONSTANT integer := 10;
+    v_holds jsonb;
+BEGIN
+    SELECT jsonb_agg(jsonb_build_object(
+        'hold_id', h.hold_id, 'case', h.case_ref, 'placed_by', h.placed_by,
+        'placed_at', artifactstore.show_time(h.placed_at)) ORDER BY h.created_sequence, h.hold_id)
+    INTO v_holds
+    FROM (
+        SELECT * FROM retention_holds r WHERE r.package_id = p_package_id AND r.released_at IS NULL
+        ORDER BY r.created_sequence, r.hold_id LIMIT c_shown) h;
+    RETURN coalesce(v_holds, '[]');
+END
+$$;
+
+ALTER FUNCTION artifactstore.held_by(p_package_id uuid) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.held_by(p_package_id uuid) IS 'Legal holds in force on a package, the oldest ten: id, case, by whom and when placed';
 
 CREATE FUNCTION artifactstore.here() RETURNS artifactstore.home
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -3069,19 +3145,17 @@ CREATE FUNCTION artifactstore.package_at(p_package_id uuid, p_sequence bigint) R
     SET standard_conforming_strings TO 'on'
     AS $_$
 DECLARE
-    v_schema text := 'artifactstore_at_' || pg_backend_pid();
+    v_schema text;
     v_package artifactstore.artifact_packages;
 BEGIN
-    IF p_sequence > artifactstore.log_head() THEN
-        PERFORM artifactstore.refuse('not-found', jsonb_build_object('problem',
-            format('there is no event %s, the log ends at %s', p_sequence, artifactstore.log_head())));
-    END IF;
+    PERFORM artifactstore.refuse_no_event(p_sequence);
     BEGIN
-        PERFORM artifactstore.create_view_set(v_schema);
-        PERFORM artifactstore.project_package(v_schema, p_package_id, p_sequence);
+        v_schema := artifactstore.take_scratch();
+        PERFORM artifactstore.project_sequences(
+            v_schema, artifactstore.package_sequences(p_package_id, p_sequence));
         EXECUTE format('SELECT p.* FROM %I.artifact_packages p WHERE p.package_id = $1', v_schema)
         INTO v_package USING p_package_id;
-        -- The view set was only to be looked at: an error that is caught takes it away.
+        -- The rows were only to be looked at: an error that is caught takes them away.
         RAISE EXCEPTION USING ERRCODE = 'RB000', MESSAGE = 'undo';
     EXCEPTION WHEN SQLSTATE 'RB000' THEN
         NULL;
@@ -3095,6 +3169,43 @@ $_$;
 ALTER FUNCTION artifactstore.package_at(p_package_id uuid, p_sequence bigint) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.package_at(p_package_id uuid, p_sequence bigint) IS 'The row of a package as the log left it at event p_sequence, none if it was not there yet; folds the events of that package alone';
+
+CREATE FUNCTION artifactstore.package_history(p_package text, p_newest_first boolean DEFAULT false, p_limit bigint DEFAULT NULL::bigint) RETURNS TABLE(sequence bigint, created_at timestamp with time zone, actor text, action text, path text, uri text, reason text, subject_id uuid, payload jsonb)
+    LANGUAGE plpgsql STABLE
+    AS $_$
+#variable_conflict use_column
+DECLARE
+    v_package_id uuid;
+    v_sequences bigint[];
+BEGIN
+    SELECT p.package_id INTO v_package_id FROM artifactstore.artifact_packages p WHERE p.purl = p_package;
+    IF NOT FOUND AND p_package ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN
+        SELECT p.package_id INTO v_package_id
+        FROM artifactstore.artifact_packages p WHERE p.package_id = p_package::uuid;
+    END IF;
+    IF v_package_id IS NULL THEN
+        PERFORM artifactstore.refuse('not-found', jsonb_build_object(
+            'package', p_package, 'problem', format('package %s', p_package)));
+    END IF;
+    -- Chosen first: only what is shown is decoded.
+    v_sequences := ARRAY(
+        SELECT e.sequence
+        FROM artifactstore.all_subjects s
+        JOIN artifactstore.events e ON e.subject_kind = s.subject_kind AND e.subject_id = s.subject_id
+        WHERE s.package_id = v_package_id
+        ORDER BY CASE WHEN p_newest_first THEN -e.sequence ELSE e.sequence END
+        LIMIT p_limit);
+    RETURN QUERY
+    SELECT a.sequence, a.created_at, a.actor, a.action, a.path, a.uri, a.reason, a.subject_id, a.payload
+    FROM artifactstore.audit_events a
+    WHERE a.sequence = ANY (v_sequences)
+    ORDER BY CASE WHEN p_newest_first THEN -a.sequence ELSE a.sequence END;
+END
+$_$;
+
+ALTER FUNCTION artifactstore.package_history(p_package text, p_newest_first boolean, p_limit bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.package_history(p_package text, p_newest_first boolean, p_limit bigint) IS 'Every event of a package, its files, their copies and its retention, payloads decoded: the oldest first or the newest, at most p_limit. p_package: its purl or its id';
 
 CREATE FUNCTION artifactstore.package_rows(p_view text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -3506,27 +3617,6 @@ $$;
 ALTER FUNCTION artifactstore.project_hold_released(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.project_hold_released(p_events artifactstore.decoded_event[]) IS 'Legal holds released, the rows stay; refuses not-found, no-such-hold';
-
-CREATE FUNCTION artifactstore.project_package(p_schema text, p_package_id uuid, p_last bigint, p_also bigint[] DEFAULT '{}'::bigint[]) RETURNS void
-    LANGUAGE plpgsql
-    SET plan_cache_mode TO 'force_generic_plan'
-    AS $$
-DECLARE
-    v_sequence bigint;
-BEGIN
-    PERFORM set_config('search_path', format('%I, pg_temp', p_schema), true);
-    FOR v_sequence IN
-        SELECT DISTINCT n FROM unnest(artifactstore.package_sequences(p_package_id, p_last) || p_also) AS n
-        WHERE n <= p_last ORDER BY n
-    LOOP
-        PERFORM artifactstore.project(v_sequence, v_sequence);
-    END LOOP;
-END
-$$;
-
-ALTER FUNCTION artifactstore.project_package(p_schema text, p_package_id uuid, p_last bigint, p_also bigint[]) OWNER TO artifactstore_owner;
-
-COMMENT ON FUNCTION artifactstore.project_package(p_schema text, p_package_id uuid, p_last bigint, p_also bigint[]) IS 'Projects the events of one package up to p_last, and the events p_also, one by one into the view set p_schema';
 
 CREATE FUNCTION artifactstore.project_package_created(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql
@@ -4010,6 +4100,30 @@ ALTER FUNCTION artifactstore.project_retention_shortened(p_events artifactstore.
 
 COMMENT ON FUNCTION artifactstore.project_retention_shortened(p_events artifactstore.decoded_event[]) IS 'Governance retention made shorter; refuses not-found, compliance-locked, retention-changed, not-earlier';
 
+CREATE FUNCTION artifactstore.project_sequences(p_schema text, p_sequences bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+DECLARE
+    c_together CONSTANT integer := 1000; -- payloads have up to 64 KiB
+    v_first integer;
+BEGIN
+    PERFORM set_config('search_path', format('%I, pg_temp', p_schema), true);
+    FOR v_first IN 1..coalesce(cardinality(p_sequences), 0) BY c_together LOOP
+        PERFORM artifactstore.fold(artifactstore.decode_events(
+            p_sequences[v_first:v_first + c_together - 1]));
+    END LOOP;
+END
+$$;
+
+ALTER FUNCTION artifactstore.project_sequences(p_schema text, p_sequences bigint[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.project_sequences(p_schema text, p_sequences bigint[]) IS 'Projects these events, ascending and all of those that each needs among them, into the view set p_schema';
+
 CREATE FUNCTION artifactstore.project_storage_failed(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -4284,8 +4398,9 @@ CREATE FUNCTION artifactstore.rebuild(p_schema text, p_last bigint DEFAULT NULL:
     SET standard_conforming_strings TO 'on'
     AS $$
 DECLARE
-    v_last bigint := least(coalesce(p_last, artifactstore.log_head()), artifactstore.log_head());
+    v_last bigint := coalesce(p_last, artifactstore.log_head());
 BEGIN
+    PERFORM artifactstore.refuse_no_event(v_last);
     PERFORM artifactstore.create_view_set(p_schema);
     PERFORM artifactstore.project_ranges(p_schema, 1, v_last);
     RETURN v_last;
@@ -4357,28 +4472,126 @@ ALTER FUNCTION artifactstore.rebuild_sequence() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.rebuild_sequence() IS 'Last sequence of an unfinished rebuild that can be resumed, else null; refuses busy while another session works on it';
 
+CREATE FUNCTION artifactstore.refusal_facts(p_code text, p_event artifactstore.decoded_event) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_kind text := split_part(p_event.event_type, '.', 2);
+    v_payload jsonb := p_event.payload;
+    v_package_id uuid := CASE WHEN v_kind IN ('package', 'retention') THEN p_event.subject_id
+        ELSE (v_payload ->> 'package_id')::uuid END;
+    v_file_id uuid := CASE v_kind WHEN 'file' THEN p_event.subject_id ELSE (v_payload ->> 'file_id')::uuid END;
+    -- Not of the row types of views: those of one view set would be kept for another.
+    v_package record;
+    v_file record;
+    v_location record;
+BEGIN
+    IF p_code IN ('unknown-event-type', 'empty', 'nothing-to-do') THEN
+        RETURN '{}';
+    END IF;
+    SELECT * INTO v_package FROM artifact_packages p WHERE p.package_id = v_package_id;
+    SELECT * INTO v_file FROM artifact_files f WHERE f.file_id = v_file_id;
+    SELECT * INTO v_location FROM storage_locations l WHERE l.location_id = p_event.subject_id;
+    RETURN coalesce(jsonb_strip_nulls(CASE p_code
+        WHEN 'not-found' THEN jsonb_build_object(
+            'missing', CASE
+                WHEN v_kind = 'system' THEN 'epoch'
+                WHEN v_kind <> 'storage' AND v_package.package_id IS NULL THEN 'package'
+                WHEN v_kind = 'file' OR p_event.event_type = 'v1.storage.registered' THEN 'file'
+                WHEN v_kind = 'storage' THEN 'location'
+                ELSE 'retention' END,
+            'package_id', v_package_id, 'file_id', v_file_id)
+        WHEN 'id-taken' THEN artifactstore.who_has_id(p_event)
+        WHEN 'wrong-package' THEN jsonb_build_object(
+            'package_id', coalesce(v_location.package_id, v_file.package_id),
+            'file_id', coalesce(v_location.file_id, v_file.file_id))
+        WHEN 'bad-subject' THEN jsonb_build_object('log_id', coalesce(v_payload ->> 'log_id', (
+            SELECT g.log_id::text FROM log_epochs g ORDER BY g.epoch DESC LIMIT 1)))
+        WHEN 'invalid-purl' THEN jsonb_build_object('purl', v_payload -> 'purl')
+        WHEN 'name-taken' THEN (
+            SELECT jsonb_build_object('purl', p.purl, 'package_id', p.package_id, 'state', p.state)
+            FROM artifact_packages p WHERE p.purl = v_payload ->> 'purl')
+        WHEN 'not-future' THEN jsonb_build_object(
+            'until', artifactstore.show_time(artifactstore.from_micros(
+                coalesce(v_payload -> 'until', v_payload #> '{retention,until}')::bigint)),
+            'created_at', artifactstore.show_time(p_event.created_at))
+        WHEN 'purged' THEN jsonb_build_object('purged_at', artifactstore.show_time(v_package.purged_at))
+        WHEN 'not-open' THEN jsonb_build_object('package_id', v_package_id, 'state', v_package.state)
+        WHEN 'wrong-state' THEN jsonb_build_object('state', v_package.state)
+        WHEN 'no-change' THEN jsonb_build_object('state', v_package.state, 'yanked', v_package.yanked)
+        WHEN 'too-large' THEN jsonb_build_object('limit', 256, 'labels', (
+            SELECT count(*) FROM jsonb_object_keys(artifactstore.merge_labels(v_package.labels, v_payload))))
+        WHEN 'manifest-changed' THEN (
+            SELECT jsonb_build_object(
+                'file_count', count(*) FILTER (WHERE f.removed_at IS NULL),
+                'total_bytes', coalesce(sum(f.size) FILTER (WHERE f.removed_at IS NULL), 0),
+                'as_of', max(f.last_sequence))
+            FROM artifact_files f WHERE f.package_id = v_package_id)
+        WHEN 'path-taken' THEN (
+            SELECT jsonb_build_object('file_id', f.file_id, 'state', f.state, 'size', f.size,
+                'blake3', encode(f.blake3, 'hex'))
+            FROM artifact_files f
+            WHERE f.package_id = v_package_id AND f.path = v_payload ->> 'path' AND f.removed_at IS NULL)
+        WHEN 'gone' THEN jsonb_build_object('file_id', v_file_id, 'path', v_file.path, 'state', v_file.state,
+            'removed_at', artifactstore.show_time(coalesce(v_file.removed_at, v_package.purged_at)))
+        WHEN 'digest-mismatch' THEN jsonb_build_object(
+            'file_id', v_file_id, 'size', v_file.size, 'blake3', encode(v_file.blake3, 'hex'))
+        WHEN 'location-taken' THEN (
+            SELECT jsonb_build_object('location_id', l.location_id, 'state', l.state)
+            FROM storage_locations l
+            WHERE l.file_id = v_file_id AND l.backend = v_payload ->> 'backend' AND l.uri = v_payload ->> 'uri'
+                AND l.retired_at IS NULL)
+        WHEN 'retired' THEN jsonb_build_object('outcome', v_location.retire_outcome,
+            'retired_at', artifactstore.show_time(v_location.retired_at))
+        WHEN 'last-good-copy' THEN jsonb_build_object('file_id', v_location.file_id, 'path', v_file.path,
+            'backend', v_location.backend, 'uri', v_location.uri)
+        WHEN 'already-initialized' THEN (
+            SELECT jsonb_build_object('log_id', g.log_id, 'epoch', g.epoch)
+            FROM log_epochs g ORDER BY g.epoch DESC LIMIT 1)
+        WHEN 'wrong-epoch' THEN (
+            SELECT jsonb_build_object('log_id', g.log_id, 'epoch', g.epoch)
+            FROM log_epochs g ORDER BY g.epoch DESC LIMIT 1)
+        WHEN 'request-mismatch' THEN (
+            SELECT jsonb_build_object('key', r.key, 'first_sequence', r.first_sequence)
+            FROM requests r WHERE r.actor = p_event.actor AND r.key = v_payload #>> '{request,key}')
+        ELSE artifactstore.retention_facts(p_code, v_package_id, (v_payload ->> 'hold_id')::uuid)
+    END), '{}');
+END
+$$;
+
+ALTER FUNCTION artifactstore.refusal_facts(p_code text, p_event artifactstore.decoded_event) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.refusal_facts(p_code text, p_event artifactstore.decoded_event) IS 'For a refusal of p_event by the name p_code, what the views of the view set say about it: who has the name or path, until when retention lasts, which holds there are; {} when there is nothing to tell';
+
 CREATE FUNCTION artifactstore.refuse(p_code text, p_detail jsonb) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     AS $$
 DECLARE
     v_error artifactstore.error_codes;
+    v_detail jsonb := p_detail;
+    v_appending text[] := string_to_array(nullif(current_setting('artifactstore.appending', true), ''), ' ');
+    v_position bigint := (p_detail -> 'sequence')::bigint - v_appending[1]::bigint;
 BEGIN
+    IF v_position IS NOT NULL THEN
+        v_detail := v_detail - 'sequence' || jsonb_build_object(
+            'position', coalesce((v_appending[2]::integer[])[v_position], v_position));
+    END IF;
     SELECT * INTO STRICT v_error FROM artifactstore.error_codes c WHERE c.name = p_code;
     RAISE EXCEPTION USING
         ERRCODE = v_error.sqlstate,
-        MESSAGE = p_code || ': ' || v_error.message || coalesce(': ' || (p_detail ->> 'problem'), '')
-            || coalesce(' (sequence ' || (p_detail ->> 'sequence') || ')', ''),
-        DETAIL = (jsonb_build_object('code', p_code) || p_detail)::text,
+        MESSAGE = p_code || ': ' || v_error.message || coalesce(': ' || (v_detail ->> 'problem'), '')
+            || coalesce(' (sequence ' || (v_detail ->> 'sequence') || ')', ''),
+        DETAIL = (jsonb_build_object('code', p_code) || v_detail)::text,
         HINT = v_error.hint;
 END
 $$;
 
 ALTER FUNCTION artifactstore.refuse(p_code text, p_detail jsonb) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.refuse(p_code text, p_detail jsonb) IS 'Raises the named refusal (see error_codes) with p_detail as JSON in DETAIL';
+COMMENT ON FUNCTION artifactstore.refuse(p_code text, p_detail jsonb) IS 'Raises the named refusal (see error_codes) with p_detail as JSON in DETAIL; in an append, position instead of sequence';
 
 CREATE FUNCTION artifactstore.refuse_event(p_events artifactstore.decoded_event[], p_sequence bigint, p_code text, p_detail jsonb DEFAULT '{}'::jsonb) RETURNS void
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
     v_event artifactstore.decoded_event;
@@ -4386,13 +4599,13 @@ BEGIN
     SELECT * INTO v_event FROM unnest(p_events) e WHERE e.sequence = p_sequence;
     PERFORM artifactstore.refuse(p_code, jsonb_build_object(
         'sequence', p_sequence, 'event_type', v_event.event_type, 'subject_id', v_event.subject_id
-    ) || p_detail);
+    ) || artifactstore.refusal_facts(p_code, v_event) || p_detail);
 END
 $$;
 
 ALTER FUNCTION artifactstore.refuse_event(p_events artifactstore.decoded_event[], p_sequence bigint, p_code text, p_detail jsonb) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.refuse_event(p_events artifactstore.decoded_event[], p_sequence bigint, p_code text, p_detail jsonb) IS 'Raises the named refusal for the event with p_sequence among p_events';
+COMMENT ON FUNCTION artifactstore.refuse_event(p_events artifactstore.decoded_event[], p_sequence bigint, p_code text, p_detail jsonb) IS 'Raises the named refusal for the event with p_sequence among p_events, with refusal_facts and p_detail';
 
 CREATE FUNCTION artifactstore.refuse_field(p_event_type text, p_path text, p_problem text) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -4439,6 +4652,26 @@ $$;
 ALTER FUNCTION artifactstore.refuse_many_snapshots() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.refuse_many_snapshots() IS 'Refuses wrong-isolation unless the whole transaction sees one snapshot';
+
+CREATE FUNCTION artifactstore.refuse_no_event(p_sequence bigint) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_head bigint := artifactstore.log_head();
+BEGIN
+    IF (p_sequence BETWEEN 0 AND v_head) IS NOT TRUE THEN
+        PERFORM artifactstore.refuse('not-found', jsonb_build_object(
+            'problem', format('there is no event %s, the log ends at %s', coalesce(p_sequence::text, 'null'), v_head),
+            'head', v_head,
+            'head_at', (
+                SELECT artifactstore.show_time(e.created_at) FROM artifactstore.events e WHERE e.sequence = v_head)));
+    END IF;
+END
+$$;
+
+ALTER FUNCTION artifactstore.refuse_no_event(p_sequence bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.refuse_no_event(p_sequence bigint) IS 'Refuses not-found unless p_sequence is 0 or an event of the log';
 
 CREATE FUNCTION artifactstore.replay(p_snapshot text DEFAULT NULL::text) RETURNS TABLE(head bigint, seconds double precision)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4529,6 +4762,42 @@ ALTER FUNCTION artifactstore.retention_due(p_before timestamp with time zone, p_
 
 COMMENT ON FUNCTION artifactstore.retention_due(p_before timestamp with time zone, p_due boolean, p_after uuid, p_limit bigint) IS 'Packages by id after p_after, at most p_limit; p_due: only those that are due at p_before (null: now, by the clock of the database), or only the others. due: retention was applied, retain_until is reached, no hold, not purged; action: what comes next, delete or purge; why: lapsed, or why not: purged, legal-hold, no-retention, retention-active';
 
+CREATE FUNCTION artifactstore.retention_facts(p_code text, p_package_id uuid, p_hold_id uuid) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_facts jsonb;
+BEGIN
+    CASE
+        WHEN p_code IN ('retention-active', 'retention-changed', 'not-later', 'not-earlier', 'wrong-mode',
+            'compliance-locked')
+        THEN
+            SELECT jsonb_build_object('package_id', r.package_id, 'mode', r.mode,
+                'retain_until', artifactstore.show_time(r.retain_until))
+            INTO v_facts FROM retention_state r WHERE r.package_id = p_package_id;
+        WHEN p_code = 'legal-hold' THEN
+            SELECT jsonb_build_object('package_id', r.package_id, 'hold_count', r.hold_count,
+                'holds', artifactstore.held_by(p_package_id))
+            INTO v_facts FROM retention_state r WHERE r.package_id = p_package_id;
+        WHEN p_code = 'no-such-hold' THEN
+            v_facts := jsonb_build_object('hold_id', p_hold_id, 'holds', artifactstore.held_by(p_package_id));
+        WHEN p_code = 'hold-exists' THEN
+            SELECT jsonb_build_object('hold_id', h.hold_id, 'case', h.case_ref, 'placed_by', h.placed_by,
+                'placed_at', artifactstore.show_time(h.placed_at),
+                'released_at', artifactstore.show_time(h.released_at))
+            INTO v_facts
+            FROM retention_holds h WHERE h.package_id = p_package_id AND h.hold_id = p_hold_id;
+        ELSE
+            NULL;
+    END CASE;
+    RETURN v_facts;
+END
+$$;
+
+ALTER FUNCTION artifactstore.retention_facts(p_code text, p_package_id uuid, p_hold_id uuid) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.retention_facts(p_code text, p_package_id uuid, p_hold_id uuid) IS 'Mode and end of the retention of a package, its holds in force, or the hold p_hold_id, as a refusal by the name p_code needs them; else null';
+
 CREATE FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) RETURNS TABLE(sequence bigint, created_at timestamp with time zone, appended boolean)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -4583,6 +4852,76 @@ ALTER FUNCTION artifactstore.sample_packages(p_events integer) OWNER TO artifact
 
 COMMENT ON FUNCTION artifactstore.sample_packages(p_events integer) IS 'The packages of p_events random events, with the sequences that led to each';
 
+CREATE FUNCTION artifactstore.scratch_names() RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT ARRAY['artifactstore_scratch_1', 'artifactstore_scratch_2', 'artifactstore_scratch_3',
+        'artifactstore_scratch_4']
+$$;
+
+ALTER FUNCTION artifactstore.scratch_names() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.scratch_names() IS 'Schemas of the scratch view sets: as many requests that fold a history anew run side by side';
+
+CREATE FUNCTION artifactstore.sequence_at(p_instant timestamp with time zone, p_before_all boolean DEFAULT false) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_before bigint := 0;
+    v_after bigint := artifactstore.log_head() + 1;
+    v_middle bigint;
+    v_first_at timestamptz := (SELECT e.created_at FROM artifactstore.events e WHERE e.sequence = 1);
+    v_last_at timestamptz := (SELECT e.created_at FROM artifactstore.events e WHERE e.sequence = v_after - 1);
+    v_created_at timestamptz;
+BEGIN
+    -- Times of events may be ahead of a clock that was set back. An instant that has not come is no answer at all:
+    -- what will be there is not known.
+    IF (p_instant <= greatest(clock_timestamp(), v_last_at)) IS NOT TRUE THEN
+        PERFORM artifactstore.refuse('not-found', jsonb_build_object(
+            'problem', format('%s has not come yet', coalesce(artifactstore.show_time(p_instant), 'no instant')),
+            'head', v_after - 1, 'head_at', artifactstore.show_time(v_last_at),
+            'clock', artifactstore.show_time(clock_timestamp())));
+    ELSIF NOT p_before_all AND (p_instant >= v_first_at) IS NOT TRUE THEN
+        PERFORM artifactstore.refuse('not-found', jsonb_build_object(
+            'problem', CASE WHEN v_first_at IS NULL THEN 'the log has no event'
+                ELSE format('the log begins at %s, after %s', artifactstore.show_time(v_first_at),
+                    artifactstore.show_time(p_instant)) END,
+            'head', v_after - 1, 'first_at', artifactstore.show_time(v_first_at),
+            'head_at', artifactstore.show_time(v_last_at)));
+    END IF;
+    -- Times never decrease along the log.
+    WHILE v_after - v_before > 1 LOOP
+        v_middle := (v_before + v_after) / 2;
+        SELECT e.created_at INTO v_created_at FROM artifactstore.events e WHERE e.sequence = v_middle;
+        IF NOT FOUND THEN
+            PERFORM artifactstore.refuse('log-damaged', jsonb_build_object(
+                'sequence', v_middle, 'problem', 'the event is missing: a hole in the log'));
+        ELSIF v_created_at <= p_instant THEN
+            v_before := v_middle;
+        ELSE
+            v_after := v_middle;
+        END IF;
+    END LOOP;
+    RETURN v_before;
+END
+$$;
+
+ALTER FUNCTION artifactstore.sequence_at(p_instant timestamp with time zone, p_before_all boolean) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.sequence_at(p_instant timestamp with time zone, p_before_all boolean) IS 'The last event that was there at p_instant. Refuses not-found for an instant that has not come, by the clock and the head, and for one before the log began (p_before_all: 0 instead)';
+
+CREATE FUNCTION artifactstore.show_time(p_time timestamp with time zone) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    -- JSON has its own form of times; it leaves zeros at the end out.
+    SELECT left(t.shown || CASE WHEN strpos(t.shown, '.') = 0 THEN '.' ELSE '' END || '000000', 26) || 'Z'
+    FROM (SELECT to_jsonb(p_time AT TIME ZONE 'UTC') #>> '{}' AS shown) t
+$$;
+
+ALTER FUNCTION artifactstore.show_time(p_time timestamp with time zone) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.show_time(p_time timestamp with time zone) IS 'A time as RFC 3339 in UTC, to the microsecond';
+
 CREATE FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with time zone) RETURNS record
     LANGUAGE plpgsql
     AS $$
@@ -4602,6 +4941,37 @@ $$;
 ALTER FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with time zone) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with time zone) IS 'Takes the append lock; the head (0: none) and the created_at of what comes next, never before that of the head';
+
+CREATE FUNCTION artifactstore.take_scratch() RETURNS text
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_schemas CONSTANT text[] := artifactstore.scratch_names();
+    -- The same one each time if it can be: plans are kept for one view set.
+    v_place integer := pg_backend_pid() % cardinality(v_schemas);
+    v_schema text := v_schemas[v_place + 1];
+BEGIN
+    FOR v_tried IN 1..cardinality(v_schemas) LOOP
+        BEGIN
+            EXECUTE format('LOCK TABLE %I.log_epochs IN EXCLUSIVE MODE NOWAIT', v_schema);
+            RETURN v_schema;
+        EXCEPTION WHEN lock_not_available THEN
+            v_schema := v_schemas[(v_place + v_tried) % cardinality(v_schemas) + 1];
+        END;
+    END LOOP;
+    PERFORM set_config('lock_timeout', '10s', true);
+    EXECUTE format('LOCK TABLE %I.log_epochs IN EXCLUSIVE MODE', v_schema);
+    RETURN v_schema;
+EXCEPTION WHEN lock_not_available THEN
+    PERFORM artifactstore.refuse('busy', jsonb_build_object(
+        'problem', 'all scratch view sets are in use', 'view_sets', cardinality(v_schemas)));
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION artifactstore.take_scratch() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.take_scratch() IS 'Schema of a scratch view set that is this transaction''s alone until it undoes what it did since; refuses busy when none gets free within 10 s';
 
 CREATE FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) RETURNS bigint
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -4698,35 +5068,68 @@ ALTER FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean) OWN
 
 COMMENT ON FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean) IS 'Why a stored view set cannot be trusted (unknown, future, foreign, stale, damaged: …), null if it can; p_rows: read all its rows too';
 
-CREATE TABLE artifactstore.append_lock (
-);
+CREATE FUNCTION artifactstore.view_set_shape(p_schema text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT string_agg(d.described, E'\n' ORDER BY d.described COLLATE "C")
+    FROM unnest(artifactstore.view_names()) AS v (name)
+    JOIN pg_catalog.pg_class c ON c.relname = v.name AND c.relnamespace = to_regnamespace(quote_ident(p_schema))
+    CROSS JOIN LATERAL (
+        SELECT format('%s column %s %s %s %s %s', v.name, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod),
+            a.attnotnull, a.attcollation)
+        FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
+        SELECT format('%s index %s %s', v.name, i.indisunique, substring(pg_get_indexdef(i.indexrelid) FROM ' USING .*'))
+        FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid
+        UNION ALL
+        SELECT format('%s check %s', v.name, pg_get_constraintdef(k.oid))
+        FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c'
+        UNION ALL
+        SELECT format('%s options %s', v.name, c.reloptions)
+    ) AS d (described)
+$$;
 
-ALTER TABLE artifactstore.append_lock OWNER TO artifactstore_owner;
+ALTER FUNCTION artifactstore.view_set_shape(p_schema text) OWNER TO artifactstore_owner;
 
-COMMENT ON TABLE artifactstore.append_lock IS 'Always empty. Appends hold it IN EXCLUSIVE MODE until commit, so that numbers are gapless and in commit order';
+COMMENT ON FUNCTION artifactstore.view_set_shape(p_schema text) IS 'Columns, indexes, checks and options of the tables of a view set, a line each, without the names of indexes; null when there are none';
 
-CREATE TABLE artifactstore.applied_migrations (
-    migration_id text NOT NULL COLLATE pg_catalog."C",
-    digest bytea NOT NULL,
-    applied_at timestamp with time zone NOT NULL,
-    applied_by text NOT NULL,
-    version text NOT NULL,
-    CONSTRAINT applied_migrations_digest_check CHECK ((octet_length(digest) = 32))
-);
+CREATE FUNCTION artifactstore.who_has_id(p_event artifactstore.decoded_event) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_facts jsonb;
+BEGIN
+    CASE split_part(p_event.event_type, '.', 2)
+        WHEN 'package' THEN
+            SELECT jsonb_build_object('taken', 'package', 'package_id', p.package_id, 'purl', p.purl, 'state', p.state)
+            INTO v_facts FROM artifact_packages p WHERE p.package_id = p_event.subject_id;
+        WHEN 'file' THEN
+            SELECT jsonb_build_object('taken', 'file', 'file_id', f.file_id, 'package_id', f.package_id,
+                'file_path', f.path, 'state', f.state)
+            INTO v_facts FROM artifact_files f WHERE f.file_id = p_event.subject_id;
+        ELSE
+            NULL;
+    END CASE;
+    IF v_facts IS NULL THEN
+        -- The location of a storage event, or the first of the copies that a file brings with it.
+        SELECT jsonb_build_object('taken', 'location', 'location_id', l.location_id, 'file_id', l.file_id,
+            'package_id', l.package_id, 'backend', l.backend, 'uri', l.uri, 'state', l.state)
+        INTO v_facts
+        FROM (
+            SELECT p_event.subject_id AS id, 0 AS n
+            UNION ALL
+            SELECT (i.value ->> 'location_id')::uuid, i.n
+            FROM jsonb_array_elements(p_event.payload -> 'locations') WITH ORDINALITY AS i (value, n)) c
+        JOIN storage_locations l ON l.location_id = c.id
+        ORDER BY c.n LIMIT 1;
+    END IF;
+    RETURN coalesce(v_facts, '{}');
+END
+$$;
 
-ALTER TABLE artifactstore.applied_migrations OWNER TO artifactstore_owner;
+ALTER FUNCTION artifactstore.who_has_id(p_event artifactstore.decoded_event) OWNER TO artifactstore_owner;
 
-COMMENT ON TABLE artifactstore.applied_migrations IS 'Which files of migrations/ made this schema (state outside the log)';
-
-COMMENT ON COLUMN artifactstore.applied_migrations.migration_id IS 'File name without suffix';
-
-COMMENT ON COLUMN artifactstore.applied_migrations.digest IS 'SHA-256 of the text of the file, line ends as LF';
-
-COMMENT ON COLUMN artifactstore.applied_migrations.applied_at IS 'When it was applied';
-
-COMMENT ON COLUMN artifactstore.applied_migrations.applied_by IS 'Login that applied it';
-
-COMMENT ON COLUMN artifactstore.applied_migrations.version IS 'Version of the software that applied it';
+COMMENT ON FUNCTION artifactstore.who_has_id(p_event artifactstore.decoded_event) IS 'The package, file or location that has an id which p_event would make; {} when p_event itself gives it twice';
 
 CREATE TABLE artifactstore.artifact_files (
     file_id uuid NOT NULL,
@@ -4776,6 +5179,130 @@ COMMENT ON COLUMN artifactstore.artifact_files.created_sequence IS 'Event that m
 
 COMMENT ON COLUMN artifactstore.artifact_files.last_sequence IS 'Latest event with this file as subject';
 
+CREATE TABLE artifactstore.storage_locations (
+    location_id uuid NOT NULL,
+    file_id uuid NOT NULL,
+    package_id uuid NOT NULL,
+    backend text NOT NULL COLLATE pg_catalog."C",
+    uri text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL COLLATE pg_catalog."C",
+    failure text COLLATE pg_catalog."C",
+    checks integer NOT NULL,
+    failures integer NOT NULL,
+    registered_at timestamp with time zone NOT NULL,
+    last_checked_at timestamp with time zone,
+    last_verified_at timestamp with time zone,
+    retired_at timestamp with time zone,
+    retire_outcome text COLLATE pg_catalog."C",
+    created_sequence bigint NOT NULL,
+    last_sequence bigint NOT NULL,
+    CONSTRAINT storage_locations_state_check CHECK ((state = ANY (ARRAY['registered'::text, 'verified'::text, 'failed'::text, 'retiring'::text, 'retired'::text])))
+)
+WITH (fillfactor='70');
+
+ALTER TABLE artifactstore.storage_locations OWNER TO artifactstore_owner;
+
+COMMENT ON TABLE artifactstore.storage_locations IS 'Where copies of files are stored, as the log left it (view, rebuilt by replay)';
+
+COMMENT ON COLUMN artifactstore.storage_locations.location_id IS 'Identity of the location (UUIDv7)';
+
+COMMENT ON COLUMN artifactstore.storage_locations.file_id IS 'File of which this is a copy';
+
+COMMENT ON COLUMN artifactstore.storage_locations.package_id IS 'Package of that file';
+
+COMMENT ON COLUMN artifactstore.storage_locations.backend IS 'Storage backend, e.g. file, s3';
+
+COMMENT ON COLUMN artifactstore.storage_locations.uri IS 'Where in the backend; compared byte by byte';
+
+COMMENT ON COLUMN artifactstore.storage_locations.state IS 'registered, verified, failed, retiring (to be deleted) or retired';
+
+COMMENT ON COLUMN artifactstore.storage_locations.failure IS 'Why the last check failed; null after a good one';
+
+COMMENT ON COLUMN artifactstore.storage_locations.checks IS 'Number of checks, good and bad';
+
+COMMENT ON COLUMN artifactstore.storage_locations.failures IS 'Number of failed checks';
+
+COMMENT ON COLUMN artifactstore.storage_locations.registered_at IS 'When the copy was registered';
+
+COMMENT ON COLUMN artifactstore.storage_locations.last_checked_at IS 'When it was last checked';
+
+COMMENT ON COLUMN artifactstore.storage_locations.last_verified_at IS 'When it was last found good';
+
+COMMENT ON COLUMN artifactstore.storage_locations.retired_at IS 'When it was retired';
+
+COMMENT ON COLUMN artifactstore.storage_locations.retire_outcome IS 'What became of the copy: deleted, not_found, detached';
+
+COMMENT ON COLUMN artifactstore.storage_locations.created_sequence IS 'Event that made the row';
+
+COMMENT ON COLUMN artifactstore.storage_locations.last_sequence IS 'Latest event with this location as subject (at first: the event that made it)';
+
+CREATE VIEW artifactstore.all_subjects AS
+ SELECT ('package'::text COLLATE "C") AS subject_kind,
+    p.package_id AS subject_id,
+    COALESCE(p.package_id, p.package_id) AS package_id,
+    NULL::uuid AS file_id
+   FROM artifactstore.artifact_packages p
+UNION ALL
+ SELECT ('retention'::text COLLATE "C") AS subject_kind,
+    p.package_id AS subject_id,
+    COALESCE(p.package_id, p.package_id) AS package_id,
+    NULL::uuid AS file_id
+   FROM artifactstore.artifact_packages p
+UNION ALL
+ SELECT ('file'::text COLLATE "C") AS subject_kind,
+    f.file_id AS subject_id,
+    f.package_id,
+    f.file_id
+   FROM artifactstore.artifact_files f
+UNION ALL
+ SELECT ('storage'::text COLLATE "C") AS subject_kind,
+    l.location_id AS subject_id,
+    l.package_id,
+    l.file_id
+   FROM artifactstore.storage_locations l;
+
+ALTER VIEW artifactstore.all_subjects OWNER TO artifactstore_owner;
+
+COMMENT ON VIEW artifactstore.all_subjects IS 'What events can be about: every package, its retention, its files and their locations, once each';
+
+COMMENT ON COLUMN artifactstore.all_subjects.subject_kind IS 'As in events: package, retention, file or storage';
+
+COMMENT ON COLUMN artifactstore.all_subjects.subject_id IS 'As in events';
+
+COMMENT ON COLUMN artifactstore.all_subjects.package_id IS 'Package that it belongs to';
+
+COMMENT ON COLUMN artifactstore.all_subjects.file_id IS 'File that it is, or is a copy of; null for a package and its retention';
+
+CREATE TABLE artifactstore.append_lock (
+);
+
+ALTER TABLE artifactstore.append_lock OWNER TO artifactstore_owner;
+
+COMMENT ON TABLE artifactstore.append_lock IS 'Always empty. Appends hold it IN EXCLUSIVE MODE until commit, so that numbers are gapless and in commit order';
+
+CREATE TABLE artifactstore.applied_migrations (
+    migration_id text NOT NULL COLLATE pg_catalog."C",
+    digest bytea NOT NULL,
+    applied_at timestamp with time zone NOT NULL,
+    applied_by text NOT NULL,
+    version text NOT NULL,
+    CONSTRAINT applied_migrations_digest_check CHECK ((octet_length(digest) = 32))
+);
+
+ALTER TABLE artifactstore.applied_migrations OWNER TO artifactstore_owner;
+
+COMMENT ON TABLE artifactstore.applied_migrations IS 'Which files of migrations/ made this schema (state outside the log)';
+
+COMMENT ON COLUMN artifactstore.applied_migrations.migration_id IS 'File name without suffix';
+
+COMMENT ON COLUMN artifactstore.applied_migrations.digest IS 'SHA-256 of the text of the file, line ends as LF';
+
+COMMENT ON COLUMN artifactstore.applied_migrations.applied_at IS 'When it was applied';
+
+COMMENT ON COLUMN artifactstore.applied_migrations.applied_by IS 'Login that applied it';
+
+COMMENT ON COLUMN artifactstore.applied_migrations.version IS 'Version of the software that applied it';
+
 CREATE VIEW artifactstore.audit_events AS
  SELECT e.sequence,
     e.created_at,
@@ -4788,21 +5315,18 @@ CREATE VIEW artifactstore.audit_events AS
     s.package_id,
     p.purl,
     (d.payload ->> 'reason'::text) AS reason,
-    (d.payload ->> 'path'::text) AS path,
+    f.path,
     COALESCE((d.payload ->> 'backend'::text), (d.payload #>> '{locations,0,backend}'::text[])) AS backend,
     COALESCE((d.payload ->> 'uri'::text), (d.payload #>> '{locations,0,uri}'::text[])) AS uri,
     (COALESCE((d.payload ->> 'until'::text), (d.payload ->> 'to'::text), (d.payload #>> '{retention,until}'::text[])))::timestamp with time zone AS retain_until,
     ((d.payload ->> 'hold_id'::text))::uuid AS hold_id,
     d.payload
-   FROM (((artifactstore.events e
+   FROM ((((artifactstore.events e
+     LEFT JOIN artifactstore.all_subjects s ON (((s.subject_kind = e.subject_kind) AND (s.subject_id = e.subject_id))))
+     LEFT JOIN artifactstore.artifact_packages p ON ((p.package_id = s.package_id)))
+     LEFT JOIN artifactstore.artifact_files f ON (((f.package_id = s.package_id) AND (f.file_id = s.file_id))))
      CROSS JOIN LATERAL ( SELECT artifactstore.describe_payload(e.event_type, e.payload) AS payload
-         OFFSET 0) d)
-     CROSS JOIN LATERAL ( SELECT
-                CASE
-                    WHEN (e.subject_kind = ANY (ARRAY['package'::text, 'retention'::text])) THEN e.subject_id
-                    ELSE ((d.payload ->> 'package_id'::text))::uuid
-                END AS package_id) s)
-     LEFT JOIN artifactstore.artifact_packages p ON ((p.package_id = s.package_id)));
+         OFFSET 0) d);
 
 ALTER VIEW artifactstore.audit_events OWNER TO artifactstore_owner;
 
@@ -4830,7 +5354,7 @@ COMMENT ON COLUMN artifactstore.audit_events.purl IS 'Its purl';
 
 COMMENT ON COLUMN artifactstore.audit_events.reason IS 'Why';
 
-COMMENT ON COLUMN artifactstore.audit_events.path IS 'Path of the file';
+COMMENT ON COLUMN artifactstore.audit_events.path IS 'Path of the file that it is about, or a copy of which it is about';
 
 COMMENT ON COLUMN artifactstore.audit_events.backend IS 'Backend of the (first) location';
 
@@ -5009,21 +5533,24 @@ COMMENT ON COLUMN artifactstore.requests.created_sequence IS 'Event that carried
 COMMENT ON COLUMN artifactstore.requests.last_sequence IS 'The same: a request never changes';
 
 CREATE VIEW artifactstore.retention_events AS
- SELECT sequence,
-    created_at,
-    actor,
-    on_behalf_of,
-    action,
-    package_id,
-    purl,
-    COALESCE((payload ->> 'mode'::text), (payload #>> '{retention,mode}'::text[])) AS mode,
-    ((payload ->> 'from'::text))::timestamp with time zone AS retain_until_before,
-    retain_until,
-    hold_id,
-    (payload ->> 'case'::text) AS case_ref,
-    reason
-   FROM artifactstore.audit_events a
-  WHERE ((subject_kind = 'retention'::text) OR ((subject_kind = 'package'::text) AND (payload ? 'retention'::text)));
+ SELECT e.sequence,
+    e.created_at,
+    e.actor,
+    (d.payload ->> 'on_behalf_of'::text) AS on_behalf_of,
+    e.event_type AS action,
+    e.subject_id AS package_id,
+    p.purl,
+    COALESCE((d.payload ->> 'mode'::text), (d.payload #>> '{retention,mode}'::text[])) AS mode,
+    ((d.payload ->> 'from'::text))::timestamp with time zone AS retain_until_before,
+    (COALESCE((d.payload ->> 'until'::text), (d.payload ->> 'to'::text), (d.payload #>> '{retention,until}'::text[])))::timestamp with time zone AS retain_until,
+    ((d.payload ->> 'hold_id'::text))::uuid AS hold_id,
+    (d.payload ->> 'case'::text) AS case_ref,
+    (d.payload ->> 'reason'::text) AS reason
+   FROM ((artifactstore.events e
+     LEFT JOIN artifactstore.artifact_packages p ON ((p.package_id = e.subject_id)))
+     CROSS JOIN LATERAL ( SELECT artifactstore.describe_payload(e.event_type, e.payload) AS payload
+         OFFSET 0) d)
+  WHERE ((e.subject_kind = ANY (ARRAY['retention'::text, 'package'::text])) AND ((e.subject_kind = 'retention'::text) OR (e.event_type = 'v1.package.created'::text)) AND ((e.subject_kind = 'retention'::text) OR (d.payload ? 'retention'::text)));
 
 ALTER VIEW artifactstore.retention_events OWNER TO artifactstore_owner;
 
@@ -5161,63 +5688,6 @@ COMMENT ON COLUMN artifactstore.software.migrated_at IS 'When it last migrated';
 
 COMMENT ON COLUMN artifactstore.software.viewed_by IS 'SHA-256 of the projectors that made the live views; another one until a replay made them new';
 
-CREATE TABLE artifactstore.storage_locations (
-    location_id uuid NOT NULL,
-    file_id uuid NOT NULL,
-    package_id uuid NOT NULL,
-    backend text NOT NULL COLLATE pg_catalog."C",
-    uri text NOT NULL COLLATE pg_catalog."C",
-    state text NOT NULL COLLATE pg_catalog."C",
-    failure text COLLATE pg_catalog."C",
-    checks integer NOT NULL,
-    failures integer NOT NULL,
-    registered_at timestamp with time zone NOT NULL,
-    last_checked_at timestamp with time zone,
-    last_verified_at timestamp with time zone,
-    retired_at timestamp with time zone,
-    retire_outcome text COLLATE pg_catalog."C",
-    created_sequence bigint NOT NULL,
-    last_sequence bigint NOT NULL,
-    CONSTRAINT storage_locations_state_check CHECK ((state = ANY (ARRAY['registered'::text, 'verified'::text, 'failed'::text, 'retiring'::text, 'retired'::text])))
-)
-WITH (fillfactor='70');
-
-ALTER TABLE artifactstore.storage_locations OWNER TO artifactstore_owner;
-
-COMMENT ON TABLE artifactstore.storage_locations IS 'Where copies of files are stored, as the log left it (view, rebuilt by replay)';
-
-COMMENT ON COLUMN artifactstore.storage_locations.location_id IS 'Identity of the location (UUIDv7)';
-
-COMMENT ON COLUMN artifactstore.storage_locations.file_id IS 'File of which this is a copy';
-
-COMMENT ON COLUMN artifactstore.storage_locations.package_id IS 'Package of that file';
-
-COMMENT ON COLUMN artifactstore.storage_locations.backend IS 'Storage backend, e.g. file, s3';
-
-COMMENT ON COLUMN artifactstore.storage_locations.uri IS 'Where in the backend; compared byte by byte';
-
-COMMENT ON COLUMN artifactstore.storage_locations.state IS 'registered, verified, failed, retiring (to be deleted) or retired';
-
-COMMENT ON COLUMN artifactstore.storage_locations.failure IS 'Why the last check failed; null after a good one';
-
-COMMENT ON COLUMN artifactstore.storage_locations.checks IS 'Number of checks, good and bad';
-
-COMMENT ON COLUMN artifactstore.storage_locations.failures IS 'Number of failed checks';
-
-COMMENT ON COLUMN artifactstore.storage_locations.registered_at IS 'When the copy was registered';
-
-COMMENT ON COLUMN artifactstore.storage_locations.last_checked_at IS 'When it was last checked';
-
-COMMENT ON COLUMN artifactstore.storage_locations.last_verified_at IS 'When it was last found good';
-
-COMMENT ON COLUMN artifactstore.storage_locations.retired_at IS 'When it was retired';
-
-COMMENT ON COLUMN artifactstore.storage_locations.retire_outcome IS 'What became of the copy: deleted, not_found, detached';
-
-COMMENT ON COLUMN artifactstore.storage_locations.created_sequence IS 'Event that made the row';
-
-COMMENT ON COLUMN artifactstore.storage_locations.last_sequence IS 'Latest event with this location as subject (at first: the event that made it)';
-
 CREATE TABLE artifactstore.tokens (
     token_id uuid NOT NULL,
     secret_hash bytea NOT NULL,
@@ -5308,11 +5778,19 @@ ALTER TABLE ONLY artifactstore.view_sets
 
 CREATE INDEX artifact_files_blake3_file_id_idx ON artifactstore.artifact_files USING btree (blake3, file_id);
 
-CREATE INDEX artifact_files_package_id_idx ON artifactstore.artifact_files USING btree (package_id) WHERE (removed_at IS NOT NULL);
-
 CREATE UNIQUE INDEX artifact_files_package_id_path_key ON artifactstore.artifact_files USING btree (package_id, path) WHERE (removed_at IS NULL);
 
+CREATE INDEX artifact_files_package_id_removed_at_idx ON artifactstore.artifact_files USING btree (package_id, removed_at);
+
+CREATE INDEX artifact_files_path_idx ON artifactstore.artifact_files USING btree (path);
+
 CREATE INDEX artifact_files_sha256_file_id_idx ON artifactstore.artifact_files USING btree (sha256, file_id) WHERE (sha256 IS NOT NULL);
+
+CREATE UNIQUE INDEX artifact_packages_itself_key ON artifactstore.artifact_packages USING btree (COALESCE(package_id, package_id));
+
+CREATE INDEX events_actor_sequence_idx ON artifactstore.events USING btree (actor, sequence);
+
+CREATE INDEX events_created_at_idx ON artifactstore.events USING btree (created_at);
 
 CREATE INDEX events_event_type_sequence_idx ON artifactstore.events USING btree (event_type, sequence);
 
@@ -5504,6 +5982,8 @@ REVOKE ALL ON FUNCTION artifactstore.create_view_set(p_schema text, p_logged boo
 
 REVOKE ALL ON FUNCTION artifactstore.decode_any_payload(p_event_type text, p_payload bytea, p_where jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.decode_events(p_sequences bigint[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.decode_fields(p_data bytea, p_at integer, p_shape jsonb, OUT draft text, OUT draft_end integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.decode_fields(p_data bytea, p_at integer, p_shape jsonb, OUT draft text, OUT draft_end integer) TO artifactstore_reader;
 
@@ -5557,6 +6037,8 @@ GRANT SELECT ON TABLE artifactstore.events TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.event_package(p_event artifactstore.events) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.event_place(p_events artifactstore.decoded_event[], p_sequence bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.field_rule(p_spec jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.field_rule(p_spec jsonb) TO artifactstore_reader;
 
@@ -5591,6 +6073,8 @@ GRANT ALL ON FUNCTION artifactstore.has_bad_escape(p_json text) TO artifactstore
 
 REVOKE ALL ON FUNCTION artifactstore.has_package(p_view text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.has_package(p_view text) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.held_by(p_package_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.here() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.here() TO artifactstore_reader;
@@ -5637,6 +6121,9 @@ REVOKE ALL ON FUNCTION artifactstore.package_at(p_package_id uuid, p_sequence bi
 GRANT ALL ON FUNCTION artifactstore.package_at(p_package_id uuid, p_sequence bigint) TO artifactstore_operator;
 GRANT ALL ON FUNCTION artifactstore.package_at(p_package_id uuid, p_sequence bigint) TO artifactstore_service;
 
+REVOKE ALL ON FUNCTION artifactstore.package_history(p_package text, p_newest_first boolean, p_limit bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.package_history(p_package text, p_newest_first boolean, p_limit bigint) TO artifactstore_reader;
+
 REVOKE ALL ON FUNCTION artifactstore.package_rows(p_view text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.package_rows(p_view text) TO artifactstore_reader;
 
@@ -5667,8 +6154,6 @@ REVOKE ALL ON FUNCTION artifactstore.project_hold_placed(p_events artifactstore.
 
 REVOKE ALL ON FUNCTION artifactstore.project_hold_released(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION artifactstore.project_package(p_schema text, p_package_id uuid, p_last bigint, p_also bigint[]) FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION artifactstore.project_package_created(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.project_package_deleted(p_events artifactstore.decoded_event[]) FROM PUBLIC;
@@ -5694,6 +6179,8 @@ REVOKE ALL ON FUNCTION artifactstore.project_retention_escalated(p_events artifa
 REVOKE ALL ON FUNCTION artifactstore.project_retention_extended(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.project_retention_shortened(p_events artifactstore.decoded_event[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.project_sequences(p_schema text, p_sequences bigint[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.project_storage_failed(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
@@ -5722,6 +6209,8 @@ GRANT ALL ON FUNCTION artifactstore.rebuild_next(p_last bigint) TO artifactstore
 
 REVOKE ALL ON FUNCTION artifactstore.rebuild_sequence() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.refusal_facts(p_code text, p_event artifactstore.decoded_event) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.refuse(p_code text, p_detail jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.refuse(p_code text, p_detail jsonb) TO artifactstore_reader;
 
@@ -5734,6 +6223,8 @@ REVOKE ALL ON FUNCTION artifactstore.refuse_hole(p_first bigint, p_last bigint) 
 
 REVOKE ALL ON FUNCTION artifactstore.refuse_many_snapshots() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.refuse_no_event(p_sequence bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.replay(p_snapshot text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.replay(p_snapshot text) TO artifactstore_operator;
 
@@ -5743,6 +6234,8 @@ GRANT ALL ON FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text)
 REVOKE ALL ON FUNCTION artifactstore.retention_due(p_before timestamp with time zone, p_due boolean, p_after uuid, p_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.retention_due(p_before timestamp with time zone, p_due boolean, p_after uuid, p_limit bigint) TO artifactstore_reader;
 
+REVOKE ALL ON FUNCTION artifactstore.retention_facts(p_code text, p_package_id uuid, p_hold_id uuid) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) TO artifactstore_service;
 
@@ -5750,7 +6243,18 @@ REVOKE ALL ON FUNCTION artifactstore.sample_packages(p_events integer) FROM PUBL
 GRANT ALL ON FUNCTION artifactstore.sample_packages(p_events integer) TO artifactstore_operator;
 GRANT ALL ON FUNCTION artifactstore.sample_packages(p_events integer) TO artifactstore_service;
 
+REVOKE ALL ON FUNCTION artifactstore.scratch_names() FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.scratch_names() TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.sequence_at(p_instant timestamp with time zone, p_before_all boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.sequence_at(p_instant timestamp with time zone, p_before_all boolean) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.show_time(p_time timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.show_time(p_time timestamp with time zone) TO artifactstore_reader;
+
 REVOKE ALL ON FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.take_scratch() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) TO artifactstore_reader;
@@ -5763,9 +6267,17 @@ GRANT ALL ON FUNCTION artifactstore.view_names() TO artifactstore_reader;
 REVOKE ALL ON FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean) TO artifactstore_operator;
 
-GRANT SELECT ON TABLE artifactstore.applied_migrations TO artifactstore_reader;
+REVOKE ALL ON FUNCTION artifactstore.view_set_shape(p_schema text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.who_has_id(p_event artifactstore.decoded_event) FROM PUBLIC;
 
 GRANT SELECT ON TABLE artifactstore.artifact_files TO artifactstore_reader;
+
+GRANT SELECT ON TABLE artifactstore.storage_locations TO artifactstore_reader;
+
+GRANT SELECT ON TABLE artifactstore.all_subjects TO artifactstore_reader;
+
+GRANT SELECT ON TABLE artifactstore.applied_migrations TO artifactstore_reader;
 
 GRANT SELECT ON TABLE artifactstore.audit_events TO artifactstore_reader;
 
@@ -5790,5 +6302,3 @@ GRANT SELECT ON TABLE artifactstore.retention_state TO artifactstore_reader;
 GRANT SELECT ON TABLE artifactstore.roles TO artifactstore_reader;
 
 GRANT SELECT ON TABLE artifactstore.software TO artifactstore_reader;
-
-GRANT SELECT ON TABLE artifactstore.storage_locations TO artifactstore_reader;

@@ -58,8 +58,10 @@ FOR_READERS = {
     "from_micros",
     "here",
     "log_head",
+    "package_history",
     "refuse",
     "retention_due",
+    "sequence_at",
     "view_names",
 }
 REPLAYING = {
