@@ -166,8 +166,9 @@ def test_a_schema_of_somebody_else_is_left_alone(database: str, connect: Connect
 
 EXECUTABLE = {
     "reader": {"cbor_encode", "cbor_encode_list", "cbor_encode_map", "cbor_encode_object",
-               "cbor_encode_value", "describe_payload", "describe_value", "event_identity", "here", "log_head", "package_history",
-               "refuse", "refuse_field", "retention_due", "sequence_at"},
+               "cbor_encode_value", "describe_payload", "describe_value", "event_identity",
+               "here", "log_head", "package_history", "refuse", "refuse_field", "retention_due",
+               "sequence_at"},
     "writer": {"append_json", "new_id"},
     "service": {"append", "append_commands", "check_packages", "find_token", "issue_token", "list_tokens",
                 "new_id", "package_at", "revoke_token", "sample_packages"},

@@ -31,7 +31,7 @@ IMPURE_WORDS = (
 """What depends on moment, chance, session, locale or version of Unicode."""
 
 _NAMING = {"refuse": "current_setting('artifactstore.appending', true)"}
-"""How a refused event is named depends on who asks, by sequence or position; whether it is refused does not."""
+"""Whether it is named by sequence or position depends on who asks; whether it is refused does not."""
 
 SETTINGS = {
     "TimeZone": "Pacific/Kiritimati",

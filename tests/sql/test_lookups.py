@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from math import inf
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -21,6 +20,7 @@ ONE = 1_207
 """A package whose retention user:ann extended."""
 MILLISECONDS = 20.0
 ROUNDS = 5
+BUSY = 5.0
 EXAMINED = 5_000
 """Rows that a plan may look at: a package has 100 events, an hour 3,600."""
 
@@ -45,7 +45,8 @@ LOOKUPS = {
     "audit_events by package_id": (
         f"audit_events WHERE package_id = '{package_id(ONE)}' AND subject_kind = 'package'", 2),
     "audit_events by path": (f"audit_events WHERE path = '{path(ONE, 3)}'", 2),
-    "audit_events by subject": (f"audit_events WHERE subject_id = '{file_id(ONE, 3)}' AND subject_kind = 'file'", 1),
+    "audit_events by subject": (
+        f"audit_events WHERE subject_id = '{file_id(ONE, 3)}' AND subject_kind = 'file'", 1),
     "audit_events by actor": (f"audit_events WHERE actor = '{ANN}'", PACKAGES // 100),
     "audit_events by time": (f"audit_events WHERE created_at > '{_LAST_SECONDS}'", 5),
     "audit_events, the newest": ("audit_events ORDER BY sequence DESC LIMIT 5", 5),
@@ -68,28 +69,38 @@ WHOLE = {
 """A hundred events take longer to decode than to find."""
 
 
-def _milliseconds(act: Callable[[], list[Any]]) -> tuple[list[Any], float]:
-    """What ``act`` gives, and the median of five, warm; the best of a few such rounds on a busy machine."""
-    rows, best = act(), inf
+def _median(act: Callable[[], list[Any]]) -> float:
+    """Milliseconds, the median of five."""
+    took = []
+    for _ in range(5):
+        started = perf_counter()
+        act()
+        took.append((perf_counter() - started) * 1_000)
+    return median(took)
+
+
+def assert_fast(connection: psycopg.Connection[Any], act: Callable[[], list[Any]], expected: int) -> None:
+    """``act``, warm, gives so many rows within 20 ms.
+
+    On a machine that is busy with something else: within five times what it takes to read as many events
+    by their sequence, which is as fast as anything can be; the whole log takes hundreds of times that.
+    """
+    query = f"SELECT * FROM artifactstore.audit_events WHERE sequence BETWEEN 150000 AND {149999 + expected}"
+    assert len(act()) == expected
+    found = []
     for _ in range(ROUNDS):
-        took = []
-        for _ in range(5):
-            started = perf_counter()
-            rows = act()
-            took.append((perf_counter() - started) * 1_000)
-        best = min(best, median(took))
-        if best <= MILLISECONDS:
-            break
-    return rows, best
+        took = _median(act)
+        if took <= MILLISECONDS:
+            return
+        found.append((took, _median(lambda: connection.execute(query.encode()).fetchall())))
+    assert min(took / reference for took, reference in found) <= BUSY, found
 
 
 @pytest.mark.parametrize("name", LOOKUPS)
 def test_f37_a_lookup_takes_milliseconds(long: psycopg.Connection[Any], name: str) -> None:
     what, expected = LOOKUPS[name]
     query = f"SELECT * FROM artifactstore.{what}".encode()
-    rows, took = _milliseconds(lambda: long.execute(query).fetchall())
-    assert len(rows) == expected
-    assert took <= MILLISECONDS
+    assert_fast(long, lambda: long.execute(query).fetchall(), expected)
 
 
 PLANNED = {**{name: what for name, (what, _) in LOOKUPS.items() if "history" not in name}, **WHOLE}
@@ -130,9 +141,7 @@ READS: dict[str, tuple[Callable[[Store], list[Any]], int]] = {
 def test_f37_commands_read_as_fast(long: psycopg.Connection[Any], name: str) -> None:
     read, expected = READS[name]
     store = Store(long)
-    rows, took = _milliseconds(lambda: read(store))
-    assert len(rows) == expected
-    assert took <= MILLISECONDS
+    assert_fast(long, lambda: read(store), expected)
 
 
 def test_the_views_are_those_of_the_log(long: psycopg.Connection[Any]) -> None:

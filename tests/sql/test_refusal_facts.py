@@ -82,7 +82,7 @@ def held(log: Log) -> tuple[UUID, UUID]:
     return package, hold
 
 
-def not_found_package(log: Log) -> Refused:
+def not_found_package(_: Log) -> Refused:
     return Refused(NOBODY, PackageYanked(reason="r"), {"missing": "package", "package_id": str(NOBODY)})
 
 
@@ -97,7 +97,7 @@ def not_found_location(log: Log) -> Refused:
     return Refused(NOBODY, retired(package, log.file(package)), {"missing": "location"})
 
 
-def not_found_retention(log: Log) -> Refused:
+def not_found_retention(_: Log) -> Refused:
     return Refused(NOBODY, RetentionEscalated(), {"missing": "package", "package_id": str(NOBODY)})
 
 
@@ -184,10 +184,8 @@ def wrong_state(log: Log) -> Refused:
 
 def legal_hold(log: Log) -> Refused:
     package, hold = held(log)
-    held_now = {
-        "hold_id": str(hold), "case": "case 7", "placed_by": BOB,
-        "placed_at": log.value("SELECT artifactstore.show_time(placed_at) FROM artifactstore.retention_holds"),
-    }  # fmt: skip
+    at = log.value("SELECT artifactstore.show_time(placed_at) FROM artifactstore.retention_holds")
+    held_now = {"hold_id": str(hold), "case": "case 7", "placed_by": BOB, "placed_at": at}
     facts = {"package_id": str(package), "hold_count": 1, "holds": [held_now]}
     return Refused(package, PackageDeleted(reason="r"), facts)
 

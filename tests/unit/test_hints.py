@@ -1,4 +1,4 @@
-"""F40: what to do is said in the terms of the door: no SQL over HTTP, commands that exist on the command line."""
+"""F40: what to do is said in the terms of the door: no SQL over HTTP, real commands on the command line."""
 
 import re
 
