@@ -30,7 +30,7 @@ IMPURE_WORDS = (
 )  # fmt: skip
 """What depends on moment, chance, session, locale or version of Unicode."""
 
-_NAMING = {"refuse": "current_setting('artifactstore.appending', true)"}
+_NAMING = {"refuse": "current_setting( , true)"}
 """Whether it is named by sequence or position depends on who asks; whether it is refused does not."""
 
 SETTINGS = {
