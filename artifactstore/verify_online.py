@@ -1,10 +1,12 @@
 """Check random packages against the log while everything goes on: cheap enough to do all the time.
 
-The events of a package are folded anew, one by one, in a view set that is taken away again, and the rows are
-compared with the live ones in the same snapshot. What is found is true; what is not found may be elsewhere.
+The events of a package are folded anew in a scratch view set, and the rows are compared with the live ones in
+the same snapshot. What is found is true; what is not found may be elsewhere.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from artifactstore.db import one_snapshot
 from artifactstore.progress import Progress, quiet
@@ -30,20 +32,26 @@ def compare_sample(store: Store, events: int, max_events: int | None = None) -> 
     """
     head = store.head()
     sample = store.sample_packages(events)
-    packages = [package for package, _ in sample]
-    sequences = [sequence for _, found in sample for sequence in found]
-    differences = store.check_packages(packages, sequences, max_events) if packages else []
-    return Sampled(head, len(packages), differences)
+    return Sampled(head, len(sample), _check(store, sample, max_events))
 
 
 def verify_online(store: Store, sample: int, *, progress: Progress = quiet) -> Sampled:
-    """Check the packages of ``sample`` random events, a few in each transaction."""
+    """Check the packages of ``sample`` random events, each once, a few in each transaction."""
     total = Sampled()
-    for done in range(0, sample, _BATCH):
+    chosen = store.sample_packages(sample)
+    for start in range(0, len(chosen), _BATCH):
+        batch = chosen[start : start + _BATCH]
         with one_snapshot(store.connection):
-            checked = compare_sample(store, min(_BATCH, sample - done))
-        total.head = checked.head
-        total.packages += checked.packages
-        total.differences += [one for one in checked.differences if one not in total.differences]
-        progress("checking packages", min(done + _BATCH, sample), sample, "samples")
+            total.head = store.head()
+            total.differences += _check(store, batch)
+        total.packages += len(batch)
+        progress("checking packages", total.packages, len(chosen), "packages")
     return total
+
+
+def _check(
+    store: Store, sample: Sequence[tuple[UUID, list[int]]], max_events: int | None = None
+) -> list[Difference]:
+    packages = [package for package, _ in sample]
+    sequences = [sequence for _, found in sample for sequence in found]
+    return store.check_packages(packages, sequences, max_events) if packages else []

@@ -1,5 +1,5 @@
 -- What stands beside the log names the event that it ends at: log, epoch and identity (a digest of the whole row).
--- depends: 0007_append_commands
+-- depends: 0008_bytes
 
 CREATE TYPE artifactstore.log_point AS (
     sequence bigint,

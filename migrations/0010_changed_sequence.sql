@@ -1,6 +1,6 @@
 -- Rows that events of other subjects change tell which event changed them last; replays say whether the views were
 -- doubted before.
--- depends: 0007_append_commands
+-- depends: 0009_points
 
 ALTER TABLE artifactstore.artifact_files ADD COLUMN changed_sequence bigint NOT NULL DEFAULT 0;
 ALTER TABLE artifactstore.artifact_files ALTER COLUMN changed_sequence DROP DEFAULT;

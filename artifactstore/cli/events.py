@@ -34,6 +34,7 @@ _OPTIONS = (
         "--type",
         "event_types",
         multiple=True,
+        type=values.event_types,
         metavar="TYPE",
         help="Event type, or a group such as v1.retention.*; may be repeated.",
     ),
@@ -89,7 +90,7 @@ def _selecting(command: Callable[..., None]) -> Callable[..., None]:
             log = others["remote"] = _remote(session, url, token)
         where = EventFilter(
             since=0 if since is None else _sequence(log, since),
-            until=None if until is None else _sequence(log, until),
+            until=None if until is None else _until(log, until),
             event_types=event_types,
             subject_kinds=kinds,
             subject_ids=subjects,
@@ -191,6 +192,13 @@ def _sequence(log: "Store | Remote", position: int | str | datetime) -> int:
     if isinstance(position, datetime):
         return log.sequence_at(position)
     return log.head() if isinstance(position, str) else position
+
+
+def _until(log: "Store | Remote", position: int | str | datetime) -> int | None:
+    """The sequence of the end, None for the head: a time that has not come ends nothing."""
+    if isinstance(position, datetime) and position > values.now():
+        return None
+    return _sequence(log, position)
 
 
 def _unbroken(where: EventFilter, rows: Iterable[Row]) -> Iterator[Row]:

@@ -7,6 +7,7 @@ import click
 
 from artifactstore.cli.output import jsonable, readable, visible
 from artifactstore.errors import ERRORS, ArtifactstoreError
+from artifactstore.hints import hint_of
 
 
 def report(failure: Exception, *, as_json: bool) -> int:
@@ -14,13 +15,14 @@ def report(failure: Exception, *, as_json: bool) -> int:
     error = _as_error(failure)
     if error.code == "internal" and os.environ.get("ARTIFACTSTORE_DEBUG"):
         raise failure
+    hint = hint_of(error, "cli")
     if as_json:
         told = {
             "error": {
                 "code": error.code,
                 "message": _message(error),
                 "detail": error.detail,
-                "hint": error.hint,
+                "hint": hint,
             }
         }
         click.echo(json.dumps(jsonable(told)), err=True)
@@ -33,7 +35,7 @@ def report(failure: Exception, *, as_json: bool) -> int:
     for name, value in error.detail.items():
         if name not in ("code", "problem"):
             click.echo(f"  {visible(name)}: {readable(value)}", err=True)
-    click.echo(visible(f"  hint: {error.hint}"), err=True)
+    click.echo(visible(f"  hint: {hint}"), err=True)
     return error.exit_code
 
 

@@ -29,6 +29,7 @@ named = click.argument("package", metavar="PACKAGE", type=values.package)
 
 _LIST = ("purl", "state", "yanked", "file_count", "total_bytes", "created_at", "package_id")
 _PAGE = 1_000
+_HISTORY = ("sequence", "created_at", "actor", "action", "path", "uri", "reason")
 _FILES = ("path", "size", "state", "blake3", "file_id")
 
 
@@ -157,6 +158,22 @@ def files(session: Session, package: UUID | str, removed: bool) -> None:
     """List the files of a package by path."""
     package_id = session.package_id(package)
     session.output.rows(_FILES, session.store.files(package_id, removed=removed))
+
+
+@package.command()
+@named
+@click.option("--newest", is_flag=True, help="The newest first.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many.")
+@with_session
+def history(session: Session, package: UUID | str, newest: bool, limit: int | None) -> None:
+    """Show every event of a package, its files, their copies and its retention.
+
+    \b
+    artifactstore package history pkg:generic/app@1.0 --newest --limit 10
+    """
+    package_id = session.package_id(package)
+    rows = session.store.package_history(package_id, newest_first=newest, limit=limit)
+    session.output.rows(_HISTORY, rows)
 
 
 @package.command()

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 
 import httpx
@@ -49,16 +49,24 @@ class Remote:
         return self._known.sequence
 
     def sequence_at(self, instant: datetime) -> int:
-        """The last event that was there at ``instant``, 0 if none; a search, as times never decrease."""
-        before, after = 0, self.head() + 1
+        """As ``Store.sequence_at``, by the clock of this machine; a search, as times never decrease."""
+        head = self.head()
         with _translated():
+            last = self._time_of(head) if head else None
+            if instant > (now := datetime.now(UTC)) and (last is None or instant > last):
+                facts = {"head": head, "head_at": last, "clock": now}
+                raise error("not-found", {"problem": f"{instant} has not come yet", **facts})
+            before, after = 0, head + 1
             while after - before > 1:
                 middle = (before + after) // 2
-                if parse_time(self._client.get(f"/events/{middle}")["created_at"]) <= instant:
+                if self._time_of(middle) <= instant:
                     before = middle
                 else:
                     after = middle
         return before
+
+    def _time_of(self, sequence: int) -> datetime:
+        return parse_time(self._client.get(f"/events/{sequence}")["created_at"])
 
     def events(self, where: EventFilter, limit: int | None, *, follow: bool) -> Iterator[Row]:
         """Events as ``Store.events`` gives them, each one checked; ``follow``: then new ones, for ever."""

@@ -205,7 +205,8 @@ def as_of(
     """Make the registry as it was, as tables to be queried.
 
     The schema gets all views as they were after event N, or at an instant: every event of that very
-    microsecond counts. It begins from the newest snapshot before. Remove it with artifactstore snapshot drop.
+    microsecond counts. An instant that has not come, or before the log began, is refused. It begins from the
+    newest snapshot before. Remove it with artifactstore snapshot drop.
 
     \b
     artifactstore as-of --time 2026-03-01T00:00:00Z --schema march
@@ -216,7 +217,7 @@ def as_of(
     if (sequence is None) == (instant is None):
         raise BadInput("usage", {"problem": "give either --sequence or --time"})
     store = session.store
-    last = store.sequence_at(instant) if sequence is None and instant is not None else int(sequence or 0)
+    last = int(sequence or 0) if instant is None else store.sequence_at(instant, strict=True)
     with session.progress() as progress:
         made, chosen = snapshots.as_of(store, schema, last, use_snapshots=not no_snapshot, progress=progress)
     _warn(chosen)

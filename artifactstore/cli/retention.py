@@ -21,6 +21,8 @@ from artifactstore.events import (
 )
 
 _DUE = ("purl", "state", "due", "action", "why", "mode", "retain_until", "holds", "package_id")
+_SET = ("action", "mode", "retain_until_before", "retain_until", "case_ref", "reason")
+_HISTORY = ("sequence", "created_at", "actor", *_SET)
 _HOLDS = ("hold_id", "case_ref", "reason", "placed_by", "placed_at", "released_by", "released_at")
 
 named = click.argument("package", metavar="PACKAGE", type=values.package)
@@ -142,7 +144,7 @@ def release(
     if hold_id is None:
         held = [row["hold_id"] for row in session.store.holds(package_id) if row["released_at"] is None]
         if not held:
-            raise Refused("no-such-hold")
+            raise Refused("no-such-hold", {"package_id": str(package_id), "holds": []})
         if len(held) > 1:
             problem = f"which of {', '.join(map(str, held))}?"
             raise BadInput("usage", {"problem": problem})
@@ -165,6 +167,19 @@ def show(session: Session, package: UUID | str) -> None:
     if holds:
         session.output.say("")
         session.output.rows(_HOLDS, holds)
+
+
+@retention.command()
+@named
+@with_session
+def history(session: Session, package: UUID | str) -> None:
+    """Show every event that set, changed or held the retention of a package, the oldest first.
+
+    \b
+    artifactstore retention history pkg:generic/app@1.0
+    """
+    package_id = session.package_id(package)
+    session.output.rows(_HISTORY, session.store.retention_history(package_id))
 
 
 @retention.command()
@@ -202,5 +217,5 @@ def _present(session: Session, package: UUID | str) -> tuple[UUID, datetime]:
     package_id = session.package_id(package)
     until: datetime | None = session.store.retention(package_id)["retain_until"]
     if until is None:
-        raise Refused("retention-changed", {"problem": "none was applied"})
+        raise Refused("retention-changed", {"problem": "none was applied", "package_id": str(package_id)})
     return package_id, until

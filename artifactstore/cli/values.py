@@ -1,4 +1,4 @@
-"""Values on the command line: packages, ids, digests, times, labels; each raises ``BadInput`` usage."""
+"""Values on the command line: packages, ids, types, digests, times; each raises ``BadInput`` usage."""
 
 import calendar
 import re
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from artifactstore.errors import BadInput
-from artifactstore.events import parse_time
+from artifactstore.events import parse_time, types_of
 
 _DURATION = re.compile(
     r"(?:(\d{1,5})y)?(?:(\d{1,6})mo)?(?:(\d{1,6})w)?(?:(\d{1,7})d)?(?:(\d{1,8})h)?(?:(\d{1,9})min)?", re.ASCII
@@ -77,6 +77,12 @@ def instant(text: str) -> datetime:
 def past(text: str) -> datetime:
     """A time as RFC 3339 with zone, or how long ago."""
     return parse_time(text) if "-" in text or ":" in text else add_duration(now(), text, -1)
+
+
+def event_types(text: str) -> str:
+    """An event type, or a group of them such as ``v1.retention.*``."""
+    types_of(text)
+    return text
 
 
 def label(text: str) -> tuple[str, str]:

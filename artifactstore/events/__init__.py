@@ -38,11 +38,13 @@ from artifactstore.events.models import (
     TokenIssued,
     TokenRevoked,
 )
+from artifactstore.events.names import GROUPS, types_of
 from artifactstore.events.payloads import NewEvent, catalogue, from_payload
 from artifactstore.events.times import parse_time
 
 __all__ = [
     "EVENT_TYPES",
+    "GROUPS",
     "Event",
     "FileIngested",
     "FileRemoved",
@@ -79,4 +81,5 @@ __all__ = [
     "new_id",
     "ordered_manifest_digest",
     "parse_time",
+    "types_of",
 ]

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from artifactstore.codec import MAX_INTEGER, Payload, Problem, Value, utf8_length
 from artifactstore.events.times import from_micros, to_micros
+from artifactstore.suggest import suggestion
 
 M = TypeVar("M")
 
@@ -51,7 +52,7 @@ class Text(Kind):
             raise Problem(f"must be text, not {type(value).__name__}")
         if self.enum:
             if value not in self.enum:
-                raise Problem(f"must be one of {', '.join(self.enum)}")
+                raise Problem(f"must be one of {', '.join(self.enum)}{suggestion(value, self.enum)}")
         elif not 1 <= (size := utf8_length(value)) <= self.max:
             raise Problem(f"must be of 1 to {self.max} bytes, not {size}")
         return value

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from artifactstore.errors import ERRORS, ArtifactstoreError
+from artifactstore.hints import hint_of
 from artifactstore.http.json import render
 
 MEDIA_TYPE = "application/problem+json"
@@ -26,7 +27,7 @@ def members(failure: ArtifactstoreError, request_id: str) -> dict[str, object]:
         "status": failure.status,
         "code": failure.code,
         "detail": str(problem) if problem else title,
-        "hint": failure.hint,
+        "hint": hint_of(failure, "http"),
         "request_id": request_id,
     }
     facts = {key: value for key, value in failure.detail.items() if key not in _OWN_MEMBERS}

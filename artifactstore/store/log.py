@@ -1,23 +1,23 @@
 """Reading the log."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import LiteralString
+from uuid import UUID
 
 from psycopg.rows import args_row, dict_row
-from psycopg.sql import SQL, Composable, Identifier
+from psycopg.sql import SQL, Composable, Composed, Identifier
 
-from artifactstore.errors import BadInput, Damaged
+from artifactstore.events import types_of
 from artifactstore.store.base import Connected
 from artifactstore.store.rows import EventFilter, LoggedEvent, Row
 
 _OF_PACKAGE: LiteralString = """
-    (subject_kind, subject_id) IN (
-        SELECT kind, %(package)s::uuid FROM unnest(ARRAY['package', 'retention']) kind
-        UNION ALL
-        SELECT 'file', file_id FROM artifactstore.artifact_files WHERE package_id = %(package)s
-        UNION ALL
-        SELECT 'storage', location_id FROM artifactstore.storage_locations WHERE package_id = %(package)s)
+    sequence = ANY (ARRAY(
+        SELECT e.sequence
+        FROM artifactstore.all_subjects s
+        JOIN artifactstore.events e ON e.subject_kind = s.subject_kind AND e.subject_id = s.subject_id
+        WHERE s.package_id = {}))
     """
 
 
@@ -47,20 +47,14 @@ class LogReads(Connected):
         )
         return self._row(query)
 
-    def sequence_at(self, instant: datetime) -> int:
-        """The last event that was there at ``instant``, 0 if none; a search, as times never decrease."""
-        query = SQL("SELECT created_at FROM artifactstore.events WHERE sequence = %s")
-        before, after = 0, self.head() + 1
-        while after - before > 1:
-            middle = (before + after) // 2
-            found = self._all(dict_row, query, (middle,))
-            if not found:
-                raise Damaged("log-damaged", {"problem": "the event is missing", "sequence": middle})
-            if found[0]["created_at"] <= instant:
-                before = middle
-            else:
-                after = middle
-        return before
+    def sequence_at(self, instant: datetime, *, strict: bool = False) -> int:
+        """The last event that was there at ``instant``, 0 before all of them.
+
+        Raises ``NotFound`` for an instant that has not come; ``strict``: also for one before the log began.
+        """
+        query = SQL("SELECT artifactstore.sequence_at(%s, %s) AS sequence")
+        sequence: int = self._row(query, (instant, not strict))["sequence"]
+        return sequence
 
     def stored_events(self, since: int = 0, until: int | None = None) -> Iterator[LoggedEvent]:
         """The rows of ``events`` after ``since`` (exclusive) up to ``until``, in order, as stored."""
@@ -89,41 +83,60 @@ class LogReads(Connected):
         """As ``audit``, ascending too, but the newest ``limit``."""
         return list(self._log("audit_events", "action", where or EventFilter(), SQL("DESC"), limit))[::-1]
 
+    def package_history(
+        self, package_id: UUID, *, newest_first: bool = False, limit: int | None = None
+    ) -> Iterator[Row]:
+        """Every event of a package, its files, their copies and its retention, payload readable."""
+        query = SQL("SELECT * FROM artifactstore.package_history(%s, %s, %s)")
+        return self._stream(dict_row, query, (str(package_id), newest_first, limit))
+
+    def retention_history(self, package_id: UUID) -> Iterator[Row]:
+        """Every event that set, changed or held the retention of a package, the oldest first."""
+        query = SQL(
+            """
+            SELECT sequence, created_at, actor, on_behalf_of, action, mode, retain_until_before, retain_until,
+                hold_id, case_ref, reason
+            FROM artifactstore.retention_events WHERE package_id = %s ORDER BY sequence
+            """
+        )
+        return self._stream(dict_row, query, (package_id,))
+
     def _log(
         self, view: str, type_column: str, where: EventFilter, order: SQL, limit: int | None
     ) -> Iterator[Row]:
-        patterns = [_pattern(event_type) for event_type in where.event_types]
-        parameters = {
-            "since": where.since,
-            "until": where.until,
-            "patterns": patterns,
-            "kinds": list(where.subject_kinds),
-            "ids": list(where.subject_ids),
-            "actors": list(where.actors),
-            "package": where.package_id,
-            "limit": limit,
-        }
-        conditions: list[tuple[Composable, bool]] = [
-            (SQL("sequence > %(since)s"), True),
-            (SQL("sequence <= %(until)s"), where.until is not None),
-            (SQL("{} LIKE ANY (%(patterns)s)").format(Identifier(type_column)), bool(patterns)),
-            (SQL("subject_kind = ANY (%(kinds)s)"), bool(where.subject_kinds)),
-            (SQL("subject_id = ANY (%(ids)s)"), bool(where.subject_ids)),
-            (SQL("actor = ANY (%(actors)s)"), bool(where.actors)),
-            (SQL(_OF_PACKAGE), where.package_id is not None),
-        ]
-        query = SQL("SELECT * FROM {} WHERE {} ORDER BY sequence {} LIMIT %(limit)s").format(
-            Identifier("artifactstore", view),
-            SQL(" AND ").join(condition for condition, wanted in conditions if wanted),
-            order,
-        )
-        return self._stream(dict_row, query, parameters)
+        name = Identifier("artifactstore", view)
+        if limit is None:
+            query = SQL("SELECT * FROM {} WHERE {} ORDER BY sequence {}").format(
+                name, _conditions(where, type_column), order
+            )
+        else:
+            # Chosen first: a plan that sorts would decode all that match, not only what is shown.
+            query = SQL(
+                """
+                SELECT * FROM {} WHERE sequence = ANY (ARRAY(
+                    SELECT sequence FROM artifactstore.events WHERE {} ORDER BY sequence {} LIMIT {}))
+                ORDER BY sequence {}
+                """
+            ).format(name, _conditions(where, "event_type"), order, limit, order)
+        return self._stream(dict_row, query)
 
 
-def _pattern(event_type: str) -> str:
-    """LIKE pattern of a slug, or of a group such as ``v1.retention.*``."""
-    stem = event_type.removesuffix("*")
-    if "*" in stem or (stem != event_type and not stem.endswith(".")):
-        raise BadInput("usage", {"problem": f"{event_type}: * stands only at the end, after a dot"})
-    literal = stem.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-    return literal + "%" * (stem != event_type)
+def _conditions(where: EventFilter, type_column: str) -> Composed:
+    types = [name for given in where.event_types for name in types_of(given)]
+    conditions: list[tuple[Composable, bool]] = [
+        (SQL("sequence > {}").format(where.since), True),
+        (SQL("sequence <= {}").format(where.until), where.until is not None),
+        (_is_one_of(type_column, types), bool(types)),
+        (_is_one_of("subject_kind", where.subject_kinds), bool(where.subject_kinds)),
+        (_is_one_of("subject_id", where.subject_ids), bool(where.subject_ids)),
+        (_is_one_of("actor", where.actors), bool(where.actors)),
+        (SQL(_OF_PACKAGE).format(where.package_id), where.package_id is not None),
+    ]
+    return SQL(" AND ").join(condition for condition, wanted in conditions if wanted)
+
+
+def _is_one_of(column: str, values: Sequence[object]) -> Composed:
+    """Equal to the one value if there is one: only then an index gives rows in order of the log."""
+    if len(values) == 1:
+        return SQL("{} = {}").format(Identifier(column), values[0])
+    return SQL("{} = ANY ({})").format(Identifier(column), list(values))

@@ -91,9 +91,14 @@ class Writes(ViewReads):
         expected: list[int | None],
     ) -> list[Appended]:
         arguments = arrays(event_types, subject_ids, actors, payloads, expected)
-        with translated(), self.connection.cursor(binary=True, row_factory=args_row(Appended)) as cursor:
-            cursor.execute(_APPEND, arguments)
-            return cursor.fetchall()
+        try:
+            with translated(), self.connection.cursor(binary=True, row_factory=args_row(Appended)) as cursor:
+                cursor.execute(_APPEND, arguments)
+                return cursor.fetchall()
+        except ArtifactstoreError as refusal:
+            if len(event_types) == 1:
+                refusal.detail.pop("position", None)  # there is no other event that it could be
+            raise
 
 
 def check_manifest(event: PackageSealed, expected: bytes | None) -> None:

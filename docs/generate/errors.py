@@ -6,9 +6,11 @@ from docs.generate.markdown import cell, code, page, table
 
 _INTRO = """\
 Every error has a name, which never changes. SQL raises it with the SQLSTATE, the facts as JSON in DETAIL
-(at least `code`; `sequence` or `position` when an event is the reason; `problem` in words) and what to do
-in HINT. Python raises it as `ArtifactstoreError` with `code`, `detail` and `hint`; the command line
-prints them and ends with the exit code. The texts may change: match on name or SQLSTATE.
+(at least `code`; when an event is the reason, its `sequence`, or its `position` in an append, since it has
+no number yet; what decides what to do next, such as `retain_until`; `problem` in words) and what to do in
+HINT. Python raises it as `ArtifactstoreError` with `code`, `detail` and `hint`; the command line prints them
+and ends with the exit code. The texts may change: match on name or SQLSTATE. What to do is given here as
+people in psql are told; over HTTP and on the command line it is said in their terms.
 
 A refusal leaves log and views as they were. To catch every one of them in PL/pgSQL: `EXCEPTION WHEN
 SQLSTATE 'ST000'`.

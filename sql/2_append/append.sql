@@ -33,8 +33,17 @@ BEGIN
     PERFORM set_config('artifactstore.projecting', 'on', true);
     v_appended := artifactstore.insert_events(v_events, p_payloads, p_digests, v_head);
     IF v_appended > 0 THEN
-        PERFORM artifactstore.fold(CASE WHEN v_appended = cardinality(v_events) THEN v_events ELSE ARRAY(
-            SELECT e::artifactstore.decoded_event FROM unnest(v_events) e WHERE e.sequence > v_head) END);
+        IF v_appended = cardinality(v_events) THEN
+            PERFORM set_config('artifactstore.appending', v_head::text, true);
+            PERFORM artifactstore.fold(v_events);
+        ELSE
+            PERFORM set_config('artifactstore.appending', concat_ws(' ', v_head, ARRAY(
+                SELECT n FROM unnest(v_events) WITH ORDINALITY AS e (sequence, created_at, type, id, actor, payload, n)
+                WHERE e.sequence > v_head ORDER BY n)::text), true);
+            PERFORM artifactstore.fold(ARRAY(
+                SELECT e::artifactstore.decoded_event FROM unnest(v_events) e WHERE e.sequence > v_head));
+        END IF;
+        PERFORM set_config('artifactstore.appending', '', true);
         PERFORM pg_notify('artifactstore_events', (v_head + v_appended)::text);
     END IF;
     PERFORM set_config('artifactstore.projecting', 'off', true);

@@ -31,8 +31,8 @@ BEGIN
         ORDER BY c.sequence
         LIMIT 1;
         IF FOUND THEN
-            PERFORM artifactstore.refuse_event(p_events, v_sequence, 'changed', jsonb_build_object(
-                'expected', v_expected, 'actual', v_actual) || coalesce((
+            PERFORM artifactstore.refuse('changed', artifactstore.event_place(p_events, v_sequence)
+                || jsonb_build_object('expected', v_expected, 'actual', v_actual) || coalesce((
                     SELECT jsonb_build_object('guard', 'manifest_digest', 'problem',
                         'what is sealed are the files: expect the version of package and files together, or'
                         ' give manifest_digest')
@@ -47,8 +47,9 @@ BEGIN
         JOIN artifactstore.event_types t ON t.event_type = e.event_type
         WHERE t.destructive AND e.sequence > p_head;
         IF v_sequence IS NOT NULL THEN
-            PERFORM artifactstore.refuse_event(p_events, v_sequence, 'clock-behind', jsonb_build_object(
-                'head_created_at', p_now, 'clock', clock_timestamp()));
+            PERFORM artifactstore.refuse('clock-behind', artifactstore.event_place(p_events, v_sequence)
+                || jsonb_build_object('head_created_at', artifactstore.show_time(p_now),
+                    'clock', artifactstore.show_time(clock_timestamp())));
         END IF;
     END IF;
 END

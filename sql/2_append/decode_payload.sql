@@ -1,5 +1,5 @@
 -- purpose: payload bytes to jsonb, refused unless they are exactly what the catalogue allows
--- called by: open_arguments, decode_range, issue_token, revoke_token
+-- called by: open_arguments, decode_range, decode_events, issue_token, revoke_token
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.decode_payload(
     p_event_type text, p_payload bytea, p_where jsonb, p_shape jsonb DEFAULT NULL

@@ -48,8 +48,11 @@ BEGIN
         EXCEPTION WHEN SQLSTATE 'ST000' OR integrity_constraint_violation OR data_exception THEN
             GET STACKED DIAGNOSTICS v_state = RETURNED_SQLSTATE, v_detail = PG_EXCEPTION_DETAIL;
             IF v_first = v_last THEN
+                -- Of an event that is not appended, the place in its command: its number will be another's.
                 refusals[v_first] := jsonb_build_object('sqlstate', v_state, 'detail', CASE
-                    WHEN v_state LIKE 'ST%' THEN v_detail::jsonb ELSE jsonb_build_object('problem', SQLERRM) END);
+                    WHEN v_state LIKE 'ST%' THEN (v_detail::jsonb - 'sequence') || coalesce(artifactstore.event_place(
+                        v_part, (v_detail::jsonb -> 'sequence')::bigint), '{}')
+                    ELSE jsonb_build_object('problem', SQLERRM) END);
                 events := events || array_fill(NULL::artifactstore.decoded_event, ARRAY[cardinality(v_part)]);
                 v_refused := v_refused + cardinality(v_new);
             ELSE

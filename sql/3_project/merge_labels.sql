@@ -1,5 +1,5 @@
 -- purpose: labels after v1.package.labeled
--- called by: project_package_labeled
+-- called by: project_package_labeled, refusal_facts
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.merge_labels(p_labels jsonb, p_payload jsonb)
 RETURNS jsonb

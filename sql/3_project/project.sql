@@ -1,5 +1,5 @@
 -- purpose: apply a range of the log to the view set that search_path names
--- called by: project_ranges, import_events, project_package
+-- called by: project_ranges, import_events
 -- writes: the views, through fold
 CREATE OR REPLACE FUNCTION artifactstore.project(p_first bigint, p_last bigint)
 RETURNS void

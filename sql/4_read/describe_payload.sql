@@ -1,9 +1,9 @@
 -- purpose: a payload as a person wants to read it, even of a damaged event
--- called by: event_log, audit_events
+-- called by: event_log, audit_events, retention_events
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.describe_payload(p_event_type text, p_payload bytea)
 RETURNS jsonb
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE -- an EXCEPTION block fails in parallel plans up to PostgreSQL 16
+LANGUAGE plpgsql STABLE COST 1000 PARALLEL UNSAFE -- an EXCEPTION block fails in parallel plans up to PostgreSQL 16
 AS $$
 DECLARE
     v_fields pg_catalog.jsonb;

@@ -10,11 +10,16 @@ BEGIN
         WHEN 'id' THEN
             RETURN to_jsonb((p_value #>> '{}')::uuid);
         WHEN 'time' THEN
-            RETURN to_jsonb(to_char(
-                artifactstore.from_micros(p_value::bigint) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'));
+            RETURN to_jsonb(artifactstore.show_time(artifactstore.from_micros(p_value::bigint)));
         WHEN 'object' THEN
-            RETURN (SELECT jsonb_object_agg(f.key, artifactstore.describe_value(p_spec -> 'fields' -> f.key, f.value))
-                FROM jsonb_each(p_value) f);
+            -- Only of fields that read otherwise: a call for each of the others would take most of the time.
+            RETURN p_value || coalesce((
+                SELECT jsonb_object_agg(f.key, CASE s.spec ->> 'type'
+                    WHEN 'id' THEN to_jsonb((f.value #>> '{}')::uuid)
+                    ELSE artifactstore.describe_value(s.spec, f.value) END)
+                FROM jsonb_each(p_value) f
+                CROSS JOIN LATERAL (SELECT p_spec -> 'fields' -> f.key AS spec) s
+                WHERE s.spec ->> 'type' IN ('id', 'time', 'object', 'list')), '{}');
         WHEN 'list' THEN
             RETURN (SELECT coalesce(jsonb_agg(artifactstore.describe_value(p_spec -> 'items', i.value) ORDER BY i.n), '[]')
                 FROM jsonb_array_elements(p_value) WITH ORDINALITY AS i (value, n));

@@ -2,12 +2,18 @@
 -- called by: users
 -- writes: nothing
 CREATE VIEW artifactstore.retention_events AS
-SELECT a.sequence, a.created_at, a.actor, a.on_behalf_of, a.action, a.package_id, a.purl,
-    coalesce(a.payload ->> 'mode', a.payload #>> '{retention,mode}') AS mode,
-    (a.payload ->> 'from')::timestamptz AS retain_until_before, a.retain_until, a.hold_id,
-    a.payload ->> 'case' AS case_ref, a.reason
-FROM artifactstore.audit_events a
-WHERE a.subject_kind = 'retention' OR (a.subject_kind = 'package' AND a.payload ? 'retention');
+SELECT e.sequence, e.created_at, e.actor, d.payload ->> 'on_behalf_of' AS on_behalf_of, e.event_type AS action,
+    e.subject_id AS package_id, p.purl, coalesce(d.payload ->> 'mode', d.payload #>> '{retention,mode}') AS mode,
+    (d.payload ->> 'from')::timestamptz AS retain_until_before,
+    coalesce(d.payload ->> 'until', d.payload ->> 'to', d.payload #>> '{retention,until}')::timestamptz AS retain_until,
+    (d.payload ->> 'hold_id')::uuid AS hold_id, d.payload ->> 'case' AS case_ref, d.payload ->> 'reason' AS reason
+FROM artifactstore.events e
+LEFT JOIN artifactstore.artifact_packages p ON p.package_id = e.subject_id
+CROSS JOIN LATERAL (SELECT artifactstore.describe_payload(e.event_type, e.payload) AS payload OFFSET 0) d
+-- Judged before decoding: of the events of packages themselves only the creation may set retention.
+WHERE e.subject_kind IN ('retention', 'package')
+    AND (e.subject_kind = 'retention' OR e.event_type = 'v1.package.created')
+    AND (e.subject_kind = 'retention' OR d.payload ? 'retention');
 
 COMMENT ON VIEW artifactstore.retention_events IS 'Every event that set, changed or held retention, from creation on';
 COMMENT ON COLUMN artifactstore.retention_events.sequence IS 'Gapless position in the log';

@@ -12,10 +12,7 @@ DECLARE
     v_from bigint := 0;
     v_point artifactstore.log_point := artifactstore.point_at(p_last);
 BEGIN
-    IF p_last > artifactstore.log_head() THEN
-        PERFORM artifactstore.refuse('not-found', jsonb_build_object('problem',
-            format('there is no event %s, the log ends at %s', p_last, artifactstore.log_head())));
-    END IF;
+    PERFORM artifactstore.refuse_no_event(p_last);
     PERFORM artifactstore.limit_waits();
     PERFORM artifactstore.create_view_set(p_schema, true);
     IF p_snapshot IS NOT NULL THEN
@@ -44,4 +41,4 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.as_of(text, bigint, text) IS
-'Makes the view set p_schema as the log left it at event p_last, from a snapshot if one is named, and registers it in view_sets; drop_view_set removes it';
+'Makes the view set p_schema as the log left it at event p_last (of an instant: sequence_at), from a snapshot if one is named, and registers it in view_sets; drop_view_set removes it';

@@ -12,21 +12,31 @@ SET search_path = artifactstore, pg_temp
 SET standard_conforming_strings = on
 AS $$
 DECLARE
-    v_schema text := 'artifactstore_check_' || pg_backend_pid();
+    v_schema text;
     v_head bigint := artifactstore.log_head();
     v_checked uuid[] := '{}';
     v_package uuid;
+    v_also bigint[];
+    v_sequences bigint[];
     v_found jsonb := '[]';
 BEGIN
     PERFORM artifactstore.refuse_many_snapshots();
     BEGIN
-        PERFORM artifactstore.create_view_set(v_schema);
-        FOREACH v_package IN ARRAY coalesce(p_packages, '{}') LOOP
-            CONTINUE WHEN cardinality(artifactstore.package_sequences(v_package, v_head)) > p_max_events;
+        v_schema := artifactstore.take_scratch();
+        FOR v_package, v_also IN
+            SELECT p.package_id, array_agg(s.sequence)
+            FROM unnest(p_packages) AS p (package_id)
+            LEFT JOIN (
+                SELECT e.sequence, artifactstore.event_package(e) AS package_id
+                FROM artifactstore.events e WHERE e.sequence = ANY (p_sequences) AND e.sequence <= v_head) s
+                USING (package_id)
+            GROUP BY p.package_id
+        LOOP
+            v_sequences := artifactstore.package_sequences(v_package, v_head);
+            CONTINUE WHEN cardinality(v_sequences) > p_max_events;
             BEGIN
-                PERFORM artifactstore.project_package(v_schema, v_package, v_head, ARRAY(
-                    SELECT s.sequence FROM artifactstore.events s
-                    WHERE s.sequence = ANY (p_sequences) AND artifactstore.event_package(s) = v_package));
+                PERFORM artifactstore.project_sequences(v_schema, ARRAY(
+                    SELECT DISTINCT n FROM unnest(v_sequences || v_also) AS n WHERE n IS NOT NULL ORDER BY n));
                 v_checked := v_checked || v_package;
             EXCEPTION WHEN SQLSTATE 'ST000' THEN
                 -- Class ST: rows are missing that these events need.
@@ -38,7 +48,7 @@ BEGIN
             c.view_name, c.key, c.column_name, c.left_value, c.right_value)), '[]')
         INTO v_found
         FROM artifactstore.compare_view_sets('artifactstore', v_schema, v_checked) c;
-        -- The view set was only to be looked at: an error that is caught takes it away.
+        -- The rows were only to be looked at: an error that is caught takes them away.
         RAISE EXCEPTION USING ERRCODE = 'RB000', MESSAGE = 'undo';
     EXCEPTION WHEN SQLSTATE 'RB000' THEN
         NULL;

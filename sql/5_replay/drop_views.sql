@@ -1,5 +1,5 @@
 -- purpose: take a view set away, but nothing that was not part of it
--- called by: drop_view_set, drop_rebuild, drop_leftover
+-- called by: drop_view_set, drop_rebuild, drop_leftover, scratch_sets
 -- writes: nothing (drops tables)
 CREATE OR REPLACE FUNCTION artifactstore.drop_views(p_schema text)
 RETURNS void

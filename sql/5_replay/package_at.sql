@@ -8,19 +8,17 @@ SET search_path = artifactstore, pg_temp
 SET standard_conforming_strings = on
 AS $$
 DECLARE
-    v_schema text := 'artifactstore_at_' || pg_backend_pid();
+    v_schema text;
     v_package artifactstore.artifact_packages;
 BEGIN
-    IF p_sequence > artifactstore.log_head() THEN
-        PERFORM artifactstore.refuse('not-found', jsonb_build_object('problem',
-            format('there is no event %s, the log ends at %s', p_sequence, artifactstore.log_head())));
-    END IF;
+    PERFORM artifactstore.refuse_no_event(p_sequence);
     BEGIN
-        PERFORM artifactstore.create_view_set(v_schema);
-        PERFORM artifactstore.project_package(v_schema, p_package_id, p_sequence);
+        v_schema := artifactstore.take_scratch();
+        PERFORM artifactstore.project_sequences(
+            v_schema, artifactstore.package_sequences(p_package_id, p_sequence));
         EXECUTE format('SELECT p.* FROM %I.artifact_packages p WHERE p.package_id = $1', v_schema)
         INTO v_package USING p_package_id;
-        -- The view set was only to be looked at: an error that is caught takes it away.
+        -- The rows were only to be looked at: an error that is caught takes them away.
         RAISE EXCEPTION USING ERRCODE = 'RB000', MESSAGE = 'undo';
     EXCEPTION WHEN SQLSTATE 'RB000' THEN
         NULL;

@@ -8,8 +8,9 @@ SET search_path = artifactstore, pg_temp
 SET standard_conforming_strings = on
 AS $$
 DECLARE
-    v_last bigint := least(coalesce(p_last, artifactstore.log_head()), artifactstore.log_head());
+    v_last bigint := coalesce(p_last, artifactstore.log_head());
 BEGIN
+    PERFORM artifactstore.refuse_no_event(v_last);
     PERFORM artifactstore.limit_waits();
     PERFORM artifactstore.create_view_set(p_schema);
     PERFORM artifactstore.project_ranges(p_schema, 1, v_last);

@@ -26,14 +26,14 @@ BEGIN
             ('reader', 'USAGE ON SCHEMA', ARRAY['artifactstore']),
             ('reader', 'SELECT ON TABLE', artifactstore.view_names() || ARRAY[
                 'events', 'event_types', 'error_codes', 'purl_types', 'roles', 'applied_migrations', 'software', 'view_sets', 'home',
-                'event_log', 'audit_events', 'retention_events', 'log_leaves']),
+                'all_subjects', 'event_log', 'audit_events', 'retention_events', 'log_leaves']),
             ('reader', 'EXECUTE ON FUNCTION', ARRAY[
                 'byte_claims', 'canonical_path', 'canonical_purl', 'canonical_qualifiers', 'canonical_subpath',
                 'cbor_encode', 'cbor_encode_list', 'cbor_encode_map', 'cbor_encode_object', 'cbor_encode_value',
                 'check_purl_parts', 'check_purl_text', 'copy_removals', 'describe_payload', 'describe_value',
-                'event_identity', 'here', 'log_head', 'open_version', 'purl_problem', 'purl_segment', 'rebuild_worker',
-                'refuse', 'refuse_field', 'refuse_purl', 'spell_purl',
-                'retention_due'] || v_pure),
+                'event_identity', 'here', 'log_head', 'open_version', 'package_history', 'purl_problem', 'purl_segment',
+                'rebuild_worker', 'refuse', 'refuse_field', 'refuse_purl', 'retention_due', 'sequence_at',
+                'spell_purl'] || v_pure),
             ('writer', 'EXECUTE ON FUNCTION', ARRAY['append_json', 'new_id']),
             ('service', 'EXECUTE ON FUNCTION', ARRAY[
                 'append', 'append_commands', 'check_packages', 'check_views', 'find_token', 'issue_token', 'list_tokens',

@@ -64,7 +64,6 @@ def test_all_events_in_order_with_readable_payloads(shared: Program, read_only: 
     [
         (["--type", "v1.package.*"], [1, 3, 4]),
         (["--type", "v1.package.labeled", "--type", "v1.retention.*"], [4, 5]),
-        (["--type", "v1.package.label_d"], []),
         (["--kind", "file", "--kind", "retention"], [2, 5]),
         (["--actor", "user:ann"], [5]),
         (["--actor", ACTOR, "--kind", "package"], [1, 3, 4]),

@@ -125,7 +125,8 @@ def test_batch_is_appended_whole_or_not_at_all(connect: Connect) -> None:
     good = [ingested(id_of(package), f"{n}") for n in range(4)]
     with refused(observer, "path-taken") as refusal:
         append(service, *good, ingested(id_of(package), "2"), created())
-    assert refusal.detail["sequence"] == 7
+    assert refusal.detail["position"] == 5
+    assert "sequence" not in refusal.detail
     assert refusal.detail["path"] == "2"
 
 

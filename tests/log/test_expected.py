@@ -43,7 +43,7 @@ def test_zero_means_that_there_is_no_row(connect: Connect) -> None:
     assert append(service, package)[0].sequence == 2
     with refused(connect(), "changed") as refusal:
         append(service, label(package, "1", 0))
-    assert refusal.detail | {"expected": 0, "actual": 2, "sequence": 3} == refusal.detail
+    assert refusal.detail | {"expected": 0, "actual": 2, "position": 1} == refusal.detail
     assert refusal.detail["subject_id"] == str(package.subject_id)
 
 
@@ -112,7 +112,7 @@ def test_second_event_on_a_subject_expects_what_nobody_can_know(connect: Connect
     for second in (2, 3, 0, -1):
         with refused(observer, "changed") as refusal:
             append(service, label(package, "1", 2), label(package, "2", second))
-        assert refusal.detail | {"sequence": 4, "expected": second, "actual": None} == refusal.detail
+        assert refusal.detail | {"position": 2, "expected": second, "actual": None} == refusal.detail
     rows = append(service, label(package, "1", 2), label(package, "2", None))
     assert [row.sequence for row in rows] == [3, 4]
 
@@ -137,7 +137,7 @@ def test_first_event_that_is_not_as_expected_is_named(connect: Connect) -> None:
     append(service, package)
     with refused(observer, "changed") as refusal:
         append(service, created(expected=0), created(expected=7), label(package, "1", 9))
-    assert refusal.detail | {"sequence": 4, "expected": 7} == refusal.detail
+    assert refusal.detail | {"position": 2, "expected": 7} == refusal.detail
 
 
 def test_known_request_is_not_judged_again(connect: Connect) -> None:

@@ -265,5 +265,5 @@ def test_many_files_of_which_the_last_is_bad(connect: Connect) -> None:
     arrays[4][-1] = arrays[4][-2]
     with refused(observer, "path-taken") as refusal:
         append_arrays(service, *arrays, None)
-    assert refusal.detail["sequence"] == 3_002
+    assert refusal.detail["position"] == 3_001
     assert sequences(observer) == []

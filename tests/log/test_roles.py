@@ -63,9 +63,11 @@ FOR_READERS = {
     "from_micros",
     "here",
     "log_head",
+    "package_history",
     "rebuild_worker",
     "refuse",
     "retention_due",
+    "sequence_at",
     "view_names",
 }
 REPLAYING = {

@@ -167,7 +167,8 @@ def test_a_schema_of_somebody_else_is_left_alone(database: str, connect: Connect
 EXECUTABLE = {
     "reader": {"cbor_encode", "cbor_encode_list", "cbor_encode_map", "cbor_encode_object",
                "cbor_encode_value", "describe_payload", "describe_value", "event_identity", "here",
-               "log_head", "open_version", "rebuild_worker", "refuse", "refuse_field", "retention_due"},
+               "log_head", "open_version", "package_history", "rebuild_worker", "refuse", "refuse_field",
+               "retention_due", "sequence_at"},
     "writer": {"append_json", "new_id"},
     "service": {"append", "append_commands", "check_packages", "check_views", "find_token", "issue_token",
                 "list_tokens", "log_evidence", "new_id", "package_at", "revoke_token", "sample_packages"},

@@ -90,9 +90,9 @@ class Outcome:
         """Name of the refusal."""
         return None if self.refused is None else str(json.loads(self.detail or "{}").get("code"))
 
-    def verdict(self) -> tuple[int | None, str | None, dict[str, list[dict[str, Any]]]]:
-        """All that must be equal, however the history is cut."""
-        return self.refused, self.state, self.rows
+    def verdict(self) -> tuple[int | None, str | None, dict[str, list[dict[str, Any]]], object]:
+        """All that must be equal, however the history is cut: F40, the facts of the refusal too."""
+        return self.refused, self.state, self.rows, json.loads(self.detail or "{}")
 
 
 class Laboratory:

@@ -78,8 +78,9 @@ def differences(store: Store, schema: str = "artifactstore", last: int | None = 
 
 
 def schemas(store: Store) -> Iterator[str]:
-    """Schemas that artifactstore made, beside its own."""
+    """Schemas that artifactstore made, beside its own and the scratch view sets that migrate makes."""
     rows = store.connection.execute(
-        "SELECT nspname::text FROM pg_namespace WHERE nspname LIKE 'artifactstore\\_%' ORDER BY 1"
+        "SELECT nspname::text FROM pg_namespace WHERE nspname LIKE 'artifactstore\\_%'"
+        " AND nspname <> ALL (artifactstore.scratch_names()) ORDER BY 1"
     )
     return iter([row[0] for row in rows])

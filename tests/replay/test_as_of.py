@@ -77,7 +77,6 @@ def test_gap09_every_event_of_an_instant_counts(connect: Connect) -> None:
         before = store.sequence_at(instant - timedelta(microseconds=1))
         assert before == (first - 1 if first > 2 else 0)
     assert store.sequence_at(batches[0][0] - timedelta(days=1)) == 0
-    assert store.sequence_at(batches[-1][0] + timedelta(days=1)) == store.head()
 
 
 def test_readers_query_it_and_it_is_dropped(history: Store, connect: Connect) -> None:

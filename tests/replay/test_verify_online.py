@@ -14,7 +14,7 @@ from tests.replay.conftest import EVENTS, schemas, tamper
 def test_equal_views_have_no_difference_and_nothing_is_left(history: Store) -> None:
     checked = verify_online(history, 120)
     assert checked.differences == []
-    assert checked.packages > 60
+    assert checked.packages > 40
     assert list(schemas(history)) == []
 
 

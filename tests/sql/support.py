@@ -214,14 +214,19 @@ class Log:
     def refused(self, code: str, subject_id: UUID, event: Event, *, at_door: bool = False) -> Row:
         """Assert that an event is refused with ``code``, head and views unchanged; return DETAIL.
 
-        Twice: by append, and by the projector alone as if the event were in the log already. ``at_door``:
-        append says so before it gives the event a sequence.
+        Twice: by append, and by the projector alone as if the event were in the log already; with the same
+        facts, but that an event that is not appended has no sequence. ``at_door``: append says so before it
+        knows the views.
         """
-        where = {"position": 1} if at_door else {"sequence": self.head + 1, **_named(subject_id, event)}
+        where = {"position": 1} if at_door else {"position": 1, **_named(subject_id, event)}
         with self.unchanged():
             detail = self.failure(code, lambda: self.append(subject_id, event))
         assert {key: detail.get(key) for key in where} == where
-        return self.refused_by_projector(code, subject_id, event)
+        assert "sequence" not in detail
+        replayed = self.refused_by_projector(code, subject_id, event)
+        if not at_door:
+            assert _facts(detail) == _facts(replayed)
+        return replayed
 
     def refused_by_projector(
         self, code: str, subject_id: UUID, event: Event, created_at: datetime | None = None
@@ -343,6 +348,11 @@ def difference(before: Views, after: Views) -> Views:
 def _key(view: str, row: Row) -> Any:
     values = tuple(row[column] for column in KEYS[view])
     return values if len(values) > 1 else values[0]
+
+
+def _facts(detail: Row) -> Row:
+    """What a refusal says beside where and when."""
+    return {key: value for key, value in detail.items() if key not in ("position", "sequence", "created_at")}
 
 
 def _named(subject_id: UUID, event: Event) -> Row:

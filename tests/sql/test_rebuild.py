@@ -39,8 +39,10 @@ def test_an_empty_log_gives_empty_views(empty_log: Log) -> None:
     assert empty_log.views("scratch") == {view: {} for view in KEYS}
 
 
-def test_it_ends_at_the_head(log: Log) -> None:
-    assert rebuild(log, "scratch", 10**9) == log.head
+@pytest.mark.parametrize("sequence", [2, 10**9, -1])
+def test_f35_what_has_not_come_is_not_rebuilt(log: Log, sequence: int) -> None:
+    detail = log.failure("not-found", lambda: rebuild(log, "scratch", sequence))
+    assert detail["head"] == log.head == 1
 
 
 def test_the_tables_have_the_columns_keys_and_comments_of_the_live_ones(log: Log) -> None:

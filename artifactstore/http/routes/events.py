@@ -7,7 +7,7 @@ from typing import Any
 from artifactstore import feed
 from artifactstore.codec import digest
 from artifactstore.errors import Refused
-from artifactstore.events import EVENT_TYPES
+from artifactstore.events import EVENT_TYPES, GROUPS
 from artifactstore.events.fields import Id, Int, Text
 from artifactstore.feed import Filter, Query, Seen
 from artifactstore.http.answers import BOOL, COUNT, DIGEST, ID, TEXT, array, maybe, record, ref
@@ -34,10 +34,7 @@ MAX_WAIT = 55
 """Seconds; proxies cut what is silent for a minute."""
 
 _KINDS = ("package", "file", "retention", "storage", "system")
-_GROUPS = {
-    f"{prefix}.*": frozenset(name for name in EVENT_TYPES if name.rpartition(".")[0] == prefix)
-    for prefix in sorted({name.rpartition(".")[0] for name in EVENT_TYPES})
-}
+_GROUPS = {name: frozenset(types) for name, types in GROUPS.items()}
 _CBOR_SEQUENCE = {"type": "string", "contentMediaType": CBOR}
 _SINCE = re.compile("head|0|[1-9][0-9]{0,15}")
 _EPOCH = re.compile("[1-9][0-9]{0,15}-[0-9a-f]{8}")

@@ -1,5 +1,5 @@
 -- Purls by the specification: the rules of each type, and packages found by namespace.
--- depends: 0007_append_commands
+-- depends: 0010_changed_sequence
 
 CREATE TABLE artifactstore.purl_types (
     type text COLLATE "C" NOT NULL,
