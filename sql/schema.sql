@@ -161,8 +161,17 @@ BEGIN
     PERFORM set_config('artifactstore.projecting', 'on', true);
     v_appended := artifactstore.insert_events(v_events, p_payloads, p_digests, v_head);
     IF v_appended > 0 THEN
-        PERFORM artifactstore.fold(CASE WHEN v_appended = cardinality(v_events) THEN v_events ELSE ARRAY(
-            SELECT e::artifactstore.decoded_event FROM unnest(v_events) e WHERE e.sequence > v_head) END);
+        IF v_appended = cardinality(v_events) THEN
+            PERFORM set_config('artifactstore.appending', v_head::text, true);
+            PERFORM artifactstore.fold(v_events);
+        ELSE
+            PERFORM set_config('artifactstore.appending', concat_ws(' ', v_head, ARRAY(
+                SELECT n FROM unnest(v_events) WITH ORDINALITY AS e (sequence, created_at, type, id, actor, payload, n)
+                WHERE e.sequence > v_head ORDER BY n)::text), true);
+            PERFORM artifactstore.fold(ARRAY(
+                SELECT e::artifactstore.decoded_event FROM unnest(v_events) e WHERE e.sequence > v_head));
+        END IF;
+        PERFORM set_config('artifactstore.appending', '', true);
         PERFORM pg_notify('artifactstore_events', (v_head + v_appended)::text);
     END IF;
     PERFORM set_config('artifactstore.projecting', 'off', true);
@@ -176,7 +185,7 @@ $$;
 
 ALTER FUNCTION artifactstore.append(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.append(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) IS 'Appends 1…n events (arrays of equal length; payload = AS-CBOR/1, digest = its BLAKE3) all or nothing, and projects them. p_expected: last_sequence that the row of the subject must have (0: no row, null: any). A row per event; a known request appends nothing and returns its first sequences';
+COMMENT ON FUNCTION artifactstore.append(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) IS 'Appends 1…n events (arrays of equal length; payload = AS-CBOR/1, digest = its BLAKE3) all or nothing, and projects them. p_expected: version that the row of the subject must have (see row_version; 0: no row, null: any). A row per event; a known request appends nothing and returns its first sequences';
 
 CREATE FUNCTION artifactstore.append_commands(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[], p_lasts integer[], p_together integer, OUT sequences bigint[], OUT times timestamp with time zone[], OUT appended boolean[], OUT refusals jsonb[], OUT log_id uuid, OUT epoch bigint, OUT epoch_id uuid, OUT head bigint, OUT lock_wait double precision) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -386,10 +395,8 @@ DECLARE
     v_from bigint := 0;
     v_point artifactstore.log_point := artifactstore.point_at(p_last);
 BEGIN
-    IF p_last > artifactstore.log_head() THEN
-        PERFORM artifactstore.refuse('not-found', jsonb_build_object('problem',
-            format('there is no event %s, the log ends at %s', p_last, artifactstore.log_head())));
-    END IF;
+    PERFORM artifactstore.refuse_no_event(p_last);
+    PERFORM artifactstore.limit_waits();
     PERFORM artifactstore.create_view_set(p_schema, true);
     IF p_snapshot IS NOT NULL THEN
         v_from := artifactstore.trusted_sequence(p_snapshot);
@@ -418,7 +425,7 @@ $$;
 
 ALTER FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text) IS 'Makes the view set p_schema as the log left it at event p_last, from a snapshot if one is named, and registers it in view_sets; drop_view_set removes it';
+COMMENT ON FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text) IS 'Makes the view set p_schema as the log left it at event p_last (of an instant: sequence_at), from a snapshot if one is named, and registers it in view_sets; drop_view_set removes it';
 
 CREATE FUNCTION artifactstore.begin_rebuild(p_snapshot text DEFAULT NULL::text) RETURNS TABLE(sequence bigint, resumed boolean, dropped text)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -428,8 +435,17 @@ CREATE FUNCTION artifactstore.begin_rebuild(p_snapshot text DEFAULT NULL::text) 
 DECLARE
     v_point artifactstore.log_point;
 BEGIN
-    -- Whoever else begins one waits here, and then meets this one.
-    PERFORM pg_advisory_xact_lock(1095976275, 2);
+    PERFORM artifactstore.limit_waits();
+    BEGIN
+        -- Whoever else begins one waits here, and then meets this one.
+        PERFORM pg_advisory_xact_lock(1095976275, 2);
+    EXCEPTION WHEN lock_not_available THEN
+        PERFORM artifactstore.refuse_wait('the advisory lock of replay (1095976275, 2)', ARRAY(
+            SELECT l.pid FROM pg_catalog.pg_locks l
+            WHERE l.granted AND l.locktype = 'advisory' AND l.classid = 1095976275 AND l.objid = 2
+                AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d
+                    WHERE d.datname = current_database())));
+    END;
     sequence := artifactstore.rebuild_sequence();
     resumed := sequence IS NOT NULL;
     IF resumed THEN
@@ -1650,7 +1666,8 @@ BEGIN
                     -- An earlier event of this append changes the row, to a number nobody could expect.
                     WHEN row_number() OVER (PARTITION BY t.subject_kind, e.subject_id ORDER BY e.sequence) = 1
                         AND x.expected IS NOT NULL
-                        THEN artifactstore.last_sequence(t.subject_kind, e.subject_id) END AS actual
+                        THEN artifactstore.row_version(t.event_type, t.subject_kind, e.subject_id, x.expected)
+                    END AS actual
             FROM ROWS FROM (unnest(p_events), unnest(p_expected))
                 AS x (sequence, created_at, event_type, subject_id, actor, payload, expected),
                 LATERAL (SELECT x.sequence, x.event_type, x.subject_id) e
@@ -1661,8 +1678,13 @@ BEGIN
         ORDER BY c.sequence
         LIMIT 1;
         IF FOUND THEN
-            PERFORM artifactstore.refuse_event(p_events, v_sequence, 'changed', jsonb_build_object(
-                'expected', v_expected, 'actual', v_actual));
+            PERFORM artifactstore.refuse('changed', artifactstore.event_place(p_events, v_sequence)
+                || jsonb_build_object('expected', v_expected, 'actual', v_actual) || coalesce((
+                    SELECT jsonb_build_object('guard', 'manifest_digest', 'problem',
+                        'what is sealed are the files: expect the version of package and files together, or'
+                        ' give manifest_digest')
+                    FROM unnest(p_events) e
+                    WHERE e.sequence = v_sequence AND e.event_type = 'v1.package.sealed'), '{}'));
         END IF;
     END IF;
 
@@ -1672,8 +1694,9 @@ BEGIN
         JOIN artifactstore.event_types t ON t.event_type = e.event_type
         WHERE t.destructive AND e.sequence > p_head;
         IF v_sequence IS NOT NULL THEN
-            PERFORM artifactstore.refuse_event(p_events, v_sequence, 'clock-behind', jsonb_build_object(
-                'head_created_at', p_now, 'clock', clock_timestamp()));
+            PERFORM artifactstore.refuse('clock-behind', artifactstore.event_place(p_events, v_sequence)
+                || jsonb_build_object('head_created_at', artifactstore.show_time(p_now),
+                    'clock', artifactstore.show_time(clock_timestamp())));
         END IF;
     END IF;
 END
@@ -1681,7 +1704,7 @@ $$;
 
 ALTER FUNCTION artifactstore.check_moment(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.check_moment(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) IS 'Refuses events whose subject is not at its expected last_sequence, and destructive events while the head is more than 60 s ahead of the clock';
+COMMENT ON FUNCTION artifactstore.check_moment(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) IS 'Refuses events whose subject is not at its expected version (row_version), and destructive events while the head is more than 60 s ahead of the clock';
 
 CREATE FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer DEFAULT NULL::integer) RETURNS TABLE(view_name text, key text, column_name text, left_value text, right_value text)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1689,21 +1712,31 @@ CREATE FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigi
     SET standard_conforming_strings TO 'on'
     AS $$
 DECLARE
-    v_schema text := 'artifactstore_check_' || pg_backend_pid();
+    v_schema text;
     v_head bigint := artifactstore.log_head();
     v_checked uuid[] := '{}';
     v_package uuid;
+    v_also bigint[];
+    v_sequences bigint[];
     v_found jsonb := '[]';
 BEGIN
     PERFORM artifactstore.refuse_many_snapshots();
     BEGIN
-        PERFORM artifactstore.create_view_set(v_schema);
-        FOREACH v_package IN ARRAY coalesce(p_packages, '{}') LOOP
-            CONTINUE WHEN cardinality(artifactstore.package_sequences(v_package, v_head)) > p_max_events;
+        v_schema := artifactstore.take_scratch();
+        FOR v_package, v_also IN
+            SELECT p.package_id, array_agg(s.sequence)
+            FROM unnest(p_packages) AS p (package_id)
+            LEFT JOIN (
+                SELECT e.sequence, artifactstore.event_package(e) AS package_id
+                FROM artifactstore.events e WHERE e.sequence = ANY (p_sequences) AND e.sequence <= v_head) s
+                USING (package_id)
+            GROUP BY p.package_id
+        LOOP
+            v_sequences := artifactstore.package_sequences(v_package, v_head);
+            CONTINUE WHEN cardinality(v_sequences) > p_max_events;
             BEGIN
-                PERFORM artifactstore.project_package(v_schema, v_package, v_head, ARRAY(
-                    SELECT s.sequence FROM artifactstore.events s
-                    WHERE s.sequence = ANY (p_sequences) AND artifactstore.event_package(s) = v_package));
+                PERFORM artifactstore.project_sequences(v_schema, ARRAY(
+                    SELECT DISTINCT n FROM unnest(v_sequences || v_also) AS n WHERE n IS NOT NULL ORDER BY n));
                 v_checked := v_checked || v_package;
             EXCEPTION WHEN SQLSTATE 'ST000' THEN
                 -- Class ST: rows are missing that these events need.
@@ -1715,7 +1748,7 @@ BEGIN
             c.view_name, c.key, c.column_name, c.left_value, c.right_value)), '[]')
         INTO v_found
         FROM artifactstore.compare_view_sets('artifactstore', v_schema, v_checked) c;
-        -- The view set was only to be looked at: an error that is caught takes it away.
+        -- The rows were only to be looked at: an error that is caught takes them away.
         RAISE EXCEPTION USING ERRCODE = 'RB000', MESSAGE = 'undo';
     EXCEPTION WHEN SQLSTATE 'RB000' THEN
         NULL;
@@ -1802,6 +1835,7 @@ DECLARE
     v_pid integer;
     v_problem text;
 BEGIN
+    PERFORM artifactstore.limit_waits();
     PERFORM artifactstore.own_view_set('artifactstore_rebuild');
     SELECT p.sequence, p.pid INTO v_sequence, v_pid FROM artifactstore_rebuild.progress p FOR UPDATE;
     IF v_pid IS DISTINCT FROM pg_backend_pid() THEN
@@ -2003,6 +2037,7 @@ DECLARE
     v_point artifactstore.log_point := artifactstore.point_at(artifactstore.log_head());
 BEGIN
     PERFORM artifactstore.refuse_many_snapshots();
+    PERFORM artifactstore.limit_waits();
     -- Not known to be made by these projectors is as bad as made by others.
     IF NOT EXISTS (SELECT FROM artifactstore.software s WHERE s.viewed_by = s.projectors) THEN
         PERFORM artifactstore.refuse('stale-views', '{}');
@@ -2088,6 +2123,22 @@ $$;
 ALTER FUNCTION artifactstore.decode_any_payload(p_event_type text, p_payload bytea, p_where jsonb) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.decode_any_payload(p_event_type text, p_payload bytea, p_where jsonb) IS 'As decode_payload, without its short cuts for the most common types';
+
+CREATE FUNCTION artifactstore.decode_events(p_sequences bigint[]) RETURNS artifactstore.decoded_event[]
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT array_agg(ROW(e.sequence, e.created_at, e.event_type, e.subject_id, e.actor,
+            artifactstore.decode_payload(
+                e.event_type, e.payload, jsonb_build_object('sequence', e.sequence), t.shape)
+        )::artifactstore.decoded_event ORDER BY e.sequence)
+    FROM artifactstore.events e
+    LEFT JOIN artifactstore.event_types t ON t.event_type = e.event_type
+    WHERE e.sequence = ANY (p_sequences)
+$$;
+
+ALTER FUNCTION artifactstore.decode_events(p_sequences bigint[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.decode_events(p_sequences bigint[]) IS 'The events with these sequences in order, each payload decoded once, as decode_range does; refuses what does not fit the catalogue';
 
 CREATE FUNCTION artifactstore.decode_fields(p_data bytea, p_at integer, p_shape jsonb, OUT draft text, OUT draft_end integer) RETURNS record
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
@@ -2451,7 +2502,7 @@ ALTER FUNCTION artifactstore.decode_usual_payload(p_payload bytea, p_shape jsonb
 COMMENT ON FUNCTION artifactstore.decode_usual_payload(p_payload bytea, p_shape jsonb) IS 'The same as decode_any_payload for a payload of the usual kind, null for any other; p_shape = event_types.shape';
 
 CREATE FUNCTION artifactstore.describe_payload(p_event_type text, p_payload bytea) RETURNS jsonb
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql STABLE COST 1000
     AS $$
 DECLARE
     v_fields pg_catalog.jsonb;
@@ -2489,11 +2540,16 @@ BEGIN
         WHEN 'id' THEN
             RETURN to_jsonb((p_value #>> '{}')::uuid);
         WHEN 'time' THEN
-            RETURN to_jsonb(to_char(
-                artifactstore.from_micros(p_value::bigint) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'));
+            RETURN to_jsonb(artifactstore.show_time(artifactstore.from_micros(p_value::bigint)));
         WHEN 'object' THEN
-            RETURN (SELECT jsonb_object_agg(f.key, artifactstore.describe_value(p_spec -> 'fields' -> f.key, f.value))
-                FROM jsonb_each(p_value) f);
+            -- Only of fields that read otherwise: a call for each of the others would take most of the time.
+            RETURN p_value || coalesce((
+                SELECT jsonb_object_agg(f.key, CASE s.spec ->> 'type'
+                    WHEN 'id' THEN to_jsonb((f.value #>> '{}')::uuid)
+                    ELSE artifactstore.describe_value(s.spec, f.value) END)
+                FROM jsonb_each(p_value) f
+                CROSS JOIN LATERAL (SELECT p_spec -> 'fields' -> f.key AS spec) s
+                WHERE s.spec ->> 'type' IN ('id', 'time', 'object', 'list')), '{}');
         WHEN 'list' THEN
             RETURN (SELECT coalesce(jsonb_agg(artifactstore.describe_value(p_spec -> 'items', i.value) ORDER BY i.n), '[]')
                 FROM jsonb_array_elements(p_value) WITH ORDINALITY AS i (value, n));
@@ -2564,6 +2620,24 @@ ALTER FUNCTION artifactstore.digest_view_set(p_schema text) OWNER TO artifactsto
 
 COMMENT ON FUNCTION artifactstore.digest_view_set(p_schema text) IS 'view → {rows, digest} of a view set; the digest shows damage, it is no defence against somebody who computes it too';
 
+CREATE FUNCTION artifactstore.doubt_views() RETURNS bytea
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    AS $$
+DECLARE
+    v_viewed_by bytea;
+BEGIN
+    PERFORM artifactstore.limit_waits();
+    SELECT s.viewed_by INTO v_viewed_by FROM artifactstore.software s FOR UPDATE;
+    UPDATE artifactstore.software SET viewed_by = NULL;
+    RETURN v_viewed_by;
+END
+$$;
+
+ALTER FUNCTION artifactstore.doubt_views() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.doubt_views() IS 'Notes that the live views are about to be replaced: whatever is restored from now on is replayed by migrate. Returns what trust_views needs if that does not happen';
+
 CREATE FUNCTION artifactstore.drop_leftover(p_schema text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -2604,6 +2678,8 @@ BEGIN
         RETURN;
     END IF;
     PERFORM artifactstore.rebuild_sequence();
+    PERFORM artifactstore.lock_tables(
+        'artifactstore_rebuild', '{progress, different_packages, different_rows}');
     DROP TABLE IF EXISTS artifactstore_rebuild.progress, artifactstore_rebuild.different_packages,
         artifactstore_rebuild.different_rows;
     PERFORM artifactstore.drop_views('artifactstore_rebuild');
@@ -2612,7 +2688,7 @@ $$;
 
 ALTER FUNCTION artifactstore.drop_rebuild() OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.drop_rebuild() IS 'Drops an unfinished rebuild; refuses busy while another session works on it';
+COMMENT ON FUNCTION artifactstore.drop_rebuild() IS 'Drops an unfinished rebuild; refuses busy while another session works on it or reads it';
 
 CREATE FUNCTION artifactstore.drop_view_set(p_schema text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2641,6 +2717,7 @@ BEGIN
         RETURN;
     END IF;
     PERFORM artifactstore.own_view_set(p_schema, false, false);
+    PERFORM artifactstore.lock_tables(p_schema, artifactstore.view_names());
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
         EXECUTE format('DROP TABLE IF EXISTS %I.%I', p_schema, v_view);
     END LOOP;
@@ -2653,22 +2730,24 @@ $$;
 
 ALTER FUNCTION artifactstore.drop_views(p_schema text) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.drop_views(p_schema text) IS 'Drops the tables of a view set and its schema; refuses when others depend on them';
+COMMENT ON FUNCTION artifactstore.drop_views(p_schema text) IS 'Drops the tables of a view set and its schema; refuses when others depend on them, and busy while others read them';
 
 CREATE FUNCTION artifactstore.end_rebuild() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
     AS $$
 BEGIN
+    -- While a truncating replay has it, the views are in doubt (doubt_views).
+    PERFORM artifactstore.lock_log();
     PERFORM artifactstore.check_rebuild();
+    UPDATE artifactstore_rebuild.progress SET pid = NULL;
     UPDATE artifactstore.software SET viewed_by = projectors WHERE viewed_by IS DISTINCT FROM projectors;
-    PERFORM artifactstore.drop_rebuild();
 END
 $$;
 
 ALTER FUNCTION artifactstore.end_rebuild() OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.end_rebuild() IS 'Notes that the installed projectors made the live views, and drops the rebuild';
+COMMENT ON FUNCTION artifactstore.end_rebuild() IS 'Notes that the installed projectors made the live views, and that nobody works on the rebuild; drop_rebuild takes the rebuild away';
 
 CREATE FUNCTION artifactstore.equalize(p_packages integer) RETURNS TABLE(packages_left bigint, written bigint, seconds double precision)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2793,6 +2872,19 @@ $$;
 ALTER FUNCTION artifactstore.event_package(p_event artifactstore.events) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.event_package(p_event artifactstore.events) IS 'Package that an event of any kind but system is about';
+
+CREATE FUNCTION artifactstore.event_place(p_events artifactstore.decoded_event[], p_sequence bigint) RETURNS jsonb
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT jsonb_build_object('position', e.n, 'event_type', e.event_type, 'subject_id', e.subject_id)
+    FROM unnest(p_events) WITH ORDINALITY
+        AS e (sequence, created_at, event_type, subject_id, actor, payload, n)
+    WHERE e.sequence = p_sequence
+$$;
+
+ALTER FUNCTION artifactstore.event_place(p_events artifactstore.decoded_event[], p_sequence bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.event_place(p_events artifactstore.decoded_event[], p_sequence bigint) IS 'Position (from 1), type and subject of the event that would have had p_sequence';
 
 CREATE FUNCTION artifactstore.field_rule(p_spec jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -3001,8 +3093,11 @@ BEGIN
         EXCEPTION WHEN SQLSTATE 'ST000' OR integrity_constraint_violation OR data_exception THEN
             GET STACKED DIAGNOSTICS v_state = RETURNED_SQLSTATE, v_detail = PG_EXCEPTION_DETAIL;
             IF v_first = v_last THEN
+                -- Of an event that is not appended, the place in its command: its number will be another's.
                 refusals[v_first] := jsonb_build_object('sqlstate', v_state, 'detail', CASE
-                    WHEN v_state LIKE 'ST%' THEN v_detail::jsonb ELSE jsonb_build_object('problem', SQLERRM) END);
+                    WHEN v_state LIKE 'ST%' THEN (v_detail::jsonb - 'sequence') || coalesce(artifactstore.event_place(
+                        v_part, (v_detail::jsonb -> 'sequence')::bigint), '{}')
+                    ELSE jsonb_build_object('problem', SQLERRM) END);
                 events := events || array_fill(NULL::artifactstore.decoded_event, ARRAY[cardinality(v_part)]);
                 v_refused := v_refused + cardinality(v_new);
             ELSE
@@ -3153,6 +3248,28 @@ $$;
 ALTER FUNCTION artifactstore.has_package(p_view text) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.has_package(p_view text) IS 'Whether the rows of a view carry a package_id';
+
+CREATE FUNCTION artifactstore.held_by(p_package_id uuid) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    c_shown CONSTANT integer := 10;
+    v_holds jsonb;
+BEGIN
+    SELECT jsonb_agg(jsonb_build_object(
+        'hold_id', h.hold_id, 'case', h.case_ref, 'placed_by', h.placed_by,
+        'placed_at', artifactstore.show_time(h.placed_at)) ORDER BY h.created_sequence, h.hold_id)
+    INTO v_holds
+    FROM (
+        SELECT * FROM retention_holds r WHERE r.package_id = p_package_id AND r.released_at IS NULL
+        ORDER BY r.created_sequence, r.hold_id LIMIT c_shown) h;
+    RETURN coalesce(v_holds, '[]');
+END
+$$;
+
+ALTER FUNCTION artifactstore.held_by(p_package_id uuid) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.held_by(p_package_id uuid) IS 'Legal holds in force on a package, the oldest ten: id, case, by whom and when placed';
 
 CREATE FUNCTION artifactstore.here() RETURNS artifactstore.home
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -3356,32 +3473,6 @@ ALTER FUNCTION artifactstore.issue_token(p_payload bytea, p_digest bytea, p_acto
 
 COMMENT ON FUNCTION artifactstore.issue_token(p_payload bytea, p_digest bytea, p_actor text, p_holder text, p_secret_hash bytea) IS 'Issues a token for the actor p_holder: payload of v1.system.token_issued and its digest, who issues it, BLAKE3 of its secret. A known request stores nothing';
 
-CREATE FUNCTION artifactstore.last_sequence(p_subject_kind text, p_subject_id uuid) RETURNS bigint
-    LANGUAGE plpgsql STABLE
-    AS $$
-DECLARE
-    v_last bigint;
-BEGIN
-    CASE p_subject_kind
-        WHEN 'package' THEN
-            SELECT p.last_sequence INTO v_last FROM artifactstore.artifact_packages p WHERE p.package_id = p_subject_id;
-        WHEN 'file' THEN
-            SELECT f.last_sequence INTO v_last FROM artifactstore.artifact_files f WHERE f.file_id = p_subject_id;
-        WHEN 'storage' THEN
-            SELECT l.last_sequence INTO v_last FROM artifactstore.storage_locations l WHERE l.location_id = p_subject_id;
-        WHEN 'retention' THEN
-            SELECT r.last_sequence INTO v_last FROM artifactstore.retention_state r WHERE r.package_id = p_subject_id;
-        WHEN 'system' THEN
-            SELECT max(g.last_sequence) INTO v_last FROM artifactstore.log_epochs g WHERE g.log_id = p_subject_id;
-    END CASE;
-    RETURN coalesce(v_last, 0);
-END
-$$;
-
-ALTER FUNCTION artifactstore.last_sequence(p_subject_kind text, p_subject_id uuid) OWNER TO artifactstore_owner;
-
-COMMENT ON FUNCTION artifactstore.last_sequence(p_subject_kind text, p_subject_id uuid) IS 'last_sequence of the live row of a subject, 0 when there is none';
-
 CREATE FUNCTION artifactstore.last_shared(p_from bigint) RETURNS bigint
     LANGUAGE plpgsql STABLE
     AS $$
@@ -3418,6 +3509,21 @@ $$;
 ALTER FUNCTION artifactstore.last_shared(p_from bigint) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.last_shared(p_from bigint) IS 'The last event that old and new history share: p_from, or by default the last one that nothing in the database speaks against. Refuses events-lost for a later one, not-found beyond the head, views-behind while views name events after it';
+
+CREATE FUNCTION artifactstore.limit_waits() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    -- Transaction-local, since role settings are not inherited by members.
+    IF current_setting('lock_timeout') = '0' THEN
+        PERFORM set_config('lock_timeout', '5s', true);
+    END IF;
+END
+$$;
+
+ALTER FUNCTION artifactstore.limit_waits() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.limit_waits() IS 'Until the end of the transaction: 5 s lock_timeout unless the session has its own';
 
 CREATE FUNCTION artifactstore.list_tokens(p_after uuid DEFAULT NULL::uuid, p_limit bigint DEFAULT NULL::bigint) RETURNS TABLE(token_id uuid, actor text, roles text[], state text, issued_sequence bigint, issued_at timestamp with time zone, issued_by text, expires_at timestamp with time zone, revoked_sequence bigint, revoked_at timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -3458,9 +3564,7 @@ BEGIN
     IF current_setting('synchronous_commit') = 'off' THEN
         PERFORM set_config('synchronous_commit', 'on', true);
     END IF;
-    IF current_setting('lock_timeout') = '0' THEN
-        PERFORM set_config('lock_timeout', '5s', true);
-    END IF;
+    PERFORM artifactstore.limit_waits();
     BEGIN
         LOCK TABLE artifactstore.append_lock IN EXCLUSIVE MODE;
     EXCEPTION WHEN lock_not_available THEN
@@ -3475,6 +3579,92 @@ $$;
 ALTER FUNCTION artifactstore.lock_log() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.lock_log() IS 'Takes the append lock until commit: 5 s lock_timeout unless the session has its own, 15 s idle_in_transaction_session_timeout at the most, synchronous_commit at least on; READ COMMITTED only';
+
+CREATE FUNCTION artifactstore.lock_tables(p_schema text, p_tables text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_table text;
+    v_deadline timestamptz;
+BEGIN
+    PERFORM artifactstore.limit_waits();
+    v_deadline := clock_timestamp() + current_setting('lock_timeout')::interval;
+    LOOP
+        -- All or none, and never in the queue: who waits there has those who come later wait behind it, fails a
+        -- parallel pg_dump, and can be part of a deadlock.
+        BEGIN
+            FOREACH v_table IN ARRAY p_tables LOOP
+                CONTINUE WHEN to_regclass(format('%I.%I', p_schema, v_table)) IS NULL;
+                EXECUTE format('LOCK TABLE %I.%I IN ACCESS EXCLUSIVE MODE NOWAIT', p_schema, v_table);
+            END LOOP;
+            RETURN;
+        EXCEPTION
+            WHEN lock_not_available THEN
+                IF clock_timestamp() > v_deadline THEN
+                    PERFORM artifactstore.refuse_wait(
+                        'the tables of the schema ' || p_schema, artifactstore.table_users(p_schema, p_tables));
+                END IF;
+            WHEN undefined_table OR invalid_schema_name THEN
+                NULL; -- somebody drops them too: look again what is there
+        END;
+        PERFORM pg_sleep(0.05);
+    END LOOP;
+END
+$$;
+
+ALTER FUNCTION artifactstore.lock_tables(p_schema text, p_tables text[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.lock_tables(p_schema text, p_tables text[]) IS 'Locks tables of a schema, leaving out those that are not there, in ACCESS EXCLUSIVE mode until commit; busy, naming the backends that use them, after lock_timeout (5 s)';
+
+CREATE FUNCTION artifactstore.lock_views(p_doubted boolean) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    v_mark xid;
+    v_deadline timestamptz;
+    v_old integer[];
+BEGIN
+    PERFORM artifactstore.limit_waits();
+    BEGIN
+        -- The door: all transactions of this software that look twice begin with it, before their snapshot
+        -- (db.READS_VIEWS). So when nobody has it, none of them reads views, and those that come wait here.
+        LOCK TABLE artifactstore.log_epochs IN ACCESS EXCLUSIVE MODE;
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+        PERFORM artifactstore.refuse_wait('the live views', artifactstore.table_users(
+            'artifactstore', '{log_epochs}'));
+    END;
+    PERFORM artifactstore.lock_tables('artifactstore', artifactstore.view_names());
+
+    -- A pg_dump that has its snapshot and not yet its locks would find the views empty and call it a backup. If
+    -- its snapshot is of after doubt_views, the dump says so itself; if of before, it is waited for.
+    IF NOT p_doubted THEN
+        RETURN;
+    END IF;
+    SELECT s.xmin INTO v_mark FROM artifactstore.software s WHERE s.viewed_by IS NULL;
+    IF NOT FOUND THEN
+        PERFORM artifactstore.refuse('busy', '{"problem": "another replay ended just now: repeat this one"}');
+    END IF;
+    v_deadline := clock_timestamp() + current_setting('lock_timeout')::interval;
+    LOOP
+        PERFORM pg_stat_clear_snapshot();
+        v_old := ARRAY(
+            SELECT a.pid FROM pg_catalog.pg_stat_activity a
+            WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+                AND a.usesysid IS NOT NULL -- else a worker of the server itself
+                AND age(a.backend_xmin) >= age(v_mark)
+                AND a.application_name !~ '^artifactstore( |$)');
+        EXIT WHEN v_old = '{}';
+        IF clock_timestamp() > v_deadline THEN
+            PERFORM artifactstore.refuse_wait('old snapshots, which would see empty views', v_old);
+        END IF;
+        PERFORM pg_sleep(0.05);
+    END LOOP;
+END
+$_$;
+
+ALTER FUNCTION artifactstore.lock_views(p_doubted boolean) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.lock_views(p_doubted boolean) IS 'Locks all live views in ACCESS EXCLUSIVE mode until commit, log_epochs first; p_doubted: also waits for sessions of other software with an older snapshot. Each wait ends after lock_timeout (5 s) with busy, naming the backends';
 
 CREATE FUNCTION artifactstore.log_evidence() RETURNS TABLE(source text, name text, sequence bigint, problem text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -3723,6 +3913,25 @@ ALTER FUNCTION artifactstore.open_arguments(p_event_types text[], p_subject_ids 
 
 COMMENT ON FUNCTION artifactstore.open_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) IS 'The arguments of append as decoded events without number and time; refuses what does not fit the catalogue or a limit, with the position (from 1) in DETAIL';
 
+CREATE FUNCTION artifactstore.open_version(p_package_id uuid) RETURNS bigint
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT greatest(p.last_sequence, l.last, r.last)
+    FROM artifactstore.artifact_packages p,
+        -- Each by its own partial index.
+        LATERAL (
+            SELECT max(f.last_sequence) AS last
+            FROM artifactstore.artifact_files f WHERE f.package_id = p.package_id AND f.removed_at IS NULL) l,
+        LATERAL (
+            SELECT max(f.last_sequence) AS last
+            FROM artifactstore.artifact_files f WHERE f.package_id = p.package_id AND f.removed_at IS NOT NULL) r
+    WHERE p.package_id = p_package_id
+$$;
+
+ALTER FUNCTION artifactstore.open_version(p_package_id uuid) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.open_version(p_package_id uuid) IS 'Latest event that changed the row of a package or the list of its files: added one or removed one';
+
 CREATE FUNCTION artifactstore.own_view_set(p_schema text, p_whole boolean DEFAULT true, p_lock boolean DEFAULT true) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -3819,19 +4028,17 @@ CREATE FUNCTION artifactstore.package_at(p_package_id uuid, p_sequence bigint) R
     SET standard_conforming_strings TO 'on'
     AS $_$
 DECLARE
-    v_schema text := 'artifactstore_at_' || pg_backend_pid();
+    v_schema text;
     v_package artifactstore.artifact_packages;
 BEGIN
-    IF p_sequence > artifactstore.log_head() THEN
-        PERFORM artifactstore.refuse('not-found', jsonb_build_object('problem',
-            format('there is no event %s, the log ends at %s', p_sequence, artifactstore.log_head())));
-    END IF;
+    PERFORM artifactstore.refuse_no_event(p_sequence);
     BEGIN
-        PERFORM artifactstore.create_view_set(v_schema);
-        PERFORM artifactstore.project_package(v_schema, p_package_id, p_sequence);
+        v_schema := artifactstore.take_scratch();
+        PERFORM artifactstore.project_sequences(
+            v_schema, artifactstore.package_sequences(p_package_id, p_sequence));
         EXECUTE format('SELECT p.* FROM %I.artifact_packages p WHERE p.package_id = $1', v_schema)
         INTO v_package USING p_package_id;
-        -- The view set was only to be looked at: an error that is caught takes it away.
+        -- The rows were only to be looked at: an error that is caught takes them away.
         RAISE EXCEPTION USING ERRCODE = 'RB000', MESSAGE = 'undo';
     EXCEPTION WHEN SQLSTATE 'RB000' THEN
         NULL;
@@ -3845,6 +4052,43 @@ $_$;
 ALTER FUNCTION artifactstore.package_at(p_package_id uuid, p_sequence bigint) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.package_at(p_package_id uuid, p_sequence bigint) IS 'The row of a package as the log left it at event p_sequence, none if it was not there yet; folds the events of that package alone';
+
+CREATE FUNCTION artifactstore.package_history(p_package text, p_newest_first boolean DEFAULT false, p_limit bigint DEFAULT NULL::bigint) RETURNS TABLE(sequence bigint, created_at timestamp with time zone, actor text, action text, path text, uri text, reason text, subject_id uuid, payload jsonb)
+    LANGUAGE plpgsql STABLE
+    AS $_$
+#variable_conflict use_column
+DECLARE
+    v_package_id uuid;
+    v_sequences bigint[];
+BEGIN
+    SELECT p.package_id INTO v_package_id FROM artifactstore.artifact_packages p WHERE p.purl = p_package;
+    IF NOT FOUND AND p_package ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN
+        SELECT p.package_id INTO v_package_id
+        FROM artifactstore.artifact_packages p WHERE p.package_id = p_package::uuid;
+    END IF;
+    IF v_package_id IS NULL THEN
+        PERFORM artifactstore.refuse('not-found', jsonb_build_object(
+            'package', p_package, 'problem', format('package %s', p_package)));
+    END IF;
+    -- Chosen first: only what is shown is decoded.
+    v_sequences := ARRAY(
+        SELECT e.sequence
+        FROM artifactstore.all_subjects s
+        JOIN artifactstore.events e ON e.subject_kind = s.subject_kind AND e.subject_id = s.subject_id
+        WHERE s.package_id = v_package_id
+        ORDER BY CASE WHEN p_newest_first THEN -e.sequence ELSE e.sequence END
+        LIMIT p_limit);
+    RETURN QUERY
+    SELECT a.sequence, a.created_at, a.actor, a.action, a.path, a.uri, a.reason, a.subject_id, a.payload
+    FROM artifactstore.audit_events a
+    WHERE a.sequence = ANY (v_sequences)
+    ORDER BY CASE WHEN p_newest_first THEN -a.sequence ELSE a.sequence END;
+END
+$_$;
+
+ALTER FUNCTION artifactstore.package_history(p_package text, p_newest_first boolean, p_limit bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.package_history(p_package text, p_newest_first boolean, p_limit bigint) IS 'Every event of a package, its files, their copies and its retention, payloads decoded: the oldest first or the newest, at most p_limit. p_package: its purl or its id';
 
 CREATE FUNCTION artifactstore.package_rows(p_view text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -4151,16 +4395,17 @@ BEGIN
     END IF;
 
     INSERT INTO artifact_files (file_id, package_id, path, size, blake3, sha256, media_type, state,
-        ingested_at, created_sequence, last_sequence)
+        ingested_at, created_sequence, last_sequence, changed_sequence)
     SELECT e.subject_id, (e.payload ->> 'package_id')::uuid, e.payload ->> 'path', (e.payload -> 'size')::bigint,
         decode(e.payload ->> 'blake3', 'hex'), decode(e.payload ->> 'sha256', 'hex'),
-        e.payload ->> 'media_type', 'ingested', e.created_at, e.sequence, e.sequence
+        e.payload ->> 'media_type', 'ingested', e.created_at, e.sequence, e.sequence, e.sequence
     FROM unnest(p_events) e;
 
     INSERT INTO storage_locations (location_id, file_id, package_id, backend, uri, state, checks, failures,
-        registered_at, created_sequence, last_sequence)
+        registered_at, created_sequence, last_sequence, changed_sequence)
     SELECT (l ->> 'location_id')::uuid, e.subject_id, (e.payload ->> 'package_id')::uuid,
-        l ->> 'backend', l ->> 'uri', 'registered', 0, 0, e.created_at, e.sequence, e.sequence
+        l ->> 'backend', l ->> 'uri', 'registered', 0, 0, e.created_at, e.sequence, e.sequence,
+        e.sequence
     FROM unnest(p_events) e, LATERAL jsonb_array_elements(e.payload -> 'locations') l;
 END
 $_$;
@@ -4196,7 +4441,8 @@ BEGIN
     END IF;
 
     UPDATE artifact_files f
-    SET state = 'removed', removed_at = e.created_at, last_sequence = e.sequence
+    SET state = 'removed', removed_at = e.created_at, last_sequence = e.sequence,
+        changed_sequence = e.sequence
     FROM unnest(p_events) e
     WHERE f.file_id = e.subject_id;
     GET DIAGNOSTICS v_updated = ROW_COUNT;
@@ -4206,7 +4452,8 @@ BEGIN
 
     -- An array, not a join: planned while the tables were empty, a join visits every location for each event.
     UPDATE storage_locations l
-    SET state = 'retiring'
+    SET state = 'retiring',
+        changed_sequence = (SELECT f.changed_sequence FROM artifact_files f WHERE f.file_id = l.file_id)
     WHERE l.file_id = ANY (ARRAY(SELECT e.subject_id FROM unnest(p_events) e)) AND l.retired_at IS NULL;
 END
 $$;
@@ -4220,7 +4467,7 @@ CREATE FUNCTION artifactstore.project_file_state(p_events artifactstore.decoded_
     AS $$
 BEGIN
     UPDATE artifact_files f
-    SET state = s.state
+    SET state = s.state, changed_sequence = e.sequence
     FROM unnest(p_events) e,
         LATERAL (
             SELECT CASE
@@ -4318,28 +4565,6 @@ $$;
 ALTER FUNCTION artifactstore.project_hold_released(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.project_hold_released(p_events artifactstore.decoded_event[]) IS 'Legal holds released, the rows stay; refuses not-found, no-such-hold';
-
-CREATE FUNCTION artifactstore.project_package(p_schema text, p_package_id uuid, p_last bigint, p_also bigint[] DEFAULT '{}'::bigint[]) RETURNS void
-    LANGUAGE plpgsql
-    SET plan_cache_mode TO 'force_generic_plan'
-    AS $$
-DECLARE
-    v_sequence bigint;
-BEGIN
-    -- Both callers have just made the view set: nobody else can have put anything there.
-    PERFORM set_config('search_path', format('%I, pg_temp', p_schema), true);
-    FOR v_sequence IN
-        SELECT DISTINCT n FROM unnest(artifactstore.package_sequences(p_package_id, p_last) || p_also) AS n
-        WHERE n <= p_last ORDER BY n
-    LOOP
-        PERFORM artifactstore.project(v_sequence, v_sequence);
-    END LOOP;
-END
-$$;
-
-ALTER FUNCTION artifactstore.project_package(p_schema text, p_package_id uuid, p_last bigint, p_also bigint[]) OWNER TO artifactstore_owner;
-
-COMMENT ON FUNCTION artifactstore.project_package(p_schema text, p_package_id uuid, p_last bigint, p_also bigint[]) IS 'Projects the events of one package up to p_last, and the events p_also, one by one into the view set p_schema';
 
 CREATE FUNCTION artifactstore.project_package_created(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql
@@ -4492,12 +4717,14 @@ BEGIN
     WHERE p.package_id = e.subject_id;
 
     UPDATE artifact_files f
-    SET state = 'purged'
+    SET state = 'purged',
+        changed_sequence = (SELECT p.last_sequence FROM artifact_packages p WHERE p.package_id = f.package_id)
     WHERE f.package_id = ANY (ARRAY(SELECT e.subject_id FROM unnest(p_events) e)) AND f.removed_at IS NULL;
 
     -- Arrays, not joins: planned while the tables were empty, a join compares every location with every file.
     UPDATE storage_locations l
-    SET state = 'retiring'
+    SET state = 'retiring',
+        changed_sequence = (SELECT p.last_sequence FROM artifact_packages p WHERE p.package_id = l.package_id)
     WHERE l.retired_at IS NULL AND l.file_id = ANY (ARRAY(
         SELECT f.file_id FROM artifact_files f
         WHERE f.package_id = ANY (ARRAY(SELECT e.subject_id FROM unnest(p_events) e)) AND f.removed_at IS NULL));
@@ -4824,6 +5051,30 @@ ALTER FUNCTION artifactstore.project_retention_shortened(p_events artifactstore.
 
 COMMENT ON FUNCTION artifactstore.project_retention_shortened(p_events artifactstore.decoded_event[]) IS 'Governance retention made shorter; refuses not-found, compliance-locked, retention-changed, not-earlier';
 
+CREATE FUNCTION artifactstore.project_sequences(p_schema text, p_sequences bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+DECLARE
+    c_together CONSTANT integer := 1000; -- payloads have up to 64 KiB
+    v_first integer;
+BEGIN
+    PERFORM set_config('search_path', format('%I, pg_temp', p_schema), true);
+    FOR v_first IN 1..coalesce(cardinality(p_sequences), 0) BY c_together LOOP
+        PERFORM artifactstore.fold(artifactstore.decode_events(
+            p_sequences[v_first:v_first + c_together - 1]));
+    END LOOP;
+END
+$$;
+
+ALTER FUNCTION artifactstore.project_sequences(p_schema text, p_sequences bigint[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.project_sequences(p_schema text, p_sequences bigint[]) IS 'Projects these events, ascending and all of those that each needs among them, into the view set p_schema';
+
 CREATE FUNCTION artifactstore.project_storage_failed(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -4833,7 +5084,7 @@ BEGIN
     UPDATE storage_locations l
     SET state = CASE l.state WHEN 'retiring' THEN 'retiring' ELSE 'failed' END,
         failure = e.payload ->> 'failure', checks = l.checks + 1, failures = l.failures + 1,
-        last_checked_at = e.created_at, last_sequence = e.sequence
+        last_checked_at = e.created_at, last_sequence = e.sequence, changed_sequence = e.sequence
     FROM unnest(p_events) e
     WHERE l.location_id = e.subject_id;
 
@@ -4871,9 +5122,10 @@ BEGIN
     END IF;
 
     INSERT INTO storage_locations (location_id, file_id, package_id, backend, uri, state, checks, failures,
-        registered_at, created_sequence, last_sequence)
+        registered_at, created_sequence, last_sequence, changed_sequence)
     SELECT e.subject_id, (e.payload ->> 'file_id')::uuid, (e.payload ->> 'package_id')::uuid,
-        e.payload ->> 'backend', e.payload ->> 'uri', 'registered', 0, 0, e.created_at, e.sequence, e.sequence
+        e.payload ->> 'backend', e.payload ->> 'uri', 'registered', 0, 0, e.created_at, e.sequence, e.sequence,
+        e.sequence
     FROM unnest(p_events) e
     ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS v_inserted = ROW_COUNT;
@@ -4884,7 +5136,7 @@ BEGIN
     END IF;
 
     UPDATE artifact_files f
-    SET state = 'ingested'
+    SET state = 'ingested', changed_sequence = e.sequence
     FROM unnest(p_events) e
     WHERE f.file_id = (e.payload ->> 'file_id')::uuid AND f.state = 'corrupted';
 END
@@ -4935,7 +5187,7 @@ BEGIN
 
     UPDATE storage_locations l
     SET state = 'retired', retired_at = e.created_at, retire_outcome = e.payload ->> 'outcome',
-        last_sequence = e.sequence
+        last_sequence = e.sequence, changed_sequence = e.sequence
     FROM unnest(p_events) e
     WHERE l.location_id = e.subject_id;
 
@@ -4956,13 +5208,13 @@ BEGIN
     UPDATE storage_locations l
     SET state = CASE l.state WHEN 'retiring' THEN 'retiring' ELSE 'verified' END, failure = NULL,
         checks = l.checks + 1, last_checked_at = e.created_at, last_verified_at = e.created_at,
-        last_sequence = e.sequence
+        last_sequence = e.sequence, changed_sequence = e.sequence
     FROM unnest(p_events) e
     WHERE l.location_id = e.subject_id;
 
     -- A live file has no retiring location, so it has a verified one now.
     UPDATE artifact_files f
-    SET state = 'verified', last_verified_at = e.created_at
+    SET state = 'verified', last_verified_at = e.created_at, changed_sequence = e.sequence
     FROM unnest(p_events) e
     WHERE f.file_id = (e.payload ->> 'file_id')::uuid AND f.state NOT IN ('removed', 'purged');
 END
@@ -5174,8 +5426,10 @@ CREATE FUNCTION artifactstore.rebuild(p_schema text, p_last bigint DEFAULT NULL:
     SET standard_conforming_strings TO 'on'
     AS $$
 DECLARE
-    v_last bigint := least(coalesce(p_last, artifactstore.log_head()), artifactstore.log_head());
+    v_last bigint := coalesce(p_last, artifactstore.log_head());
 BEGIN
+    PERFORM artifactstore.refuse_no_event(v_last);
+    PERFORM artifactstore.limit_waits();
     PERFORM artifactstore.create_view_set(p_schema);
     PERFORM artifactstore.project_ranges(p_schema, 1, v_last);
     RETURN v_last;
@@ -5275,29 +5529,150 @@ ALTER FUNCTION artifactstore.rebuild_sequence() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.rebuild_sequence() IS 'Last sequence of an unfinished rebuild that can be resumed, else null; refuses busy while another session works on it';
 
+CREATE FUNCTION artifactstore.rebuild_worker() RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    AS $$
+DECLARE
+    v_pid integer;
+BEGIN
+    IF artifactstore.view_set_fault('artifactstore_rebuild', false) IS NULL
+        AND to_regclass('artifactstore_rebuild.progress') IS NOT NULL
+    THEN
+        SELECT a.pid INTO v_pid
+        FROM artifactstore_rebuild.progress p JOIN pg_catalog.pg_stat_activity a USING (pid)
+        WHERE a.datname = current_database();
+    END IF;
+    RETURN v_pid;
+END
+$$;
+
+ALTER FUNCTION artifactstore.rebuild_worker() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.rebuild_worker() IS 'Backend of the replay that is under way beside the live views, null for none';
+
+CREATE FUNCTION artifactstore.refusal_facts(p_code text, p_event artifactstore.decoded_event) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_kind text := split_part(p_event.event_type, '.', 2);
+    v_payload jsonb := p_event.payload;
+    v_package_id uuid := CASE WHEN v_kind IN ('package', 'retention') THEN p_event.subject_id
+        ELSE (v_payload ->> 'package_id')::uuid END;
+    v_file_id uuid := CASE v_kind WHEN 'file' THEN p_event.subject_id ELSE (v_payload ->> 'file_id')::uuid END;
+    -- Not of the row types of views: those of one view set would be kept for another.
+    v_package record;
+    v_file record;
+    v_location record;
+BEGIN
+    IF p_code IN ('unknown-event-type', 'empty', 'nothing-to-do') THEN
+        RETURN '{}';
+    END IF;
+    SELECT * INTO v_package FROM artifact_packages p WHERE p.package_id = v_package_id;
+    SELECT * INTO v_file FROM artifact_files f WHERE f.file_id = v_file_id;
+    SELECT * INTO v_location FROM storage_locations l WHERE l.location_id = p_event.subject_id;
+    RETURN coalesce(jsonb_strip_nulls(CASE p_code
+        WHEN 'not-found' THEN jsonb_build_object(
+            'missing', CASE
+                WHEN v_kind = 'system' THEN 'epoch'
+                WHEN v_kind <> 'storage' AND v_package.package_id IS NULL THEN 'package'
+                WHEN v_kind = 'file' OR p_event.event_type = 'v1.storage.registered' THEN 'file'
+                WHEN v_kind = 'storage' THEN 'location'
+                ELSE 'retention' END,
+            'package_id', v_package_id, 'file_id', v_file_id)
+        WHEN 'id-taken' THEN artifactstore.who_has_id(p_event)
+        WHEN 'wrong-package' THEN jsonb_build_object(
+            'package_id', coalesce(v_location.package_id, v_file.package_id),
+            'file_id', coalesce(v_location.file_id, v_file.file_id))
+        WHEN 'bad-subject' THEN jsonb_build_object('log_id', coalesce(v_payload ->> 'log_id', (
+            SELECT g.log_id::text FROM log_epochs g ORDER BY g.epoch DESC LIMIT 1)))
+        WHEN 'invalid-purl' THEN jsonb_build_object('purl', v_payload -> 'purl')
+        WHEN 'name-taken' THEN (
+            SELECT jsonb_build_object('purl', p.purl, 'package_id', p.package_id, 'state', p.state)
+            FROM artifact_packages p WHERE p.purl = v_payload ->> 'purl')
+        WHEN 'not-future' THEN jsonb_build_object(
+            'until', artifactstore.show_time(artifactstore.from_micros(
+                coalesce(v_payload -> 'until', v_payload #> '{retention,until}')::bigint)),
+            'created_at', artifactstore.show_time(p_event.created_at))
+        WHEN 'purged' THEN jsonb_build_object('purged_at', artifactstore.show_time(v_package.purged_at))
+        WHEN 'not-open' THEN jsonb_build_object('package_id', v_package_id, 'state', v_package.state)
+        WHEN 'wrong-state' THEN jsonb_build_object('state', v_package.state)
+        WHEN 'no-change' THEN jsonb_build_object('state', v_package.state, 'yanked', v_package.yanked)
+        WHEN 'too-large' THEN jsonb_build_object('limit', 256, 'labels', (
+            SELECT count(*) FROM jsonb_object_keys(artifactstore.merge_labels(v_package.labels, v_payload))))
+        WHEN 'manifest-changed' THEN (
+            SELECT jsonb_build_object(
+                'file_count', count(*) FILTER (WHERE f.removed_at IS NULL),
+                'total_bytes', coalesce(sum(f.size) FILTER (WHERE f.removed_at IS NULL), 0),
+                'as_of', max(f.last_sequence))
+            FROM artifact_files f WHERE f.package_id = v_package_id)
+        WHEN 'path-taken' THEN (
+            SELECT jsonb_build_object('file_id', f.file_id, 'state', f.state, 'size', f.size,
+                'blake3', encode(f.blake3, 'hex'))
+            FROM artifact_files f
+            WHERE f.package_id = v_package_id AND f.path = v_payload ->> 'path' AND f.removed_at IS NULL)
+        WHEN 'gone' THEN jsonb_build_object('file_id', v_file_id, 'path', v_file.path, 'state', v_file.state,
+            'removed_at', artifactstore.show_time(coalesce(v_file.removed_at, v_package.purged_at)))
+        WHEN 'digest-mismatch' THEN jsonb_build_object(
+            'file_id', v_file_id, 'size', v_file.size, 'blake3', encode(v_file.blake3, 'hex'))
+        WHEN 'location-taken' THEN (
+            SELECT jsonb_build_object('location_id', l.location_id, 'state', l.state)
+            FROM storage_locations l
+            WHERE l.file_id = v_file_id AND l.backend = v_payload ->> 'backend' AND l.uri = v_payload ->> 'uri'
+                AND l.retired_at IS NULL)
+        WHEN 'retired' THEN jsonb_build_object('outcome', v_location.retire_outcome,
+            'retired_at', artifactstore.show_time(v_location.retired_at))
+        WHEN 'last-good-copy' THEN jsonb_build_object('file_id', v_location.file_id, 'path', v_file.path,
+            'backend', v_location.backend, 'uri', v_location.uri)
+        WHEN 'already-initialized' THEN (
+            SELECT jsonb_build_object('log_id', g.log_id, 'epoch', g.epoch)
+            FROM log_epochs g ORDER BY g.epoch DESC LIMIT 1)
+        WHEN 'wrong-epoch' THEN (
+            SELECT jsonb_build_object('log_id', g.log_id, 'epoch', g.epoch)
+            FROM log_epochs g ORDER BY g.epoch DESC LIMIT 1)
+        WHEN 'request-mismatch' THEN (
+            SELECT jsonb_build_object('key', r.key, 'first_sequence', r.first_sequence)
+            FROM requests r WHERE r.actor = p_event.actor AND r.key = v_payload #>> '{request,key}')
+        ELSE artifactstore.retention_facts(p_code, v_package_id, (v_payload ->> 'hold_id')::uuid)
+    END), '{}');
+END
+$$;
+
+ALTER FUNCTION artifactstore.refusal_facts(p_code text, p_event artifactstore.decoded_event) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.refusal_facts(p_code text, p_event artifactstore.decoded_event) IS 'For a refusal of p_event by the name p_code, what the views of the view set say about it: who has the name or path, until when retention lasts, which holds there are; {} when there is nothing to tell';
+
 CREATE FUNCTION artifactstore.refuse(p_code text, p_detail jsonb) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     AS $$
 DECLARE
     v_error artifactstore.error_codes;
+    v_detail pg_catalog.jsonb := p_detail;
+    v_appending pg_catalog.text[] := string_to_array(nullif(current_setting('artifactstore.appending', true), ''), ' ');
+    v_position bigint := (p_detail -> 'sequence')::bigint - v_appending[1]::bigint;
 BEGIN
+    IF v_position IS NOT NULL THEN
+        v_detail := v_detail - 'sequence' || jsonb_build_object(
+            'position', coalesce((v_appending[2]::integer[])[v_position], v_position));
+    END IF;
     -- A refusal whose row is missing is a refusal: of class ST, and with its name in DETAIL.
     SELECT * INTO v_error FROM artifactstore.error_codes c WHERE c.name = p_code;
     RAISE EXCEPTION USING
         ERRCODE = coalesce(v_error.sqlstate, 'ST000'),
-        MESSAGE = coalesce(p_code, 'refused') || coalesce(': ' || v_error.message, '') || coalesce(': ' || (p_detail ->> 'problem'), '')
-            || coalesce(' (sequence ' || (p_detail ->> 'sequence') || ')', ''),
-        DETAIL = (jsonb_build_object('code', p_code) || coalesce(p_detail, '{}'))::text,
+        MESSAGE = coalesce(p_code, 'refused') || coalesce(': ' || v_error.message, '')
+            || coalesce(': ' || (v_detail ->> 'problem'), '')
+            || coalesce(' (sequence ' || (v_detail ->> 'sequence') || ')', ''),
+        DETAIL = (jsonb_build_object('code', p_code) || coalesce(v_detail, '{}'))::text,
         HINT = coalesce(v_error.hint, 'artifactstore.error_codes lacks it: run artifactstore migrate');
 END
 $$;
 
 ALTER FUNCTION artifactstore.refuse(p_code text, p_detail jsonb) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.refuse(p_code text, p_detail jsonb) IS 'Raises the named refusal (see error_codes) with p_detail as JSON in DETAIL';
+COMMENT ON FUNCTION artifactstore.refuse(p_code text, p_detail jsonb) IS 'Raises the named refusal (see error_codes) with p_detail as JSON in DETAIL; in an append, position instead of sequence';
 
 CREATE FUNCTION artifactstore.refuse_event(p_events artifactstore.decoded_event[], p_sequence bigint, p_code text, p_detail jsonb DEFAULT '{}'::jsonb) RETURNS void
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
     v_event artifactstore.decoded_event;
@@ -5305,13 +5680,13 @@ BEGIN
     SELECT * INTO v_event FROM unnest(p_events) e WHERE e.sequence = p_sequence;
     PERFORM artifactstore.refuse(p_code, jsonb_build_object(
         'sequence', p_sequence, 'event_type', v_event.event_type, 'subject_id', v_event.subject_id
-    ) || p_detail);
+    ) || artifactstore.refusal_facts(p_code, v_event) || p_detail);
 END
 $$;
 
 ALTER FUNCTION artifactstore.refuse_event(p_events artifactstore.decoded_event[], p_sequence bigint, p_code text, p_detail jsonb) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.refuse_event(p_events artifactstore.decoded_event[], p_sequence bigint, p_code text, p_detail jsonb) IS 'Raises the named refusal for the event with p_sequence among p_events';
+COMMENT ON FUNCTION artifactstore.refuse_event(p_events artifactstore.decoded_event[], p_sequence bigint, p_code text, p_detail jsonb) IS 'Raises the named refusal for the event with p_sequence among p_events, with refusal_facts and p_detail';
 
 CREATE FUNCTION artifactstore.refuse_field(p_event_type text, p_path text, p_problem text) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -5359,6 +5734,26 @@ ALTER FUNCTION artifactstore.refuse_many_snapshots() OWNER TO artifactstore_owne
 
 COMMENT ON FUNCTION artifactstore.refuse_many_snapshots() IS 'Refuses wrong-isolation unless the whole transaction sees one snapshot';
 
+CREATE FUNCTION artifactstore.refuse_no_event(p_sequence bigint) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_head bigint := artifactstore.log_head();
+BEGIN
+    IF (p_sequence BETWEEN 0 AND v_head) IS NOT TRUE THEN
+        PERFORM artifactstore.refuse('not-found', jsonb_build_object(
+            'problem', format('there is no event %s, the log ends at %s', coalesce(p_sequence::text, 'null'), v_head),
+            'head', v_head,
+            'head_at', (
+                SELECT artifactstore.show_time(e.created_at) FROM artifactstore.events e WHERE e.sequence = v_head)));
+    END IF;
+END
+$$;
+
+ALTER FUNCTION artifactstore.refuse_no_event(p_sequence bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.refuse_no_event(p_sequence bigint) IS 'Refuses not-found unless p_sequence is 0 or an event of the log';
+
 CREATE FUNCTION artifactstore.refuse_purl(p_problem text, p_part text, p_at integer DEFAULT NULL::integer, p_character text DEFAULT NULL::text, p_meant text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     AS $$
@@ -5376,7 +5771,31 @@ ALTER FUNCTION artifactstore.refuse_purl(p_problem text, p_part text, p_at integ
 
 COMMENT ON FUNCTION artifactstore.refuse_purl(p_problem text, p_part text, p_at integer, p_character text, p_meant text) IS 'Raises invalid-purl. DETAIL: problem, part of the purl, at (character of the text, from 1), character as U+XXXX, meant (a text that may be the purl that was meant)';
 
-CREATE FUNCTION artifactstore.replay(p_snapshot text DEFAULT NULL::text) RETURNS TABLE(head bigint, seconds double precision)
+CREATE FUNCTION artifactstore.refuse_wait(p_what text, p_pids integer[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_pids integer[];
+    v_who text;
+BEGIN
+    PERFORM pg_stat_clear_snapshot();
+    SELECT array_agg(p.pid ORDER BY p.pid), string_agg(
+        concat('backend ', p.pid, ' (' || nullif(a.application_name, '') || ')'), ', ' ORDER BY p.pid)
+    INTO v_pids, v_who
+    FROM (SELECT DISTINCT pid FROM unnest(p_pids) AS pid WHERE pid <> pg_backend_pid()) p
+    LEFT JOIN pg_catalog.pg_stat_activity a USING (pid);
+    PERFORM artifactstore.refuse('busy', jsonb_build_object(
+        'problem', format('waited %s for %s, in use by %s', current_setting('lock_timeout'), p_what,
+            coalesce(v_who, 'a session that has ended since, or a prepared transaction')),
+        'pids', to_jsonb(coalesce(v_pids, '{}')), 'lock_timeout', current_setting('lock_timeout')));
+END
+$$;
+
+ALTER FUNCTION artifactstore.refuse_wait(p_what text, p_pids integer[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.refuse_wait(p_what text, p_pids integer[]) IS 'Refuses busy: what was waited for, for how long, and which backends (p_pids) are in the way';
+
+CREATE FUNCTION artifactstore.replay(p_snapshot text DEFAULT NULL::text, p_doubted boolean DEFAULT false) RETURNS TABLE(head bigint, seconds double precision)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
     SET standard_conforming_strings TO 'on'
@@ -5394,6 +5813,7 @@ BEGIN
         PERFORM artifactstore.refuse('bad-view-set', jsonb_build_object(
             'problem', artifactstore.view_set_problem(p_snapshot, false)));
     END IF;
+    PERFORM artifactstore.lock_views(p_doubted);
     head := artifactstore.log_head();
     PERFORM set_config('artifactstore.projecting', 'on', true);
     TRUNCATE artifactstore.artifact_packages, artifactstore.artifact_files, artifactstore.storage_locations,
@@ -5410,9 +5830,9 @@ BEGIN
 END
 $$;
 
-ALTER FUNCTION artifactstore.replay(p_snapshot text) OWNER TO artifactstore_owner;
+ALTER FUNCTION artifactstore.replay(p_snapshot text, p_doubted boolean) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.replay(p_snapshot text) IS 'Truncates the live views and projects the whole log again, or from a snapshot what came after it. Appends and readers wait; a dump or an old snapshot taken meanwhile sees empty views. Does not check digests: artifactstore replay and verify do';
+COMMENT ON FUNCTION artifactstore.replay(p_snapshot text, p_doubted boolean) IS 'Truncates the live views and projects the whole log again, or from a snapshot what came after it. Appends and readers wait; whoever reads with a snapshot from before sees empty views. p_doubted: doubt_views was committed before, so that those with older snapshots are waited for, and dumps with newer ones tell. Does not check digests: artifactstore replay and verify do';
 
 CREATE FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text DEFAULT NULL::text, p_from bigint DEFAULT NULL::bigint) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5474,6 +5894,42 @@ ALTER FUNCTION artifactstore.retention_due(p_before timestamp with time zone, p_
 
 COMMENT ON FUNCTION artifactstore.retention_due(p_before timestamp with time zone, p_due boolean, p_after uuid, p_limit bigint) IS 'Packages by id after p_after, at most p_limit; p_due: only those that are due at p_before (null: now, by the clock of the database), or only the others. due: retention was applied, retain_until is reached, no hold, not purged; action: what comes next, delete or purge; why: lapsed, or why not: purged, legal-hold, no-retention, retention-active. Of the bytes of a purged package only those may go that nobody else names: copy_removals';
 
+CREATE FUNCTION artifactstore.retention_facts(p_code text, p_package_id uuid, p_hold_id uuid) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_facts jsonb;
+BEGIN
+    CASE
+        WHEN p_code IN ('retention-active', 'retention-changed', 'not-later', 'not-earlier', 'wrong-mode',
+            'compliance-locked')
+        THEN
+            SELECT jsonb_build_object('package_id', r.package_id, 'mode', r.mode,
+                'retain_until', artifactstore.show_time(r.retain_until))
+            INTO v_facts FROM retention_state r WHERE r.package_id = p_package_id;
+        WHEN p_code = 'legal-hold' THEN
+            SELECT jsonb_build_object('package_id', r.package_id, 'hold_count', r.hold_count,
+                'holds', artifactstore.held_by(p_package_id))
+            INTO v_facts FROM retention_state r WHERE r.package_id = p_package_id;
+        WHEN p_code = 'no-such-hold' THEN
+            v_facts := jsonb_build_object('hold_id', p_hold_id, 'holds', artifactstore.held_by(p_package_id));
+        WHEN p_code = 'hold-exists' THEN
+            SELECT jsonb_build_object('hold_id', h.hold_id, 'case', h.case_ref, 'placed_by', h.placed_by,
+                'placed_at', artifactstore.show_time(h.placed_at),
+                'released_at', artifactstore.show_time(h.released_at))
+            INTO v_facts
+            FROM retention_holds h WHERE h.package_id = p_package_id AND h.hold_id = p_hold_id;
+        ELSE
+            NULL;
+    END CASE;
+    RETURN v_facts;
+END
+$$;
+
+ALTER FUNCTION artifactstore.retention_facts(p_code text, p_package_id uuid, p_hold_id uuid) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.retention_facts(p_code text, p_package_id uuid, p_hold_id uuid) IS 'Mode and end of the retention of a package, its holds in force, or the hold p_hold_id, as a refusal by the name p_code needs them; else null';
+
 CREATE FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) RETURNS TABLE(sequence bigint, created_at timestamp with time zone, appended boolean)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -5509,6 +5965,44 @@ ALTER FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_act
 
 COMMENT ON FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) IS 'Revokes a token: payload of v1.system.token_revoked and its digest, who revokes it. One that is revoked already gives the event that did';
 
+CREATE FUNCTION artifactstore.row_version(p_event_type text, p_subject_kind text, p_subject_id uuid, p_expected bigint) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_version bigint;
+    v_open boolean;
+    v_with_files bigint;
+BEGIN
+    CASE p_subject_kind
+        WHEN 'package' THEN
+            SELECT p.last_sequence, p.state = 'open' INTO v_version, v_open
+            FROM artifactstore.artifact_packages p WHERE p.package_id = p_subject_id;
+            -- Sealing is about the files, so its version is that of package and files together; to others the
+            -- files do not matter, and they may expect either.
+            IF v_open AND (p_event_type = 'v1.package.sealed' OR p_expected > v_version) THEN
+                v_with_files := artifactstore.open_version(p_subject_id);
+                IF p_event_type = 'v1.package.sealed' OR p_expected = v_with_files THEN
+                    v_version := v_with_files;
+                END IF;
+            END IF;
+        WHEN 'file' THEN
+            SELECT f.changed_sequence INTO v_version FROM artifactstore.artifact_files f WHERE f.file_id = p_subject_id;
+        WHEN 'storage' THEN
+            SELECT l.changed_sequence INTO v_version
+            FROM artifactstore.storage_locations l WHERE l.location_id = p_subject_id;
+        WHEN 'retention' THEN
+            SELECT r.last_sequence INTO v_version FROM artifactstore.retention_state r WHERE r.package_id = p_subject_id;
+        WHEN 'system' THEN
+            SELECT max(g.last_sequence) INTO v_version FROM artifactstore.log_epochs g WHERE g.log_id = p_subject_id;
+    END CASE;
+    RETURN coalesce(v_version, 0);
+END
+$$;
+
+ALTER FUNCTION artifactstore.row_version(p_event_type text, p_subject_kind text, p_subject_id uuid, p_expected bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.row_version(p_event_type text, p_subject_kind text, p_subject_id uuid, p_expected bigint) IS 'Version of the live row of a subject, 0 when there is none: changed_sequence of a file or location, else last_sequence; of an open package that of open_version for sealing, and for other events either (p_expected chooses)';
+
 CREATE FUNCTION artifactstore.sample_packages(p_events integer) RETURNS TABLE(package_id uuid, sequences bigint[])
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -5528,6 +6022,64 @@ ALTER FUNCTION artifactstore.sample_packages(p_events integer) OWNER TO artifact
 
 COMMENT ON FUNCTION artifactstore.sample_packages(p_events integer) IS 'The packages of p_events random events, with the sequences that led to each';
 
+CREATE FUNCTION artifactstore.scratch_names() RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT ARRAY['artifactstore_scratch_1', 'artifactstore_scratch_2', 'artifactstore_scratch_3',
+        'artifactstore_scratch_4']
+$$;
+
+ALTER FUNCTION artifactstore.scratch_names() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.scratch_names() IS 'Schemas of the scratch view sets: as many requests that fold a history anew run side by side';
+
+CREATE FUNCTION artifactstore.sequence_at(p_instant timestamp with time zone, p_before_all boolean DEFAULT false) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_before bigint := 0;
+    v_after bigint := artifactstore.log_head() + 1;
+    v_middle bigint;
+    v_first_at timestamptz := (SELECT e.created_at FROM artifactstore.events e WHERE e.sequence = 1);
+    v_last_at timestamptz := (SELECT e.created_at FROM artifactstore.events e WHERE e.sequence = v_after - 1);
+    v_created_at timestamptz;
+BEGIN
+    -- Times of events may be ahead of a clock that was set back. An instant that has not come is no answer at all:
+    -- what will be there is not known.
+    IF (p_instant <= greatest(clock_timestamp(), v_last_at)) IS NOT TRUE THEN
+        PERFORM artifactstore.refuse('not-found', jsonb_build_object(
+            'problem', format('%s has not come yet', coalesce(artifactstore.show_time(p_instant), 'no instant')),
+            'head', v_after - 1, 'head_at', artifactstore.show_time(v_last_at),
+            'clock', artifactstore.show_time(clock_timestamp())));
+    ELSIF NOT p_before_all AND (p_instant >= v_first_at) IS NOT TRUE THEN
+        PERFORM artifactstore.refuse('not-found', jsonb_build_object(
+            'problem', CASE WHEN v_first_at IS NULL THEN 'the log has no event'
+                ELSE format('the log begins at %s, after %s', artifactstore.show_time(v_first_at),
+                    artifactstore.show_time(p_instant)) END,
+            'head', v_after - 1, 'first_at', artifactstore.show_time(v_first_at),
+            'head_at', artifactstore.show_time(v_last_at)));
+    END IF;
+    -- Times never decrease along the log.
+    WHILE v_after - v_before > 1 LOOP
+        v_middle := (v_before + v_after) / 2;
+        SELECT e.created_at INTO v_created_at FROM artifactstore.events e WHERE e.sequence = v_middle;
+        IF NOT FOUND THEN
+            PERFORM artifactstore.refuse('log-damaged', jsonb_build_object(
+                'sequence', v_middle, 'problem', 'the event is missing: a hole in the log'));
+        ELSIF v_created_at <= p_instant THEN
+            v_before := v_middle;
+        ELSE
+            v_after := v_middle;
+        END IF;
+    END LOOP;
+    RETURN v_before;
+END
+$$;
+
+ALTER FUNCTION artifactstore.sequence_at(p_instant timestamp with time zone, p_before_all boolean) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.sequence_at(p_instant timestamp with time zone, p_before_all boolean) IS 'The last event that was there at p_instant. Refuses not-found for an instant that has not come, by the clock and the head, and for one before the log began (p_before_all: 0 instead)';
+
 CREATE FUNCTION artifactstore.settle_home() RETURNS artifactstore.home
     LANGUAGE plpgsql
     AS $$
@@ -5546,6 +6098,18 @@ $$;
 ALTER FUNCTION artifactstore.settle_home() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.settle_home() IS 'Makes this database the home of the log, since now unless it was before; returns the row';
+
+CREATE FUNCTION artifactstore.show_time(p_time timestamp with time zone) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    -- JSON has its own form of times; it leaves zeros at the end out.
+    SELECT left(t.shown || CASE WHEN strpos(t.shown, '.') = 0 THEN '.' ELSE '' END || '000000', 26) || 'Z'
+    FROM (SELECT to_jsonb(p_time AT TIME ZONE 'UTC') #>> '{}' AS shown) t
+$$;
+
+ALTER FUNCTION artifactstore.show_time(p_time timestamp with time zone) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.show_time(p_time timestamp with time zone) IS 'A time as RFC 3339 in UTC, to the microsecond';
 
 CREATE FUNCTION artifactstore.spell_purl(p_purl text) RETURNS text
     LANGUAGE plpgsql STABLE STRICT
@@ -5612,6 +6176,20 @@ ALTER FUNCTION artifactstore.spell_purl(p_purl text) OWNER TO artifactstore_owne
 
 COMMENT ON FUNCTION artifactstore.spell_purl(p_purl text) IS 'The canonical form of a purl in any valid spelling; refuses (invalid-purl) any other text, with meant in DETAIL';
 
+CREATE FUNCTION artifactstore.table_users(p_schema text, p_tables text[]) RETURNS integer[]
+    LANGUAGE sql
+    AS $$
+    SELECT ARRAY(
+        SELECT l.pid FROM pg_catalog.pg_locks l
+        WHERE l.granted AND l.locktype = 'relation'
+            AND l.relation = ANY (ARRAY(SELECT to_regclass(format('%I.%I', p_schema, t))::oid FROM unnest(p_tables) AS t))
+            AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()))
+$$;
+
+ALTER FUNCTION artifactstore.table_users(p_schema text, p_tables text[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.table_users(p_schema text, p_tables text[]) IS 'Backends that hold a lock on one of these tables of a schema';
+
 CREATE FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with time zone) RETURNS record
     LANGUAGE plpgsql
     AS $$
@@ -5638,6 +6216,39 @@ ALTER FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with ti
 
 COMMENT ON FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with time zone) IS 'Takes the append lock; the head (0: none) and the created_at of what comes next, never before that of the head. Refuses views-behind: what is appended would be judged by other rows than those of the log';
 
+CREATE FUNCTION artifactstore.take_scratch() RETURNS text
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_schemas CONSTANT text[] := artifactstore.scratch_names();
+    -- The same one each time if it can be: plans are kept for one view set.
+    v_place integer := pg_backend_pid() % cardinality(v_schemas);
+    v_schema text := v_schemas[v_place + 1];
+BEGIN
+    FOR v_tried IN 1..cardinality(v_schemas) LOOP
+        BEGIN
+            EXECUTE format('LOCK TABLE %I.log_epochs IN EXCLUSIVE MODE NOWAIT', v_schema);
+            PERFORM artifactstore.own_view_set(v_schema);
+            RETURN v_schema;
+        EXCEPTION WHEN lock_not_available THEN
+            v_schema := v_schemas[(v_place + v_tried) % cardinality(v_schemas) + 1];
+        END;
+    END LOOP;
+    PERFORM set_config('lock_timeout', '10s', true);
+    EXECUTE format('LOCK TABLE %I.log_epochs IN EXCLUSIVE MODE', v_schema);
+    PERFORM artifactstore.own_view_set(v_schema);
+    RETURN v_schema;
+EXCEPTION WHEN lock_not_available THEN
+    PERFORM artifactstore.refuse('busy', jsonb_build_object(
+        'problem', 'all scratch view sets are in use', 'view_sets', cardinality(v_schemas)));
+    RETURN NULL;
+END
+$$;
+
+ALTER FUNCTION artifactstore.take_scratch() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.take_scratch() IS 'Schema of a scratch view set that is this transaction''s alone until it undoes what it did since; refuses busy when none gets free within 10 s';
+
 CREATE FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) RETURNS bigint
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
@@ -5647,6 +6258,20 @@ $$;
 ALTER FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) IS 'Microseconds from 1970-01-01T00:00Z to p_instant';
+
+CREATE FUNCTION artifactstore.trust_views(p_viewed_by bytea) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM artifactstore.lock_log();
+    UPDATE artifactstore.software SET viewed_by = p_viewed_by WHERE viewed_by IS NULL;
+END
+$$;
+
+ALTER FUNCTION artifactstore.trust_views(p_viewed_by bytea) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.trust_views(p_viewed_by bytea) IS 'Notes again which projectors made the live views, unless a replay noted it meanwhile';
 
 CREATE FUNCTION artifactstore.trusted_sequence(p_schema text) RETURNS bigint
     LANGUAGE plpgsql STABLE
@@ -5811,6 +6436,31 @@ ALTER FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean) OWN
 
 COMMENT ON FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean) IS 'Why a stored view set cannot be trusted (unknown, future, foreign, stale, damaged: …), null if it can; p_rows: read all its rows too';
 
+CREATE FUNCTION artifactstore.view_set_shape(p_schema text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT string_agg(d.described, E'\n' ORDER BY d.described COLLATE "C")
+    FROM unnest(artifactstore.view_names()) AS v (name)
+    JOIN pg_catalog.pg_class c ON c.relname = v.name AND c.relnamespace = to_regnamespace(quote_ident(p_schema))
+    CROSS JOIN LATERAL (
+        SELECT format('%s column %s %s %s %s %s', v.name, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod),
+            a.attnotnull, a.attcollation)
+        FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
+        SELECT format('%s index %s %s', v.name, i.indisunique, substring(pg_get_indexdef(i.indexrelid) FROM ' USING .*'))
+        FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid
+        UNION ALL
+        SELECT format('%s check %s', v.name, pg_get_constraintdef(k.oid))
+        FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c'
+        UNION ALL
+        SELECT format('%s options %s', v.name, c.reloptions)
+    ) AS d (described)
+$$;
+
+ALTER FUNCTION artifactstore.view_set_shape(p_schema text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.view_set_shape(p_schema text) IS 'Columns, indexes, checks and options of the tables of a view set, a line each, without the names of indexes; null when there are none';
+
 CREATE FUNCTION artifactstore.views_problem(p_head bigint, p_event_type text, p_subject_kind text, p_subject_id uuid) RETURNS text
     LANGUAGE plpgsql STABLE
     AS $$
@@ -5850,35 +6500,43 @@ ALTER FUNCTION artifactstore.views_problem(p_head bigint, p_event_type text, p_s
 
 COMMENT ON FUNCTION artifactstore.views_problem(p_head bigint, p_event_type text, p_subject_kind text, p_subject_id uuid) IS 'Why the live views are not those of a log that ends with this event, null if nothing shows it: an epoch is there, none after the head, and the row of the last event''s subject has its sequence';
 
-CREATE TABLE artifactstore.append_lock (
-);
+CREATE FUNCTION artifactstore.who_has_id(p_event artifactstore.decoded_event) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_facts jsonb;
+BEGIN
+    CASE split_part(p_event.event_type, '.', 2)
+        WHEN 'package' THEN
+            SELECT jsonb_build_object('taken', 'package', 'package_id', p.package_id, 'purl', p.purl, 'state', p.state)
+            INTO v_facts FROM artifact_packages p WHERE p.package_id = p_event.subject_id;
+        WHEN 'file' THEN
+            SELECT jsonb_build_object('taken', 'file', 'file_id', f.file_id, 'package_id', f.package_id,
+                'file_path', f.path, 'state', f.state)
+            INTO v_facts FROM artifact_files f WHERE f.file_id = p_event.subject_id;
+        ELSE
+            NULL;
+    END CASE;
+    IF v_facts IS NULL THEN
+        -- The location of a storage event, or the first of the copies that a file brings with it.
+        SELECT jsonb_build_object('taken', 'location', 'location_id', l.location_id, 'file_id', l.file_id,
+            'package_id', l.package_id, 'backend', l.backend, 'uri', l.uri, 'state', l.state)
+        INTO v_facts
+        FROM (
+            SELECT p_event.subject_id AS id, 0 AS n
+            UNION ALL
+            SELECT (i.value ->> 'location_id')::uuid, i.n
+            FROM jsonb_array_elements(p_event.payload -> 'locations') WITH ORDINALITY AS i (value, n)) c
+        JOIN storage_locations l ON l.location_id = c.id
+        ORDER BY c.n LIMIT 1;
+    END IF;
+    RETURN coalesce(v_facts, '{}');
+END
+$$;
 
-ALTER TABLE artifactstore.append_lock OWNER TO artifactstore_owner;
+ALTER FUNCTION artifactstore.who_has_id(p_event artifactstore.decoded_event) OWNER TO artifactstore_owner;
 
-COMMENT ON TABLE artifactstore.append_lock IS 'Always empty. Appends hold it IN EXCLUSIVE MODE until commit, so that numbers are gapless and in commit order';
-
-CREATE TABLE artifactstore.applied_migrations (
-    migration_id text NOT NULL COLLATE pg_catalog."C",
-    digest bytea NOT NULL,
-    applied_at timestamp with time zone NOT NULL,
-    applied_by text NOT NULL,
-    version text NOT NULL,
-    CONSTRAINT applied_migrations_digest_check CHECK ((octet_length(digest) = 32))
-);
-
-ALTER TABLE artifactstore.applied_migrations OWNER TO artifactstore_owner;
-
-COMMENT ON TABLE artifactstore.applied_migrations IS 'Which files of migrations/ made this schema (state outside the log)';
-
-COMMENT ON COLUMN artifactstore.applied_migrations.migration_id IS 'File name without suffix';
-
-COMMENT ON COLUMN artifactstore.applied_migrations.digest IS 'SHA-256 of the text of the file, line ends as LF';
-
-COMMENT ON COLUMN artifactstore.applied_migrations.applied_at IS 'When it was applied';
-
-COMMENT ON COLUMN artifactstore.applied_migrations.applied_by IS 'Login that applied it';
-
-COMMENT ON COLUMN artifactstore.applied_migrations.version IS 'Version of the software that applied it';
+COMMENT ON FUNCTION artifactstore.who_has_id(p_event artifactstore.decoded_event) IS 'The package, file or location that has an id which p_event would make; {} when p_event itself gives it twice';
 
 CREATE TABLE artifactstore.artifact_files (
     file_id uuid NOT NULL,
@@ -5894,6 +6552,7 @@ CREATE TABLE artifactstore.artifact_files (
     removed_at timestamp with time zone,
     created_sequence bigint NOT NULL,
     last_sequence bigint NOT NULL,
+    changed_sequence bigint NOT NULL,
     CONSTRAINT artifact_files_state_check CHECK ((state = ANY (ARRAY['ingested'::text, 'verified'::text, 'corrupted'::text, 'removed'::text, 'purged'::text])))
 )
 WITH (fillfactor='70');
@@ -5928,6 +6587,135 @@ COMMENT ON COLUMN artifactstore.artifact_files.created_sequence IS 'Event that m
 
 COMMENT ON COLUMN artifactstore.artifact_files.last_sequence IS 'Latest event with this file as subject';
 
+COMMENT ON COLUMN artifactstore.artifact_files.changed_sequence IS 'Latest event that changed anything in this row, whatever its subject: the version of the row';
+
+CREATE TABLE artifactstore.storage_locations (
+    location_id uuid NOT NULL,
+    file_id uuid NOT NULL,
+    package_id uuid NOT NULL,
+    backend text NOT NULL COLLATE pg_catalog."C",
+    uri text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL COLLATE pg_catalog."C",
+    failure text COLLATE pg_catalog."C",
+    checks integer NOT NULL,
+    failures integer NOT NULL,
+    registered_at timestamp with time zone NOT NULL,
+    last_checked_at timestamp with time zone,
+    last_verified_at timestamp with time zone,
+    retired_at timestamp with time zone,
+    retire_outcome text COLLATE pg_catalog."C",
+    created_sequence bigint NOT NULL,
+    last_sequence bigint NOT NULL,
+    changed_sequence bigint NOT NULL,
+    CONSTRAINT storage_locations_state_check CHECK ((state = ANY (ARRAY['registered'::text, 'verified'::text, 'failed'::text, 'retiring'::text, 'retired'::text])))
+)
+WITH (fillfactor='70');
+
+ALTER TABLE artifactstore.storage_locations OWNER TO artifactstore_owner;
+
+COMMENT ON TABLE artifactstore.storage_locations IS 'Where copies of files are stored, as the log left it (view, rebuilt by replay)';
+
+COMMENT ON COLUMN artifactstore.storage_locations.location_id IS 'Identity of the location (UUIDv7)';
+
+COMMENT ON COLUMN artifactstore.storage_locations.file_id IS 'File of which this is a copy';
+
+COMMENT ON COLUMN artifactstore.storage_locations.package_id IS 'Package of that file';
+
+COMMENT ON COLUMN artifactstore.storage_locations.backend IS 'Storage backend, e.g. file, s3';
+
+COMMENT ON COLUMN artifactstore.storage_locations.uri IS 'Where in the backend; compared byte by byte';
+
+COMMENT ON COLUMN artifactstore.storage_locations.state IS 'registered, verified, failed, retiring (to be deleted) or retired';
+
+COMMENT ON COLUMN artifactstore.storage_locations.failure IS 'Why the last check failed; null after a good one';
+
+COMMENT ON COLUMN artifactstore.storage_locations.checks IS 'Number of checks, good and bad';
+
+COMMENT ON COLUMN artifactstore.storage_locations.failures IS 'Number of failed checks';
+
+COMMENT ON COLUMN artifactstore.storage_locations.registered_at IS 'When the copy was registered';
+
+COMMENT ON COLUMN artifactstore.storage_locations.last_checked_at IS 'When it was last checked';
+
+COMMENT ON COLUMN artifactstore.storage_locations.last_verified_at IS 'When it was last found good';
+
+COMMENT ON COLUMN artifactstore.storage_locations.retired_at IS 'When it was retired';
+
+COMMENT ON COLUMN artifactstore.storage_locations.retire_outcome IS 'What became of the copy: deleted, not_found, detached';
+
+COMMENT ON COLUMN artifactstore.storage_locations.created_sequence IS 'Event that made the row';
+
+COMMENT ON COLUMN artifactstore.storage_locations.last_sequence IS 'Latest event with this location as subject (at first: the event that made it)';
+
+COMMENT ON COLUMN artifactstore.storage_locations.changed_sequence IS 'Latest event that changed anything in this row, whatever its subject: the version of the row';
+
+CREATE VIEW artifactstore.all_subjects AS
+ SELECT ('package'::text COLLATE "C") AS subject_kind,
+    p.package_id AS subject_id,
+    COALESCE(p.package_id, p.package_id) AS package_id,
+    NULL::uuid AS file_id
+   FROM artifactstore.artifact_packages p
+UNION ALL
+ SELECT ('retention'::text COLLATE "C") AS subject_kind,
+    p.package_id AS subject_id,
+    COALESCE(p.package_id, p.package_id) AS package_id,
+    NULL::uuid AS file_id
+   FROM artifactstore.artifact_packages p
+UNION ALL
+ SELECT ('file'::text COLLATE "C") AS subject_kind,
+    f.file_id AS subject_id,
+    f.package_id,
+    f.file_id
+   FROM artifactstore.artifact_files f
+UNION ALL
+ SELECT ('storage'::text COLLATE "C") AS subject_kind,
+    l.location_id AS subject_id,
+    l.package_id,
+    l.file_id
+   FROM artifactstore.storage_locations l;
+
+ALTER VIEW artifactstore.all_subjects OWNER TO artifactstore_owner;
+
+COMMENT ON VIEW artifactstore.all_subjects IS 'What events can be about: every package, its retention, its files and their locations, once each';
+
+COMMENT ON COLUMN artifactstore.all_subjects.subject_kind IS 'As in events: package, retention, file or storage';
+
+COMMENT ON COLUMN artifactstore.all_subjects.subject_id IS 'As in events';
+
+COMMENT ON COLUMN artifactstore.all_subjects.package_id IS 'Package that it belongs to';
+
+COMMENT ON COLUMN artifactstore.all_subjects.file_id IS 'File that it is, or is a copy of; null for a package and its retention';
+
+CREATE TABLE artifactstore.append_lock (
+);
+
+ALTER TABLE artifactstore.append_lock OWNER TO artifactstore_owner;
+
+COMMENT ON TABLE artifactstore.append_lock IS 'Always empty. Appends hold it IN EXCLUSIVE MODE until commit, so that numbers are gapless and in commit order';
+
+CREATE TABLE artifactstore.applied_migrations (
+    migration_id text NOT NULL COLLATE pg_catalog."C",
+    digest bytea NOT NULL,
+    applied_at timestamp with time zone NOT NULL,
+    applied_by text NOT NULL,
+    version text NOT NULL,
+    CONSTRAINT applied_migrations_digest_check CHECK ((octet_length(digest) = 32))
+);
+
+ALTER TABLE artifactstore.applied_migrations OWNER TO artifactstore_owner;
+
+COMMENT ON TABLE artifactstore.applied_migrations IS 'Which files of migrations/ made this schema (state outside the log)';
+
+COMMENT ON COLUMN artifactstore.applied_migrations.migration_id IS 'File name without suffix';
+
+COMMENT ON COLUMN artifactstore.applied_migrations.digest IS 'SHA-256 of the text of the file, line ends as LF';
+
+COMMENT ON COLUMN artifactstore.applied_migrations.applied_at IS 'When it was applied';
+
+COMMENT ON COLUMN artifactstore.applied_migrations.applied_by IS 'Login that applied it';
+
+COMMENT ON COLUMN artifactstore.applied_migrations.version IS 'Version of the software that applied it';
+
 CREATE VIEW artifactstore.audit_events AS
  SELECT e.sequence,
     e.created_at,
@@ -5940,21 +6728,18 @@ CREATE VIEW artifactstore.audit_events AS
     s.package_id,
     p.purl,
     (d.payload ->> 'reason'::text) AS reason,
-    (d.payload ->> 'path'::text) AS path,
+    f.path,
     COALESCE((d.payload ->> 'backend'::text), (d.payload #>> '{locations,0,backend}'::text[])) AS backend,
     COALESCE((d.payload ->> 'uri'::text), (d.payload #>> '{locations,0,uri}'::text[])) AS uri,
     (COALESCE((d.payload ->> 'until'::text), (d.payload ->> 'to'::text), (d.payload #>> '{retention,until}'::text[])))::timestamp with time zone AS retain_until,
     ((d.payload ->> 'hold_id'::text))::uuid AS hold_id,
     d.payload
-   FROM (((artifactstore.events e
+   FROM ((((artifactstore.events e
+     LEFT JOIN artifactstore.all_subjects s ON (((s.subject_kind = e.subject_kind) AND (s.subject_id = e.subject_id))))
+     LEFT JOIN artifactstore.artifact_packages p ON ((p.package_id = s.package_id)))
+     LEFT JOIN artifactstore.artifact_files f ON (((f.package_id = s.package_id) AND (f.file_id = s.file_id))))
      CROSS JOIN LATERAL ( SELECT artifactstore.describe_payload(e.event_type, e.payload) AS payload
-         OFFSET 0) d)
-     CROSS JOIN LATERAL ( SELECT
-                CASE
-                    WHEN (e.subject_kind = ANY (ARRAY['package'::text, 'retention'::text])) THEN e.subject_id
-                    ELSE ((d.payload ->> 'package_id'::text))::uuid
-                END AS package_id) s)
-     LEFT JOIN artifactstore.artifact_packages p ON ((p.package_id = s.package_id)));
+         OFFSET 0) d);
 
 ALTER VIEW artifactstore.audit_events OWNER TO artifactstore_owner;
 
@@ -5982,7 +6767,7 @@ COMMENT ON COLUMN artifactstore.audit_events.purl IS 'Its purl';
 
 COMMENT ON COLUMN artifactstore.audit_events.reason IS 'Why';
 
-COMMENT ON COLUMN artifactstore.audit_events.path IS 'Path of the file';
+COMMENT ON COLUMN artifactstore.audit_events.path IS 'Path of the file that it is about, or a copy of which it is about';
 
 COMMENT ON COLUMN artifactstore.audit_events.backend IS 'Backend of the (first) location';
 
@@ -6161,21 +6946,24 @@ COMMENT ON COLUMN artifactstore.requests.created_sequence IS 'Event that carried
 COMMENT ON COLUMN artifactstore.requests.last_sequence IS 'The same: a request never changes';
 
 CREATE VIEW artifactstore.retention_events AS
- SELECT sequence,
-    created_at,
-    actor,
-    on_behalf_of,
-    action,
-    package_id,
-    purl,
-    COALESCE((payload ->> 'mode'::text), (payload #>> '{retention,mode}'::text[])) AS mode,
-    ((payload ->> 'from'::text))::timestamp with time zone AS retain_until_before,
-    retain_until,
-    hold_id,
-    (payload ->> 'case'::text) AS case_ref,
-    reason
-   FROM artifactstore.audit_events a
-  WHERE ((subject_kind = 'retention'::text) OR ((subject_kind = 'package'::text) AND (payload ? 'retention'::text)));
+ SELECT e.sequence,
+    e.created_at,
+    e.actor,
+    (d.payload ->> 'on_behalf_of'::text) AS on_behalf_of,
+    e.event_type AS action,
+    e.subject_id AS package_id,
+    p.purl,
+    COALESCE((d.payload ->> 'mode'::text), (d.payload #>> '{retention,mode}'::text[])) AS mode,
+    ((d.payload ->> 'from'::text))::timestamp with time zone AS retain_until_before,
+    (COALESCE((d.payload ->> 'until'::text), (d.payload ->> 'to'::text), (d.payload #>> '{retention,until}'::text[])))::timestamp with time zone AS retain_until,
+    ((d.payload ->> 'hold_id'::text))::uuid AS hold_id,
+    (d.payload ->> 'case'::text) AS case_ref,
+    (d.payload ->> 'reason'::text) AS reason
+   FROM ((artifactstore.events e
+     LEFT JOIN artifactstore.artifact_packages p ON ((p.package_id = e.subject_id)))
+     CROSS JOIN LATERAL ( SELECT artifactstore.describe_payload(e.event_type, e.payload) AS payload
+         OFFSET 0) d)
+  WHERE ((e.subject_kind = ANY (ARRAY['retention'::text, 'package'::text])) AND ((e.subject_kind = 'retention'::text) OR (e.event_type = 'v1.package.created'::text)) AND ((e.subject_kind = 'retention'::text) OR (d.payload ? 'retention'::text)));
 
 ALTER VIEW artifactstore.retention_events OWNER TO artifactstore_owner;
 
@@ -6313,63 +7101,6 @@ COMMENT ON COLUMN artifactstore.software.migrated_at IS 'When it last migrated';
 
 COMMENT ON COLUMN artifactstore.software.viewed_by IS 'SHA-256 of the projectors that made the live views; another one until a replay made them new';
 
-CREATE TABLE artifactstore.storage_locations (
-    location_id uuid NOT NULL,
-    file_id uuid NOT NULL,
-    package_id uuid NOT NULL,
-    backend text NOT NULL COLLATE pg_catalog."C",
-    uri text NOT NULL COLLATE pg_catalog."C",
-    state text NOT NULL COLLATE pg_catalog."C",
-    failure text COLLATE pg_catalog."C",
-    checks integer NOT NULL,
-    failures integer NOT NULL,
-    registered_at timestamp with time zone NOT NULL,
-    last_checked_at timestamp with time zone,
-    last_verified_at timestamp with time zone,
-    retired_at timestamp with time zone,
-    retire_outcome text COLLATE pg_catalog."C",
-    created_sequence bigint NOT NULL,
-    last_sequence bigint NOT NULL,
-    CONSTRAINT storage_locations_state_check CHECK ((state = ANY (ARRAY['registered'::text, 'verified'::text, 'failed'::text, 'retiring'::text, 'retired'::text])))
-)
-WITH (fillfactor='70');
-
-ALTER TABLE artifactstore.storage_locations OWNER TO artifactstore_owner;
-
-COMMENT ON TABLE artifactstore.storage_locations IS 'Where copies of files are stored, as the log left it (view, rebuilt by replay)';
-
-COMMENT ON COLUMN artifactstore.storage_locations.location_id IS 'Identity of the location (UUIDv7)';
-
-COMMENT ON COLUMN artifactstore.storage_locations.file_id IS 'File of which this is a copy';
-
-COMMENT ON COLUMN artifactstore.storage_locations.package_id IS 'Package of that file';
-
-COMMENT ON COLUMN artifactstore.storage_locations.backend IS 'Storage backend, e.g. file, s3';
-
-COMMENT ON COLUMN artifactstore.storage_locations.uri IS 'Where in the backend; compared byte by byte';
-
-COMMENT ON COLUMN artifactstore.storage_locations.state IS 'registered, verified, failed, retiring (to be deleted) or retired';
-
-COMMENT ON COLUMN artifactstore.storage_locations.failure IS 'Why the last check failed; null after a good one';
-
-COMMENT ON COLUMN artifactstore.storage_locations.checks IS 'Number of checks, good and bad';
-
-COMMENT ON COLUMN artifactstore.storage_locations.failures IS 'Number of failed checks';
-
-COMMENT ON COLUMN artifactstore.storage_locations.registered_at IS 'When the copy was registered';
-
-COMMENT ON COLUMN artifactstore.storage_locations.last_checked_at IS 'When it was last checked';
-
-COMMENT ON COLUMN artifactstore.storage_locations.last_verified_at IS 'When it was last found good';
-
-COMMENT ON COLUMN artifactstore.storage_locations.retired_at IS 'When it was retired';
-
-COMMENT ON COLUMN artifactstore.storage_locations.retire_outcome IS 'What became of the copy: deleted, not_found, detached';
-
-COMMENT ON COLUMN artifactstore.storage_locations.created_sequence IS 'Event that made the row';
-
-COMMENT ON COLUMN artifactstore.storage_locations.last_sequence IS 'Latest event with this location as subject (at first: the event that made it)';
-
 CREATE TABLE artifactstore.tokens (
     token_id uuid NOT NULL,
     secret_hash bytea NOT NULL,
@@ -6463,13 +7194,21 @@ ALTER TABLE ONLY artifactstore.view_sets
 
 CREATE INDEX artifact_files_blake3_file_id_idx ON artifactstore.artifact_files USING btree (blake3, file_id);
 
-CREATE INDEX artifact_files_package_id_idx ON artifactstore.artifact_files USING btree (package_id) WHERE (removed_at IS NOT NULL);
-
 CREATE UNIQUE INDEX artifact_files_package_id_path_key ON artifactstore.artifact_files USING btree (package_id, path) WHERE (removed_at IS NULL);
+
+CREATE INDEX artifact_files_package_id_removed_at_idx ON artifactstore.artifact_files USING btree (package_id, removed_at);
+
+CREATE INDEX artifact_files_path_idx ON artifactstore.artifact_files USING btree (path);
 
 CREATE INDEX artifact_files_sha256_file_id_idx ON artifactstore.artifact_files USING btree (sha256, file_id) WHERE (sha256 IS NOT NULL);
 
+CREATE UNIQUE INDEX artifact_packages_itself_key ON artifactstore.artifact_packages USING btree (COALESCE(package_id, package_id));
+
 CREATE INDEX artifact_packages_namespace_purl_idx ON artifactstore.artifact_packages USING btree (namespace, purl) WHERE (namespace IS NOT NULL);
+
+CREATE INDEX events_actor_sequence_idx ON artifactstore.events USING btree (actor, sequence);
+
+CREATE INDEX events_created_at_idx ON artifactstore.events USING btree (created_at);
 
 CREATE INDEX events_event_type_sequence_idx ON artifactstore.events USING btree (event_type, sequence);
 
@@ -6702,6 +7441,8 @@ REVOKE ALL ON FUNCTION artifactstore.create_view_set(p_schema text, p_logged boo
 
 REVOKE ALL ON FUNCTION artifactstore.decode_any_payload(p_event_type text, p_payload bytea, p_where jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.decode_events(p_sequences bigint[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.decode_fields(p_data bytea, p_at integer, p_shape jsonb, OUT draft text, OUT draft_end integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.decode_fields(p_data bytea, p_at integer, p_shape jsonb, OUT draft text, OUT draft_end integer) TO artifactstore_reader;
 
@@ -6731,6 +7472,9 @@ REVOKE ALL ON FUNCTION artifactstore.destruction_problem(p_package_id uuid, p_cr
 
 REVOKE ALL ON FUNCTION artifactstore.digest_view_set(p_schema text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.doubt_views() FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.doubt_views() TO artifactstore_operator;
+
 REVOKE ALL ON FUNCTION artifactstore.drop_leftover(p_schema text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.drop_leftover(p_schema text) TO artifactstore_operator;
 
@@ -6754,6 +7498,8 @@ GRANT ALL ON FUNCTION artifactstore.event_identity(p_sequence bigint) TO artifac
 GRANT SELECT ON TABLE artifactstore.events TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.event_package(p_event artifactstore.events) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.event_place(p_events artifactstore.decoded_event[], p_sequence bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.field_rule(p_spec jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.field_rule(p_spec jsonb) TO artifactstore_reader;
@@ -6790,6 +7536,8 @@ GRANT ALL ON FUNCTION artifactstore.has_bad_escape(p_json text) TO artifactstore
 REVOKE ALL ON FUNCTION artifactstore.has_package(p_view text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.has_package(p_view text) TO artifactstore_reader;
 
+REVOKE ALL ON FUNCTION artifactstore.held_by(p_package_id uuid) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.here() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.here() TO artifactstore_reader;
 
@@ -6811,14 +7559,18 @@ GRANT ALL ON FUNCTION artifactstore.is_text(p_bytes bytea) TO artifactstore_read
 REVOKE ALL ON FUNCTION artifactstore.issue_token(p_payload bytea, p_digest bytea, p_actor text, p_holder text, p_secret_hash bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.issue_token(p_payload bytea, p_digest bytea, p_actor text, p_holder text, p_secret_hash bytea) TO artifactstore_service;
 
-REVOKE ALL ON FUNCTION artifactstore.last_sequence(p_subject_kind text, p_subject_id uuid) FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION artifactstore.last_shared(p_from bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.limit_waits() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.list_tokens(p_after uuid, p_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.list_tokens(p_after uuid, p_limit bigint) TO artifactstore_service;
 
 REVOKE ALL ON FUNCTION artifactstore.lock_log() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.lock_tables(p_schema text, p_tables text[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.lock_views(p_doubted boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.log_evidence() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.log_evidence() TO artifactstore_operator;
@@ -6840,6 +7592,9 @@ REVOKE ALL ON FUNCTION artifactstore.number_events(p_events artifactstore.decode
 
 REVOKE ALL ON FUNCTION artifactstore.open_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.open_version(p_package_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.open_version(p_package_id uuid) TO artifactstore_reader;
+
 REVOKE ALL ON FUNCTION artifactstore.own_view_set(p_schema text, p_whole boolean, p_lock boolean) FROM PUBLIC;
 
 GRANT SELECT ON TABLE artifactstore.artifact_packages TO artifactstore_reader;
@@ -6847,6 +7602,9 @@ GRANT SELECT ON TABLE artifactstore.artifact_packages TO artifactstore_reader;
 REVOKE ALL ON FUNCTION artifactstore.package_at(p_package_id uuid, p_sequence bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.package_at(p_package_id uuid, p_sequence bigint) TO artifactstore_operator;
 GRANT ALL ON FUNCTION artifactstore.package_at(p_package_id uuid, p_sequence bigint) TO artifactstore_service;
+
+REVOKE ALL ON FUNCTION artifactstore.package_history(p_package text, p_newest_first boolean, p_limit bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.package_history(p_package text, p_newest_first boolean, p_limit bigint) TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.package_rows(p_view text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.package_rows(p_view text) TO artifactstore_reader;
@@ -6885,8 +7643,6 @@ REVOKE ALL ON FUNCTION artifactstore.project_hold_placed(p_events artifactstore.
 
 REVOKE ALL ON FUNCTION artifactstore.project_hold_released(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION artifactstore.project_package(p_schema text, p_package_id uuid, p_last bigint, p_also bigint[]) FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION artifactstore.project_package_created(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.project_package_deleted(p_events artifactstore.decoded_event[]) FROM PUBLIC;
@@ -6912,6 +7668,8 @@ REVOKE ALL ON FUNCTION artifactstore.project_retention_escalated(p_events artifa
 REVOKE ALL ON FUNCTION artifactstore.project_retention_extended(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.project_retention_shortened(p_events artifactstore.decoded_event[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.project_sequences(p_schema text, p_sequences bigint[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.project_storage_failed(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
@@ -6950,6 +7708,11 @@ REVOKE ALL ON FUNCTION artifactstore.rebuild_problem() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.rebuild_sequence() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.rebuild_worker() FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.rebuild_worker() TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.refusal_facts(p_code text, p_event artifactstore.decoded_event) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.refuse(p_code text, p_detail jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.refuse(p_code text, p_detail jsonb) TO artifactstore_reader;
 
@@ -6962,11 +7725,15 @@ REVOKE ALL ON FUNCTION artifactstore.refuse_hole(p_first bigint, p_last bigint) 
 
 REVOKE ALL ON FUNCTION artifactstore.refuse_many_snapshots() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.refuse_no_event(p_sequence bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.refuse_purl(p_problem text, p_part text, p_at integer, p_character text, p_meant text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.refuse_purl(p_problem text, p_part text, p_at integer, p_character text, p_meant text) TO artifactstore_reader;
 
-REVOKE ALL ON FUNCTION artifactstore.replay(p_snapshot text) FROM PUBLIC;
-GRANT ALL ON FUNCTION artifactstore.replay(p_snapshot text) TO artifactstore_operator;
+REVOKE ALL ON FUNCTION artifactstore.refuse_wait(p_what text, p_pids integer[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.replay(p_snapshot text, p_doubted boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.replay(p_snapshot text, p_doubted boolean) TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text, p_from bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text, p_from bigint) TO artifactstore_operator;
@@ -6974,22 +7741,42 @@ GRANT ALL ON FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text,
 REVOKE ALL ON FUNCTION artifactstore.retention_due(p_before timestamp with time zone, p_due boolean, p_after uuid, p_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.retention_due(p_before timestamp with time zone, p_due boolean, p_after uuid, p_limit bigint) TO artifactstore_reader;
 
+REVOKE ALL ON FUNCTION artifactstore.retention_facts(p_code text, p_package_id uuid, p_hold_id uuid) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) TO artifactstore_service;
+
+REVOKE ALL ON FUNCTION artifactstore.row_version(p_event_type text, p_subject_kind text, p_subject_id uuid, p_expected bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.sample_packages(p_events integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.sample_packages(p_events integer) TO artifactstore_operator;
 GRANT ALL ON FUNCTION artifactstore.sample_packages(p_events integer) TO artifactstore_service;
 
+REVOKE ALL ON FUNCTION artifactstore.scratch_names() FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.scratch_names() TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.sequence_at(p_instant timestamp with time zone, p_before_all boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.sequence_at(p_instant timestamp with time zone, p_before_all boolean) TO artifactstore_reader;
+
 REVOKE ALL ON FUNCTION artifactstore.settle_home() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.show_time(p_time timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.show_time(p_time timestamp with time zone) TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.spell_purl(p_purl text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.spell_purl(p_purl text) TO artifactstore_reader;
 
+REVOKE ALL ON FUNCTION artifactstore.table_users(p_schema text, p_tables text[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.take_log(OUT head bigint, OUT now timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.take_scratch() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.trust_views(p_viewed_by bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.trust_views(p_viewed_by bytea) TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.trusted_sequence(p_schema text) FROM PUBLIC;
 
@@ -7001,11 +7788,19 @@ REVOKE ALL ON FUNCTION artifactstore.view_set_fault(p_schema text, p_whole boole
 REVOKE ALL ON FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean) TO artifactstore_operator;
 
+REVOKE ALL ON FUNCTION artifactstore.view_set_shape(p_schema text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.views_problem(p_head bigint, p_event_type text, p_subject_kind text, p_subject_id uuid) FROM PUBLIC;
 
-GRANT SELECT ON TABLE artifactstore.applied_migrations TO artifactstore_reader;
+REVOKE ALL ON FUNCTION artifactstore.who_has_id(p_event artifactstore.decoded_event) FROM PUBLIC;
 
 GRANT SELECT ON TABLE artifactstore.artifact_files TO artifactstore_reader;
+
+GRANT SELECT ON TABLE artifactstore.storage_locations TO artifactstore_reader;
+
+GRANT SELECT ON TABLE artifactstore.all_subjects TO artifactstore_reader;
+
+GRANT SELECT ON TABLE artifactstore.applied_migrations TO artifactstore_reader;
 
 GRANT SELECT ON TABLE artifactstore.audit_events TO artifactstore_reader;
 
@@ -7030,5 +7825,3 @@ GRANT SELECT ON TABLE artifactstore.retention_state TO artifactstore_reader;
 GRANT SELECT ON TABLE artifactstore.roles TO artifactstore_reader;
 
 GRANT SELECT ON TABLE artifactstore.software TO artifactstore_reader;
-
-GRANT SELECT ON TABLE artifactstore.storage_locations TO artifactstore_reader;

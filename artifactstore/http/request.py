@@ -22,10 +22,8 @@ _LARGE_BODY = 64 * 1024
 
 SINGLE_HEADERS = (
     "Authorization", "Content-Encoding", "Content-Length", "Content-Type", "Host", "Idempotency-Key",
-    "If-Match",
 )  # fmt: skip
-"""Headers that a request has once or not at all, though If-Match could be a list: of two, others may read
-the other one."""
+"""Headers that a request has once or not at all: of two, others may read the other one."""
 
 _SINGLE = frozenset(name.lower().encode() for name in SINGLE_HEADERS)
 _CHARSETS = frozenset({"charset=utf-8", 'charset="utf-8"'})

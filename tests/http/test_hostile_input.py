@@ -23,7 +23,7 @@ import artifactstore
 from artifactstore import access
 from artifactstore.codec import Problem
 from artifactstore.errors import ArtifactstoreError
-from artifactstore.http import dispatch, request, shapes, trace
+from artifactstore.http import conditions, request, shapes, trace
 from artifactstore.http.auth import Guard
 from artifactstore.http.json import parse
 from artifactstore.http.representation import prefers_cbor
@@ -118,8 +118,8 @@ _HEADERS: dict[str, Callable[[dict[str, Any]], object]] = {
     "Content-Type": _read_body,
     "Host": request.check_head,
     "Idempotency-Key": request.idempotency_key,
-    "If-Match": request.expected_sequence,
-    "If-None-Match": lambda scope: dispatch._tags(trace.header(scope, b"if-none-match")),
+    "If-Match": conditions.expected_versions,
+    "If-None-Match": lambda scope: conditions.is_known(scope, '"1"'),
     "X-Request-Id": trace.begin,
 }
 """Every header that the service reads, and what reads it."""

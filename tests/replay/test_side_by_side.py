@@ -163,7 +163,7 @@ def _reading(client: httpx.Client, side: _Side, packages: int) -> Iterator[dict[
                 try:
                     with db.one_snapshot(connection):
                         assert store.position().head >= _EVENTS
-                        found = store.package_page(PackageQuery(), None, _ALL)
+                        found = list(store.package_page(PackageQuery(), None, _ALL))
                 except Busy:
                     continue
                 assert len(found) == packages

@@ -75,7 +75,7 @@ def test_whoever_looks_twice_waits_before_its_snapshot(
     def read() -> None:
         store = Store(connect("reader"))
         with one_snapshot(store.connection):
-            seen.append(len(store.package_page(PackageQuery(), None, ALL)))
+            seen.append(len(list(store.package_page(PackageQuery(), None, ALL))))
 
     with history.connection.transaction():
         history.replay()

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from artifactstore.errors import BadInput, Refused
 from artifactstore.events import (
