@@ -1,5 +1,5 @@
 -- purpose: the version of a row: the latest event that changed anything in it
--- called by: check_moment
+-- called by: check_moment, views_problem
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.row_version(
     p_event_type text, p_subject_kind text, p_subject_id uuid, p_expected bigint
