@@ -1,5 +1,5 @@
 -- purpose: the version of a row: the latest event with it as subject
--- called by: check_moment
+-- called by: check_moment, views_problem
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.last_sequence(p_subject_kind text, p_subject_id uuid)
 RETURNS bigint
