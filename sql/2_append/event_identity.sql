@@ -1,5 +1,5 @@
 -- purpose: what tells an event from every other one
--- called by: whatever is bound to an event, people in psql
+-- called by: point_at, check_continuation, people in psql
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.event_identity(p_sequence bigint)
 RETURNS bytea

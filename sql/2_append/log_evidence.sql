@@ -1,5 +1,5 @@
 -- purpose: whatever in the database names an event that this log does not have
--- called by: roles service, operator (artifactstore verify, doctor), adopt, restored
+-- called by: roles service, operator (artifactstore verify, doctor), adopt, last_shared
 -- writes: nothing
 --
 -- What was lost before a v1.system.restored that says so (it kept less than was named) is no evidence of another loss.

@@ -1,5 +1,5 @@
 -- purpose: read a payload that may be damaged
--- called by: point_at, log_evidence
+-- called by: point_at, log_evidence, number_events
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.payload_or_null(p_payload bytea)
 RETURNS jsonb

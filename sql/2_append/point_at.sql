@@ -1,5 +1,5 @@
 -- purpose: what tells a place in this log from the same number in another history
--- called by: whatever is derived from the log and kept beside it
+-- called by: here, log_evidence, create_snapshot, as_of, view_set_problem, begin_rebuild, rebuild_next, rebuild_problem
 -- writes: nothing
 --
 -- From the log itself, never from views: they may be those of another history.

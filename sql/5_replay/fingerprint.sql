@@ -1,5 +1,5 @@
 -- purpose: what made a view set: the projectors that are installed, and the columns of the views
--- called by: create_snapshot, view_set_problem, begin_rebuild, as_of, rebuild_sequence
+-- called by: create_snapshot, view_set_problem, begin_rebuild, as_of, rebuild_problem
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.fingerprint()
 RETURNS bytea

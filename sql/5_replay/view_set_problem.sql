@@ -1,5 +1,5 @@
 -- purpose: may a replay begin from this snapshot, and if not, why
--- called by: role operator (artifactstore snapshot list), trusted_sequence
+-- called by: role operator (artifactstore snapshot list), trusted_sequence, replay
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.view_set_problem(p_schema text, p_rows boolean DEFAULT true)
 RETURNS text

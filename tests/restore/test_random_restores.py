@@ -162,6 +162,7 @@ class Archived(World):
     """The same with the programs of PostgreSQL: pg_dump, and pg_restore --clean where it was."""
 
     cluster: server.Cluster
+    conninfo: str
     archives: Path
 
     def dump(self) -> None:
@@ -170,7 +171,7 @@ class Archived(World):
         run(
             self.cluster,
             "pg_dump",
-            self._dsn(),
+            self.conninfo,
             "--format",
             "custom",
             "--schema",
@@ -186,22 +187,19 @@ class Archived(World):
         dump = self.rng.choice(self.dumps)
         self.seen = list(self.log)
         restore = ("--clean", "--if-exists", "--exit-on-error", dump.tables["file"].decode())
-        run(self.cluster, "pg_restore", self._dsn(), *restore)
-        migrate(self._dsn())
+        run(self.cluster, "pg_restore", self.conninfo, *restore)
+        migrate(self.conninfo)
         self.store.connection.close()
         self.store = Store(self.connect())
         self.goes_back_to(dump)
         self.told.append(f"restore of whole by pg_restore to {len(self.log)}, not {mode}")
-
-    def _dsn(self) -> str:
-        return self.store.connection.info.dsn
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_with_real_dumps_too(cluster: server.Cluster, database: str, seed: int) -> None:
     connect = opener(database)
     world = Archived(make_random(seed), Store(connect()), connect)
-    world.cluster = cluster
+    world.cluster, world.conninfo = cluster, database
     world.archives = cluster.sockets.parent / f"dumps-{new_id().hex}"
     world.archives.mkdir()
     cluster.hand_over(world.archives)
