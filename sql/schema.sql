@@ -6476,20 +6476,22 @@ BEGIN
     ELSIF v_epoch > p_head THEN
         RETURN format('they have an epoch that began with event %s', v_epoch);
     END IF;
-    v_last := artifactstore.last_sequence(p_subject_kind, p_subject_id);
+    v_last := artifactstore.row_version(p_event_type, p_subject_kind, p_subject_id, NULL);
     IF v_last = p_head THEN
         RETURN NULL;
     ELSIF p_subject_kind <> 'system' OR p_event_type IN ('v1.system.initialized', 'v1.system.restored') THEN
         RETURN format('event %s is not in the row of its subject', p_head);
     END IF;
     -- Other events about the log, such as those of tokens, change no view: the one before them tells.
-    SELECT e.sequence, e.subject_kind, e.subject_id INTO v_event
+    SELECT e.sequence, e.event_type, e.subject_kind, e.subject_id INTO v_event
     FROM (
         SELECT b.sequence, b.event_type, b.subject_kind, b.subject_id FROM artifactstore.events b
         WHERE b.sequence < p_head ORDER BY b.sequence DESC LIMIT 100) e
     WHERE e.subject_kind <> 'system' OR e.event_type IN ('v1.system.initialized', 'v1.system.restored')
     ORDER BY e.sequence DESC LIMIT 1;
-    IF FOUND AND artifactstore.last_sequence(v_event.subject_kind, v_event.subject_id) <> v_event.sequence THEN
+    IF FOUND AND v_event.sequence <> artifactstore.row_version(
+        v_event.event_type, v_event.subject_kind, v_event.subject_id, NULL)
+    THEN
         RETURN format('event %s is not in the row of its subject', v_event.sequence);
     END IF;
     RETURN NULL;
@@ -6498,7 +6500,7 @@ $$;
 
 ALTER FUNCTION artifactstore.views_problem(p_head bigint, p_event_type text, p_subject_kind text, p_subject_id uuid) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.views_problem(p_head bigint, p_event_type text, p_subject_kind text, p_subject_id uuid) IS 'Why the live views are not those of a log that ends with this event, null if nothing shows it: an epoch is there, none after the head, and the row of the last event''s subject has its sequence';
+COMMENT ON FUNCTION artifactstore.views_problem(p_head bigint, p_event_type text, p_subject_kind text, p_subject_id uuid) IS 'Why the live views are not those of a log that ends with this event, null if nothing shows it: an epoch is there, none after the head, and the version of the row of the last event''s subject is its sequence';
 
 CREATE FUNCTION artifactstore.who_has_id(p_event artifactstore.decoded_event) RETURNS jsonb
     LANGUAGE plpgsql STABLE
