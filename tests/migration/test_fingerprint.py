@@ -16,7 +16,7 @@ DECISIVE = {
     "a decoder": ("1_codec/decode_labels.sql", "BEGIN\n", "BEGIN\n    NULL;\n"),
     "from_micros": ("1_codec/from_micros.sql", "1970-01-01'", "1970-01-01 00:00'"),
     "what a decoder calls": ("1_codec/cbor_head.sql", "IMMUTABLE", "IMMUTABLE COST 90"),
-    "what refuses": ("2_append/refuse_event.sql", "BEGIN\n", "BEGIN\n    NULL;\n"),
+    "what refuses": ("3_project/refuse_event.sql", "BEGIN\n", "BEGIN\n    NULL;\n"),
     "a lane": (
         _CATALOGUE,
         "'writer', false, 'retention', 'A legal hold",
