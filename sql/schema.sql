@@ -759,21 +759,21 @@ CREATE FUNCTION artifactstore.canonical_path(p_purl text, p_at integer, p_path t
     LANGUAGE plpgsql STABLE
     AS $_$
 DECLARE
-    c_traversal CONSTANT text := '^/|(?:^|/)[.]{1,2}(?:/|$)';
-    c_host CONSTANT text := '(?:^|&)repository_url=(?:[a-z]+:%2F%2F)?[^%&]*(?:';
-    v_path text := rtrim(p_path, '/');
+    c_traversal CONSTANT pg_catalog.text := '^/|(?:^|/)[.]{1,2}(?:/|$)';
+    c_host CONSTANT pg_catalog.text := '(?:^|&)repository_url=(?:[a-z]+:%2F%2F)?[^%&]*(?:';
+    v_path pg_catalog.text := rtrim(p_path, '/');
     v_mark integer := length(v_path) - strpos(reverse(v_path), '@') + 1;
     v_at integer := p_at;
-    v_raw text;
-    v_text text;
+    v_raw pg_catalog.text;
+    v_text pg_catalog.text;
     v_last integer;
-    v_part text;
+    v_part pg_catalog.text;
     v_plain boolean;
-    v_segments text[] := '{}';
-    v_namespace text;
-    v_name text;
-    v_version text;
-    v_case text := p_rules.name_case;
+    v_segments pg_catalog.text[] := '{}';
+    v_namespace pg_catalog.text;
+    v_name pg_catalog.text;
+    v_version pg_catalog.text;
+    v_case pg_catalog.text := p_rules.name_case;
 BEGIN
     -- The version begins at the last @, but not at one before a segment: that is an npm scope.
     IF strpos(v_path, '@') = 0
@@ -857,10 +857,10 @@ CREATE FUNCTION artifactstore.canonical_purl(p_purl text) RETURNS text
     AS $$
 DECLARE
     c_attempts CONSTANT integer := 4;
-    v_text text := p_purl;
-    v_canonical text;
-    v_found text;
-    v_detail jsonb;
+    v_text pg_catalog.text := p_purl;
+    v_canonical pg_catalog.text;
+    v_found pg_catalog.text;
+    v_detail pg_catalog.jsonb;
 BEGIN
     -- After the first attempt only what may have been meant is tried, for the refusal.
     FOR v_attempt IN 1 .. c_attempts LOOP
@@ -889,14 +889,14 @@ CREATE FUNCTION artifactstore.canonical_qualifiers(p_purl text, p_at integer, p_
     LANGUAGE plpgsql STABLE
     AS $_$
 DECLARE
-    c_guid CONSTANT text := '^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$';
+    c_guid CONSTANT pg_catalog.text := '^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$';
     v_at integer := p_at;
-    v_raw text;
-    v_key text;
+    v_raw pg_catalog.text;
+    v_key pg_catalog.text;
     v_bad integer;
-    v_value text;
-    v_keys text[] := '{}';
-    v_values text[] := '{}';
+    v_value pg_catalog.text;
+    v_keys pg_catalog.text[] := '{}';
+    v_values pg_catalog.text[] := '{}';
 BEGIN
     FOREACH v_raw IN ARRAY string_to_array(substr(p_purl, p_at, p_length), '&') LOOP
         v_key := split_part(v_raw, '=', 1);
@@ -943,9 +943,9 @@ CREATE FUNCTION artifactstore.canonical_subpath(p_purl text, p_at integer, p_rul
     AS $$
 DECLARE
     v_at integer := p_at;
-    v_raw text;
-    v_text text;
-    v_segments text[] := '{}';
+    v_raw pg_catalog.text;
+    v_text pg_catalog.text;
+    v_segments pg_catalog.text[] := '{}';
 BEGIN
     FOREACH v_raw IN ARRAY string_to_array(substr(p_purl, p_at), '/') LOOP
         v_text := artifactstore.purl_segment(p_purl, v_at, length(v_raw), 'subpath');
@@ -1766,7 +1766,7 @@ CREATE FUNCTION artifactstore.check_purl_parts(p_rules artifactstore.purl_types,
     LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
-    v_type text := p_rules.type;
+    v_type pg_catalog.text := p_rules.type;
 BEGIN
     IF p_rules.namespace = 'required' AND p_namespace = '' THEN
         PERFORM artifactstore.refuse_purl(
@@ -1798,10 +1798,10 @@ CREATE FUNCTION artifactstore.check_purl_text(p_purl text) RETURNS void
     LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
-    c_blanks CONSTANT text := E' \t\n\r\f\v';
+    c_blanks CONSTANT pg_catalog.text := E' \t\n\r\f\v';
     v_at integer := regexp_instr(p_purl, '[\u0001-\u0020\u007F]');
-    v_character text;
-    v_meant text;
+    v_character pg_catalog.text;
+    v_meant pg_catalog.text;
 BEGIN
     IF btrim(p_purl, c_blanks) <> p_purl THEN
         PERFORM artifactstore.refuse_purl('there are blanks around it', 'text',
@@ -4058,7 +4058,7 @@ CREATE FUNCTION artifactstore.package_history(p_package text, p_newest_first boo
     AS $_$
 #variable_conflict use_column
 DECLARE
-    v_package_id uuid;
+    v_package_id pg_catalog.uuid;
     v_sequences bigint[];
 BEGIN
     SELECT p.package_id INTO v_package_id FROM artifactstore.artifact_packages p WHERE p.purl = p_package;
@@ -5363,11 +5363,11 @@ CREATE FUNCTION artifactstore.purl_segment(p_purl text, p_at integer, p_length i
     LANGUAGE plpgsql STABLE
     AS $_$
 DECLARE
-    v_raw text := substr(p_purl, p_at, p_length);
-    v_rest text := substr(p_purl, p_at + p_length);
-    v_text text;
+    v_raw pg_catalog.text := substr(p_purl, p_at, p_length);
+    v_rest pg_catalog.text := substr(p_purl, p_at + p_length);
+    v_text pg_catalog.text;
     v_bad integer;
-    v_character text;
+    v_character pg_catalog.text;
 BEGIN
     IF v_raw ~ '^[A-Za-z0-9._~:-]*$' THEN
         RETURN v_raw;
@@ -5758,8 +5758,8 @@ CREATE FUNCTION artifactstore.refuse_purl(p_problem text, p_part text, p_at inte
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     AS $$
 DECLARE
-    v_hex text := upper(to_hex(ascii(p_character)) COLLATE "C");
-    v_character text := 'U+' || lpad(v_hex, greatest(length(v_hex), 4), '0');
+    v_hex pg_catalog.text := upper(to_hex(ascii(p_character)) COLLATE "C");
+    v_character pg_catalog.text := 'U+' || lpad(v_hex, greatest(length(v_hex), 4), '0');
 BEGIN
     PERFORM artifactstore.refuse('invalid-purl', jsonb_strip_nulls(jsonb_build_object(
         'problem', p_problem || coalesce(' (character ' || p_at || coalesce(': ' || v_character, '') || ')', ''),
@@ -6040,9 +6040,9 @@ DECLARE
     v_before bigint := 0;
     v_after bigint := artifactstore.log_head() + 1;
     v_middle bigint;
-    v_first_at timestamptz := (SELECT e.created_at FROM artifactstore.events e WHERE e.sequence = 1);
-    v_last_at timestamptz := (SELECT e.created_at FROM artifactstore.events e WHERE e.sequence = v_after - 1);
-    v_created_at timestamptz;
+    v_first_at pg_catalog.timestamptz := (SELECT e.created_at FROM artifactstore.events e WHERE e.sequence = 1);
+    v_last_at pg_catalog.timestamptz := (SELECT e.created_at FROM artifactstore.events e WHERE e.sequence = v_after - 1);
+    v_created_at pg_catalog.timestamptz;
 BEGIN
     -- Times of events may be ahead of a clock that was set back. An instant that has not come is no answer at all:
     -- what will be there is not known.
@@ -6120,14 +6120,14 @@ DECLARE
     v_end integer := coalesce(nullif(strpos(p_purl, '#'), 0), length(p_purl) + 1);
     v_query integer := coalesce(nullif(strpos(left(p_purl, v_end - 1), '?'), 0), v_end);
     v_again integer;
-    v_type text;
-    v_path text;
-    v_qualifiers text;
-    v_subpath text;
+    v_type pg_catalog.text;
+    v_path pg_catalog.text;
+    v_qualifiers pg_catalog.text;
+    v_subpath pg_catalog.text;
     v_rules artifactstore.purl_types;
 BEGIN
-    IF octet_length(p_purl) > 8 * c_longest THEN
-        PERFORM artifactstore.refuse_purl(format('it is longer than %s bytes', 8 * c_longest), 'text');
+    IF octet_length(p_purl) > 2 * c_longest THEN
+        PERFORM artifactstore.refuse_purl(format('it is longer than %s bytes', 2 * c_longest), 'text');
     ELSIF p_purl !~ '^[!-~]+$' THEN
         PERFORM artifactstore.check_purl_text(p_purl);
     END IF;

@@ -7,7 +7,8 @@ from starlette.types import Scope
 
 from artifactstore.http.request import bad_request
 
-_MEMBER = re.compile(r'[ \t]*(?:(?P<weak>W/)?"(?P<opaque>[!#-~\x80-\xff]*)")?[ \t]*(?P<end>,|$)')
+_MEMBER = re.compile(r'[ \t]*(?:(?P<weak>W/)?"(?P<opaque>[!#-~\x80-\xff]*)"[ \t]*)?(?P<end>,|\Z)')
+"""Blanks stand in one place for each way through it: in two, they would take quadratic time."""
 _VERSION = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 
 

@@ -8,21 +8,21 @@ RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 AS $$
 DECLARE
-    c_traversal CONSTANT text := '^/|(?:^|/)[.]{1,2}(?:/|$)';
-    c_host CONSTANT text := '(?:^|&)repository_url=(?:[a-z]+:%2F%2F)?[^%&]*(?:';
-    v_path text := rtrim(p_path, '/');
+    c_traversal CONSTANT pg_catalog.text := '^/|(?:^|/)[.]{1,2}(?:/|$)';
+    c_host CONSTANT pg_catalog.text := '(?:^|&)repository_url=(?:[a-z]+:%2F%2F)?[^%&]*(?:';
+    v_path pg_catalog.text := rtrim(p_path, '/');
     v_mark integer := length(v_path) - strpos(reverse(v_path), '@') + 1;
     v_at integer := p_at;
-    v_raw text;
-    v_text text;
+    v_raw pg_catalog.text;
+    v_text pg_catalog.text;
     v_last integer;
-    v_part text;
+    v_part pg_catalog.text;
     v_plain boolean;
-    v_segments text[] := '{}';
-    v_namespace text;
-    v_name text;
-    v_version text;
-    v_case text := p_rules.name_case;
+    v_segments pg_catalog.text[] := '{}';
+    v_namespace pg_catalog.text;
+    v_name pg_catalog.text;
+    v_version pg_catalog.text;
+    v_case pg_catalog.text := p_rules.name_case;
 BEGIN
     -- The version begins at the last @, but not at one before a segment: that is an npm scope.
     IF strpos(v_path, '@') = 0

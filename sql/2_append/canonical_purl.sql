@@ -7,10 +7,10 @@ LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE -- an EXCEPTION block fails in pa
 AS $$
 DECLARE
     c_attempts CONSTANT integer := 4;
-    v_text text := p_purl;
-    v_canonical text;
-    v_found text;
-    v_detail jsonb;
+    v_text pg_catalog.text := p_purl;
+    v_canonical pg_catalog.text;
+    v_found pg_catalog.text;
+    v_detail pg_catalog.jsonb;
 BEGIN
     -- After the first attempt only what may have been meant is tried, for the refusal.
     FOR v_attempt IN 1 .. c_attempts LOOP

@@ -8,14 +8,14 @@ RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 AS $$
 DECLARE
-    c_guid CONSTANT text := '^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$';
+    c_guid CONSTANT pg_catalog.text := '^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$';
     v_at integer := p_at;
-    v_raw text;
-    v_key text;
+    v_raw pg_catalog.text;
+    v_key pg_catalog.text;
     v_bad integer;
-    v_value text;
-    v_keys text[] := '{}';
-    v_values text[] := '{}';
+    v_value pg_catalog.text;
+    v_keys pg_catalog.text[] := '{}';
+    v_values pg_catalog.text[] := '{}';
 BEGIN
     FOREACH v_raw IN ARRAY string_to_array(substr(p_purl, p_at, p_length), '&') LOOP
         v_key := split_part(v_raw, '=', 1);

@@ -7,9 +7,9 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 AS $$
 DECLARE
     v_at integer := p_at;
-    v_raw text;
-    v_text text;
-    v_segments text[] := '{}';
+    v_raw pg_catalog.text;
+    v_text pg_catalog.text;
+    v_segments pg_catalog.text[] := '{}';
 BEGIN
     FOREACH v_raw IN ARRAY string_to_array(substr(p_purl, p_at), '/') LOOP
         v_text := artifactstore.purl_segment(p_purl, v_at, length(v_raw), 'subpath');

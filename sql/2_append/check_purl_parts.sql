@@ -8,7 +8,7 @@ RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 AS $$
 DECLARE
-    v_type text := p_rules.type;
+    v_type pg_catalog.text := p_rules.type;
 BEGIN
     IF p_rules.namespace = 'required' AND p_namespace = '' THEN
         PERFORM artifactstore.refuse_purl(

@@ -6,10 +6,10 @@ RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 AS $$
 DECLARE
-    c_blanks CONSTANT text := E' \t\n\r\f\v';
+    c_blanks CONSTANT pg_catalog.text := E' \t\n\r\f\v';
     v_at integer := regexp_instr(p_purl, '[\u0001-\u0020\u007F]');
-    v_character text;
-    v_meant text;
+    v_character pg_catalog.text;
+    v_meant pg_catalog.text;
 BEGIN
     IF btrim(p_purl, c_blanks) <> p_purl THEN
         PERFORM artifactstore.refuse_purl('there are blanks around it', 'text',

@@ -6,11 +6,11 @@ RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 AS $$
 DECLARE
-    v_raw text := substr(p_purl, p_at, p_length);
-    v_rest text := substr(p_purl, p_at + p_length);
-    v_text text;
+    v_raw pg_catalog.text := substr(p_purl, p_at, p_length);
+    v_rest pg_catalog.text := substr(p_purl, p_at + p_length);
+    v_text pg_catalog.text;
     v_bad integer;
-    v_character text;
+    v_character pg_catalog.text;
 BEGIN
     IF v_raw ~ '^[A-Za-z0-9._~:-]*$' THEN
         RETURN v_raw;

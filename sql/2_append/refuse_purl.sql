@@ -8,8 +8,8 @@ RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 DECLARE
-    v_hex text := upper(to_hex(ascii(p_character)) COLLATE "C");
-    v_character text := 'U+' || lpad(v_hex, greatest(length(v_hex), 4), '0');
+    v_hex pg_catalog.text := upper(to_hex(ascii(p_character)) COLLATE "C");
+    v_character pg_catalog.text := 'U+' || lpad(v_hex, greatest(length(v_hex), 4), '0');
 BEGIN
     PERFORM artifactstore.refuse('invalid-purl', jsonb_strip_nulls(jsonb_build_object(
         'problem', p_problem || coalesce(' (character ' || p_at || coalesce(': ' || v_character, '') || ')', ''),

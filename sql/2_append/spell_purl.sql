@@ -11,14 +11,14 @@ DECLARE
     v_end integer := coalesce(nullif(strpos(p_purl, '#'), 0), length(p_purl) + 1);
     v_query integer := coalesce(nullif(strpos(left(p_purl, v_end - 1), '?'), 0), v_end);
     v_again integer;
-    v_type text;
-    v_path text;
-    v_qualifiers text;
-    v_subpath text;
+    v_type pg_catalog.text;
+    v_path pg_catalog.text;
+    v_qualifiers pg_catalog.text;
+    v_subpath pg_catalog.text;
     v_rules artifactstore.purl_types;
 BEGIN
-    IF octet_length(p_purl) > 8 * c_longest THEN
-        PERFORM artifactstore.refuse_purl(format('it is longer than %s bytes', 8 * c_longest), 'text');
+    IF octet_length(p_purl) > 2 * c_longest THEN
+        PERFORM artifactstore.refuse_purl(format('it is longer than %s bytes', 2 * c_longest), 'text');
     ELSIF p_purl !~ '^[!-~]+$' THEN
         PERFORM artifactstore.check_purl_text(p_purl);
     END IF;

@@ -12,7 +12,7 @@ LANGUAGE plpgsql STABLE
 AS $$
 #variable_conflict use_column
 DECLARE
-    v_package_id uuid;
+    v_package_id pg_catalog.uuid;
     v_sequences bigint[];
 BEGIN
     SELECT p.package_id INTO v_package_id FROM artifactstore.artifact_packages p WHERE p.purl = p_package;

@@ -9,9 +9,9 @@ DECLARE
     v_before bigint := 0;
     v_after bigint := artifactstore.log_head() + 1;
     v_middle bigint;
-    v_first_at timestamptz := (SELECT e.created_at FROM artifactstore.events e WHERE e.sequence = 1);
-    v_last_at timestamptz := (SELECT e.created_at FROM artifactstore.events e WHERE e.sequence = v_after - 1);
-    v_created_at timestamptz;
+    v_first_at pg_catalog.timestamptz := (SELECT e.created_at FROM artifactstore.events e WHERE e.sequence = 1);
+    v_last_at pg_catalog.timestamptz := (SELECT e.created_at FROM artifactstore.events e WHERE e.sequence = v_after - 1);
+    v_created_at pg_catalog.timestamptz;
 BEGIN
     -- Times of events may be ahead of a clock that was set back. An instant that has not come is no answer at all:
     -- what will be there is not known.

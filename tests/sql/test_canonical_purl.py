@@ -141,7 +141,7 @@ REFUSED = [
     ("pkg:swid/a/b/c/d?tag_id=1", "namespace", None, None, None, "at most 2 segments"),
     ("pkg:generic/" + "a" * 1013, "text", None, None, None, "1025 bytes"),
     ("pkg:generic/" + "é" * 200, "text", None, None, None, "1212 bytes"),
-    ("pkg:generic/" + "a" * 9000, "text", None, None, None, "longer than 8192"),
+    ("pkg:generic/" + "a" * 9000, "text", None, None, None, "longer than 2048"),
 ]  # fmt: skip
 
 
