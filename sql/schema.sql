@@ -331,9 +331,9 @@ CREATE FUNCTION artifactstore.append_token_event(p_event_type text, p_payload by
 #variable_conflict use_column
 BEGIN
     PERFORM artifactstore.lock_log();
-    -- Before the log begins: one with events and no home is not begun here.
-    PERFORM artifactstore.check_home();
     IF artifactstore.log_head() = 0 THEN
+        -- Before the log begins: afterwards it would be one that has events and no home.
+        PERFORM artifactstore.check_home();
         PERFORM artifactstore.append_initialized(p_event_type, clock_timestamp());
     END IF;
     RETURN QUERY
@@ -1544,6 +1544,11 @@ DECLARE
 BEGIN
     SELECT * INTO v_home FROM artifactstore.home;
     IF NOT FOUND THEN
+        -- Only a log that does not exist yet may begin anywhere.
+        IF artifactstore.log_head() > 0 THEN
+            PERFORM artifactstore.refuse('moved', jsonb_build_object(
+                'problem', 'it has events, but artifactstore.home does not say where it is at home'));
+        END IF;
         INSERT INTO artifactstore.home SELECT h.* FROM artifactstore.here() h;
         RETURN;
     END IF;
@@ -1576,7 +1581,7 @@ $$;
 
 ALTER FUNCTION artifactstore.check_home() OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.check_home() IS 'Refuses moved in a database that is not the home of the log; warns once per session when the server''s timeline is another one. An unset home becomes this database';
+COMMENT ON FUNCTION artifactstore.check_home() IS 'Refuses moved in a database that is not the home of the log; warns once per session when the server''s timeline is another one. An unset home becomes this database, if the log is empty';
 
 CREATE FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_allow_future boolean) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -2741,6 +2746,9 @@ BEGIN
     PERFORM artifactstore.lock_log();
     PERFORM artifactstore.check_rebuild();
     UPDATE artifactstore_rebuild.progress SET pid = NULL;
+    -- A log without its views came without its home too; whoever replays it means it to live here.
+    PERFORM artifactstore.settle_home()
+    WHERE artifactstore.log_head() > 0 AND NOT EXISTS (SELECT FROM artifactstore.home);
     UPDATE artifactstore.software SET viewed_by = projectors WHERE viewed_by IS DISTINCT FROM projectors;
 END
 $$;
@@ -5823,6 +5831,9 @@ BEGIN
         PERFORM artifactstore.copy_view_set(p_snapshot, 'artifactstore');
     END IF;
     PERFORM artifactstore.project_ranges('artifactstore', v_from + 1, head);
+    -- A log without its views came without its home too; whoever replays it means it to live here.
+    PERFORM artifactstore.settle_home()
+    WHERE artifactstore.log_head() > 0 AND NOT EXISTS (SELECT FROM artifactstore.home);
     UPDATE artifactstore.software SET viewed_by = projectors WHERE viewed_by IS DISTINCT FROM projectors;
     PERFORM set_config('artifactstore.projecting', 'off', true);
     seconds := extract(EPOCH FROM clock_timestamp() - v_started);
@@ -6198,7 +6209,6 @@ DECLARE
     v_problem text;
 BEGIN
     PERFORM artifactstore.lock_log();
-    PERFORM artifactstore.check_home();
     -- A statement of its own after the lock: under READ COMMITTED it sees the last commit.
     SELECT e.sequence, e.created_at, e.event_type, e.subject_kind, e.subject_id INTO v_event
     FROM artifactstore.events e ORDER BY e.sequence DESC LIMIT 1;
@@ -6209,6 +6219,7 @@ BEGIN
     IF v_problem IS NOT NULL THEN
         PERFORM artifactstore.refuse('views-behind', jsonb_build_object('problem', v_problem, 'head', head));
     END IF;
+    PERFORM artifactstore.check_home();
 END
 $$;
 

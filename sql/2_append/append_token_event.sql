@@ -10,9 +10,9 @@ AS $$
 #variable_conflict use_column
 BEGIN
     PERFORM artifactstore.lock_log();
-    -- Before the log begins: one with events and no home is not begun here.
-    PERFORM artifactstore.check_home();
     IF artifactstore.log_head() = 0 THEN
+        -- Before the log begins: afterwards it would be one that has events and no home.
+        PERFORM artifactstore.check_home();
         PERFORM artifactstore.append_initialized(p_event_type, clock_timestamp());
     END IF;
     RETURN QUERY

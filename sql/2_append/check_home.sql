@@ -1,6 +1,6 @@
 -- purpose: refuse to write a copy of the log by accident
 -- called by: take_log, append_token_event, under the lock
--- writes: home, where it is unset: the first append is at home
+-- writes: home, where it is unset and the log empty: the first append is at home
 --
 -- Reading the control file takes longer than all the rest of it, and a backend never changes its server: what was
 -- read is kept in a setting of the session. It is no secret. When it does not match, the file is read again.
@@ -14,6 +14,11 @@ DECLARE
 BEGIN
     SELECT * INTO v_home FROM artifactstore.home;
     IF NOT FOUND THEN
+        -- Only a log that does not exist yet may begin anywhere.
+        IF artifactstore.log_head() > 0 THEN
+            PERFORM artifactstore.refuse('moved', jsonb_build_object(
+                'problem', 'it has events, but artifactstore.home does not say where it is at home'));
+        END IF;
         INSERT INTO artifactstore.home SELECT h.* FROM artifactstore.here() h;
         RETURN;
     END IF;
@@ -45,4 +50,4 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.check_home() IS
-'Refuses moved in a database that is not the home of the log; warns once per session when the server''s timeline is another one. An unset home becomes this database';
+'Refuses moved in a database that is not the home of the log; warns once per session when the server''s timeline is another one. An unset home becomes this database, if the log is empty';

@@ -1,5 +1,5 @@
 -- purpose: note that the log is at home in this database, and where it stands
--- called by: adopt, restored, under the lock
+-- called by: adopt, restored, replay, end_rebuild, under the lock
 -- writes: home
 CREATE OR REPLACE FUNCTION artifactstore.settle_home()
 RETURNS artifactstore.home

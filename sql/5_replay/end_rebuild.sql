@@ -1,6 +1,6 @@
 -- purpose: a rebuild is done: the live views are its equal
 -- called by: role operator (artifactstore replay)
--- writes: software, the tables of the rebuild
+-- writes: software, the tables of the rebuild; home, if it is unset
 CREATE OR REPLACE FUNCTION artifactstore.end_rebuild()
 RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -11,6 +11,9 @@ BEGIN
     PERFORM artifactstore.lock_log();
     PERFORM artifactstore.check_rebuild();
     UPDATE artifactstore_rebuild.progress SET pid = NULL;
+    -- A log without its views came without its home too; whoever replays it means it to live here.
+    PERFORM artifactstore.settle_home()
+    WHERE artifactstore.log_head() > 0 AND NOT EXISTS (SELECT FROM artifactstore.home);
     UPDATE artifactstore.software SET viewed_by = projectors WHERE viewed_by IS DISTINCT FROM projectors;
 END
 $$;

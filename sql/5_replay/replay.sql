@@ -1,6 +1,6 @@
 -- purpose: empty the live views and fill them again from the log, in one transaction: all or nothing
 -- called by: role operator (artifactstore replay --truncate)
--- writes: the live views
+-- writes: the live views, software; home, if it is unset
 CREATE OR REPLACE FUNCTION artifactstore.replay(p_snapshot text DEFAULT NULL, p_doubted boolean DEFAULT false)
 RETURNS TABLE (head bigint, seconds double precision)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -30,6 +30,9 @@ BEGIN
         PERFORM artifactstore.copy_view_set(p_snapshot, 'artifactstore');
     END IF;
     PERFORM artifactstore.project_ranges('artifactstore', v_from + 1, head);
+    -- A log without its views came without its home too; whoever replays it means it to live here.
+    PERFORM artifactstore.settle_home()
+    WHERE artifactstore.log_head() > 0 AND NOT EXISTS (SELECT FROM artifactstore.home);
     UPDATE artifactstore.software SET viewed_by = projectors WHERE viewed_by IS DISTINCT FROM projectors;
     PERFORM set_config('artifactstore.projecting', 'off', true);
     seconds := extract(EPOCH FROM clock_timestamp() - v_started);

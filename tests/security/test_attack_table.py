@@ -175,7 +175,8 @@ def test_f52_nothing_of_a_stranger_runs_as_the_owner(
     # As if an owner's session of long ago had registered what is a stranger's today.
     for schema in made.schemas:
         filled.execute(
-            "INSERT INTO artifactstore.view_sets SELECT %s, 'past', sequence, head_digest, log_id,"
+            "INSERT INTO artifactstore.view_sets (schema_name, purpose, sequence, log_id, epoch_id, identity,"
+            " fingerprint, digests, created_at) SELECT %s, 'past', sequence, log_id, epoch_id, identity,"
             " fingerprint, digests, created_at FROM artifactstore.view_sets WHERE purpose = 'snapshot'"
             " ON CONFLICT DO NOTHING",
             (schema,),
