@@ -17,6 +17,7 @@ from psycopg.sql import SQL, Identifier, Literal
 from artifactstore import guards
 from artifactstore.codec import digest
 from artifactstore.events import NewEvent, PackageCreated, new_id
+from artifactstore.leaves import identity
 from artifactstore.store import Store
 from tests.databases import Connect
 from tests.schema_dump import dump_rows
@@ -107,19 +108,19 @@ class Arguments:
             " 'v1.system.token_revoked']) t",
             (token,),
         ).fetchall()
-        identity = Store(superuser).position()
+        position = Store(superuser).position()
         last = list(Store(superuser).stored_events(head - 1, head))[-1]
         self._whole: dict[str, list[list[Any]]] = {
             "append": [[*arrays, None], [*arrays, [0]]],
             "append_commands": [[*arrays, None, [1], 1]],
             "append_json": [[purl.event_type, new_id(), json.dumps({"purl": "pkg:generic/b@2"}), 0]],
             "import_events": [
-                [identity.log_id, last.payload_digest, head + 1, head + 1, [last.created_at],
-                 [purl.event_type], ["package"], *arrays[1:]]
+                [position.log_id, identity(last), head + 1, head + 1, [last.created_at],
+                 [purl.event_type], ["package"], *arrays[1:], False]
             ],
             "issue_token": [[issued, digest(issued), "user:op", "user:ann", bytes(32)]],
             "revoke_token": [[revoked, digest(revoked), "user:op"]],
-            "restored": [["a test", None]],
+            "restored": [["a test", None, None]],
             "compare_view_sets": [
                 [left, right, some]
                 for text in texts
