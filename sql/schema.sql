@@ -5187,7 +5187,7 @@ BEGIN
     WHERE c.code IS NOT NULL ORDER BY c.sequence LIMIT 1;
     IF FOUND THEN
         IF v_code <> 'last-good-copy' THEN
-            v_facts := v_facts || coalesce(artifactstore.protection((v_facts ->> 'package_id')::uuid), '{}')
+            v_facts := v_facts
                 || '{"problem": "it is the last copy of a live file, which is retired only as not_found"}';
         END IF;
         PERFORM artifactstore.refuse_event(p_events, v_sequence, v_code, v_facts);
@@ -5316,25 +5316,6 @@ $$;
 ALTER FUNCTION artifactstore.project_system_token(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.project_system_token(p_events artifactstore.decoded_event[]) IS 'No view changes; refuses bad-subject (not the id of the log)';
-
-CREATE FUNCTION artifactstore.protection(p_package_id uuid) RETURNS jsonb
-    LANGUAGE plpgsql STABLE
-    AS $$
-BEGIN
-    RETURN (
-        SELECT jsonb_build_object('mode', r.mode, 'retain_until',
-            (to_jsonb(r.retain_until AT TIME ZONE 'UTC') #>> '{}') || 'Z',
-            'hold_count', r.hold_count, 'holds', ARRAY(
-                SELECT jsonb_build_object('hold_id', h.hold_id, 'case', h.case_ref)
-                FROM retention_holds h WHERE h.package_id = r.package_id AND h.released_at IS NULL
-                ORDER BY h.created_sequence, h.hold_id LIMIT 10))
-        FROM retention_state r WHERE r.package_id = p_package_id);
-END
-$$;
-
-ALTER FUNCTION artifactstore.protection(p_package_id uuid) OWNER TO artifactstore_owner;
-
-COMMENT ON FUNCTION artifactstore.protection(p_package_id uuid) IS 'Mode, retain_until and the holds in force of a package (the first ten, and how many there are)';
 
 CREATE FUNCTION artifactstore.purl_case(p_text text, p_case text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -5930,6 +5911,8 @@ BEGIN
                 'released_at', artifactstore.show_time(h.released_at))
             INTO v_facts
             FROM retention_holds h WHERE h.package_id = p_package_id AND h.hold_id = p_hold_id;
+        WHEN p_code = 'views-damaged' THEN
+            v_facts := jsonb_build_object('view', 'retention_state', 'package_id', p_package_id);
         ELSE
             NULL;
     END CASE;
@@ -5939,7 +5922,7 @@ $$;
 
 ALTER FUNCTION artifactstore.retention_facts(p_code text, p_package_id uuid, p_hold_id uuid) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.retention_facts(p_code text, p_package_id uuid, p_hold_id uuid) IS 'Mode and end of the retention of a package, its holds in force, or the hold p_hold_id, as a refusal by the name p_code needs them; else null';
+COMMENT ON FUNCTION artifactstore.retention_facts(p_code text, p_package_id uuid, p_hold_id uuid) IS 'Mode and end of the retention of a package, its holds in force, the hold p_hold_id, or where its row is missing, as a refusal by the name p_code needs them; else null';
 
 CREATE FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) RETURNS TABLE(sequence bigint, created_at timestamp with time zone, appended boolean)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -7697,8 +7680,6 @@ REVOKE ALL ON FUNCTION artifactstore.project_system_initialized(p_events artifac
 REVOKE ALL ON FUNCTION artifactstore.project_system_restored(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.project_system_token(p_events artifactstore.decoded_event[]) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION artifactstore.protection(p_package_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.purl_case(p_text text, p_case text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.purl_case(p_text text, p_case text) TO artifactstore_reader;

@@ -35,7 +35,7 @@ BEGIN
     WHERE c.code IS NOT NULL ORDER BY c.sequence LIMIT 1;
     IF FOUND THEN
         IF v_code <> 'last-good-copy' THEN
-            v_facts := v_facts || coalesce(artifactstore.protection((v_facts ->> 'package_id')::uuid), '{}')
+            v_facts := v_facts
                 || '{"problem": "it is the last copy of a live file, which is retired only as not_found"}';
         END IF;
         PERFORM artifactstore.refuse_event(p_events, v_sequence, v_code, v_facts);

@@ -27,6 +27,8 @@ BEGIN
                 'released_at', artifactstore.show_time(h.released_at))
             INTO v_facts
             FROM retention_holds h WHERE h.package_id = p_package_id AND h.hold_id = p_hold_id;
+        WHEN p_code = 'views-damaged' THEN
+            v_facts := jsonb_build_object('view', 'retention_state', 'package_id', p_package_id);
         ELSE
             NULL;
     END CASE;
@@ -35,4 +37,4 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.retention_facts(text, uuid, uuid) IS
-'Mode and end of the retention of a package, its holds in force, or the hold p_hold_id, as a refusal by the name p_code needs them; else null';
+'Mode and end of the retention of a package, its holds in force, the hold p_hold_id, or where its row is missing, as a refusal by the name p_code needs them; else null';

@@ -1,5 +1,5 @@
 -- purpose: the one judge of view sets: with the owner's rights only plain tables of the owner are touched
--- called by: own_view_set, view_set_problem
+-- called by: own_view_set, view_set_problem, rebuild_worker
 -- writes: nothing (with p_lock: holds what it judged, so that the names mean the same until the transaction ends)
 --
 -- A name is not enough: a temporary view, a schema that somebody made first or a type with operators of its own

@@ -167,17 +167,19 @@ _VIEWS = (
     """,
     f"""
     INSERT INTO artifact_files (file_id, package_id, path, size, blake3, state, ingested_at, last_verified_at,
-        created_sequence, last_sequence)
+        created_sequence, last_sequence, changed_sequence)
     SELECT file_id, package_id, format('lib/%s/%s.py', package, file), 7, '\\x{_CONTENT.hex()}', 'verified',
-        {_AT} {_OF_FILE}, {_AT} ({_OF_FILE} + 1), {_OF_FILE}, {_OF_FILE}
+        {_AT} {_OF_FILE}, {_AT} ({_OF_FILE} + 1), {_OF_FILE}, {_OF_FILE},
+        {_OF_FILE} + 1
     FROM names
     """,
     f"""
     INSERT INTO storage_locations (location_id, file_id, package_id, backend, uri, state, checks, failures,
-        registered_at, last_checked_at, last_verified_at, created_sequence, last_sequence)
+        registered_at, last_checked_at, last_verified_at, created_sequence, last_sequence, changed_sequence)
     SELECT location_id, file_id, package_id, 's3', format('s3://bucket/%s/%s', package, file), 'verified',
         1, 0,
-        {_AT} {_OF_FILE}, {_AT} ({_OF_FILE} + 1), {_AT} ({_OF_FILE} + 1), {_OF_FILE}, {_OF_FILE} + 1
+        {_AT} {_OF_FILE}, {_AT} ({_OF_FILE} + 1), {_AT} ({_OF_FILE} + 1), {_OF_FILE}, {_OF_FILE} + 1,
+        {_OF_FILE} + 1
     FROM names
     """,
 )

@@ -11,9 +11,9 @@ SCANNED = (
 )
 MANY = """
 INSERT INTO artifactstore.storage_locations (location_id, file_id, package_id, backend, uri, state, checks,
-    failures, registered_at, created_sequence, last_sequence)
+    failures, registered_at, created_sequence, last_sequence, changed_sequence)
 SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'file', 'file:///' || n, 'registered', 0, 0,
-    now(), 1, 1
+    now(), 1, 1, 1
 FROM generate_series(1, %s) AS n
 """
 ROWS = 20_000

@@ -202,6 +202,64 @@ def retention_active(log: Log) -> Refused:
     return Refused(package, PackageDeleted(reason="r"), facts)
 
 
+LAST_COPY = "it is the last copy of a live file, which is retired only as not_found"
+
+
+def last_copy(log: Log, package: UUID) -> tuple[UUID, UUID]:
+    """A file whose only copy failed, and that copy."""
+    file = log.file(package)
+    copy = log.location(package, file)
+    log.append(copy, log.failed(copy))
+    return file, copy
+
+
+def legal_hold_of_a_last_copy(log: Log) -> Refused:
+    package = log.package("held")
+    file, copy = last_copy(log, package)
+    log.append(package, HoldPlaced(hold_id=new_id(), case="case 7", reason="r"), BOB)
+    facts = {"package_id": str(package), "file_id": str(file), "hold_count": 1, "problem": LAST_COPY}
+    return Refused(copy, retired(package, file), facts)
+
+
+def retention_active_of_a_last_copy(log: Log) -> Refused:
+    package = governed(log)
+    file, copy = last_copy(log, package)
+    facts = {"package_id": str(package), "file_id": str(file), "mode": "governance",
+             "retain_until": FAR_SHOWN, "problem": LAST_COPY}  # fmt: skip
+    return Refused(copy, retired(package, file), facts)
+
+
+def views_damaged(log: Log) -> Refused:
+    package = log.package()
+    forget_retention(log)
+    facts = {"view": "retention_state", "package_id": str(package)}
+    return Refused(package, PackageDeleted(reason="r"), facts)
+
+
+def views_damaged_of_a_last_copy(log: Log) -> Refused:
+    package = log.package()
+    file, copy = last_copy(log, package)
+    forget_retention(log)
+    facts = {"view": "retention_state", "package_id": str(package), "file_id": str(file)}
+    return Refused(copy, retired(package, file), facts)
+
+
+def forget_retention(log: Log) -> None:
+    """As somebody who writes views past the guard."""
+    with log.guard_off():
+        log.execute("DELETE FROM artifactstore.retention_state")
+
+
+def bytes_needed(log: Log) -> Refused:
+    package = log.package()
+    file, needing = log.file(package), log.file(package, "b")
+    copy, other = log.location(package, file), log.location(package, needing)
+    log.append(file, FileRemoved(package_id=package, reason="r"))
+    needed_by = {"location_id": str(other), "file_id": str(needing), "package_id": str(package),
+                 "purl": "pkg:generic/tool@1", "state": "registered", "more": 0}  # fmt: skip
+    return Refused(copy, log.retired(copy, "deleted"), {"needed_by": needed_by})
+
+
 def bad_path(log: Log) -> Refused:
     return Refused(new_id(), ingested(log.package(), "../x"), {"path": "../x"})
 
@@ -326,6 +384,11 @@ CASES: list[tuple[str, Callable[[Log], Refused]]] = [
     ("legal-hold", legal_hold),
     ("legal-hold", legal_hold_of_a_file),
     ("retention-active", retention_active),
+    ("legal-hold", legal_hold_of_a_last_copy),
+    ("retention-active", retention_active_of_a_last_copy),
+    ("views-damaged", views_damaged),
+    ("views-damaged", views_damaged_of_a_last_copy),
+    ("bytes-needed", bytes_needed),
     ("bad-path", bad_path),
     ("path-taken", path_taken),
     ("gone", gone),
@@ -350,7 +413,6 @@ ELSEWHERE = {
     "invalid-purl": "the door says what is wrong with it",
     "unknown-event-type": "the type is in every DETAIL",
     "request-mismatch": "a test of its own: the key is not in the event of its subject",
-    "bytes-needed": "tests/sql/test_project_storage_retired.py",
     "log-damaged": "it is no refusal of an event",
 }
 
