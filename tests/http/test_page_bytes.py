@@ -59,7 +59,7 @@ def places(narrow: Running) -> dict[str, str]:
     for number in range(_ROWS):
         registry.location(file, f"s3://{number}/" + "x" * 500)
     # Copies of a file that is removed are to go.
-    going = registry.file(package, "going")
+    going = registry.file(_package(registry, {}), "going")
     for number in range(_ROWS):
         registry.location(going, f"s3://going-{number}/" + "x" * 500)
     registry.post(f"{going}/remove", {"reason": "x"})

@@ -194,7 +194,7 @@ def test_rg10_purls_that_are_refused(purl: str, shared: Registry) -> None:
     [
         ("PKG:generic/a", "pkg:generic/a"),
         ("pkg:Generic/a", "pkg:generic/a"),
-        ("pkg:npm/A", "pkg:npm/a"),
+        ("pkg:npm/A", "pkg:npm/A"),
         ("pkg:generic/a?b=c&a=d", "pkg:generic/a?a=d&b=c"),
         ("pkg:generic/a%2Fb@1", "pkg:generic/a%2Fb@1"),
     ],
