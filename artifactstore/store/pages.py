@@ -7,6 +7,7 @@ Rows come one by one, so that whoever has enough of them can stop: it is the las
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import LiteralString
 from uuid import UUID
 
 from psycopg.rows import args_row, dict_row
@@ -159,7 +160,9 @@ class Pages(Connected):
         parameters: Mapping[str, object],
         after: UUID | None,
         limit: int,
+        beside: LiteralString = "",
     ) -> Iterator[Row]:
+        """Rows of a view; ``beside`` joins to each row of ``page`` what is asked for as it is read."""
         table = Identifier("artifactstore", view)
         columns = SQL(", ").join(Identifier(column) for column in order)
         wanted: list[SQL | Composed] = [
@@ -171,7 +174,8 @@ class Pages(Connected):
             marks = SQL(", ").join(SQL("%(after_{})s").format(SQL(column)) for column in order)
             wanted.append(SQL("({}) > ({})").format(columns, marks))
         where = SQL("WHERE {}").format(SQL(" AND ").join(wanted)) if wanted else SQL("")
-        query = SQL("SELECT * FROM {} {} ORDER BY {} LIMIT %(limit)s").format(table, where, columns)
+        rows = SQL("SELECT * FROM {} {} ORDER BY {} LIMIT %(limit)s").format(table, where, columns)
+        query = SQL("SELECT * FROM ({}) page {} ORDER BY {}").format(rows, SQL(beside), columns)
         return self._some(dict_row, query, values)
 
     def _cursor(self, table: Identifier, order: tuple[str, ...], key: str, after: UUID) -> dict[str, object]:

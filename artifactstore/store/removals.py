@@ -94,10 +94,13 @@ class RemovalReads(Pages):
         limit: int,
     ) -> Iterator[Row]:
         order = ("created_sequence", "location_id")
-        page = self._page("storage_locations", order, "location_id", conditions, parameters, after, limit)
-        rows = list(page)  # all at once, to be asked about together: they are of bounded size
-        query = SQL("SELECT * FROM artifactstore.copy_removals(%s)")
-        found = self._all(dict_row, query, ([row["location_id"] for row in rows],))
-        told = {row.pop("location_id"): row for row in found}
-        nothing = {"removal": None, "needed_by": None}
-        return (row | told.get(row["location_id"], nothing) for row in rows)
+        return self._page(
+            "storage_locations",
+            order,
+            "location_id",
+            conditions,
+            parameters,
+            after,
+            limit,
+            "LEFT JOIN LATERAL artifactstore.copy_removals(ARRAY[page.location_id]) r USING (location_id)",
+        )

@@ -235,7 +235,8 @@ class Rounds:
         done = replay_online(store, lambda: psycopg.connect(conninfo, autocommit=True))
         assert (done.packages, done.rows) == (0, 0), f"{what}: views differed, {done}"
         left = store.connection.execute(
-            "SELECT nspname FROM pg_namespace n WHERE nspname LIKE 'artifactstore\\_%' AND NOT EXISTS ("
+            "SELECT nspname FROM pg_namespace n WHERE nspname LIKE 'artifactstore\\_%' "
+            "AND nspname <> ALL (artifactstore.scratch_names()) AND NOT EXISTS ("
             "SELECT FROM artifactstore.view_sets v WHERE v.schema_name = n.nspname)"
         ).fetchall()
         assert left == [], f"{what}: schemas are left behind: {left}"

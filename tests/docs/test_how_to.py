@@ -159,7 +159,7 @@ def test_add_an_event_type(
     """
     blocks = snippets(_HOW_TO / "add-an-event-type.md")
     row, projector, line, append, *second = (block for block in blocks if block.language == "sql")
-    begin = Snippet("sql", {}, "".join(block.text for block in _sql(_HOW_TO / "write-from-psql.md")[:3]))
+    begin = Snippet("sql", {}, "".join(block.text for block in _sql(_HOW_TO / "write-from-psql.md")[:4]))
     writer = make_conninfo(database, user=login_names["writer"])
     shutil.copytree(ROOT / "sql", tmp_path / "sql")
     source = Source(ROOT / "migrations", tmp_path / "sql")

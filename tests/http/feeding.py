@@ -12,7 +12,7 @@ import httpx
 import psycopg
 
 from artifactstore import codec
-from artifactstore.events import NewEvent, PackageCreated, PackageLabeled, new_id
+from artifactstore.events import NewEvent, PackageCreated, TokenIssued, new_id
 from artifactstore.store import Store
 from tests.http.running import Running
 
@@ -32,20 +32,21 @@ def append_packages(conninfo: str, count: int, name: str = "app", actor: str = "
 def fill(conninfo: str, count: int, actor: str = "test:filler") -> int:
     """Put events into the log past the doors, as a superuser; returns the head.
 
-    All are of one type and about no package that exists: the feed does not mind.
+    All are of one type, and of those that change no view: what is appended behind them finds the views at the
+    head.
     """
-    event = NewEvent(PackageLabeled(set={"filled": "yes"}), new_id(), actor)
-    payload = event.payload()
+    payload = NewEvent(TokenIssued(token_id=new_id()), new_id(), actor).payload()
     with psycopg.connect(conninfo) as connection:
         connection.execute("SET LOCAL artifactstore.projecting = 'on'")
         connection.execute(
             """
             INSERT INTO artifactstore.events
-            SELECT h.head + n, h.at, 'v1.package.labeled', 'package', %s, %s, %s, %s
+            SELECT h.head + n, h.at, 'v1.system.token_issued', 'system', f.subject_id, %s, %s, %s
             FROM (SELECT max(sequence) AS head, max(created_at) AS at FROM artifactstore.events) h,
-                generate_series(1, %s) n
+                generate_series(1, %s) n, artifactstore.events f
+            WHERE f.sequence = 1
             """,
-            (event.subject_id, actor, payload, codec.digest(payload), count),
+            (actor, payload, codec.digest(payload), count),
         )
         row = connection.execute("SELECT artifactstore.log_head()").fetchone()
     assert row is not None

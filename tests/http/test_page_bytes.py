@@ -58,6 +58,11 @@ def places(narrow: Running) -> dict[str, str]:
     file = registry.file(package, "copied")
     for number in range(_ROWS):
         registry.location(file, f"s3://{number}/" + "x" * 500)
+    # Copies of a file that is removed are to go.
+    going = registry.file(_package(registry, {}), "going")
+    for number in range(_ROWS):
+        registry.location(going, f"s3://going-{number}/" + "x" * 500)
+    registry.post(f"{going}/remove", {"reason": "x"})
     return {"package_id": package.rsplit("/", 1)[1], "file_id": file.rsplit("/", 1)[1]}
 
 

@@ -178,9 +178,8 @@ def test_rg10_paths_that_are_kept_are_served_verbatim(shared: Registry) -> None:
 @pytest.mark.parametrize(
     "purl",
     ["pkg:generic/../x@1", "pkg:generic/a@1/../b", "pkg:generic/%2e%2e/x@1", "/etc/passwd", "pkg:generic/a b",
-     "pkg:generic/\u202e@1", "pkg:generic/a@1\n", "pkg:generic/", "pkg:", "PKG:generic/a", "pkg:Generic/a",
-     "pkg:npm/A", "pkg:generic/a?b=c&a=d",
-     "pkg:generic/" + "a" * 1100, "pkg:generic/a%2Fb@1", "pkg:generic/%00"],
+     "pkg:generic/\u202e@1", "pkg:generic/a@1\n", "pkg:generic/", "pkg:",
+     "pkg:generic/a%2Fb/c@1", "pkg:generic/a?b=c&B=d", "pkg:generic/" + "a" * 1100, "pkg:generic/%00"],
     ids=lambda purl: repr(purl)[:30],
 )  # fmt: skip
 def test_rg10_purls_that_are_refused(purl: str, shared: Registry) -> None:
@@ -188,3 +187,20 @@ def test_rg10_purls_that_are_refused(purl: str, shared: Registry) -> None:
     response = shared.client.post("/packages", json={"purl": purl})
     assert (response.status_code, response.json()["code"]) in [(422, "invalid-purl"), (422, "bad-payload")]
     assert shared.head() == before
+
+
+@pytest.mark.parametrize(
+    ("purl", "canonical"),
+    [
+        ("PKG:generic/a", "pkg:generic/a"),
+        ("pkg:Generic/a", "pkg:generic/a"),
+        ("pkg:npm/A", "pkg:npm/A"),
+        ("pkg:generic/a?b=c&a=d", "pkg:generic/a?a=d&b=c"),
+        ("pkg:generic/a%2Fb@1", "pkg:generic/a%2Fb@1"),
+    ],
+)
+def test_rg10_other_spellings_of_a_purl_are_one_package(
+    purl: str, canonical: str, registry: Registry
+) -> None:
+    assert registry.post("/packages", {"purl": purl}, 201)["payload"]["purl"] == canonical
+    registry.refused("/packages", {"purl": canonical}, 409, "name-taken")

@@ -15,7 +15,7 @@ BAD_PURLS = (
     "generic/x@1",
     "pkg:Generic/x@1",
     "pkg:generic/x y@1",
-    "pkg:generic/x%2Fy",
+    "pkg:generic/x%2Fy/z",
     "pkg:generic/%FF/x",
     "pkg:generic/x@%FF",
     "pkg:generic/x%00",

@@ -42,11 +42,11 @@ def _find(store: Store, call: Call, limit: int) -> Iterator[Row]:
         labels=_labels(query["label"]),
     )
     rows = store.package_page(where, query["after"], limit)
-    if rows or where.purl is None:
+    if where.purl is None:
         return rows
-    canonical = _canonical(store, where.purl)
-    if canonical == where.purl:
-        return rows
+    # As it stands first, as Store.package does. To the end: a purl has one package at most.
+    if (found := list(rows)) or (canonical := _canonical(store, where.purl)) == where.purl:
+        return iter(found)
     return store.package_page(replace(where, purl=canonical), query["after"], limit)
 
 
