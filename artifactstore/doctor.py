@@ -64,7 +64,8 @@ def examine(store: Store) -> Iterator[Finding]:
         tampered = tampered or finding.severity == "error"
         yield finding
     for look in (
-        _home, _evidence, _locks, _transactions, _leftovers, _privileges, _projectors, _copies, _settings, _disk,
+        _home, _evidence, _locks, _transactions, _leftovers, _privileges, _projectors, _copies, _settings,
+        _disk,
     ):  # fmt: skip
         try:
             yield from look(store)
