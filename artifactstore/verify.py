@@ -103,8 +103,9 @@ def verify(
     """
     started = monotonic()
     verification, views = Verification(limit), Verification(limit)
-    # By itself: what it reads should not stay locked until the end.
-    views.add(evidence_findings(store))
+    # In a snapshot of its own: what it reads should not stay locked until the end.
+    with one_snapshot(store.connection):
+        views.add(evidence_findings(store))
     with one_snapshot(store.connection, force_rollback=True):
         total = store.head()
 
