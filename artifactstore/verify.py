@@ -105,8 +105,9 @@ def verify(
     verification, views = Verification(limit), Verification(limit)
     unasked: Forbidden | None = None
     try:
-        # By itself: what it reads should not stay locked until the end.
-        views.add(evidence_findings(store))
+        # In a snapshot of its own: what it reads should not stay locked until the end.
+        with one_snapshot(store.connection):
+            views.add(evidence_findings(store))
     except Forbidden as failure:
         unasked = failure
     with one_snapshot(store.connection, force_rollback=True):

@@ -396,7 +396,6 @@ DECLARE
     v_point artifactstore.log_point := artifactstore.point_at(p_last);
 BEGIN
     PERFORM artifactstore.refuse_no_event(p_last);
-    PERFORM artifactstore.limit_waits();
     PERFORM artifactstore.create_view_set(p_schema, true);
     IF p_snapshot IS NOT NULL THEN
         v_from := artifactstore.trusted_sequence(p_snapshot);
@@ -2022,6 +2021,7 @@ BEGIN
         PERFORM artifactstore.refuse('bad-schema-name', jsonb_build_object('schema', p_schema,
             'problem', coalesce(quote_literal(left(p_schema, 80)), 'none is given')));
     END IF;
+    PERFORM artifactstore.limit_waits(); -- for somebody who makes it too
     EXECUTE format('CREATE SCHEMA %I', p_schema);
 EXCEPTION WHEN duplicate_schema THEN
     PERFORM artifactstore.refuse('schema-taken', jsonb_build_object('schema', p_schema, 'problem', p_schema));
@@ -5418,7 +5418,6 @@ DECLARE
     v_last bigint := coalesce(p_last, artifactstore.log_head());
 BEGIN
     PERFORM artifactstore.refuse_no_event(v_last);
-    PERFORM artifactstore.limit_waits();
     PERFORM artifactstore.create_view_set(p_schema);
     PERFORM artifactstore.project_ranges(p_schema, 1, v_last);
     RETURN v_last;
@@ -6320,6 +6319,9 @@ BEGIN
             v_fault, CASE WHEN p_schema ~ '^pg_' THEN 'it is of PostgreSQL itself' ELSE 'there is no such schema' END));
     END IF;
 
+    IF p_lock THEN
+        PERFORM artifactstore.limit_waits();
+    END IF;
     FOREACH v_view IN ARRAY artifactstore.view_names() || CASE WHEN p_schema = 'artifactstore_rebuild'
         THEN ARRAY['progress', 'different_packages', 'different_rows'] ELSE '{}' END
     LOOP

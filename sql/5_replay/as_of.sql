@@ -13,7 +13,6 @@ DECLARE
     v_point artifactstore.log_point := artifactstore.point_at(p_last);
 BEGIN
     PERFORM artifactstore.refuse_no_event(p_last);
-    PERFORM artifactstore.limit_waits();
     PERFORM artifactstore.create_view_set(p_schema, true);
     IF p_snapshot IS NOT NULL THEN
         v_from := artifactstore.trusted_sequence(p_snapshot);

@@ -11,6 +11,7 @@ BEGIN
         PERFORM artifactstore.refuse('bad-schema-name', jsonb_build_object('schema', p_schema,
             'problem', coalesce(quote_literal(left(p_schema, 80)), 'none is given')));
     END IF;
+    PERFORM artifactstore.limit_waits(); -- for somebody who makes it too
     EXECUTE format('CREATE SCHEMA %I', p_schema);
 EXCEPTION WHEN duplicate_schema THEN
     PERFORM artifactstore.refuse('schema-taken', jsonb_build_object('schema', p_schema, 'problem', p_schema));

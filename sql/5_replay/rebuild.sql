@@ -11,7 +11,6 @@ DECLARE
     v_last bigint := coalesce(p_last, artifactstore.log_head());
 BEGIN
     PERFORM artifactstore.refuse_no_event(v_last);
-    PERFORM artifactstore.limit_waits();
     PERFORM artifactstore.create_view_set(p_schema);
     PERFORM artifactstore.project_ranges(p_schema, 1, v_last);
     RETURN v_last;

@@ -31,6 +31,9 @@ BEGIN
             v_fault, CASE WHEN p_schema ~ '^pg_' THEN 'it is of PostgreSQL itself' ELSE 'there is no such schema' END));
     END IF;
 
+    IF p_lock THEN
+        PERFORM artifactstore.limit_waits();
+    END IF;
     FOREACH v_view IN ARRAY artifactstore.view_names() || CASE WHEN p_schema = 'artifactstore_rebuild'
         THEN ARRAY['progress', 'different_packages', 'different_rows'] ELSE '{}' END
     LOOP
