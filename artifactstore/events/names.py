@@ -6,9 +6,7 @@ from artifactstore.suggest import suggestion
 
 GROUPS = {
     f"{prefix}.*": tuple(name for name in EVENT_TYPES if name.startswith(f"{prefix}."))
-    for prefix in sorted(
-        {".".join(name.split(".")[:parts]) for name in EVENT_TYPES for parts in (1, 2)}, key=len
-    )
+    for prefix in sorted({".".join(name.split(".")[:parts]) for name in EVENT_TYPES for parts in (1, 2)})
 }
 """Group of event types, such as ``v1.retention.*`` or ``v1.*``: its types."""
 
