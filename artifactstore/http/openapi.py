@@ -32,7 +32,10 @@ _HEADERS: dict[str, Schema] = {
 }
 _OPTIONAL = ("Artifactstore-Log", "Artifactstore-Epoch", "Idempotent-Replayed", "Location")
 
-_OF_ALL = ("bad-request", "overloaded", "unavailable", "schema-outdated", "schema-newer", "internal")
+_OF_ALL = (
+    "bad-request", "headers-too-large", "overloaded", "unavailable", "schema-outdated", "schema-newer",
+    "internal",
+)  # fmt: skip
 _OF_AUTHENTICATED = ("unauthorized", "forbidden")
 _OF_READS = ("cursor-ahead", "log-damaged")
 _OF_COMMANDS = (

@@ -14,9 +14,8 @@ BEGIN
     SELECT 'home', 'home', ROW(h.sequence, h.log_id, h.epoch_id, h.identity)::artifactstore.log_point, h.noted_at
     FROM artifactstore.home h;
     -- Whoever may create schemas could have made one of this name: only a table of the owner is read.
-    IF EXISTS (
-        SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.nspname = 'artifactstore'
-        WHERE c.oid = to_regclass('artifactstore_rebuild.progress') AND c.relkind = 'r' AND c.relowner = n.nspowner)
+    IF artifactstore.view_set_fault('artifactstore_rebuild', false) IS NULL
+        AND to_regclass('artifactstore_rebuild.progress') IS NOT NULL
     THEN
         RETURN QUERY
         SELECT 'progress', 'artifactstore_rebuild',

@@ -1,5 +1,5 @@
 -- purpose: the one judge of view sets: with the owner's rights only plain tables of the owner are touched
--- called by: own_view_set, view_set_problem, rebuild_worker
+-- called by: own_view_set, view_set_problem, rebuild_worker, named_points
 -- writes: nothing (with p_lock: holds what it judged, so that the names mean the same until the transaction ends)
 --
 -- A name is not enough: a temporary view, a schema that somebody made first or a type with operators of its own
@@ -34,47 +34,52 @@ BEGIN
     IF p_lock THEN
         PERFORM artifactstore.limit_waits();
     END IF;
-    FOREACH v_view IN ARRAY artifactstore.view_names() || CASE WHEN p_schema = 'artifactstore_rebuild'
-        THEN ARRAY['progress', 'different_packages', 'different_rows'] ELSE '{}' END
-    LOOP
-        v_table := pg_catalog.to_regclass(format('%I.%I', p_schema, v_view));
-        CONTINUE WHEN v_table IS NULL AND NOT p_whole;
-        SELECT CASE
-            WHEN c.relowner <> v_owner THEN 'belongs to ' || c.relowner::regrole
-            WHEN c.relkind <> 'r' OR c.relispartition THEN 'is not a plain table'
-            WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhparent, i.inhrelid))
-                THEN 'has a parent or a child'
-            WHEN c.relrowsecurity OR c.relforcerowsecurity THEN 'has row security'
-            WHEN EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid) THEN 'has a rule'
-            WHEN EXISTS (
-                SELECT FROM pg_catalog.pg_trigger t
-                WHERE t.tgrelid = c.oid AND (t.tgisinternal OR t.tgfoid IS DISTINCT FROM
-                    pg_catalog.to_regprocedure('artifactstore.forbid_direct_write()'))) THEN 'has a trigger'
-            WHEN EXISTS (
-                SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-                WHERE a.attrelid = c.oid AND a.attnum > 0 AND t.typnamespace <> 'pg_catalog'::regnamespace)
-                THEN 'has a column of a type that is not PostgreSQL''s'
-            WHEN p_whole AND v_view = ANY (artifactstore.view_names()) AND ARRAY(
-                    SELECT (a.attname, a.atttypid, a.atttypmod, a.attcollation)::text
-                    FROM pg_catalog.pg_attribute a
-                    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum) <> ARRAY(
-                    SELECT (a.attname, a.atttypid, a.atttypmod, a.attcollation)::text
-                    FROM pg_catalog.pg_attribute a
-                    WHERE a.attrelid = pg_catalog.to_regclass(format('artifactstore.%I', v_view))
-                        AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)
-                THEN 'has other columns than the live view'
-            ELSE '' END
-        INTO v_fault FROM pg_catalog.pg_class c WHERE c.oid = v_table;
-        IF v_fault = '' AND p_lock THEN
-            EXECUTE format('LOCK TABLE ONLY %I.%I IN ACCESS SHARE MODE', p_schema, v_view);
-            v_fault := CASE WHEN v_table = pg_catalog.to_regclass(format('%I.%I', p_schema, v_view))
-                THEN '' ELSE 'was exchanged meanwhile' END;
-        END IF;
-        IF v_fault IS DISTINCT FROM '' THEN
-            RETURN jsonb_build_object('schema', p_schema, 'table', v_view,
-                'problem', v_view || ' ' || coalesce(v_fault, 'is missing'));
-        END IF;
-    END LOOP;
+    BEGIN
+        FOREACH v_view IN ARRAY artifactstore.view_names() || CASE WHEN p_schema = 'artifactstore_rebuild'
+            THEN ARRAY['progress', 'different_packages', 'different_rows'] ELSE '{}' END
+        LOOP
+            v_table := pg_catalog.to_regclass(format('%I.%I', p_schema, v_view));
+            CONTINUE WHEN v_table IS NULL AND NOT p_whole;
+            SELECT CASE
+                WHEN c.relowner <> v_owner THEN 'belongs to ' || c.relowner::regrole
+                WHEN c.relkind <> 'r' OR c.relispartition THEN 'is not a plain table'
+                WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhparent, i.inhrelid))
+                    THEN 'has a parent or a child'
+                WHEN c.relrowsecurity OR c.relforcerowsecurity THEN 'has row security'
+                WHEN EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid) THEN 'has a rule'
+                WHEN EXISTS (
+                    SELECT FROM pg_catalog.pg_trigger t
+                    WHERE t.tgrelid = c.oid AND (t.tgisinternal OR t.tgfoid IS DISTINCT FROM
+                        pg_catalog.to_regprocedure('artifactstore.forbid_direct_write()'))) THEN 'has a trigger'
+                WHEN EXISTS (
+                    SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+                    WHERE a.attrelid = c.oid AND a.attnum > 0 AND t.typnamespace <> 'pg_catalog'::regnamespace)
+                    THEN 'has a column of a type that is not PostgreSQL''s'
+                WHEN p_whole AND v_view = ANY (artifactstore.view_names()) AND ARRAY(
+                        SELECT (a.attname, a.atttypid, a.atttypmod, a.attcollation)::text
+                        FROM pg_catalog.pg_attribute a
+                        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum) <> ARRAY(
+                        SELECT (a.attname, a.atttypid, a.atttypmod, a.attcollation)::text
+                        FROM pg_catalog.pg_attribute a
+                        WHERE a.attrelid = pg_catalog.to_regclass(format('artifactstore.%I', v_view))
+                            AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)
+                    THEN 'has other columns than the live view'
+                ELSE '' END
+            INTO v_fault FROM pg_catalog.pg_class c WHERE c.oid = v_table;
+            IF v_fault = '' AND p_lock THEN
+                EXECUTE format('LOCK TABLE ONLY %I.%I IN ACCESS SHARE MODE', p_schema, v_view);
+                v_fault := CASE WHEN v_table = pg_catalog.to_regclass(format('%I.%I', p_schema, v_view))
+                    THEN '' ELSE 'was exchanged meanwhile' END;
+            END IF;
+            IF v_fault IS DISTINCT FROM '' THEN
+                RETURN jsonb_build_object('schema', p_schema, 'table', v_view,
+                    'problem', v_view || ' ' || coalesce(v_fault, 'is missing'));
+            END IF;
+        END LOOP;
+    EXCEPTION WHEN undefined_table OR invalid_schema_name THEN
+        PERFORM artifactstore.refuse('busy', jsonb_build_object(
+            'problem', 'somebody drops the tables of the schema ' || p_schema || ' just now'));
+    END;
     RETURN NULL;
 END
 $$;
