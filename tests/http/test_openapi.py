@@ -50,8 +50,8 @@ def test_schemathesis_finds_nothing(
     are more than JSON Schema can say.
     """
     config = tmp_path / "schemathesis.toml"
-    # A poll that waits for what nobody appends would take its 55 s. 431 is among what bad data may be answered:
-    # it comes from a text longer than the whole head may be.
+    # A poll that waits for what nobody appends would take its 55 s. Bad data may be answered 431 too: a text
+    # may be longer than the whole head.
     config.write_text(
         "[checks.negative_data_rejection]\nexpected-statuses = "
         "[400, 401, 403, 404, 405, 406, 409, 415, 422, 428, 429, 431]\n"
