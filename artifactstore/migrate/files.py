@@ -80,10 +80,6 @@ class Source:
         """Ids of all migrations, without reading them."""
         return {path.stem for path in self._migration_paths()}
 
-    def migration_texts(self) -> list[str]:
-        """What all migrations say, in no order: at once, where yoyo takes a quarter of a second."""
-        return [_read(path) for path in self._migration_paths()]
-
     def _migration_paths(self) -> Iterator[Path]:
         return self.migrations.glob("*.sql")
 
