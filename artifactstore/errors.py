@@ -1,6 +1,6 @@
 """Every refusal by name: its SQLSTATE, HTTP status, exit code, and the exception that carries it.
 
-The rows with a SQLSTATE are those of ``artifactstore.error_codes`` (sql/2_append/error_codes.sql);
+The rows with a SQLSTATE are those of ``artifactstore.error_codes`` (sql/0_base/error_codes.sql);
 a test keeps the two equal. Nothing here or elsewhere looks at the text of a message.
 """
 

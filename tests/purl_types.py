@@ -1,4 +1,4 @@
-"""The rules of purl types: from the specification's definitions to sql/2_append/purl_types.sql.
+"""The rules of purl types: from the specification's definitions to sql/1_codec/purl/purl_types.sql.
 
 What a definition says as data is taken as it is. What it says only in a note, in words, is in ``NOTES``, with
 words that the note must still have: a definition that changes makes this fail instead of going unnoticed.
@@ -174,7 +174,7 @@ def main() -> int:
     parser.add_argument("definitions", type=Path, help="folder of *-definition.json")
     parser.add_argument("--check", action="store_true", help="write nothing; 1 if the file is stale")
     arguments = parser.parse_args()
-    target = packaged().sql / "2_append" / "purl_types.sql"
+    target = packaged().sql / "1_codec" / "purl" / "purl_types.sql"
     text = statement(arguments.definitions)
     if not arguments.check:
         target.write_text(text, encoding="utf-8")

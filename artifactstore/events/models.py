@@ -1,6 +1,6 @@
 """The catalogue in Python: one dataclass per event type; its docstring is the description.
 
-Equal to ``artifactstore.event_types`` (sql/1_codec/event_types.sql), which a test proves.
+Equal to ``artifactstore.event_types`` (sql/1_codec/payload/event_types.sql), which a test proves.
 """
 
 from collections.abc import Mapping

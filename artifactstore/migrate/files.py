@@ -18,7 +18,7 @@ _CREATES = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class SqlFile:
-    """A file under sql/: ``path`` relative to it, as in ``3_project/fold.sql``."""
+    """A file under sql/: ``path`` relative to it, as in ``3_project/fold/fold.sql``."""
 
     path: str
     text: str
@@ -30,8 +30,8 @@ class SqlFile:
 
     @property
     def folder(self) -> str:
-        """Stage that the file belongs to."""
-        return Path(self.path).parent.name
+        """Stage that the file belongs to: the first part of its path."""
+        return Path(self.path).parts[0]
 
     @property
     def kind(self) -> str:
@@ -90,8 +90,8 @@ class Source:
 
     def read_sql(self) -> list[SqlFile]:
         """All files under sql/, sorted by folder, then kind, then name: the order of applying them."""
-        paths = self.sql.glob("*/*.sql")
-        found = [SqlFile(str(path.relative_to(self.sql)), _read(path)) for path in paths]
+        paths = self.sql.glob("*/**/*.sql")
+        found = [SqlFile(path.relative_to(self.sql).as_posix(), _read(path)) for path in paths]
         return sorted(found, key=lambda file: (file.folder, KINDS.index(file.kind), file.name))
 
 

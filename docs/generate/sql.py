@@ -15,14 +15,6 @@ Everything is in the schema `artifactstore`. The same texts are in the database:
 and `\\df+ artifactstore.*` in `psql` show them. Names of constraints are stable: they are in the errors
 that PostgreSQL raises. Who may use what: [roles](roles.md).
 """
-_STAGES = {
-    "1_codec": "payloads: bytes, JSON, catalogue",
-    "2_append": "the doors: check, lock, number, insert",
-    "3_project": "apply events to views",
-    "4_read": "what people read",
-    "5_replay": "view sets: fill, rebuild, compare",
-    "6_guard": "triggers and privileges",
-}
 _RELATIONS = """
 SELECT c.oid, c.relname AS name, c.relkind::text AS kind, obj_description(c.oid, 'pg_class') AS comment,
     c.relname = ANY (artifactstore.view_names()) AS is_view
@@ -71,7 +63,7 @@ Row = Mapping[str, Any]
 
 
 def generate(conn: Connection[Any], source: Path) -> str:
-    """The page, from a migrated database; ``source`` is the directory sql/, which tells the stages apart."""
+    """The page, from a migrated database; ``source`` is the directory sql/, which tells the folders."""
     with conn.cursor(row_factory=dict_row) as cursor:
         relations = cursor.execute(_RELATIONS).fetchall()
         columns = _grouped(cursor.execute(_COLUMNS).fetchall())
@@ -124,21 +116,24 @@ def _public_function(one: Row) -> list[str]:
 
 
 def _internal_functions(functions: Iterable[Row], source: Path) -> list[list[str]]:
-    """Functions that only the owner may execute, by stage."""
+    """Functions that only the owner may execute, by the folder of their files."""
     internal = {one["name"]: one for one in functions if not one["roles"]}
-    told = "Only the owner, and so only other functions, may execute these."
+    told = (
+        "Only the owner, and so only other functions, may execute these. What each folder is for: "
+        "[the source of the SQL](../../sql/README.md)."
+    )
     parts = [["## Functions inside", "", told, ""]]
-    for stage, title in _STAGES.items():
-        files = sorted(path for path in (source / stage).glob("*.sql") if path.stem in internal)
-        if files:
-            parts.append([f"### {stage}: {title}", ""])
-            rows = (_internal_row(internal[path.stem], path) for path in files)
-            parts.append(table(["function", "what"], rows))
+    paths = sorted(path.relative_to(source) for path in source.glob("*/**/*.sql") if path.stem in internal)
+    for folder, files in groupby(paths, key=lambda path: path.parent.as_posix()):
+        parts.append([f"### {folder}", ""])
+        parts.append(
+            table(["function", "what"], (_internal_row(internal[path.stem], path) for path in files))
+        )
     return parts
 
 
 def _internal_row(one: Row, path: Path) -> list[str]:
-    link = f"[{one['name']}](../../sql/{path.parent.name}/{path.name})"
+    link = f"[{one['name']}](../../sql/{path.as_posix()})"
     return [f"{link}<br>({cell(one['arguments'])}) → {cell(one['result'])}", cell(one["comment"])]
 
 

@@ -167,7 +167,7 @@ def test_add_an_event_type(
 
     _add_type(tmp_path, row, projector, line)
     assert migrate(database, role_prefix=TEST_PREFIX, source=source).files > len(
-        list((ROOT / "sql").glob("*/*.sql"))
+        list((ROOT / "sql").glob("*/**/*.sql"))
     )
     assert "hello.txt | text/plain\n" in run_psql(cluster.programs, writer, psql_script([begin, append]))
     assert _differences(conn) == []

@@ -10,13 +10,17 @@ from artifactstore.store import Store
 from tests.databases import Connect
 from tests.migration.sources import extended, fill
 
-_CATALOGUE = "1_codec/event_types.sql"
+_CATALOGUE = "1_codec/payload/event_types.sql"
 DECISIVE = {
-    "a projector": ("3_project/project_package_yanked.sql", "p.state <> 'sealed'", "p.state != 'sealed'"),
-    "a decoder": ("1_codec/decode_labels.sql", "BEGIN\n", "BEGIN\n    NULL;\n"),
-    "from_micros": ("1_codec/from_micros.sql", "1970-01-01'", "1970-01-01 00:00'"),
-    "what a decoder calls": ("1_codec/cbor_head.sql", "IMMUTABLE", "IMMUTABLE COST 90"),
-    "what refuses": ("3_project/refuse_event.sql", "BEGIN\n", "BEGIN\n    NULL;\n"),
+    "a projector": (
+        "3_project/package/project_package_yanked.sql",
+        "p.state <> 'sealed'",
+        "p.state != 'sealed'",
+    ),
+    "a decoder": ("1_codec/payload/decode_labels.sql", "BEGIN\n", "BEGIN\n    NULL;\n"),
+    "from_micros": ("0_base/from_micros.sql", "1970-01-01'", "1970-01-01 00:00'"),
+    "what a decoder calls": ("1_codec/cbor/cbor_head.sql", "IMMUTABLE", "IMMUTABLE COST 90"),
+    "what refuses": ("3_project/refusals/refuse_event.sql", "BEGIN\n", "BEGIN\n    NULL;\n"),
     "a lane": (
         _CATALOGUE,
         "'writer', false, 'retention', 'A legal hold",
@@ -27,14 +31,14 @@ DECISIVE = {
 """What decides the rows: path, a text of it, and another one."""
 
 INDIFFERENT = {
-    "a comment line": ("3_project/fold.sql", "BEGIN\n", "BEGIN\n    -- a remark, it's one\n"),
-    "a comment behind code": ("3_project/fold.sql", "BEGIN\n", "BEGIN -- a remark, it's one\n"),
-    "a comment in the middle": ("1_codec/from_micros.sql", "SELECT ", "SELECT /* it's a\n remark */ "),
-    "the comment on a function": ("3_project/fold.sql", "IS\n'", "IS\n'It''s another one: "),
+    "a comment line": ("3_project/fold/fold.sql", "BEGIN\n", "BEGIN\n    -- a remark, it's one\n"),
+    "a comment behind code": ("3_project/fold/fold.sql", "BEGIN\n", "BEGIN -- a remark, it's one\n"),
+    "a comment in the middle": ("0_base/from_micros.sql", "SELECT ", "SELECT /* it's a\n remark */ "),
+    "the comment on a function": ("3_project/fold/fold.sql", "IS\n'", "IS\n'It''s another one: "),
     "a description": (_CATALOGUE, "'A legal hold was released'", "'A hold was released'"),
     "the doc of a field": (_CATALOGUE, '"max": 1024, "doc": "why"', '"max": 1024, "doc": "the reason"'),
     "a function outside": (
-        "4_read/list_tokens.sql",
+        "5_read/list_tokens.sql",
         "LIMIT p_limit",
         "LIMIT p_limit OFFSET 0",
     ),

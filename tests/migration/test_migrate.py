@@ -198,8 +198,8 @@ def test_every_trigger_fires_always_after_migrate(database: str, connect: Connec
 def test_changed_projectors_need_a_replay_when_there_is_a_log(
     database: str, connect: Connect, tmp_path: Path
 ) -> None:
-    text = (packaged().sql / "3_project" / "merge_labels.sql").read_text()
-    remarked = extended(tmp_path / "a", sql={"3_project/merge_labels.sql": "-- a remark\n" + text})
+    text = (packaged().sql / "3_project" / "package" / "merge_labels.sql").read_text()
+    remarked = extended(tmp_path / "a", sql={"3_project/package/merge_labels.sql": "-- a remark\n" + text})
     changed = extended(tmp_path / "b", sql={"3_project/added.sql": ADDED_PROJECTOR})
     fill(connect())
     assert not migrate(database, source=remarked).replayed

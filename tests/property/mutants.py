@@ -101,7 +101,7 @@ class Mutant:
 
 def rule_mutants() -> Iterator[Mutant]:
     """Conditions taken out, whole and by their parts; comparisons moved by one; conflicts not caught."""
-    for path in sorted(PROJECTORS.glob("*.sql")):
+    for path in sorted(PROJECTORS.rglob("*.sql")):
         if path.stem == "project_events":
             continue
         source = path.read_text()

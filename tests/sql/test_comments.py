@@ -10,7 +10,7 @@ from artifactstore.migrate import files
 from tests.sql.support import KEYS, Log
 
 SQL = Path(__file__).parents[2] / "sql"
-FILES = sorted(SQL.glob("*/*.sql"))
+FILES = sorted(SQL.glob("*/**/*.sql"))
 FUNCTION_FILES = [path for path in FILES if "CREATE OR REPLACE FUNCTION" in path.read_text()]
 HEADER = re.compile(r"-- purpose: (.+)\n-- called by: (.+)\n-- writes: (.+)\n")
 NAMES = {path.stem for path in FUNCTION_FILES}

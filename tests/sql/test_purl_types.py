@@ -18,7 +18,7 @@ DEFINITIONS = SHARED / "purl" / "types"
 
 @pytest.mark.skipif(not DEFINITIONS.is_dir(), reason="the definitions are not there")
 def test_f50_the_committed_table_is_that_of_the_definitions() -> None:
-    committed = (packaged().sql / "2_append" / "purl_types.sql").read_text(encoding="utf-8")
+    committed = (packaged().sql / "1_codec" / "purl" / "purl_types.sql").read_text(encoding="utf-8")
     assert committed == statement(DEFINITIONS), "run scripts/purl-types"
 
 

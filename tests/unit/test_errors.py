@@ -10,11 +10,11 @@ import pytest
 from artifactstore import errors
 from artifactstore.errors import ERRORS, ArtifactstoreError
 
-_SQL = Path(__file__).resolve().parents[2] / "sql" / "2_append" / "error_codes.sql"
+_SQL = Path(__file__).resolve().parents[2] / "sql" / "0_base" / "error_codes.sql"
 
 
 def _rows_of_sql() -> list[tuple[str, str, str, str]]:
-    """Name, SQLSTATE, message and hint of every row that sql/2_append/error_codes.sql writes."""
+    """Name, SQLSTATE, message and hint of every row that sql/0_base/error_codes.sql writes."""
     text = r"'((?:[^']|'')*)'"
     rows = re.findall(rf"\({text}, {text}, {text}, {text}\)", _SQL.read_text())
     return [tuple(value.replace("''", "'") for value in row) for row in rows]
