@@ -1,7 +1,7 @@
 """Every refusal by name: its SQLSTATE, HTTP status, exit code, and the exception that carries it.
 
-The rows with a SQLSTATE are those of ``artifactstore.error_codes`` (sql/0_base/error_codes.sql);
-a test keeps the two equal. Nothing here or elsewhere looks at the text of a message.
+``scripts/dump-schema`` writes those with a SQLSTATE into sql/0_base/error_codes.sql, for the functions there.
+Nothing here or elsewhere looks at the text of a message.
 """
 
 import json

@@ -254,7 +254,8 @@ class Field:
 
     def spec(self) -> dict[str, object]:
         """Its entry in the catalogue."""
-        return {**self.kind.spec(), "required": self.required, "doc": self.kind.doc}
+        spec = self.kind.spec()
+        return {"type": spec.pop("type"), "required": self.required, **spec, "doc": self.kind.doc}
 
 
 _known_fields: dict[type, tuple[Field, ...]] = {}

@@ -1,12 +1,13 @@
-"""The catalogue in Python: one dataclass per event type; its docstring is the description.
+"""The catalogue: one dataclass per event type; its docstring is the description.
 
-Equal to ``artifactstore.event_types`` (sql/1_codec/payload/event_types.sql), which a test proves.
+This is its source: ``scripts/dump-schema`` writes from it what PostgreSQL has of it, the rows of
+``artifactstore.event_types`` and the dispatcher ``artifactstore.project_events``.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from artifactstore.events.fields import Bool, Hash, Id, Int, List, Map, Object, Text, Time
@@ -68,10 +69,28 @@ class Location:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What happened; subclasses say which type it is and hold its payload."""
+    """What happened; subclasses say which type it is and hold its payload.
+
+    Attributes:
+        event_type: ``v1.<subject kind>.<past tense>``, which never changes its meaning.
+        lane: of which other events it must stay behind or before, see docs/explanation/exact-projection.md.
+        min_role: the least role that ``append_json`` asks for.
+        destructive: whether the destruction guard judges it: retention, holds, the clock.
+        projector: the SQL function that applies it, if not ``project_<subject kind>_<past tense>``.
+    """
 
     event_type: ClassVar[str]
+    lane: ClassVar[Literal["package", "file", "label", "retention"]] = "package"
+    min_role: ClassVar[Literal["writer", "operator"]] = "writer"
+    destructive: ClassVar[bool] = False
+    projector: ClassVar[str | None] = None
     reason: Annotated[str | None, _REASON] = None
+
+    @classmethod
+    def applied_by(cls) -> str:
+        """Name of the SQL function that applies events of this type."""
+        _, kind, what = cls.event_type.split(".")
+        return cls.projector or f"project_{kind}_{what}"
 
     @property
     def subject_kind(self) -> str:
@@ -95,6 +114,7 @@ class PackageLabeled(Event):
     """Labels of a package were set or unset"""
 
     event_type: ClassVar[str] = "v1.package.labeled"
+    lane = "label"
     set: Annotated[Mapping[str, str] | None, Map("labels to set", **_LABELS)] = None
     unset: Annotated[tuple[str, ...] | None, List("labels to remove", items=Text(max=128), max_items=256)] = (
         None
@@ -120,6 +140,7 @@ class PackageYanked(Event):
     """A sealed package was marked as not to be chosen anew"""
 
     event_type: ClassVar[str] = "v1.package.yanked"
+    lane = "label"
     reason: Annotated[str, _REASON]
 
 
@@ -128,6 +149,8 @@ class PackageUnyanked(Event):
     """A yank was taken back"""
 
     event_type: ClassVar[str] = "v1.package.unyanked"
+    lane = "label"
+    projector = "project_package_yanked"
     reason: Annotated[str, _REASON]
 
 
@@ -136,6 +159,7 @@ class PackageDeleted(Event):
     """A package was deleted; it can be restored"""
 
     event_type: ClassVar[str] = "v1.package.deleted"
+    destructive = True
     reason: Annotated[str, _REASON]
     bypass_governance: Annotated[bool | None, _BYPASS] = None
 
@@ -153,6 +177,7 @@ class PackagePurged(Event):
     """A deleted package was purged for good: its copies are to be removed"""
 
     event_type: ClassVar[str] = "v1.package.purged"
+    destructive = True
     reason: Annotated[str, _REASON]
     file_count: Annotated[int, Int("number of files purged with it")]
     bypass_governance: Annotated[bool | None, _BYPASS] = None
@@ -163,6 +188,7 @@ class FileIngested(Event):
     """A file was added to an open package"""
 
     event_type: ClassVar[str] = "v1.file.ingested"
+    lane = "file"
     package_id: Annotated[UUID, _PACKAGE_ID]
     path: Annotated[str, Text("relative path, / between segments", max=1024)]
     size: Annotated[int, Int("size in bytes")]
@@ -180,6 +206,7 @@ class FileRemoved(Event):
     """A file was removed from an open package"""
 
     event_type: ClassVar[str] = "v1.file.removed"
+    destructive = True
     package_id: Annotated[UUID, _PACKAGE_ID]
     reason: Annotated[str, _REASON]
     bypass_governance: Annotated[bool | None, _BYPASS] = None
@@ -190,6 +217,7 @@ class StorageRegistered(Event):
     """A copy of a file was registered"""
 
     event_type: ClassVar[str] = "v1.storage.registered"
+    lane = "file"
     package_id: Annotated[UUID, _PACKAGE_OF_FILE]
     file_id: Annotated[UUID, _COPIED_FILE]
     backend: Annotated[str, _BACKEND]
@@ -203,6 +231,7 @@ class StorageVerified(Event):
     """A copy was checked and found good"""
 
     event_type: ClassVar[str] = "v1.storage.verified"
+    lane = "file"
     package_id: Annotated[UUID, _PACKAGE_OF_FILE]
     file_id: Annotated[UUID, _COPIED_FILE]
     method: Annotated[str, Text("how it was checked", enum=("full_read", "backend_checksum"))]
@@ -213,6 +242,7 @@ class StorageFailed(Event):
     """A copy was checked and found bad or missing"""
 
     event_type: ClassVar[str] = "v1.storage.failed"
+    lane = "file"
     package_id: Annotated[UUID, _PACKAGE_OF_FILE]
     file_id: Annotated[UUID, _COPIED_FILE]
     failure: Annotated[
@@ -227,6 +257,7 @@ class StorageRetired(Event):
     """A copy is no longer kept"""
 
     event_type: ClassVar[str] = "v1.storage.retired"
+    lane = "file"
     package_id: Annotated[UUID, _PACKAGE_OF_FILE]
     file_id: Annotated[UUID, _COPIED_FILE]
     outcome: Annotated[str, Text("what became of it", enum=("deleted", "not_found", "detached"))]
@@ -238,6 +269,7 @@ class RetentionApplied(Event):
     """A package must be kept until an instant"""
 
     event_type: ClassVar[str] = "v1.retention.applied"
+    lane = "retention"
     mode: Annotated[str, _MODE]
     until: Annotated[datetime, _UNTIL]
     policy: Annotated[str | None, _POLICY] = None
@@ -248,6 +280,7 @@ class RetentionExtended(Event):
     """Retention was made longer"""
 
     event_type: ClassVar[str] = "v1.retention.extended"
+    lane = "retention"
     from_: Annotated[datetime, _FROM]
     to: Annotated[datetime, _TO]
 
@@ -257,6 +290,7 @@ class RetentionEscalated(Event):
     """Governance became compliance"""
 
     event_type: ClassVar[str] = "v1.retention.escalated"
+    lane = "retention"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,6 +298,8 @@ class RetentionShortened(Event):
     """Governance retention was made shorter"""
 
     event_type: ClassVar[str] = "v1.retention.shortened"
+    lane = "retention"
+    min_role = "operator"
     from_: Annotated[datetime, _FROM]
     to: Annotated[datetime, _TO]
     reason: Annotated[str, _REASON]
@@ -275,6 +311,8 @@ class HoldPlaced(Event):
     """A legal hold was placed on a package"""
 
     event_type: ClassVar[str] = "v1.retention.hold_placed"
+    lane = "retention"
+    projector = "project_hold_placed"
     hold_id: Annotated[UUID, _HOLD_ID]
     case: Annotated[str, Text("case or matter that asks for it", max=255)]
     reason: Annotated[str, _REASON]
@@ -285,6 +323,8 @@ class HoldReleased(Event):
     """A legal hold was released"""
 
     event_type: ClassVar[str] = "v1.retention.hold_released"
+    lane = "retention"
+    projector = "project_hold_released"
     hold_id: Annotated[UUID, _HOLD_ID]
     reason: Annotated[str, _REASON]
 
@@ -294,6 +334,7 @@ class SystemInitialized(Event):
     """The log began"""
 
     event_type: ClassVar[str] = "v1.system.initialized"
+    min_role = "operator"
     log_id: Annotated[UUID, Id("identity of the log")]
     epoch: Annotated[int, Int("generation of the log", min=1, max=1)]
     epoch_id: Annotated[UUID, _EPOCH_ID]
@@ -305,6 +346,7 @@ class SystemRestored(Event):
     """The log was restored: a new epoch begins"""
 
     event_type: ClassVar[str] = "v1.system.restored"
+    min_role = "operator"
     epoch: Annotated[int, Int("new generation, the one before + 1", min=2)]
     epoch_id: Annotated[UUID, _EPOCH_ID]
     from_sequence: Annotated[int, Int("head after the restore")]
@@ -316,6 +358,8 @@ class TokenIssued(Event):
     """An access token was issued"""
 
     event_type: ClassVar[str] = "v1.system.token_issued"
+    min_role = "operator"
+    projector = "project_system_token"
     token_id: Annotated[UUID, _TOKEN_ID]
     roles: Annotated[
         tuple[str, ...] | None, List("roles that it gives", items=Text(max=64), max_items=16)
@@ -328,6 +372,8 @@ class TokenRevoked(Event):
     """An access token was revoked"""
 
     event_type: ClassVar[str] = "v1.system.token_revoked"
+    min_role = "operator"
+    projector = "project_system_token"
     token_id: Annotated[UUID, _TOKEN_ID]
     roles: Annotated[tuple[str, ...] | None, List("roles that it gave", items=Text(max=64), max_items=16)] = (
         None
@@ -337,31 +383,7 @@ class TokenRevoked(Event):
 
 EVENT_TYPES: Mapping[str, type[Event]] = {
     model.event_type: model
-    for model in (
-        PackageCreated,
-        PackageLabeled,
-        PackageSealed,
-        PackageYanked,
-        PackageUnyanked,
-        PackageDeleted,
-        PackageRestored,
-        PackagePurged,
-        FileIngested,
-        FileRemoved,
-        StorageRegistered,
-        StorageVerified,
-        StorageFailed,
-        StorageRetired,
-        RetentionApplied,
-        RetentionExtended,
-        RetentionEscalated,
-        RetentionShortened,
-        HoldPlaced,
-        HoldReleased,
-        SystemInitialized,
-        SystemRestored,
-        TokenIssued,
-        TokenRevoked,
-    )
+    for model in list(globals().values())
+    if isinstance(model, type) and issubclass(model, Event) and model is not Event
 }
-"""The model of every event type."""
+"""The model of every event type, in the order of this file."""

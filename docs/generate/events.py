@@ -1,12 +1,12 @@
 """docs/reference/events.md: the catalogue of event types."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import dict_row
 
+from artifactstore.events import EVENT_TYPES
 from docs.generate.markdown import cell, code, page, table
 
 _INTRO = """\
@@ -27,8 +27,6 @@ _PROJECTORS = """
 SELECT p.proname, obj_description(p.oid, 'pg_proc') AS comment FROM pg_proc p
 WHERE p.pronamespace = 'artifactstore'::regnamespace AND p.proname ^@ 'project_'
 """
-_DISPATCHER = "SELECT prosrc FROM pg_proc WHERE oid = 'artifactstore.project_events'::regproc"
-_DISPATCHED = re.compile(r"WHEN '(\S+)' THEN PERFORM artifactstore\.(\w+)\(")
 _COMMON = ("request", "on_behalf_of", "reason")
 _SUBJECTS = {
     "package": "Packages",
@@ -44,16 +42,13 @@ def generate(conn: Connection[Any]) -> str:
     with conn.cursor(row_factory=dict_row) as cursor:
         types = cursor.execute(_EVENT_TYPES).fetchall()
         comments = {row["proname"]: row["comment"] for row in cursor.execute(_PROJECTORS)}
-        source = cursor.execute(_DISPATCHER).fetchone()
-    assert source is not None  # noqa: S101 - the schema has the function or the query has failed
-    projectors = dict(_DISPATCHED.findall(source["prosrc"]))
     common = {name: spec for name, spec in types[0]["fields"].items() if name in _COMMON}
     parts: list[list[str]] = [_INTRO.splitlines(), ["", "## Fields of every event", ""], _fields(common)]
     for kind, title in _SUBJECTS.items():
         parts.append([f"## {title}", ""])
         for one in types:
             if one["subject_kind"] == kind:
-                projector = projectors[one["event_type"]]
+                projector = EVENT_TYPES[one["event_type"]].applied_by()
                 parts.append(_event_type(one, projector, comments[projector], common))
     return page("Event types", *parts)
 

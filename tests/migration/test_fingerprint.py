@@ -23,8 +23,8 @@ DECISIVE = {
     "what refuses": ("3_project/refusals/refuse_event.sql", "BEGIN\n", "BEGIN\n    NULL;\n"),
     "a lane": (
         _CATALOGUE,
-        "'writer', false, 'retention', 'A legal hold",
-        "'writer', false, 'package', 'A legal hold",
+        "'writer', false, 'retention',\n     'A legal hold",
+        "'writer', false, 'package',\n     'A legal hold",
     ),
     "a shape": (_CATALOGUE, '"max": 1024, "doc": "why"', '"max": 1023, "doc": "why"'),
 }
