@@ -57,9 +57,7 @@ BEGIN
             v_command := artifactstore.open_arguments(
                 p_event_types[v_first:v_last], p_subject_ids[v_first:v_last], p_actors[v_first:v_last],
                 p_payloads[v_first:v_last], p_digests[v_first:v_last], p_expected[v_first:v_last]);
-            PERFORM artifactstore.check_door(v_command);
-            v_command := artifactstore.number_events(v_command, v_next, p_now);
-            PERFORM artifactstore.check_moment(v_command, v_next, p_now, p_expected[v_first:v_last]);
+            v_command := artifactstore.admit_events(v_command, v_next, p_now, p_expected[v_first:v_last]);
             v_next := greatest(v_next, v_command[cardinality(v_command)].sequence);
             refusals := refusals || NULL::jsonb;
         EXCEPTION WHEN SQLSTATE 'ST000' THEN
@@ -76,6 +74,21 @@ $$;
 ALTER FUNCTION artifactstore.admit_commands(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[], p_lasts integer[], p_head bigint, p_now timestamp with time zone, OUT events artifactstore.decoded_event[], OUT refusals jsonb[]) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.admit_commands(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[], p_lasts integer[], p_head bigint, p_now timestamp with time zone, OUT events artifactstore.decoded_event[], OUT refusals jsonb[]) IS 'The events of the commands, numbered after p_head, null where the command is refused; and a refusal or null per command';
+
+CREATE FUNCTION artifactstore.admit_events(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) RETURNS artifactstore.decoded_event[]
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_events artifactstore.decoded_event[] := artifactstore.number_events(p_events, p_head, p_now);
+BEGIN
+    PERFORM artifactstore.check_moment(v_events, p_head, p_now, p_expected);
+    RETURN v_events;
+END
+$$;
+
+ALTER FUNCTION artifactstore.admit_events(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.admit_events(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) IS 'The events as they will be in the log, see number_events; refuses what check_moment does';
 
 CREATE TABLE artifactstore.home (
     system_identifier bigint NOT NULL,
@@ -144,36 +157,18 @@ DECLARE
     v_events artifactstore.decoded_event[];
     v_head bigint;
     v_now timestamptz;
-    v_appended bigint;
 BEGIN
     v_events := artifactstore.open_arguments(
         p_event_types, p_subject_ids, p_actors, p_payloads, p_digests, p_expected);
-    PERFORM artifactstore.check_door(v_events);
-
     SELECT t.head, t.now INTO v_head, v_now FROM artifactstore.take_log() t;
     IF v_head = 0 THEN
         v_head := artifactstore.append_initialized(p_event_types[1], v_now);
     END IF;
-
-    v_events := artifactstore.number_events(v_events, v_head, v_now);
-    PERFORM artifactstore.check_moment(v_events, v_head, v_now, p_expected);
+    v_events := artifactstore.admit_events(v_events, v_head, v_now, p_expected);
 
     PERFORM set_config('artifactstore.projecting', 'on', true);
-    v_appended := artifactstore.insert_events(v_events, p_payloads, p_digests, v_head);
-    IF v_appended > 0 THEN
-        IF v_appended = cardinality(v_events) THEN
-            PERFORM set_config('artifactstore.appending', v_head::text, true);
-            PERFORM artifactstore.fold(v_events);
-        ELSE
-            PERFORM set_config('artifactstore.appending', concat_ws(' ', v_head, ARRAY(
-                SELECT n FROM unnest(v_events) WITH ORDINALITY AS e (sequence, created_at, type, id, actor, payload, n)
-                WHERE e.sequence > v_head ORDER BY n)::text), true);
-            PERFORM artifactstore.fold(ARRAY(
-                SELECT e::artifactstore.decoded_event FROM unnest(v_events) e WHERE e.sequence > v_head));
-        END IF;
-        PERFORM set_config('artifactstore.appending', '', true);
-        PERFORM pg_notify('artifactstore_events', (v_head + v_appended)::text);
-    END IF;
+    PERFORM artifactstore.fold_new(v_events, v_head);
+    PERFORM artifactstore.insert_events(v_events, p_payloads, p_digests, v_head);
     PERFORM set_config('artifactstore.projecting', 'off', true);
     RETURN QUERY
     SELECT e.position::integer, e.sequence, e.created_at, e.sequence > v_head
@@ -198,7 +193,6 @@ DECLARE
     v_before bigint;
     v_head bigint;
     v_now timestamptz;
-    v_appended bigint;
 BEGIN
     refusals := array_fill(NULL::jsonb, ARRAY[coalesce(cardinality(p_lasts), 0)]);
     IF p_lasts IS NULL OR p_lasts[cardinality(p_lasts)] IS DISTINCT FROM cardinality(p_event_types)
@@ -209,7 +203,6 @@ BEGIN
     BEGIN
         v_events := artifactstore.open_arguments(
             p_event_types, p_subject_ids, p_actors, p_payloads, p_digests, p_expected);
-        PERFORM artifactstore.check_door(v_events);
     EXCEPTION WHEN SQLSTATE 'ST000' THEN
         v_events := NULL; -- which commands are refused, admit_commands finds
     END;
@@ -222,8 +215,7 @@ BEGIN
         END IF;
         IF v_events IS NOT NULL THEN
             BEGIN
-                v_events := artifactstore.number_events(v_events, v_head, v_now);
-                PERFORM artifactstore.check_moment(v_events, v_head, v_now, p_expected);
+                v_events := artifactstore.admit_events(v_events, v_head, v_now, p_expected);
             EXCEPTION WHEN SQLSTATE 'ST000' THEN
                 v_events := NULL;
             END;
@@ -238,13 +230,10 @@ BEGIN
         PERFORM set_config('artifactstore.projecting', 'on', true);
         SELECT f.events, f.refusals INTO v_events, refusals
         FROM artifactstore.fold_commands(v_events, p_lasts, v_head, p_together, refusals) f;
-        v_appended := artifactstore.insert_events(v_events, p_payloads, p_digests, v_head);
-        PERFORM set_config('artifactstore.projecting', 'off', true);
-        IF v_appended > 0 THEN
-            PERFORM pg_notify('artifactstore_events', (v_head + v_appended)::text);
-        ELSIF v_head > v_before THEN
+        IF artifactstore.insert_events(v_events, p_payloads, p_digests, v_head) = 0 AND v_head > v_before THEN
             RAISE EXCEPTION USING ERRCODE = 'RB000', MESSAGE = 'a log does not begin with a refusal';
         END IF;
+        PERFORM set_config('artifactstore.projecting', 'off', true);
     EXCEPTION WHEN SQLSTATE 'RB000' THEN
         NULL;
     END;
@@ -3122,6 +3111,34 @@ ALTER FUNCTION artifactstore.fold_commands(p_events artifactstore.decoded_event[
 
 COMMENT ON FUNCTION artifactstore.fold_commands(p_events artifactstore.decoded_event[], p_lasts integer[], p_head bigint, p_together integer, p_refusals jsonb[], OUT events artifactstore.decoded_event[], OUT refusals jsonb[]) IS 'Folds commands that end at p_lasts, p_together at a time, in halves where one is refused; the events with their final numbers, null where the command is refused, and a refusal or null per command';
 
+CREATE FUNCTION artifactstore.fold_new(p_events artifactstore.decoded_event[], p_head bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_new artifactstore.decoded_event[] := p_events;
+    v_positions integer[];
+BEGIN
+    -- Those of a known request keep their first sequences: then the last new one is not that many after the head.
+    IF p_events[cardinality(p_events)].sequence <> p_head + cardinality(p_events) THEN
+        SELECT array_agg(ROW(e.sequence, e.created_at, e.event_type, e.subject_id, e.actor,
+            e.payload)::artifactstore.decoded_event ORDER BY e.n), array_agg(e.n ORDER BY e.n)
+        INTO v_new, v_positions
+        FROM unnest(p_events) WITH ORDINALITY
+            AS e (sequence, created_at, event_type, subject_id, actor, payload, n)
+        WHERE e.sequence > p_head;
+    END IF;
+    IF v_new IS NOT NULL THEN
+        PERFORM set_config('artifactstore.appending', concat_ws(' ', p_head, v_positions::text), true);
+        PERFORM artifactstore.fold(v_new);
+        PERFORM set_config('artifactstore.appending', '', true);
+    END IF;
+END
+$$;
+
+ALTER FUNCTION artifactstore.fold_new(p_events artifactstore.decoded_event[], p_head bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.fold_new(p_events artifactstore.decoded_event[], p_head bigint) IS 'Folds those of p_events that come after p_head, as one command';
+
 CREATE FUNCTION artifactstore.fold_waves(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -3414,13 +3431,16 @@ BEGIN
         AS a (sequence, created_at, event_type, subject_id, actor, decoded, payload, digest)
     WHERE a.sequence > p_head;
     GET DIAGNOSTICS v_inserted = ROW_COUNT;
+    IF v_inserted > 0 THEN
+        PERFORM pg_notify('artifactstore_events', (p_head + v_inserted)::text);
+    END IF;
     RETURN v_inserted;
 END
 $$;
 
 ALTER FUNCTION artifactstore.insert_events(p_events artifactstore.decoded_event[], p_payloads bytea[], p_digests bytea[], p_head bigint) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.insert_events(p_events artifactstore.decoded_event[], p_payloads bytea[], p_digests bytea[], p_head bigint) IS 'Inserts those of p_events that come after p_head, with the payload and digest of the same position; how many';
+COMMENT ON FUNCTION artifactstore.insert_events(p_events artifactstore.decoded_event[], p_payloads bytea[], p_digests bytea[], p_head bigint) IS 'Inserts those of p_events that come after p_head, with the payload and digest of the same position, and tells listeners; how many';
 
 CREATE FUNCTION artifactstore.is_member(p_role text) RETURNS boolean
     LANGUAGE sql STABLE
@@ -3912,13 +3932,14 @@ BEGIN
     FROM unnest(p_event_types, p_subject_ids, p_actors, p_payloads) WITH ORDINALITY
         AS a (event_type, subject_id, actor, payload, position)
     LEFT JOIN artifactstore.event_types t ON t.event_type = a.event_type;
+    PERFORM artifactstore.check_door(v_events);
     RETURN v_events;
 END
 $$;
 
 ALTER FUNCTION artifactstore.open_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.open_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) IS 'The arguments of append as decoded events without number and time; refuses what does not fit the catalogue or a limit, with the position (from 1) in DETAIL';
+COMMENT ON FUNCTION artifactstore.open_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) IS 'The arguments of append as decoded events without number and time; refuses what does not fit the catalogue, a limit or the door, with the position (from 1) in DETAIL';
 
 CREATE FUNCTION artifactstore.open_version(p_package_id uuid) RETURNS bigint
     LANGUAGE sql STABLE
@@ -7306,6 +7327,8 @@ GRANT USAGE ON SCHEMA artifactstore TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.admit_commands(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[], p_lasts integer[], p_head bigint, p_now timestamp with time zone, OUT events artifactstore.decoded_event[], OUT refusals jsonb[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.admit_events(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) FROM PUBLIC;
+
 GRANT SELECT ON TABLE artifactstore.home TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.adopt() FROM PUBLIC;
@@ -7526,6 +7549,8 @@ REVOKE ALL ON FUNCTION artifactstore.fingerprint() FROM PUBLIC;
 REVOKE ALL ON FUNCTION artifactstore.fold(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.fold_commands(p_events artifactstore.decoded_event[], p_lasts integer[], p_head bigint, p_together integer, p_refusals jsonb[], OUT events artifactstore.decoded_event[], OUT refusals jsonb[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.fold_new(p_events artifactstore.decoded_event[], p_head bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.fold_waves(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 

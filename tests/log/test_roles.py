@@ -32,6 +32,8 @@ EXECUTE: dict[str, frozenset[str]] = {
     "admit_commands": frozenset(),
     "fold_commands": frozenset(),
     "insert_events": frozenset(),
+    "admit_events": frozenset(),
+    "fold_new": frozenset(),
     "take_log": frozenset(),
     "new_id": frozenset({"writer", "service", "operator"}),
     "adopt": frozenset({"operator"}),

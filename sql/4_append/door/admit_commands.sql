@@ -21,9 +21,7 @@ BEGIN
             v_command := artifactstore.open_arguments(
                 p_event_types[v_first:v_last], p_subject_ids[v_first:v_last], p_actors[v_first:v_last],
                 p_payloads[v_first:v_last], p_digests[v_first:v_last], p_expected[v_first:v_last]);
-            PERFORM artifactstore.check_door(v_command);
-            v_command := artifactstore.number_events(v_command, v_next, p_now);
-            PERFORM artifactstore.check_moment(v_command, v_next, p_now, p_expected[v_first:v_last]);
+            v_command := artifactstore.admit_events(v_command, v_next, p_now, p_expected[v_first:v_last]);
             v_next := greatest(v_next, v_command[cardinality(v_command)].sequence);
             refusals := refusals || NULL::jsonb;
         EXCEPTION WHEN SQLSTATE 'ST000' THEN

@@ -1,6 +1,6 @@
--- purpose: append events: check, lock, number, insert, project, ring the bell, in the caller's transaction
+-- purpose: append events: check, lock, number, project, insert, ring the bell, in the caller's transaction
 -- called by: role service (Store.append), append_json, append_token_event, restored
--- writes: events and, through fold, the live views; at first home
+-- writes: events and, through fold_new, the live views; at first home
 CREATE OR REPLACE FUNCTION artifactstore.append(
     p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[],
     p_expected bigint[] DEFAULT NULL
@@ -16,36 +16,18 @@ DECLARE
     v_events artifactstore.decoded_event[];
     v_head bigint;
     v_now timestamptz;
-    v_appended bigint;
 BEGIN
     v_events := artifactstore.open_arguments(
         p_event_types, p_subject_ids, p_actors, p_payloads, p_digests, p_expected);
-    PERFORM artifactstore.check_door(v_events);
-
     SELECT t.head, t.now INTO v_head, v_now FROM artifactstore.take_log() t;
     IF v_head = 0 THEN
         v_head := artifactstore.append_initialized(p_event_types[1], v_now);
     END IF;
-
-    v_events := artifactstore.number_events(v_events, v_head, v_now);
-    PERFORM artifactstore.check_moment(v_events, v_head, v_now, p_expected);
+    v_events := artifactstore.admit_events(v_events, v_head, v_now, p_expected);
 
     PERFORM set_config('artifactstore.projecting', 'on', true);
-    v_appended := artifactstore.insert_events(v_events, p_payloads, p_digests, v_head);
-    IF v_appended > 0 THEN
-        IF v_appended = cardinality(v_events) THEN
-            PERFORM set_config('artifactstore.appending', v_head::text, true);
-            PERFORM artifactstore.fold(v_events);
-        ELSE
-            PERFORM set_config('artifactstore.appending', concat_ws(' ', v_head, ARRAY(
-                SELECT n FROM unnest(v_events) WITH ORDINALITY AS e (sequence, created_at, type, id, actor, payload, n)
-                WHERE e.sequence > v_head ORDER BY n)::text), true);
-            PERFORM artifactstore.fold(ARRAY(
-                SELECT e::artifactstore.decoded_event FROM unnest(v_events) e WHERE e.sequence > v_head));
-        END IF;
-        PERFORM set_config('artifactstore.appending', '', true);
-        PERFORM pg_notify('artifactstore_events', (v_head + v_appended)::text);
-    END IF;
+    PERFORM artifactstore.fold_new(v_events, v_head);
+    PERFORM artifactstore.insert_events(v_events, p_payloads, p_digests, v_head);
     PERFORM set_config('artifactstore.projecting', 'off', true);
     RETURN QUERY
     SELECT e.position::integer, e.sequence, e.created_at, e.sequence > v_head

@@ -17,7 +17,6 @@ DECLARE
     v_before bigint;
     v_head bigint;
     v_now timestamptz;
-    v_appended bigint;
 BEGIN
     refusals := array_fill(NULL::jsonb, ARRAY[coalesce(cardinality(p_lasts), 0)]);
     IF p_lasts IS NULL OR p_lasts[cardinality(p_lasts)] IS DISTINCT FROM cardinality(p_event_types)
@@ -28,7 +27,6 @@ BEGIN
     BEGIN
         v_events := artifactstore.open_arguments(
             p_event_types, p_subject_ids, p_actors, p_payloads, p_digests, p_expected);
-        PERFORM artifactstore.check_door(v_events);
     EXCEPTION WHEN SQLSTATE 'ST000' THEN
         v_events := NULL; -- which commands are refused, admit_commands finds
     END;
@@ -41,8 +39,7 @@ BEGIN
         END IF;
         IF v_events IS NOT NULL THEN
             BEGIN
-                v_events := artifactstore.number_events(v_events, v_head, v_now);
-                PERFORM artifactstore.check_moment(v_events, v_head, v_now, p_expected);
+                v_events := artifactstore.admit_events(v_events, v_head, v_now, p_expected);
             EXCEPTION WHEN SQLSTATE 'ST000' THEN
                 v_events := NULL;
             END;
@@ -57,13 +54,10 @@ BEGIN
         PERFORM set_config('artifactstore.projecting', 'on', true);
         SELECT f.events, f.refusals INTO v_events, refusals
         FROM artifactstore.fold_commands(v_events, p_lasts, v_head, p_together, refusals) f;
-        v_appended := artifactstore.insert_events(v_events, p_payloads, p_digests, v_head);
-        PERFORM set_config('artifactstore.projecting', 'off', true);
-        IF v_appended > 0 THEN
-            PERFORM pg_notify('artifactstore_events', (v_head + v_appended)::text);
-        ELSIF v_head > v_before THEN
+        IF artifactstore.insert_events(v_events, p_payloads, p_digests, v_head) = 0 AND v_head > v_before THEN
             RAISE EXCEPTION USING ERRCODE = 'RB000', MESSAGE = 'a log does not begin with a refusal';
         END IF;
+        PERFORM set_config('artifactstore.projecting', 'off', true);
     EXCEPTION WHEN SQLSTATE 'RB000' THEN
         NULL;
     END;

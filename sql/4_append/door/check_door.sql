@@ -1,5 +1,5 @@
 -- purpose: door checks: what depends on the moment or on taste, and may be tightened later
--- called by: append, append_commands, admit_commands
+-- called by: open_arguments
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.check_door(p_events artifactstore.decoded_event[])
 RETURNS void

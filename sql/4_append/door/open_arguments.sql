@@ -1,4 +1,4 @@
--- purpose: check the shape of append's arguments and decode the payloads, before the lock
+-- purpose: check the arguments of append, decode the payloads, ask the door: before the lock
 -- called by: append, append_commands, admit_commands
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.open_arguments(
@@ -66,9 +66,10 @@ BEGIN
     FROM unnest(p_event_types, p_subject_ids, p_actors, p_payloads) WITH ORDINALITY
         AS a (event_type, subject_id, actor, payload, position)
     LEFT JOIN artifactstore.event_types t ON t.event_type = a.event_type;
+    PERFORM artifactstore.check_door(v_events);
     RETURN v_events;
 END
 $$;
 
 COMMENT ON FUNCTION artifactstore.open_arguments(text[], uuid[], text[], bytea[], bytea[], bigint[]) IS
-'The arguments of append as decoded events without number and time; refuses what does not fit the catalogue or a limit, with the position (from 1) in DETAIL';
+'The arguments of append as decoded events without number and time; refuses what does not fit the catalogue, a limit or the door, with the position (from 1) in DETAIL';

@@ -1,4 +1,4 @@
--- purpose: put numbered events into the log
+-- purpose: put numbered events into the log, and ring the bell
 -- called by: append, append_commands
 -- writes: events
 CREATE OR REPLACE FUNCTION artifactstore.insert_events(
@@ -19,9 +19,12 @@ BEGIN
         AS a (sequence, created_at, event_type, subject_id, actor, decoded, payload, digest)
     WHERE a.sequence > p_head;
     GET DIAGNOSTICS v_inserted = ROW_COUNT;
+    IF v_inserted > 0 THEN
+        PERFORM pg_notify('artifactstore_events', (p_head + v_inserted)::text);
+    END IF;
     RETURN v_inserted;
 END
 $$;
 
 COMMENT ON FUNCTION artifactstore.insert_events(artifactstore.decoded_event[], bytea[], bytea[], bigint) IS
-'Inserts those of p_events that come after p_head, with the payload and digest of the same position; how many';
+'Inserts those of p_events that come after p_head, with the payload and digest of the same position, and tells listeners; how many';

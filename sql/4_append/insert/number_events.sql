@@ -1,5 +1,5 @@
 -- purpose: give events their sequence and time, under the lock; known requests keep those of their first run
--- called by: append, append_commands, admit_commands
+-- called by: admit_events
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.number_events(
     p_events artifactstore.decoded_event[], p_head bigint, p_now timestamptz
