@@ -20,10 +20,12 @@ COMMENT ON COLUMN artifactstore.applied_migrations.version IS 'Version of the so
 CREATE TABLE artifactstore.software (
     version text NOT NULL,
     projectors bytea NOT NULL,
-    migrated_at timestamptz NOT NULL
+    migrated_at timestamptz NOT NULL,
+    viewed_by bytea
 );
 CREATE UNIQUE INDEX software_one_row_idx ON artifactstore.software ((true));
 COMMENT ON TABLE artifactstore.software IS 'One row: the software that migrated this database last (state outside the log)';
 COMMENT ON COLUMN artifactstore.software.version IS 'Its version; older software refuses to migrate or write';
-COMMENT ON COLUMN artifactstore.software.projectors IS 'SHA-256 of the projectors that the views were made by';
+COMMENT ON COLUMN artifactstore.software.projectors IS 'SHA-256 of the projectors that are installed';
 COMMENT ON COLUMN artifactstore.software.migrated_at IS 'When it last migrated';
+COMMENT ON COLUMN artifactstore.software.viewed_by IS 'SHA-256 of the projectors that made the live views; another one until a replay made them new';

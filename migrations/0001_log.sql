@@ -23,6 +23,8 @@ CREATE TABLE artifactstore.events (
 
 CREATE INDEX events_subject_kind_subject_id_idx ON artifactstore.events (subject_kind, subject_id);
 CREATE INDEX events_event_type_sequence_idx ON artifactstore.events (event_type, sequence);
+CREATE INDEX events_actor_sequence_idx ON artifactstore.events (actor, sequence);
+CREATE INDEX events_created_at_idx ON artifactstore.events (created_at);
 
 COMMENT ON TABLE artifactstore.events IS 'The append-only log: one immutable row per state change, numbered 1, 2, 3 … without holes in commit order';
 COMMENT ON COLUMN artifactstore.events.sequence IS 'Gapless position in the log, in commit order; the cursor of every consumer';
@@ -100,6 +102,16 @@ CREATE TYPE artifactstore.decoded_event AS (
 );
 
 COMMENT ON TYPE artifactstore.decoded_event IS 'An event with its payload decoded, as projectors get it';
+
+-- What stands beside the log names the event that it ends at.
+CREATE TYPE artifactstore.log_point AS (
+    sequence bigint,
+    log_id uuid,
+    epoch_id uuid,
+    identity bytea
+);
+
+COMMENT ON TYPE artifactstore.log_point IS 'A place in one history: an event (0: before the first) with its log, the epoch that it belongs to, and its identity; see point_at';
 
 CREATE TYPE artifactstore.purl_parts AS (
     type text,

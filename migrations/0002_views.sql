@@ -28,6 +28,13 @@ CREATE TABLE artifactstore.artifact_packages (
     CONSTRAINT artifact_packages_state_check CHECK (state IN ('open', 'sealed', 'deleted', 'purged'))
 ) WITH (fillfactor = 70);
 
+-- Packages are found by namespace.
+CREATE INDEX artifact_packages_namespace_purl_idx ON artifactstore.artifact_packages (namespace, purl)
+WHERE namespace IS NOT NULL;
+-- For all_subjects: a package is its own subject, and a column cannot be searched by two equalities of one query
+-- (PostgreSQL looks for an index for the first only), so the second one has another name for it.
+CREATE UNIQUE INDEX artifact_packages_itself_key ON artifactstore.artifact_packages ((coalesce(package_id, package_id)));
+
 COMMENT ON TABLE artifactstore.artifact_packages IS 'Packages as the log left them (view, rebuilt by replay)';
 COMMENT ON COLUMN artifactstore.artifact_packages.package_id IS 'Identity of the package (UUIDv7)';
 COMMENT ON COLUMN artifactstore.artifact_packages.purl IS 'Package URL; never used twice, not even after a purge';
@@ -65,14 +72,20 @@ CREATE TABLE artifactstore.artifact_files (
     removed_at timestamptz,
     created_sequence bigint NOT NULL,
     last_sequence bigint NOT NULL,
+    changed_sequence bigint NOT NULL,
     CONSTRAINT artifact_files_pkey PRIMARY KEY (file_id),
     CONSTRAINT artifact_files_state_check CHECK (state IN ('ingested', 'verified', 'corrupted', 'removed', 'purged'))
 ) WITH (fillfactor = 70);
 
 -- The predicate is a column that only a removal changes: on state, each verification would lose its HOT update.
 CREATE UNIQUE INDEX artifact_files_package_id_path_key ON artifactstore.artifact_files (package_id, path) WHERE removed_at IS NULL;
-CREATE INDEX artifact_files_package_id_idx ON artifactstore.artifact_files (package_id) WHERE removed_at IS NOT NULL;
-CREATE INDEX artifact_files_blake3_idx ON artifactstore.artifact_files (blake3);
+-- All files of a package, and the removed ones alone: not partial, since the branches of a view are searched by index
+-- only when they have no condition of their own.
+CREATE INDEX artifact_files_package_id_removed_at_idx ON artifactstore.artifact_files (package_id, removed_at);
+CREATE INDEX artifact_files_path_idx ON artifactstore.artifact_files (path);
+-- Page by page: a digest as common as that of the empty file must not be sorted for each page.
+CREATE INDEX artifact_files_blake3_file_id_idx ON artifactstore.artifact_files (blake3, file_id);
+CREATE INDEX artifact_files_sha256_file_id_idx ON artifactstore.artifact_files (sha256, file_id) WHERE sha256 IS NOT NULL;
 
 COMMENT ON TABLE artifactstore.artifact_files IS 'Files of packages as the log left them (view, rebuilt by replay)';
 COMMENT ON COLUMN artifactstore.artifact_files.file_id IS 'Identity of the file (UUIDv7)';
@@ -82,12 +95,13 @@ COMMENT ON COLUMN artifactstore.artifact_files.size IS 'Size in bytes';
 COMMENT ON COLUMN artifactstore.artifact_files.blake3 IS 'BLAKE3 of the content, 32 bytes';
 COMMENT ON COLUMN artifactstore.artifact_files.sha256 IS 'SHA-256 of the content, 32 bytes, when given';
 COMMENT ON COLUMN artifactstore.artifact_files.media_type IS 'Media type, when given';
-COMMENT ON COLUMN artifactstore.artifact_files.state IS 'From its locations: any verified → verified; any registered or none → ingested; else corrupted. Or removed, purged';
+COMMENT ON COLUMN artifactstore.artifact_files.state IS 'From its locations: any verified → verified; any registered, or none ever known → ingested; else, also when all are retired, corrupted. Or removed, purged';
 COMMENT ON COLUMN artifactstore.artifact_files.ingested_at IS 'When the file was ingested';
 COMMENT ON COLUMN artifactstore.artifact_files.last_verified_at IS 'When one of its locations was last verified';
 COMMENT ON COLUMN artifactstore.artifact_files.removed_at IS 'When it was removed from the package, its path free again';
 COMMENT ON COLUMN artifactstore.artifact_files.created_sequence IS 'Event that made the row';
 COMMENT ON COLUMN artifactstore.artifact_files.last_sequence IS 'Latest event with this file as subject';
+COMMENT ON COLUMN artifactstore.artifact_files.changed_sequence IS 'Latest event that changed anything in this row, whatever its subject: the version of the row';
 
 CREATE TABLE artifactstore.storage_locations (
     location_id uuid NOT NULL,
@@ -106,12 +120,18 @@ CREATE TABLE artifactstore.storage_locations (
     retire_outcome text COLLATE "C",
     created_sequence bigint NOT NULL,
     last_sequence bigint NOT NULL,
+    changed_sequence bigint NOT NULL,
     CONSTRAINT storage_locations_pkey PRIMARY KEY (location_id),
     CONSTRAINT storage_locations_state_check CHECK (state IN ('registered', 'verified', 'failed', 'retiring', 'retired'))
 ) WITH (fillfactor = 70);
 
 -- md5 would be smaller but not exact; file_id first, so a file's locations are one index range.
 CREATE UNIQUE INDEX storage_locations_file_id_backend_uri_key ON artifactstore.storage_locations (file_id, backend, uri) WHERE retired_at IS NULL;
+-- All copies of a package: its history, and making its rows equal to those of a rebuild.
+CREATE INDEX storage_locations_package_id_idx ON artifactstore.storage_locations (package_id);
+-- Bytes belong to (backend, uri): who else names them is asked before they are given up. Not partial: whether they
+-- were ever named will be asked, too. No column of it ever changes, so updates stay HOT.
+CREATE INDEX storage_locations_backend_uri_idx ON artifactstore.storage_locations (backend, uri);
 
 COMMENT ON TABLE artifactstore.storage_locations IS 'Where copies of files are stored, as the log left it (view, rebuilt by replay)';
 COMMENT ON COLUMN artifactstore.storage_locations.location_id IS 'Identity of the location (UUIDv7)';
@@ -130,6 +150,7 @@ COMMENT ON COLUMN artifactstore.storage_locations.retired_at IS 'When it was ret
 COMMENT ON COLUMN artifactstore.storage_locations.retire_outcome IS 'What became of the copy: deleted, not_found, detached';
 COMMENT ON COLUMN artifactstore.storage_locations.created_sequence IS 'Event that made the row';
 COMMENT ON COLUMN artifactstore.storage_locations.last_sequence IS 'Latest event with this location as subject (at first: the event that made it)';
+COMMENT ON COLUMN artifactstore.storage_locations.changed_sequence IS 'Latest event that changed anything in this row, whatever its subject: the version of the row';
 
 CREATE TABLE artifactstore.retention_state (
     package_id uuid NOT NULL,

@@ -19,7 +19,7 @@ COLUMNS = (
     "name_characters", "name_forbids", "name_replaces", "name_replacement", "version_case",
     "version_characters", "subpath_case", "qualifiers", "guids",
 )  # fmt: skip
-"""Columns of artifactstore.purl_types, in order; migrations/0011_purl_types.sql says what each means."""
+"""Columns of artifactstore.purl_types, in order; migrations/0006_purl_types.sql says what each means."""
 
 UPSERT = ",\n        ".join(f"{column} = excluded.{column}" for column in COLUMNS[1:])
 HEAD = """\

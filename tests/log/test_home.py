@@ -176,29 +176,6 @@ def test_adopt_waits_for_the_append_lock_no_longer_than_appends(connect: Connect
     holder.rollback()
 
 
-_BEFORE_HOMES = (
-    "DROP TABLE artifactstore.home CASCADE",
-    "DROP TYPE artifactstore.log_point CASCADE",
-    "ALTER TABLE artifactstore.view_sets ADD head_digest bytea, DROP epoch_id, DROP identity",
-    "DELETE FROM artifactstore.applied_migrations WHERE migration_id IN ('0006_home', '0009_points')",
-)
-"""What undoes the migrations that know of homes."""
-
-
-def test_a_log_from_before_is_at_home_where_it_was_migrated(empty_database: str, connect: Connect) -> None:
-    """The migration gives a home to a log that has events and to no other."""
-    migrate(empty_database, role_prefix=TEST_PREFIX)
-    superuser = connect(conninfo=empty_database)
-    assert Store(superuser).home() is None
-    append_json(superuser, "v1.package.created", new_id(), '{"purl": "pkg:generic/x@1"}')
-    for statement in _BEFORE_HOMES:
-        superuser.execute(statement.encode())
-    migrate(empty_database)
-    home = Store(superuser).home()
-    assert home is not None
-    assert home.place == Store(superuser).here().place
-
-
 def test_migrate_makes_sure_that_the_owner_may_ask(empty_database: str, connect: Connect) -> None:
     """Where an administrator took it from PUBLIC, a superuser's migrate grants it, another's tells how."""
     superuser = connect(conninfo=empty_database)

@@ -1,5 +1,5 @@
--- Purls by the specification: the rules of each type, and packages found by namespace.
--- depends: 0010_changed_sequence
+-- Purls by the specification: the rules of each type.
+-- depends: 0005_home
 
 CREATE TABLE artifactstore.purl_types (
     type text COLLATE "C" NOT NULL,
@@ -43,9 +43,3 @@ COMMENT ON COLUMN artifactstore.purl_types.version_characters IS 'What the canon
 COMMENT ON COLUMN artifactstore.purl_types.subpath_case IS 'ASCII letters of the subpath: keep, lower or upper';
 COMMENT ON COLUMN artifactstore.purl_types.qualifiers IS 'Qualifiers that a purl of the type must have';
 COMMENT ON COLUMN artifactstore.purl_types.guids IS 'Qualifiers that are lower-case where they are a GUID';
-
-CREATE INDEX artifact_packages_namespace_purl_idx ON artifactstore.artifact_packages (namespace, purl)
-WHERE namespace IS NOT NULL;
-
--- It answered with a text; now with facts.
-DROP FUNCTION IF EXISTS artifactstore.purl_problem(text);
