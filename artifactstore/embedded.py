@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
-import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from artifactstore import server
+from artifactstore import db, server
+from artifactstore.errors import ArtifactstoreError, translated
 
 DATABASE = "artifactstore"
 
@@ -266,10 +266,10 @@ def _leave(home: Path, descriptor: int) -> None:
 def _used_by_others(home: Path, cluster: server.Cluster) -> bool:
     """True if a client that is none of our processes is connected, such as a psql that somebody opened."""
     try:
-        with psycopg.connect(_conninfo(home, cluster), application_name="artifactstore") as conn:
+        with translated(), db.connect(_conninfo(home, cluster)) as conn:
             row = conn.execute(_OTHERS_CONNECTED).fetchone()
             return row is not None and row[0] > 0
-    except psycopg.OperationalError:
+    except ArtifactstoreError:
         return False
 
 

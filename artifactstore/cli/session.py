@@ -73,13 +73,9 @@ class Session:
     def connect(self, purpose: str = "") -> "Connection[Any]":
         """Another connection, closed at the end of the invocation."""
         from artifactstore import db
-        from artifactstore.errors import translated
 
         connection = db.connect(self.target.conninfo, purpose=purpose)
         self.resources.callback(connection.close)
-        with translated():
-            connection.execute("SET TimeZone = 'UTC'")
-            connection.execute(db.LIMIT_WAITS)
         return connection
 
     @cached_property

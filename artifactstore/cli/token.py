@@ -1,12 +1,14 @@
 """Commands on the access tokens of the service."""
 
+import sys
+
 import click
 
 from artifactstore import access
 from artifactstore.cli import options, values
 from artifactstore.cli.command import Group
 from artifactstore.cli.session import Session, with_session
-from artifactstore.errors import BadInput
+from artifactstore.errors import BadInput, translated
 from artifactstore.events import TokenIssued, TokenRevoked, new_id
 
 _COLUMNS = ("token_id", "actor", "roles", "state", "issued_at", "issued_by", "expires_at")
@@ -50,17 +52,21 @@ def create(
         expires=ends,
         reason=reason or f"for {holder}",
     )
-    issued = session.store.issue_token(event, session.actor, holder, made.secret_hash)
-    session.output.result(
-        {
-            "token": made.text,
-            "token_id": made.token_id,
-            "actor": holder,
-            "roles": ", ".join(event.roles or ()),
-            "expires": ends,
-            "sequence": issued.sequence,
-        }
-    )
+    store = session.store
+    # Told before it is committed: a token whose secret nobody was told must not come to be.
+    with translated(), store.connection.transaction():
+        issued = store.issue_token(event, session.actor, holder, made.secret_hash)
+        session.output.result(
+            {
+                "token": made.text,
+                "token_id": made.token_id,
+                "actor": holder,
+                "roles": ", ".join(event.roles or ()),
+                "expires": ends,
+                "sequence": issued.sequence,
+            }
+        )
+        sys.stdout.flush()
 
 
 @token.command(name="list")
