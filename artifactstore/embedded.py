@@ -23,6 +23,7 @@ from psycopg.conninfo import make_conninfo
 
 from artifactstore import db, server
 from artifactstore.errors import ArtifactstoreError, translated
+from artifactstore.variables import flag
 
 DATABASE = "artifactstore"
 
@@ -93,7 +94,8 @@ def ensure_running(chosen: Path | None = None, *, keep: bool = False) -> str:
         with _locked(home):
             cluster = _cluster(home)
             _make_directories(cluster)
-            if keep or os.environ.get("ARTIFACTSTORE_KEEP_RUNNING") == "1":
+            name = "ARTIFACTSTORE_KEEP_RUNNING"
+            if flag(name, os.environ.get(name) or "0") or keep:
                 (home / "keep").touch()
             if cluster.major() is None:
                 _create(home, cluster)

@@ -404,6 +404,10 @@ _FOREIGN: Mapping[str, str] = {
 }
 
 
+OUTER_CAUSES = ("busy", "unavailable", "forbidden")
+"""What says what it means by itself, whatever statement of a migration met it."""
+
+
 def error(code: str, detail: Mapping[str, object] | None = None) -> ArtifactstoreError:
     """The exception for a code of ``ERRORS``, in the class that fits it."""
     return _EXCEPTIONS[ERRORS[code].exit_code](code, detail)

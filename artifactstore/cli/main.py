@@ -115,6 +115,7 @@ class Program(click.Group):
         name = prog_name or PROGRAM
         if instruction := os.environ.get(COMPLETE):
             sys.exit(shell_complete(self, {}, name, COMPLETE, instruction))
+        _warn_of_variables("--json" in given)
         sys.exit(self._run(given, name, Session()))
 
     def _run(self, given: list[str], name: str, session: Session) -> int:
@@ -174,6 +175,20 @@ def _open_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _warn_of_variables(as_json: bool) -> None:
+    """Tell of variables that somebody set for us in vain."""
+    if not any(name.upper().startswith("ARTIFACTSTORE_") for name in os.environ):
+        return
+    import json
+
+    from artifactstore.cli.output import visible
+    from artifactstore.variables import unread
+
+    for warning in unread(os.environ):
+        told = json.dumps({"warning": warning}) if as_json else f"warning: {visible(warning)}"
+        click.echo(told, err=True)
 
 
 def _discard_output() -> None:

@@ -147,23 +147,24 @@ _CHANCE = re.compile(
     r"|(?P<user>\blogin_\w+|\bodd_\w+)|(?P<amount>\b\d+ (?:bytes|MiB)\b)"
 )
 _MEASURED = re.compile(
-    r"(?:^|_)(?:seconds?|bytes|stalls?|rate|digest|database|login|oid|per_second|conninfo|free|identifier|pid)$"
+    r"(?:^|_)(?:seconds?|bytes|stalls?|rate|digest|database|login|oid|per_second|conninfo|free|identifier|pid|request_id)$"
 )
 
 
 def normal(outcome: Outcome) -> object:
     """What a run told on stdout, without chance, time and measure."""
     try:
-        return [_normal(value) for value in outcome.objects]
+        return [normal_value(value) for value in outcome.objects]
     except json.JSONDecodeError:
-        return _normal(outcome.stdout)
+        return normal_value(outcome.stdout)
 
 
-def _normal(value: Any, name: str = "") -> Any:
+def normal_value(value: Any, name: str = "") -> Any:
+    """A value without chance, time and measure."""
     if isinstance(value, dict):
-        return {key: _normal(item, key) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_normal(item, name) for item in value]
+        return {key: normal_value(item, key) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [normal_value(item, name) for item in value]
     if _MEASURED.search(name) or isinstance(value, float):
         return f"<{name}>"
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""A way to the server that ends when it is told: as a lost line, a restarted server, an impatient balancer."""
+"""A way to the server that ends when it is told: as a lost line, a restart, an impatient balancer."""
 
 import socket
 import threading

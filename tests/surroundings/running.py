@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -22,7 +23,8 @@ _OURS = ("PG", "ARTIFACTSTORE_", "LC_", "LANG", "DATABASE_URL", "PYTHON")
 
 def plain() -> dict[str, str]:
     """The environment of this run without what the program reads."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    return {**kept, "PAGER": "cat"}  # of psql, which asks somebody else on a terminal
 
 
 class Runner:
@@ -34,9 +36,12 @@ class Runner:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._begin()
+
+    def _begin(self) -> None:
         self._zygote = subprocess.Popen(
             [sys.executable, str(_ZYGOTE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env={**plain(), "PYTHONPATH": str(_ROOT), "LC_ALL": "C.UTF-8"}, cwd="/",
+            env={**plain(), "PYTHONPATH": str(_ROOT), "LC_ALL": "C.UTF-8"}, cwd="/", start_new_session=True,
         )  # fmt: skip
 
     def close(self) -> None:
@@ -113,7 +118,10 @@ class Runner:
                 shown += os.read(leader, 65_536)
             elif answers in ready:
                 return int(answers.readline()), shown.decode("utf-8", "replace")
-        raise AssertionError(f"not ended after {_SECONDS} s: {told['arguments']}")
+        os.killpg(self._zygote.pid, signal.SIGKILL)
+        self.close()
+        self._begin()
+        raise AssertionError(f"not ended after {_SECONDS} s: {told['arguments']} {shown[-2_000:]!r}")
 
 
 def check_manners(outcome: Outcome, arguments: tuple[str, ...]) -> None:

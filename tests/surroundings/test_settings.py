@@ -1,4 +1,4 @@
-"""F14: every command under settings of database, login and environment: the same results, or a named refusal."""
+"""F14: every command under settings of database and login: the same results, or a named refusal."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
