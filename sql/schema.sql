@@ -2997,10 +2997,13 @@ COMMENT ON FUNCTION artifactstore.find_token(p_token_id uuid) IS 'A token with t
 
 CREATE FUNCTION artifactstore.fingerprint() RETURNS bytea
     LANGUAGE plpgsql STABLE
+    SET search_path TO 'artifactstore', 'pg_temp'
+    SET quote_all_identifiers TO 'off'
     AS $$
 DECLARE
     v_fingerprint bytea;
 BEGIN
+    -- How types are written depends on the settings above, and every session must get the same.
     SELECT sha256(s.projectors || convert_to((
         SELECT string_agg(format('%s.%s %s', v.name, a.attname,
             format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY v.position, a.attnum)

@@ -23,8 +23,8 @@ _cursors = count(1)
 def abandonable() -> Iterator[None]:
     """Around the body of a generator of rows: one that is given up needs its connection no more.
 
-    Whoever gives it up, such as the garbage collector after another failure, is not told that the connection is
-    lost by now.
+    Whoever gives it up, such as the garbage collector after another failure, is not told that the connection
+    is lost by now.
     """
     try:
         yield

@@ -113,10 +113,11 @@ class Runner:
         self._zygote.stdin.flush()
         answers, shown, deadline = self._zygote.stdout, b"", time.monotonic() + _SECONDS
         while time.monotonic() < deadline:
-            ready, _, _ = select.select([answers, *([leader] if leader >= 0 else [])], [], [], 1.0)
+            watched = [answers.fileno(), *([leader] if leader >= 0 else [])]
+            ready, _, _ = select.select(watched, [], [], 1.0)
             if leader in ready:
                 shown += os.read(leader, 65_536)
-            elif answers in ready:
+            elif ready:
                 return int(answers.readline()), shown.decode("utf-8", "replace")
         os.killpg(self._zygote.pid, signal.SIGKILL)
         self.close()

@@ -13,8 +13,8 @@ from tests.surroundings.story import head
 
 COMMANDS = (
     "verify", "verify --online", "replay", "replay --truncate", "snapshot create", "as-of", "check-files",
-    "sweep --apply --max 5", "export", "import", "ingest", "migrate", "doctor", "status", "events --since", "audit",
-    "token create", "package create", "adopt", "restored", "demo",
+    "sweep --apply --max 5", "export", "import", "ingest", "migrate", "doctor", "status", "events --since",
+    "audit", "token create", "package create", "adopt", "restored", "demo",
 )  # fmt: skip
 ENDINGS = ("unavailable", "busy")
 
