@@ -50,7 +50,7 @@ def read_token(path: Path) -> AccessToken | None:
     try:
         if path.stat().st_mode & 0o077:
             raise BadInput("usage", {"problem": f"others may read {path}: chmod 600 it"})
-        return parse_token(path.read_text().strip())
+        return parse_token(path.read_text(encoding="utf-8", errors="replace").strip())
     except FileNotFoundError:
         return None
 
@@ -60,6 +60,7 @@ def write_token(path: Path, token: AccessToken) -> None:
     scratch = path.with_name(f".{path.name}-{os.getpid()}")
     descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "w") as file:
+        os.fchmod(descriptor, 0o600)  # a umask may take rights from the owner too
         file.write(token.text + "\n")
     scratch.replace(path)
 

@@ -1,14 +1,20 @@
-"""Which database, and connections to it."""
+"""Which database, and connections to it: what they depend on is pinned here and nowhere else.
+
+Server, database, login, URL and environment may set anything. What decides how values look and what
+statements mean is ours, and set on every connection. What limits or forbids (a timeout, a role, a read-only
+default) is somebody's will: it stays, and what it stops is told by name.
+"""
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.sql import SQL, Composed, Literal
 
 from artifactstore.errors import error, translated
 
@@ -23,11 +29,57 @@ waits for it, and it for that. It takes no snapshot, so none is older than what 
 LOCK_SECONDS = 5.0
 """How long a lock is waited for by default."""
 
-LIMIT_WAITS = (
-    f"SELECT set_config('lock_timeout', '{LOCK_SECONDS:g}s', false)"
-    " WHERE current_setting('lock_timeout') = '0'"
+REPORTED: Mapping[str, str] = {
+    "datestyle": "ISO, MDY",
+    "timezone": "UTC",
+    "standard_conforming_strings": "on",
+}
+"""What the server reports to the driver, which reads times by it; a pooler keeps these for each client."""
+
+MEANING: Mapping[str, str] = {
+    "array_nulls": "on",
+    "bytea_output": "hex",
+    "default_transaction_deferrable": "off",
+    "default_transaction_isolation": "read committed",
+    "extra_float_digits": "1",
+    "intervalstyle": "postgres",
+    "plpgsql.extra_errors": "none",
+    "quote_all_identifiers": "off",
+    "row_security": "on",
+    "search_path": "pg_catalog, pg_temp",
+    "transform_null_equals": "off",
+}
+"""What decides what statements mean, and how values look that are read as text."""
+
+
+def _pin() -> Composed:
+    # One round trip. Behind a pooler a session's settings are somebody else's too: there it is another
+    # backend than the one that greeted us, and a setting that lasts for this statement only does nothing.
+    ours = SQL("pg_catalog.pg_backend_pid() <> %(greeted)s")
+    calls = [_set(name, value, SQL("false")) for name, value in REPORTED.items()]
+    calls += [_set(name, value, ours) for name, value in MEANING.items()]
+    waits = SQL(
+        "pg_catalog.set_config('lock_timeout', CASE WHEN pg_catalog.current_setting('lock_timeout') = '0' "
+        "THEN {} ELSE pg_catalog.current_setting('lock_timeout') END, {})"
+    ).format(Literal(f"{LOCK_SECONDS:g}s"), ours)
+    return SQL("SELECT {}").format(SQL(", ").join([*calls, waits]))
+
+
+def _set(name: str, value: str, local: SQL) -> Composed:
+    return SQL("pg_catalog.set_config({}, {}, {})").format(Literal(name), Literal(value), local)
+
+
+_PIN = _pin()
+
+_HERE = {name: value for name, value in {**REPORTED, **MEANING}.items() if not name.startswith("default_")}
+
+PIN_HERE = "; ".join(
+    f"SET LOCAL {name} = {value if ',' in value else repr(value)}" for name, value in _HERE.items()
 )
-"""Bounds every wait for a lock, unless the session has a limit of its own."""
+"""Pins a transaction that has begun, whatever pooler is in between; takes no snapshot."""
+
+PIN_CALLS = SQL(", ").join(_set(name, value, SQL("true")) for name, value in _HERE.items())
+"""The same as items of a SELECT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +112,49 @@ def target(database_url: str | None = None, data_directory: Path | None = None) 
     return Target(embedded.ensure_running(data_directory), embedded=True)
 
 
+def parameters(purpose: str = "") -> dict[str, Any]:
+    """Keywords of ``psycopg.connect`` for every connection, also those that a pool makes.
+
+    Args:
+        purpose: what the connection is for, shown in pg_stat_activity behind the name of the software.
+    """
+    return {
+        "autocommit": True,
+        "client_encoding": "UTF8",  # of the startup packet, so that a refusal can be read too
+        "application_name": f"{APPLICATION_NAME} {purpose}".rstrip(),
+    }
+
+
+def pin(connection: psycopg.Connection[Any]) -> None:
+    """Set what our statements and the driver depend on, for as long as the connection lasts.
+
+    A connection to a pooler that pools by transaction keeps what the server reports; the rest holds in
+    transactions that begin with ``PIN_HERE`` or ``PIN_CALLS``. Locks are waited for ``LOCK_SECONDS`` unless
+    the session has a limit of its own.
+    """
+    connection.execute(_PIN, {"greeted": connection.info.backend_pid})
+    connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+
+
 def connect(conninfo: str, *, purpose: str = "", **keywords: Any) -> psycopg.Connection:
     """Connect, in autocommit mode: who wants a transaction says so.
 
     Args:
-        purpose: what the connection is for, shown in pg_stat_activity behind the name of the software.
+        purpose: see ``parameters``.
         keywords: parameters of ``psycopg.connect``, such as ``prepare_threshold=None`` behind a pooler that
             pools by transaction.
 
     Raises:
         ArtifactstoreError: ``unavailable``.
     """
-    keywords = {"autocommit": True, "connect_timeout": 10, **keywords}
     with translated():
-        return psycopg.connect(
-            conninfo, application_name=f"{APPLICATION_NAME} {purpose}".rstrip(), **keywords
-        )
+        connection = psycopg.connect(conninfo, **{"connect_timeout": 10, **parameters(purpose), **keywords})
+        try:
+            pin(connection)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
 
 
 @contextmanager
@@ -87,7 +166,9 @@ def one_snapshot(
     Args:
         views: whether views are read too; raises ``Busy`` when ``replay --truncate`` has them for long.
     """
-    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    before = connection.isolation_level
+    with translated():
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     try:
         with translated(), connection.transaction(force_rollback=force_rollback):
             if views:
@@ -95,4 +176,5 @@ def one_snapshot(
                 connection.execute(READS_VIEWS)
             yield
     finally:
-        connection.isolation_level = None
+        if not connection.closed:  # the failure that ended it is the one to be told
+            connection.isolation_level = before

@@ -9,7 +9,6 @@ import atexit
 import fcntl
 import hashlib
 import os
-import pwd
 import shutil
 import stat
 import sys
@@ -19,11 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
-import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from artifactstore import server
+from artifactstore import db, server
+from artifactstore.errors import ArtifactstoreError, translated
+from artifactstore.variables import flag
 
 DATABASE = "artifactstore"
 
@@ -34,6 +34,7 @@ _SETTINGS = {
     "log_timezone": "'UTC'",
     "log_line_prefix": "'%m [%p] %q%u@%d %a '",
 }
+_ELSEWHERE = "choose another directory with ARTIFACTSTORE_DATA_DIR, or name a server with DATABASE_URL"
 _OTHERS_CONNECTED = """
     SELECT count(*) FROM pg_stat_activity
     WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
@@ -59,14 +60,22 @@ def data_directory(chosen: Path | None = None) -> Path:
     """Where the embedded server lives: as chosen, or ARTIFACTSTORE_DATA_DIR, or in the user's data directory.
 
     Root's is outside its home, which the account that the server runs as may not enter.
+
+    Raises:
+        ArtifactstoreError: ``unavailable`` when there is no such place.
     """
-    if chosen is not None:
-        return chosen.expanduser().absolute()
-    if told := os.environ.get("ARTIFACTSTORE_DATA_DIR"):
-        return Path(told).expanduser().absolute()
+    told = os.environ.get("ARTIFACTSTORE_DATA_DIR")
+    try:
+        if chosen is not None or told:
+            return Path(chosen or str(told)).expanduser().absolute()
+    except (RuntimeError, OSError) as failure:  # no such user, no home, no working directory
+        raise server.unavailable(f"{chosen or told}: {failure}", _ELSEWHERE) from failure
     if os.geteuid() == 0:
         return Path("/usr/local/var/artifactstore" if sys.platform == "darwin" else "/var/lib/artifactstore")
-    return Path(platformdirs.user_data_dir("artifactstore", appauthor=False))
+    found = Path(platformdirs.user_data_dir("artifactstore", appauthor=False))
+    if not found.is_absolute():
+        raise server.unavailable(f"user id {os.geteuid()} has no home directory for its data", _ELSEWHERE)
+    return found
 
 
 def ensure_running(chosen: Path | None = None, *, keep: bool = False) -> str:
@@ -85,7 +94,8 @@ def ensure_running(chosen: Path | None = None, *, keep: bool = False) -> str:
         with _locked(home):
             cluster = _cluster(home)
             _make_directories(cluster)
-            if keep or os.environ.get("ARTIFACTSTORE_KEEP_RUNNING") == "1":
+            name = "ARTIFACTSTORE_KEEP_RUNNING"
+            if flag(name, os.environ.get(name) or "0") or keep:
                 (home / "keep").touch()
             if cluster.major() is None:
                 _create(home, cluster)
@@ -134,15 +144,15 @@ def _make_home(home: Path) -> None:
         # Root's server runs as another account, which must get through to its own directories inside.
         home.chmod(0o711 if os.geteuid() == 0 else 0o700)
     if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
-        owner = pwd.getpwuid(home.stat().st_uid).pw_name
-        raise server.unavailable(f"{home} belongs to {owner}", "choose another with ARTIFACTSTORE_DATA_DIR")
+        owner = server.name_of(home.stat().st_uid)
+        raise server.unavailable(f"{home} belongs to {owner}", _ELSEWHERE)
 
 
 def _cluster(home: Path) -> server.Cluster:
     """The cluster in this directory, with programs that fit its data."""
     account = _account(home)
     data = home / "data"
-    major = int((data / "PG_VERSION").read_text()) if data.exists() else None
+    major = server.major_of(data)
     if major is not None and major not in server.WHEEL_PREFIXES:
         raise server.unavailable(
             f"the data in {data} is of PostgreSQL {major}, which the installed {server.WHEEL} does not bring",
@@ -167,8 +177,7 @@ def _account(home: Path) -> server.Account:
     data = home / "data"
     if not data.exists():
         return server.account()
-    entry = pwd.getpwuid(data.stat().st_uid)
-    return server.Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+    return server.account_of(data.stat().st_uid)
 
 
 def _log(home: Path) -> Path:
@@ -176,7 +185,7 @@ def _log(home: Path) -> Path:
 
 
 def _sockets(home: Path) -> Path:
-    """``run`` inside, or, if that makes too long a path for a socket, a private directory elsewhere."""
+    """``run`` inside, or, if that makes no path for a socket, a private directory elsewhere."""
     inside = home / "run"
     if server.socket_fits(inside):
         return inside
@@ -192,7 +201,7 @@ def _create(home: Path, cluster: server.Cluster) -> None:
     script = [f"CREATE DATABASE {DATABASE} OWNER {_quoted(login)}"]
     if login != server.SUPERUSER:
         script.insert(0, f"CREATE ROLE {_quoted(login)} LOGIN CREATEROLE")
-    names = sorted({cluster.account.name, pwd.getpwuid(home.stat().st_uid).pw_name, "root"})
+    names = sorted({cluster.account.name, server.account_of(home.stat().st_uid).name, "root"})
     cluster.create(
         access="local all all peer map=artifactstore\n",
         identities="".join(f'artifactstore "{name}" all\n' for name in names),
@@ -210,7 +219,7 @@ def _remove_left_over(home: Path) -> None:
 
 def _login(home: Path) -> str:
     """The role that the CLI logs in as: named like the user, so that events tell who appended them."""
-    name = pwd.getpwuid(home.stat().st_uid).pw_name
+    name = server.account_of(home.stat().st_uid).name
     return f"user_{name}" if name.startswith("pg_") or name in ("public", "none") else name
 
 
@@ -234,7 +243,12 @@ def _locked(home: Path) -> Iterator[None]:
 
 
 def _open_lock(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, stat.S_IRUSR | stat.S_IWUSR)
+    made = not path.exists()
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, stat.S_IRUSR | stat.S_IWUSR)
+    if made:
+        # A umask may take rights from the owner too, whose next command must open it again.
+        os.fchmod(descriptor, stat.S_IRUSR | stat.S_IWUSR)
+    return descriptor
 
 
 def _hold(home: Path) -> None:
@@ -266,10 +280,10 @@ def _leave(home: Path, descriptor: int) -> None:
 def _used_by_others(home: Path, cluster: server.Cluster) -> bool:
     """True if a client that is none of our processes is connected, such as a psql that somebody opened."""
     try:
-        with psycopg.connect(_conninfo(home, cluster), application_name="artifactstore") as conn:
+        with translated(), db.connect(_conninfo(home, cluster)) as conn:
             row = conn.execute(_OTHERS_CONNECTED).fetchone()
             return row is not None and row[0] > 0
-    except psycopg.OperationalError:
+    except ArtifactstoreError:
         return False
 
 
@@ -281,5 +295,5 @@ def _explained(home: Path) -> Iterator[None]:
     except OSError as failure:
         raise server.unavailable(
             f"{failure.filename or home}: {failure.strerror}",
-            "choose another directory with ARTIFACTSTORE_DATA_DIR, or name a server with DATABASE_URL",
+            _ELSEWHERE,
         ) from failure

@@ -269,6 +269,9 @@ _SPECS = (
     ErrorSpec("unavailable", None, 503, 5,
               "the database cannot be reached or ended the work",
               "check that it runs and takes connections, then retry"),
+    ErrorSpec("output-lost", None, 500, 2,
+              "the results could not be written",
+              "what the command was to do is done: artifactstore events and status show it"),
     ErrorSpec("bad-request", None, 400, 2,
               "the request cannot be read",
               "see /openapi.json for what this path takes"),
@@ -399,6 +402,10 @@ _FOREIGN: Mapping[str, str] = {
     "XX001": "log-damaged",
     "XX002": "log-damaged",
 }
+
+
+OUTER_CAUSES = ("busy", "unavailable", "forbidden")
+"""What says what it means by itself, whatever statement of a migration met it."""
 
 
 def error(code: str, detail: Mapping[str, object] | None = None) -> ArtifactstoreError:

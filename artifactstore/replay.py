@@ -161,7 +161,7 @@ def _digests_checked(
     store: Store, connect: Callable[[], Connection[Any]], since: int
 ) -> Iterator[DigestChecker]:
     """A checker that runs beside the body; its finding goes before whatever the body raises because of it."""
-    with connect() as other:
+    with translated(), connect() as other:
         checker = DigestChecker(Store(other), store.connection, since)
         checker.start()
         try:

@@ -4,9 +4,10 @@ import json
 import os
 
 import click
+import psycopg
 
 from artifactstore.cli.output import jsonable, readable, visible
-from artifactstore.errors import ERRORS, ArtifactstoreError
+from artifactstore.errors import ERRORS, ArtifactstoreError, translate
 from artifactstore.hints import hint_of
 
 
@@ -42,6 +43,8 @@ def report(failure: Exception, *, as_json: bool) -> int:
 def _as_error(failure: Exception) -> ArtifactstoreError:
     if isinstance(failure, ArtifactstoreError):
         return failure
+    if isinstance(failure, psycopg.Error):
+        return translate(failure)
     if isinstance(failure, click.ClickException):
         hint = None
         if isinstance(failure, click.UsageError) and failure.ctx is not None:

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from keyword import iskeyword
 from typing import Any, NoReturn
 
@@ -114,6 +115,7 @@ class Program(click.Group):
         name = prog_name or PROGRAM
         if instruction := os.environ.get(COMPLETE):
             sys.exit(shell_complete(self, {}, name, COMPLETE, instruction))
+        _warn_of_variables("--json" in given)
         sys.exit(self._run(given, name, Session()))
 
     def _run(self, given: list[str], name: str, session: Session) -> int:
@@ -125,8 +127,7 @@ class Program(click.Group):
         except click.exceptions.Exit as done:
             return done.exit_code
         except BrokenPipeError:
-            # Python flushes stdout once more at exit; there must be something to flush into.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _discard_output()
             return EXIT_PIPE
         except (KeyboardInterrupt, click.Abort):
             click.echo("interrupted", err=True)
@@ -134,6 +135,10 @@ class Program(click.Group):
         except Exception as failure:
             from artifactstore.cli.failure import report
 
+            try:
+                sys.stdout.flush()
+            except OSError:
+                _discard_output()
             return report(failure, as_json=session.json or "--json" in given)
 
 
@@ -149,4 +154,43 @@ click.version_option(__version__, prog_name=PROGRAM)(cli)
 
 def main() -> NoReturn:
     """Entry point of the program ``artifactstore``."""
+    _open_streams()
     cli.main(prog_name=PROGRAM)
+
+
+def _open_streams() -> None:
+    """Have three standard streams that take any text, whatever the program was started with.
+
+    A closed descriptor would become that of the next file or connection. Reading one then is like reading
+    nothing; writing to it fails, as it should for who is to be told something.
+    """
+    for descriptor, mode in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, mode)  # the lowest that is free is this one
+    sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _warn_of_variables(as_json: bool) -> None:
+    """Tell of variables that somebody set for us in vain."""
+    if not any(name.upper().startswith("ARTIFACTSTORE_") for name in os.environ):
+        return
+    import json
+
+    from artifactstore.cli.output import visible
+    from artifactstore.variables import unread
+
+    for warning in unread(os.environ):
+        told = json.dumps({"warning": warning}) if as_json else f"warning: {visible(warning)}"
+        click.echo(told, err=True)
+
+
+def _discard_output() -> None:
+    """Python flushes stdout once more at exit: there must be something to flush into."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

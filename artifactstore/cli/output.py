@@ -4,7 +4,7 @@ import json
 import sys
 import unicodedata
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -12,6 +12,8 @@ from typing import Any
 from uuid import UUID
 
 import click
+
+from artifactstore.errors import error
 
 _TABLE_ROWS = 500
 """Rows that a table on a terminal measures together: a long list appears while it is read."""
@@ -87,7 +89,7 @@ class Output:
         width = max(map(len, values), default=0)
         for name, value in values.items():
             if value is not None:
-                click.echo(f"{name:<{width}}  {readable(value)}", err=err)
+                _echo(f"{name:<{width}}  {readable(value)}", err=err)
 
     def rows(self, columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, live: bool = False) -> int:
         """Write a list with these columns (as JSON: all that the rows have); returns its length.
@@ -100,24 +102,40 @@ class Output:
             if not self.as_json and not live and sys.stdout.isatty():
                 return _tables(columns, stream)
             if not self.as_json:
-                click.echo("\t".join(columns))
+                _echo("\t".join(columns))
             count = 0
             for count, row in enumerate(stream, start=1):  # noqa: B007
                 if self.as_json:
                     self._json(row)
                 else:
-                    click.echo("\t".join(readable(row[column]) for column in columns))
+                    _echo("\t".join(readable(row[column]) for column in columns))
             return count
 
     def say(self, *lines: str) -> None:
         """Write lines for people; nothing in JSON."""
         if not self.as_json:
             for line in lines:
-                click.echo(visible(line))
+                _echo(visible(line))
 
     def _json(self, values: Mapping[str, object], *, err: bool = False) -> None:
         # ASCII only: safe on every terminal and in every locale.
-        click.echo(json.dumps(jsonable(values)), err=err)
+        _echo(json.dumps(jsonable(values)), err=err)
+
+
+@contextmanager
+def written() -> Iterator[None]:
+    """Raise as ``output-lost`` that results cannot be written; that their reader left is told another way."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as failure:
+        raise error("output-lost", {"problem": failure.strerror or str(failure)}) from failure
+
+
+def _echo(text: str, *, err: bool = False) -> None:
+    with written():
+        click.echo(text, err=err)
 
 
 def _tables(columns: Sequence[str], rows: Iterator[Mapping[str, Any]]) -> int:
@@ -138,7 +156,8 @@ def _table(columns: Sequence[str], rows: list[Mapping[str, Any]]) -> None:
         column.overflow = "fold"
     for row in rows:
         table.add_row(*(Text(_short(row[column])) for column in columns))
-    Console().print(table)
+    with written():
+        Console().print(table)
 
 
 def _short(value: object) -> str:

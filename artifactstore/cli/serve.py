@@ -10,6 +10,7 @@ import click
 from artifactstore import access
 from artifactstore.cli.command import Command
 from artifactstore.cli.session import Session, with_session
+from artifactstore.errors import translated
 from artifactstore.events import TokenIssued, new_id
 
 
@@ -56,7 +57,9 @@ def _owners_token(session: Session) -> Path:
     if token is None or known is None or known.revoked or known.secret_hash != token.secret_hash:
         token = access.new_token(new_id())
         event = TokenIssued(token_id=token.token_id, roles=("operator",), reason="first start of the service")
-        session.store.issue_token(event, session.actor, session.actor, token.secret_hash)
-        access.write_token(path, token)
+        # Kept before it is committed: the secret of a token that exists must not be lost.
+        with translated(), session.store.connection.transaction():
+            session.store.issue_token(event, session.actor, session.actor, token.secret_hash)
+            access.write_token(path, token)
     session.store.connection.close()
     return path

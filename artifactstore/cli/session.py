@@ -1,5 +1,6 @@
 """What the commands of one invocation share: options, the database, the output."""
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -42,10 +43,15 @@ class Session:
 
     @property
     def actor(self) -> str:
-        """Who does it: as given, else ``user:<login>``."""
+        """Who does it: as given, else ``user:<login>``, or its number where it has no name."""
+        if self.chosen_actor:
+            return self.chosen_actor
         from getpass import getuser
 
-        return self.chosen_actor or f"user:{getuser()}"
+        try:
+            return f"user:{getuser()}"
+        except (KeyError, OSError):  # OSError since Python 3.13
+            return f"user:{os.getuid()}"
 
     @cached_property
     def output(self) -> "Output":
@@ -73,13 +79,9 @@ class Session:
     def connect(self, purpose: str = "") -> "Connection[Any]":
         """Another connection, closed at the end of the invocation."""
         from artifactstore import db
-        from artifactstore.errors import translated
 
         connection = db.connect(self.target.conninfo, purpose=purpose)
         self.resources.callback(connection.close)
-        with translated():
-            connection.execute("SET TimeZone = 'UTC'")
-            connection.execute(db.LIMIT_WAITS)
         return connection
 
     @cached_property

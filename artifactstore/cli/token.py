@@ -1,12 +1,17 @@
 """Commands on the access tokens of the service."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import click
 
 from artifactstore import access
 from artifactstore.cli import options, values
 from artifactstore.cli.command import Group
+from artifactstore.cli.output import written
 from artifactstore.cli.session import Session, with_session
-from artifactstore.errors import BadInput
+from artifactstore.errors import ArtifactstoreError, BadInput, translated
 from artifactstore.events import TokenIssued, TokenRevoked, new_id
 
 _COLUMNS = ("token_id", "actor", "roles", "state", "issued_at", "issued_by", "expires_at")
@@ -50,17 +55,33 @@ def create(
         expires=ends,
         reason=reason or f"for {holder}",
     )
-    issued = session.store.issue_token(event, session.actor, holder, made.secret_hash)
-    session.output.result(
-        {
-            "token": made.text,
-            "token_id": made.token_id,
-            "actor": holder,
-            "roles": ", ".join(event.roles or ()),
-            "expires": ends,
-            "sequence": issued.sequence,
-        }
-    )
+    store = session.store
+    # Told before it is committed: a token whose secret nobody was told must not come to be.
+    with _not_made(), translated(), store.connection.transaction():
+        issued = store.issue_token(event, session.actor, holder, made.secret_hash)
+        session.output.result(
+            {
+                "token": made.text,
+                "token_id": made.token_id,
+                "actor": holder,
+                "roles": ", ".join(event.roles or ()),
+                "expires": ends,
+                "sequence": issued.sequence,
+            }
+        )
+        with written():
+            sys.stdout.flush()
+
+
+@contextmanager
+def _not_made() -> Iterator[None]:
+    """Say that a token that could not be told was not made."""
+    try:
+        yield
+    except ArtifactstoreError as failure:
+        if failure.code == "output-lost":
+            failure.hint = "the token was not made, as nobody would know its secret"
+        raise
 
 
 @token.command(name="list")

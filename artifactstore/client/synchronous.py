@@ -19,6 +19,7 @@ from artifactstore.client.messages import (
     read_json,
     read_page,
 )
+from artifactstore.client.network import network
 from artifactstore.client.options import MAX_WAIT, TIMEOUT, cursor_of, headers, post_headers
 
 
@@ -28,10 +29,12 @@ class Client:
     Args:
         url: of the service, such as ``http://127.0.0.1:8321``. token: ``ast_…``.
         transport: of httpx, for tests and special networks.
+
+    Raises ``BadInput`` usage for a URL, proxy variables or certificates that cannot be used.
     """
 
     def __init__(self, url: str, token: str, *, transport: httpx.BaseTransport | None = None) -> None:
-        self._http = httpx.Client(base_url=url, headers=headers(token), timeout=TIMEOUT, transport=transport)
+        self._http = httpx.Client(headers=headers(token), timeout=TIMEOUT, **network(url, transport))
 
     def __enter__(self) -> Self:
         return self

@@ -34,11 +34,10 @@ async def listen(conninfo: str, ring: Callable[[], None], **keywords: Any) -> No
         try:
             connection = await AsyncConnection.connect(
                 conninfo,
-                autocommit=True,
-                application_name=f"{db.APPLICATION_NAME} listener",
                 keepalives_idle=10,
                 keepalives_interval=5,
                 keepalives_count=3,
+                **db.parameters("listener"),
                 **keywords,
             )
             async with connection:

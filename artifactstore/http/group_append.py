@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg.sql import SQL
 
 from artifactstore import db
 from artifactstore.errors import ArtifactstoreError, error, translate
@@ -21,10 +22,9 @@ _MEMORY = 0.2
 _REFUSED_TOGETHER = 0.7
 """How many of the commands that are tried at once should be refused, on average."""
 # Transaction-local, since behind a pooler a session's settings are somebody else's too.
-_SETTINGS = """
-    SELECT set_config('TimeZone', 'UTC', true), set_config('lock_timeout', %s, true),
-        set_config('statement_timeout', '0', true)
-    """
+_SETTINGS = SQL(
+    "SELECT {}, set_config('lock_timeout', %s, true), set_config('statement_timeout', '0', true)"
+).format(db.PIN_CALLS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,11 +62,8 @@ class Service:
         }
         self._pool = ConnectionPool(
             settings.database_url,
-            kwargs={
-                **keywords,
-                "autocommit": True,
-                "application_name": f"{db.APPLICATION_NAME} reader",
-            },
+            kwargs={**keywords, **db.parameters("reader")},
+            configure=db.pin,
             min_size=settings.pool_min,
             max_size=settings.pool_max,
             timeout=settings.pool_timeout,
@@ -291,7 +288,7 @@ class Service:
     def _begin(self, access: str) -> bytes:
         # One round trip; transaction-local: behind a pooler the settings of a session are not ours alone.
         return (
-            f"BEGIN ISOLATION LEVEL REPEATABLE READ {access}; SET LOCAL TimeZone = 'UTC'; "
+            f"BEGIN ISOLATION LEVEL REPEATABLE READ {access}; {db.PIN_HERE}; "
             f"SET LOCAL statement_timeout = {int(self.settings.statement_timeout * 1000)}; "
             f"SET LOCAL lock_timeout = {int(self.settings.lock_timeout * 1000)}; {db.READS_VIEWS}"
         ).encode()

@@ -1,19 +1,22 @@
 """What can be set about the service, and the environment variables that set it."""
 
-import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from artifactstore.errors import BadInput
+from artifactstore.variables import PREFIX, flag
 
-PREFIX = "ARTIFACTSTORE_"
-_POSITIVE = (
-    "pool_timeout", "statement_timeout", "lock_timeout", "queue_commands", "body_bytes", "body_timeout",
-    "page_bytes", "head_bytes", "head_count", "head_timeout", "idle_timeout", "send_timeout", "unsent_bytes",
-    "max_connections",
-)  # fmt: skip
+_MAY_BE_ZERO = ("prepare_threshold", "max_waiters", "token_seconds", "check_seconds")
+"""What can be switched off; every other number is more than 0."""
+_MOST_SECONDS = 2_000_000.0
+"""The database counts milliseconds in 31 bits."""
+_MOST = 2**40
+_MOST_OF = {
+    "pool_min": 1_000, "pool_max": 1_000, "prepare_threshold": 2**31 - 1, "connect_timeout": 3_600,
+    "stop_seconds": 3_600, "token_seconds": 5.0, "max_connections": 2**31 - 1, "max_waiters": 2**31 - 1,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,18 +101,26 @@ class Settings:
         problem = None
         if not self.database_url:
             problem = "no database: set DATABASE_URL"
-        elif not 1 <= self.pool_min <= self.pool_max:
-            problem = f"{variable('pool_min')} is from 1 to {variable('pool_max')}"
-        elif not 0 <= self.token_seconds <= 5:
-            problem = f"{variable('token_seconds')} is from 0 to 5"
         elif self.log_level not in ("debug", "info", "warning", "error"):
             problem = f"{variable('log_level')} is debug, info, warning or error"
         else:
-            bad = [name for name in _POSITIVE if not 0 < getattr(self, name) < math.inf]
-            if bad:
-                problem = f"{variable(bad[0])} is a number more than 0"
+            problem = next(self._out_of_range(), None)
+        if problem is None and self.pool_min > self.pool_max:
+            problem = f"{variable('pool_min')} is at most {variable('pool_max')}"
         if problem is not None:
             raise BadInput("usage", {"problem": problem})
+
+    def _out_of_range(self) -> Iterator[str]:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                continue
+            most = _MOST_OF.get(field.name, _MOST_SECONDS if isinstance(field.default, float) else _MOST)
+            zero = field.name in _MAY_BE_ZERO
+            # So that nan, which is neither more nor less than anything, is out of it too.
+            if not (value >= 0 if zero else value > 0) or not value <= most:
+                least = "from 0" if zero else "more than 0"
+                yield f"{variable(field.name)} is {least}, at most {most}, not {value}"
 
 
 def variable(name: str) -> str:
@@ -120,10 +131,10 @@ def variable(name: str) -> str:
 def _parse(name: str, text: str, default: object) -> object:
     try:
         if isinstance(default, bool):
-            return {"1": True, "true": True, "0": False, "false": False}[text.strip().lower()]
+            return flag(name, text)
         if isinstance(default, (int, float)):
             return type(default)(text)
-    except (KeyError, ValueError):
-        kind = {bool: "true or false", int: "an integer", float: "a number"}[type(default)]
+    except ValueError:
+        kind = "an integer" if isinstance(default, int) else "a number"
         raise BadInput("usage", {"problem": f"{name} is {kind}, not {text!r}"}) from None
     return text

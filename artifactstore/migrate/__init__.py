@@ -76,7 +76,7 @@ def migrate(
     started = monotonic()
     source = source or files.packaged()
     migrations, sql_files, installed = source.read_migrations(), source.read_sql(), source.read_installed()
-    with translated(), psycopg.connect(conninfo, autocommit=True, prepare_threshold=None) as conn:
+    with translated(), db.connect(conninfo, purpose="migrate", prepare_threshold=None) as conn:
         _check_server(conn)
         with conn.transaction():
             _begin(conn, progress)
@@ -136,11 +136,10 @@ def _check_server(conn: psycopg.Connection) -> None:
 
 
 def _begin(conn: psycopg.Connection, progress: Progress) -> None:
-    # The settings of login and database must not matter; a server that checks its client's socket
-    # ends a long migration soon after its migrate was killed.
+    # Beyond what is pinned on every connection: limits of the login must not end a migration, and a server
+    # that checks its client's socket ends a long one soon after its migrate was killed.
     for setting in (
         "TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE",
-        "LOCAL search_path = pg_catalog, pg_temp",
         "LOCAL check_function_bodies = off",
         "LOCAL client_min_messages = warning",
         "LOCAL statement_timeout = 0",
@@ -148,9 +147,10 @@ def _begin(conn: psycopg.Connection, progress: Progress) -> None:
         "LOCAL lock_timeout = 0",
         "LOCAL client_connection_check_interval = '1s'",
         "LOCAL default_tablespace = ''",
-        "LOCAL timezone = 'UTC'",
+        "LOCAL default_table_access_method = heap",
     ):
         conn.execute(f"SET {setting}")
+    conn.execute(db.PIN_HERE)
     if not _truth(conn, f"SELECT pg_try_advisory_xact_lock{_LOCK}"):
         progress("waiting for another migrate to end")
         conn.execute(f"SELECT pg_advisory_xact_lock{_LOCK}")

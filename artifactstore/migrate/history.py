@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import psycopg
+from packaging.version import InvalidVersion, Version
 
 from artifactstore.errors import error
 from artifactstore.migrate.files import Migration
@@ -42,7 +43,7 @@ def check(history: History, known: Collection[str], version: str) -> None:
         raise error(
             "schema-newer", {"problem": f"it has the migrations {', '.join(unknown)}", "migrations": unknown}
         )
-    if history.version is not None and _parts(history.version) > _parts(version):
+    if history.version is not None and _is_newer(history.version, version):
         raise error("schema-newer", {"problem": f"it was migrated by {history.version}, this is {version}"})
 
 
@@ -87,5 +88,9 @@ _RECORD = """
 """
 
 
-def _parts(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
+def _is_newer(version: str, than: str) -> bool:
+    """By PEP 440: a release comes after its candidates. What is no version was not written by us."""
+    try:
+        return Version(version) > Version(than)
+    except InvalidVersion:
+        return True

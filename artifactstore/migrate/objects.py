@@ -7,11 +7,8 @@ from collections.abc import Iterable
 import psycopg
 from psycopg import sql
 
-from artifactstore.errors import ArtifactstoreError, error, translate
+from artifactstore.errors import OUTER_CAUSES, ArtifactstoreError, error, translate
 from artifactstore.migrate.files import SqlFile
-
-_OUTER_CAUSES = ("busy", "unavailable", "forbidden")
-"""Errors that say what they mean, whichever file met them."""
 
 
 def drop_views(conn: psycopg.Connection, files: Iterable[SqlFile]) -> None:
@@ -67,7 +64,7 @@ def _located(failure: psycopg.Error, path: str, text: str) -> ArtifactstoreError
     meaning = translate(failure)
     told = failure.diag.message_primary or str(failure)
     detail = {"file": path, "line": line, "problem": f"{place}: {told}"}
-    if meaning.code in _OUTER_CAUSES:
+    if meaning.code in OUTER_CAUSES:
         return type(meaning)(meaning.code, detail, meaning.hint, meaning.sqlstate)
     return ArtifactstoreError("migration-failed", detail, failure.diag.message_hint, failure.sqlstate)
 

@@ -180,6 +180,8 @@ def as_owner(conn: psycopg.Connection, owner: str) -> Iterator[None]:
     may_set = "SET" if conn.info.server_version >= 160000 else "MEMBER"
     joins = not _one(conn, "SELECT pg_has_role(current_user, %s, %s)", (owner, may_set))
     role = sql.Identifier(owner)
+    # A login may be set to act as another role from its start: that is whom it is again at the end.
+    before = _one(conn, "SELECT current_setting('role')")
     if joins:
         # From 16 on, who creates a role administers it but is not yet allowed to act as it.
         options = " WITH INHERIT FALSE, SET TRUE" if conn.info.server_version >= 160000 else ""
@@ -197,7 +199,7 @@ def as_owner(conn: psycopg.Connection, owner: str) -> Iterator[None]:
             ) from failure
     conn.execute(sql.SQL("SET LOCAL ROLE {}").format(role))
     yield
-    conn.execute("SET LOCAL ROLE NONE")
+    conn.execute("SELECT set_config('role', %s, true)", (before,))
     if joins:
         conn.execute(sql.SQL("REVOKE {} FROM CURRENT_USER").format(role))
 

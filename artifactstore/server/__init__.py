@@ -3,8 +3,8 @@
 ``embedded.py`` decides where such a server lives and for how long; the test suite starts its own.
 """
 
-from artifactstore.server.account import Account, account, unavailable
-from artifactstore.server.cluster import SUPERUSER, Cluster, check_private, socket_fits
+from artifactstore.server.account import Account, account, account_of, name_of, unavailable
+from artifactstore.server.cluster import SUPERUSER, Cluster, check_private, major_of, socket_fits
 from artifactstore.server.programs import (
     WHEEL,
     WHEEL_PREFIXES,
@@ -21,7 +21,10 @@ __all__ = [
     "Cluster",
     "Programs",
     "account",
+    "account_of",
     "check_private",
+    "major_of",
+    "name_of",
     "reachable_programs",
     "socket_fits",
     "unavailable",

@@ -56,14 +56,7 @@ def account() -> Account:
     """
     uid = os.geteuid()
     if uid != 0:
-        try:
-            entry = pwd.getpwuid(uid)
-        except KeyError:
-            raise unavailable(
-                f"user id {uid} has no name on this system, and PostgreSQL needs one",
-                "add it to /etc/passwd, or name a server with DATABASE_URL",
-            ) from None
-        return Account(entry.pw_name, uid, entry.pw_gid)
+        return account_of(uid)
     name = os.environ.get("ARTIFACTSTORE_SERVER_USER") or (
         "_postgres" if sys.platform == "darwin" else "artifactstore"
     )
@@ -75,6 +68,26 @@ def account() -> Account:
     if entry.pw_uid == 0:
         raise unavailable(f"PostgreSQL does not run as {name}", "ARTIFACTSTORE_SERVER_USER=nobody")
     return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+def account_of(uid: int) -> Account:
+    """The account with this id; raises ``ArtifactstoreError`` unavailable when it has no name."""
+    try:
+        entry = pwd.getpwuid(uid)
+    except KeyError:
+        raise unavailable(
+            f"user id {uid} has no name on this system, and PostgreSQL needs one",
+            "add it to /etc/passwd, or name a server with DATABASE_URL",
+        ) from None
+    return Account(entry.pw_name, uid, entry.pw_gid)
+
+
+def name_of(uid: int) -> str:
+    """What people call the account with this id."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user id {uid}"
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """A cluster: made whole or not at all, started in a session of its own, stopped cleanly."""
 
 import os
-import shlex
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -21,6 +21,16 @@ MAX_SOCKET_PATH = 103 if sys.platform == "darwin" else 107
 """Longest path of a Unix socket, in bytes (``sun_path`` less its final zero)."""
 _SOCKET_NAME = ".s.PGSQL.5432"
 _LOG_TAIL_LINES = 15
+_LOOK_AGAIN = 0.05
+_MAX_PID = 2**31 - 1
+_IN_BACKGROUND = """\
+umask 077
+log=$0
+exec 3>>"$log" || exit 1
+"$@" </dev/null >&3 2>&3 3>&- &
+echo $!
+"""
+"""Shell: run the arguments in the background, with their output in the file $0, and tell the process id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +101,20 @@ class Cluster:
         self._remove_stale_pid_files()
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
-        options = ["-c", f'unix_socket_directories="{self.sockets}"', "-c", "listen_addresses="]
-        try:
-            self.run(
-                "pg_ctl", "start", "--wait", "--timeout", str(timeout), "--silent",
-                "--pgdata", str(self.data), "--log", str(self.log),
-                "--options", shlex.join(options),
-            )  # fmt: skip
-        except ArtifactstoreError:
-            raise self._not_started() from None
+        # Not by pg_ctl, which writes the directory into a shell command: there, $ and quotes mean something.
+        listed = str(self.sockets).replace('"', '""')
+        options = ("-c", f'unix_socket_directories="{listed}"', "-c", "listen_addresses=")
+        told = self._execute(
+            ["/bin/sh", "-c", _IN_BACKGROUND, str(self.log), str(self.programs.bin / "postgres"),
+             "-D", str(self.data), *options]
+        )  # fmt: skip
+        self._await_start(int(told), timeout)
+
+    def _await_start(self, pid: int, timeout: float) -> None:
+        """Return when the process has made itself known as the server of the data, or is gone."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline and _pid(self._pid_file()) != pid and self._directory_of(pid):
+            time.sleep(_LOOK_AGAIN)
 
     def _not_started(self) -> ArtifactstoreError:
         return unavailable(
@@ -107,23 +122,37 @@ class Cluster:
         )
 
     def _remove_stale_pid_files(self) -> None:
-        """Remove pid files whose id is alive but no server's: PostgreSQL would take it for one.
+        """Remove pid files that PostgreSQL would take for those of a server, but that are none's.
 
         The id may be another program's by now, or a killed server's that nobody has waited for, as is usual
         in containers. A dead id is left to PostgreSQL, which then also looks for backends that outlived
-        their server.
+        their server. Where no id is left in the file, as after a full disk, nobody must answer at the socket.
         """
-        for file in (self.data / "postmaster.pid", self.sockets / f"{_SOCKET_NAME}.lock"):
-            if file.exists() and _lives(int(file.read_text().split()[0])):
+        for file in (self._pid_file(), self.sockets / f"{_SOCKET_NAME}.lock"):
+            pid = _pid(file)
+            if pid is None and file.exists() and self._answers():
+                raise unavailable(
+                    f"{file} does not say which process it is of, but a server answers in {self.sockets}",
+                    "stop that server (SIGINT to the process postgres of this directory), then try again",
+                )
+            if file.exists() and (pid is None or _lives(pid)):
                 file.unlink()
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+            try:
+                client.connect(str(self.sockets / _SOCKET_NAME))
+            except OSError:
+                return False
+        return True
 
     def _accepts(self, timeout: float) -> bool:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline and self.running():
-            lines = self._postmaster_lines()
-            if len(lines) >= 8 and lines[7].strip() == "ready":
+            # The last line is the state; those before it hold paths, which may hold anything.
+            if _text(self._pid_file()).rstrip().endswith("\nready"):
                 return True
-            time.sleep(0.1)
+            time.sleep(_LOOK_AGAIN)
         return False
 
     def _start_hint(self) -> str:
@@ -142,43 +171,35 @@ class Cluster:
 
     def running(self) -> bool:
         """True if a live server holds the data directory (it may still be starting)."""
-        lines = self._postmaster_lines()
-        return bool(lines) and self._serves(int(lines[0]))
+        pid = _pid(self._pid_file())
+        return pid is not None and self._directory_of(pid) == os.fsencode(self.data.resolve())
 
-    def _serves(self, pid: int) -> bool:
-        """True if the process lives and is our server: after a reboot the id may be anybody's."""
+    def _pid_file(self) -> Path:
+        return self.data / "postmaster.pid"
+
+    def _directory_of(self, pid: int) -> bytes:
+        """Where a server works, which tells whether it is ours: after a reboot the id may be anybody's.
+
+        Empty for a process that is gone. Where a system does not tell, it is that of any postgres.
+        """
         if sys.platform != "linux":
             listed = subprocess.run(
                 ["ps", "-p", str(pid), "-o", "comm="], capture_output=True, text=True, check=False
             )
-            return listed.stdout.strip().endswith("postgres")
+            return os.fsencode(self.data.resolve()) if listed.stdout.strip().endswith("postgres") else b""
         # Asked as the account itself: in a container, root may not look at the processes of others.
         found = subprocess.run(
-            ["readlink", f"/proc/{pid}/cwd"], capture_output=True, text=True, check=False, cwd="/",
-            **self.account.switch,
-        )  # fmt: skip
-        return found.stdout.strip() == str(self.data.resolve())
-
-    def _postmaster_lines(self) -> list[str]:
-        try:
-            return (self.data / "postmaster.pid").read_text().splitlines()
-        except FileNotFoundError:
-            return []
+            ["readlink", f"/proc/{pid}/cwd"], capture_output=True, check=False, cwd="/", **self.account.switch
+        )
+        return found.stdout.removesuffix(b"\n")
 
     def major(self) -> int | None:
         """Major version of the data directory, or None if there is none yet."""
-        try:
-            return int((self.data / "PG_VERSION").read_text())
-        except FileNotFoundError:
-            return None
+        return major_of(self.data)
 
     def log_tail(self) -> str:
         """The last lines of the server's log."""
-        try:
-            lines = self.log.read_text(errors="replace").splitlines()
-        except FileNotFoundError:
-            return ""
-        return "\n".join(lines[-_LOG_TAIL_LINES:])
+        return "\n".join(_text(self.log).splitlines()[-_LOG_TAIL_LINES:])
 
     def run(self, program: str, *arguments: str, stdin: str | None = None) -> str:
         """Run one of the programs as the account, away from our terminal and signals; returns its output.
@@ -186,21 +207,60 @@ class Cluster:
         Raises:
             ArtifactstoreError: ``unavailable`` with what the program said.
         """
-        command = [str(self.programs.bin / program), *arguments]
+        return self._execute([str(self.programs.bin / program), *arguments], stdin)
+
+    def _execute(self, command: list[str], stdin: str | None = None) -> str:
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("PG")},
             "LC_ALL": "C",
         }
         try:
             done = subprocess.run(
-                command, input=stdin, capture_output=True, text=True, check=False, cwd="/",
+                command, input=stdin, capture_output=True, text=True, errors="replace", check=False, cwd="/",
                 env=environment, start_new_session=True, **self.account.switch,
             )  # fmt: skip
         except OSError as failure:
             raise unavailable(f"{command[0]} cannot be run: {failure.strerror}") from failure
         if done.returncode != 0:
+            program = Path(command[0]).name
             raise unavailable(f"{program} failed: {(done.stderr or done.stdout).strip()}")
         return done.stdout
+
+
+def major_of(data: Path) -> int | None:
+    """Major version of a data directory, None if there is none yet.
+
+    Raises:
+        ArtifactstoreError: ``unavailable`` when PG_VERSION does not say it.
+    """
+    file = data / "PG_VERSION"
+    if not data.exists():
+        return None
+    told = _text(file).strip()
+    if not (told.isascii() and told.isdecimal()):
+        raise unavailable(
+            f"{file} does not name a version of PostgreSQL: the data directory is damaged",
+            f"restore {data} from a backup, or move it away to begin anew",
+        )
+    return int(told)
+
+
+def _text(file: Path) -> str:
+    """What a file holds, nothing if there is none."""
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+
+
+def _pid(file: Path) -> int | None:
+    """The process id in the first line of a lock file, None where there is none, as in one half written."""
+    first = _text(file).partition("\n")[0].strip()
+    # A postmaster that runs alone (initdb) writes its id negative.
+    digits = first.removeprefix("-")
+    if not (digits.isascii() and digits.isdecimal()) or not 0 < int(digits) <= _MAX_PID:
+        return None
+    return int(digits)
 
 
 def _lives(pid: int) -> bool:
@@ -227,5 +287,10 @@ def check_private(directory: Path, owner: int) -> None:
 
 
 def socket_fits(directory: Path) -> bool:
-    """True if a socket of the server in ``directory`` has a path that the system allows."""
-    return len(os.fsencode(directory / _SOCKET_NAME)) <= MAX_SOCKET_PATH
+    """True if a socket of the server in ``directory`` has a path that system, server and clients can name.
+
+    A comma separates hosts for clients, which want UTF-8; the end of a line ends a field of lock files.
+    """
+    path = os.fsencode(directory / _SOCKET_NAME)
+    named = path.decode("utf-8", "replace")
+    return len(path) <= MAX_SOCKET_PATH and not any(one in named for one in ",\r\n\ufffd")

@@ -1,6 +1,7 @@
 """How a ``Store`` talks to its connection."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import count
 from typing import Any, TypeAlias, TypeVar
 
@@ -8,7 +9,7 @@ from psycopg import Connection
 from psycopg.rows import RowFactory, dict_row
 from psycopg.sql import SQL, Composed
 
-from artifactstore.errors import NotFound, translated
+from artifactstore.errors import ArtifactstoreError, NotFound, translated
 from artifactstore.store.rows import Row
 
 T = TypeVar("T")
@@ -16,6 +17,24 @@ Parameters: TypeAlias = Sequence[object] | Mapping[str, object]
 
 _STREAM_ROWS = 2_000
 _cursors = count(1)
+
+
+@contextmanager
+def abandonable() -> Iterator[None]:
+    """Around the body of a generator of rows: one that is given up needs its connection no more.
+
+    Whoever gives it up, such as the garbage collector after another failure, is not told that the connection
+    is lost by now.
+    """
+    try:
+        yield
+    except ArtifactstoreError as failure:
+        cause: BaseException | None = failure
+        while cause is not None:
+            if isinstance(cause, GeneratorExit):
+                return
+            cause = cause.__context__
+        raise
 
 
 class Connected:
@@ -47,12 +66,12 @@ class Connected:
 
         Then the transaction has failed: nothing can be read in it after that.
         """
-        with translated(), self.connection.cursor(row_factory=make) as cursor:
+        with abandonable(), translated(), self.connection.cursor(row_factory=make) as cursor:
             yield from cursor.stream(query, parameters)
 
     def _stream(self, make: RowFactory[T], query: SQL | Composed, parameters: Parameters = ()) -> Iterator[T]:
         """Rows in binary through a server-side cursor: psycopg's client cursors hold the whole result."""
-        with translated(), self.connection.transaction():
+        with abandonable(), translated(), self.connection.transaction():
             name = f"artifactstore_{next(_cursors)}"
             with self.connection.cursor(name, row_factory=make) as cursor:
                 cursor.itersize = _STREAM_ROWS

@@ -9,7 +9,7 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL
 
 from artifactstore.errors import translated
-from artifactstore.store.base import Connected
+from artifactstore.store.base import Connected, abandonable
 from artifactstore.store.rows import Row
 
 _ROWS = 500
@@ -81,7 +81,7 @@ class CopyReads(Connected):
             ORDER BY l.last_checked_at NULLS FIRST, l.location_id
             """
         )
-        with translated():
+        with abandonable(), translated():
             cursor = self.connection.cursor("artifactstore_copies", row_factory=dict_row, withhold=True)
             with cursor:
                 cursor.itersize = _ROWS

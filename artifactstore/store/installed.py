@@ -7,7 +7,7 @@ from psycopg.errors import Error, InsufficientPrivilege
 from psycopg.rows import args_row
 from psycopg.sql import SQL
 
-from artifactstore.errors import error
+from artifactstore.errors import OUTER_CAUSES, error, translate, translated
 from artifactstore.store.base import Connected
 
 
@@ -239,7 +239,7 @@ class Installation(Connected):
 
     def installed(self) -> Iterator[Installed]:
         """All of it. Fits into any transaction, read-only ones too, and leaves its settings as they are."""
-        with self.connection.transaction(force_rollback=True):
+        with translated(), self.connection.transaction(force_rollback=True):
             for setting in _PINNED:
                 self.connection.execute(f"SET LOCAL {setting}".encode())
             found = [self._all(args_row(Installed), SQL(query.replace("%", "%%"))) for query in _QUERIES]
@@ -263,6 +263,9 @@ class Installation(Connected):
         except InsufficientPrivilege:
             return False
         except Error as failure:
+            cause = translate(failure)
+            if cause.code in OUTER_CAUSES:
+                raise cause from failure
             problem = f"{statement} {failure.diag.message_primary}: {failure.diag.message_detail}"
             raise error("migration-failed", {"problem": problem}) from failure
         return True

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -36,6 +37,13 @@ ignore_startup_parameters = extra_float_digits,options
 @pytest.fixture
 def pooled(service_conninfo: str, tmp_path: Path) -> Iterator[str]:
     """Conninfo of the test's database through pgbouncer."""
+    with bouncer(service_conninfo, tmp_path) as conninfo:
+        yield conninfo
+
+
+@contextmanager
+def bouncer(service_conninfo: str, tmp_path: Path) -> Iterator[str]:
+    """Conninfo of a database through pgbouncer; ``tmp_path`` is for its configuration."""
     program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     assert program is not None, "pgbouncer is not installed: apt-get install pgbouncer"
     parts = conninfo_to_dict(service_conninfo)
@@ -48,7 +56,7 @@ def pooled(service_conninfo: str, tmp_path: Path) -> Iterator[str]:
     config.write_text(_CONFIG.format(host=parts["host"], user=parts["user"], port=port, account=told))
     for directory in (tmp_path, *tmp_path.parents[:3]):
         directory.chmod(0o755)
-    with subprocess.Popen([program, "--quiet", str(config)], stderr=subprocess.DEVNULL) as bouncer:
+    with subprocess.Popen([program, "--quiet", str(config)], stderr=subprocess.DEVNULL) as process:
         try:
             conninfo = make_conninfo(
                 dbname=parts["dbname"], host="127.0.0.1", port=port, user=parts["user"], connect_timeout=5
@@ -56,7 +64,7 @@ def pooled(service_conninfo: str, tmp_path: Path) -> Iterator[str]:
             _wait_for(conninfo)
             yield conninfo
         finally:
-            bouncer.terminate()
+            process.terminate()
 
 
 def _wait_for(conninfo: str) -> None:

@@ -4,10 +4,13 @@
 CREATE OR REPLACE FUNCTION artifactstore.fingerprint()
 RETURNS bytea
 LANGUAGE plpgsql STABLE
+SET search_path = artifactstore, pg_temp
+SET quote_all_identifiers = off
 AS $$
 DECLARE
     v_fingerprint bytea;
 BEGIN
+    -- How types are written depends on the settings above, and every session must get the same.
     SELECT sha256(s.projectors || convert_to((
         SELECT string_agg(format('%s.%s %s', v.name, a.attname,
             format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY v.position, a.attnum)

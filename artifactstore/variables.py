@@ -1,0 +1,74 @@
+"""The environment variables that this software reads, in one place; and those that look as if it did.
+
+Those of the service are the fields of ``artifactstore.http.Settings``.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+
+from artifactstore.errors import BadInput
+from artifactstore.suggest import suggestion
+
+PREFIX = "ARTIFACTSTORE_"
+
+VARIABLES: Mapping[str, str] = {
+    "ARTIFACTSTORE_DATA_DIR": "where the embedded server has its data",
+    "ARTIFACTSTORE_KEEP_RUNNING": "1: the embedded server runs on when nobody uses it",
+    "ARTIFACTSTORE_SERVER_USER": "the account that root's embedded server runs as",
+    "ARTIFACTSTORE_TOKEN": "the access token for commands with --url",
+    "ARTIFACTSTORE_DEBUG": "1: a defect ends with its traceback",
+}
+"""What the program reads, beside the settings of the service."""
+
+_OF_OTHERS = re.compile(
+    # The repository's scripts and tests; a program of the documentation.
+    r"ARTIFACTSTORE_(?:TEST_\w+|VENV|PYTHON|URL)"
+    # What Kubernetes gives every container of a namespace that has a service of such a name.
+    r"|ARTIFACTSTORE_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP)(?:_\w+)?)?)"
+)
+_FLAGS = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
+
+
+def flag(name: str, text: str) -> bool:
+    """What a variable says that is true or false; raises ``BadInput`` usage for anything else."""
+    try:
+        return _FLAGS[text.strip().lower()]
+    except KeyError:
+        raise BadInput("usage", {"problem": f"{name} is true or false, not {text!r}"}) from None
+
+
+def unread(environment: Mapping[str, str]) -> Iterator[str]:
+    """What is wrong with each variable that looks like one of ours and is none, in words."""
+    strange = sorted(
+        name
+        for name in environment
+        if name.upper().startswith(PREFIX) and name not in VARIABLES and not _OF_OTHERS.fullmatch(name)
+    )
+    if not strange:
+        return
+    from artifactstore.http.settings import Settings, variable  # it takes a while to import
+
+    known = {variable(field.name) for field in fields(Settings)}
+    for name in strange:
+        if name not in known:
+            close = suggestion(name.upper().removeprefix(PREFIX).lower(), _short([*VARIABLES, *known]))
+            yield f"nothing reads {name}{_spelt(close)}"
+
+
+def _short(names: list[str]) -> list[str]:
+    return sorted(name.removeprefix(PREFIX).lower() for name in names if name.startswith(PREFIX))
+
+
+def _spelt(close: str) -> str:
+    """A suggestion of short names, with the names as they are."""
+    return re.sub(r"[a-z]+(?:_[a-z]+)*(?=[,?])", lambda found: PREFIX + found[0].upper(), close)

@@ -1,0 +1,89 @@
+"""Every endpoint of the service, one after the other, with what it answers."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from artifactstore.http.endpoint import Endpoint
+from artifactstore.http.routes import ENDPOINTS
+
+_UNTIL, _LATER, _EARLIER = "2040-01-01T00:00:00Z", "2050-01-01T00:00:00Z", "2035-01-01T00:00:00Z"
+_WHY = {"reason": "r"}
+_NEW = {"purl": "pkg:generic/p@1", "retention": {"mode": "governance", "until": _UNTIL}}
+_FILE = {"path": "ünï", "size": 1, "blake3": "ab" * 32}
+
+BODIES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("/packages", _NEW),
+    ("/packages/{package_id}/files", _FILE),
+    ("/packages/{package_id}/labels", {"set": {"k": "v"}}),
+    ("/files/{file_id}/locations", {"backend": "s3", "uri": "s3://bucket/key"}),
+    ("/locations/{location_id}/verified", {"method": "full_read"}),
+    ("/locations/{location_id}/failed", {"failure": "unreachable"}),
+    ("/packages/{package_id}/holds", {"case": "c", "reason": "r"}),
+    ("/packages/{package_id}/holds/{hold_id}/release", _WHY),
+    ("/packages/{package_id}/seal", {}),
+    ("/packages/{package_id}/yank", _WHY),
+    ("/packages/{package_id}/unyank", _WHY),
+    ("/packages/{package_id}/retention/extend", {"to": _LATER}),
+    ("/packages/{package_id}/retention/shorten", {"to": _EARLIER, "reason": "r", "bypass_governance": True}),
+    ("/packages/{package_id}/retention/escalate", {}),
+    ("/packages/{package_id}/retention", {"mode": "governance", "until": _LATER}),
+    ("/packages", {"purl": "pkg:generic/q@1"}),
+    ("/packages/{package_id}/files", _FILE),
+    ("/files/{file_id}/remove", _WHY),
+    ("/files/{file_id}/locations", {"backend": "s3", "uri": "s3://bucket/other"}),
+    ("/locations/{location_id}/retire", {"outcome": "not_found", "reason": "r"}),
+    ("/packages/{package_id}/delete", _WHY),
+    ("/packages/{package_id}/restore", _WHY),
+    ("/packages/{package_id}/delete", _WHY),
+    ("/packages/{package_id}/purge", _WHY),
+    ("/tokens", {"actor": "user:t", "roles": ["reader"], "expires": _LATER}),
+    ("/tokens/{token_id}/revoke", {}),
+)
+"""What is sent, in order; each path is one of ``ENDPOINTS``."""
+
+
+@dataclass
+class Tour:
+    """Goes to every endpoint; ``answers``: method, path, status and JSON of each, text where it is none."""
+
+    client: httpx.Client
+    known: dict[str, str] = field(default_factory=lambda: {"sequence": "1"})
+    answers: list[tuple[str, str, int, Any]] = field(default_factory=list)
+
+    def go(self) -> list[tuple[str, str, int, Any]]:
+        """Every POST, and every GET after the first few and at the end; returns ``answers``."""
+        for path, body in BODIES:
+            self._ask("POST", path, body)
+            if path.endswith("/holds") or path == "/tokens":
+                self._read_all()
+        self._read_all()
+        return self.answers
+
+    def _read_all(self) -> None:
+        for endpoint in ENDPOINTS:
+            if endpoint.method == "GET" and self._fits(endpoint):
+                self._ask("GET", endpoint.path)
+
+    def _fits(self, endpoint: Endpoint) -> bool:
+        return all(name.partition("}")[0] in self.known for name in endpoint.path.split("{")[1:])
+
+    def _ask(self, method: str, path: str, body: Any = None) -> None:
+        answer = self.client.request(method, path.format(**self.known), json=body)
+        told = answer.json() if "json" in answer.headers.get("Content-Type", "") else None
+        if answer.is_success and method == "POST":
+            self._learn(path, told)
+        self.answers.append((method, path, answer.status_code, told))
+
+    def _learn(self, path: str, told: Any) -> None:
+        if path == "/packages":
+            self.known["package_id"] = told["subject_id"]
+        elif path == "/packages/{package_id}/files":
+            self.known["file_id"] = told["files"][0]["file_id"]
+        elif path == "/files/{file_id}/locations":
+            self.known["location_id"] = told["subject_id"]
+        elif path == "/packages/{package_id}/holds":
+            self.known["hold_id"] = told["payload"]["hold_id"]
+        elif path == "/tokens":
+            self.known["token_id"] = told["token_id"]
