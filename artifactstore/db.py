@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 
+from artifactstore.connecting import refusal
 from artifactstore.errors import error, translated
 
 APPLICATION_NAME = "artifactstore"
@@ -69,13 +70,15 @@ def connect(conninfo: str, *, purpose: str = "", **keywords: Any) -> psycopg.Con
             pools by transaction.
 
     Raises:
-        ArtifactstoreError: ``unavailable``.
+        ArtifactstoreError: ``unavailable``, or what will refuse it again, see ``connecting.refusal``.
     """
     keywords = {"autocommit": True, "connect_timeout": 10, **keywords}
-    with translated():
+    try:
         return psycopg.connect(
             conninfo, application_name=f"{APPLICATION_NAME} {purpose}".rstrip(), **keywords
         )
+    except psycopg.Error as failure:
+        raise refusal(failure, conninfo) from failure
 
 
 @contextmanager

@@ -23,7 +23,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from artifactstore import server
+from artifactstore import server, system
 
 DATABASE = "artifactstore"
 
@@ -275,11 +275,13 @@ def _used_by_others(home: Path, cluster: server.Cluster) -> bool:
 
 @contextmanager
 def _explained(home: Path) -> Iterator[None]:
-    """Raise what the system refuses inside as ``unavailable``, naming the file."""
+    """Raise what the system refuses inside by name, with the file and where else the data could be."""
     try:
         yield
     except OSError as failure:
-        raise server.unavailable(
-            f"{failure.filename or home}: {failure.strerror}",
-            "choose another directory with ARTIFACTSTORE_DATA_DIR, or name a server with DATABASE_URL",
-        ) from failure
+        told = system.refused(failure, home)
+        if told.code == "file":
+            told.hint = (
+                "choose another directory with ARTIFACTSTORE_DATA_DIR, or name a server with DATABASE_URL"
+            )
+        raise told from failure

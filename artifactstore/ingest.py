@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeAlias
 from uuid import UUID
 
+from artifactstore import system
 from artifactstore.batches import append_patiently
 from artifactstore.errors import BadInput, NotFound, Refused
 from artifactstore.events import FileIngested, Location, NewEvent, PackageCreated, PackageSealed, new_id
@@ -105,7 +106,7 @@ def ingest(
         workers: threads that read and hash; default: one per core.
 
     Raises:
-        BadInput: usage (no directory, no files, files that cannot be read) or bad-path (names that no
+        BadInput: file (no directory, files that cannot be read), usage (no files), bad-path (names that no
             package can have) or invalid-purl. Nothing was appended.
         Refused: path-taken (the package has files of this name with other content) or not-open (new
             files for a package that takes none). Nothing was appended.
@@ -115,7 +116,7 @@ def ingest(
     try:
         tree = Tree(directory, exclude)
     except OSError as error:
-        raise BadInput("usage", {"problem": f"{directory}: {error.strerror}"}) from error
+        raise system.refused(error, directory) from error
     run = _Run(store, tree, actor, workers or os.cpu_count() or 1, progress, Ingested(purl, new_id()))
     run.list_tree()
     known = run.find_package()
@@ -156,7 +157,7 @@ class _Run:
         if bad.count:
             raise BadInput("bad-path", {"problem": str(bad), "files": bad.count})
         if unreadable.count:
-            raise BadInput("usage", {"problem": f"cannot be read: {unreadable}", "files": unreadable.count})
+            raise BadInput("file", {"problem": f"cannot be read: {unreadable}", "files": unreadable.count})
         if not self.report.files:
             raise BadInput("usage", {"problem": f"no regular file in {os.fsdecode(self.tree.root)}"})
 

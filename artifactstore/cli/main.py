@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from keyword import iskeyword
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -12,6 +13,7 @@ from click.shell_completion import shell_complete
 
 from artifactstore import __version__
 from artifactstore.cli.command import global_options
+from artifactstore.cli.output import flush
 from artifactstore.cli.session import Session
 
 # Name → module with a function of that name (import_ for import), and what --help says; a test compares
@@ -61,12 +63,12 @@ EXIT_CODES = """\b
 Exit codes:
   0    done
   1    verify found differences, or a check found a copy bad
-  2    the command, a value or a file cannot be used
+  2    the command, a value, a file or an address cannot be used
   3    the state of the log does not allow it; nothing was appended
   4    no such package, file, location or hold
-  5    the log is busy or the database cannot be reached: retry
+  5    the log is busy, what it takes cannot be reached or has no room: retry
   6    the log, or an export of it, is damaged
-  7    the database role may not do it
+  7    the login or the database role may not do it
   70   a defect of this program or its database
   130  interrupted
   141  the reader of the output went away
@@ -110,23 +112,24 @@ class Program(click.Group):
         self, args: Sequence[str] | None = None, prog_name: str | None = None, *_rest: Any, **_options: Any
     ) -> NoReturn:
         """Run a command and exit; whatever it raises becomes one line on stderr and an exit code."""
+        _open_streams()
         given = list(sys.argv[1:] if args is None else args) or ["--help"]
         name = prog_name or PROGRAM
         if instruction := os.environ.get(COMPLETE):
             sys.exit(shell_complete(self, {}, name, COMPLETE, instruction))
-        sys.exit(self._run(given, name, Session()))
+        code = self._run(given, name, Session())
+        _settle_stdout()
+        sys.exit(code)
 
     def _run(self, given: list[str], name: str, session: Session) -> int:
         try:
             with session.resources, self.make_context(name, given, obj=session) as context:
                 result = self.invoke(context)
-            sys.stdout.flush()
+            flush()
             return result if isinstance(result, int) else 0
         except click.exceptions.Exit as done:
             return done.exit_code
         except BrokenPipeError:
-            # Python flushes stdout once more at exit; there must be something to flush into.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return EXIT_PIPE
         except (KeyboardInterrupt, click.Abort):
             click.echo("interrupted", err=True)
@@ -135,6 +138,21 @@ class Program(click.Group):
             from artifactstore.cli.failure import report
 
             return report(failure, as_json=session.json or "--json" in given)
+
+
+def _open_streams() -> None:
+    """Let streams that the caller closed be there: what is opened later must not get their numbers."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+
+
+def _settle_stdout() -> None:
+    """Python flushes stdout once more at exit; when that fails, let there be something to flush into."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 cli = Program(

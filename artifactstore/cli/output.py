@@ -87,7 +87,7 @@ class Output:
         width = max(map(len, values), default=0)
         for name, value in values.items():
             if value is not None:
-                click.echo(f"{name:<{width}}  {readable(value)}", err=err)
+                _write(f"{name:<{width}}  {readable(value)}", err=err)
 
     def rows(self, columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, live: bool = False) -> int:
         """Write a list with these columns (as JSON: all that the rows have); returns its length.
@@ -100,24 +100,47 @@ class Output:
             if not self.as_json and not live and sys.stdout.isatty():
                 return _tables(columns, stream)
             if not self.as_json:
-                click.echo("\t".join(columns))
+                _write("\t".join(columns))
             count = 0
             for count, row in enumerate(stream, start=1):  # noqa: B007
                 if self.as_json:
                     self._json(row)
                 else:
-                    click.echo("\t".join(readable(row[column]) for column in columns))
+                    _write("\t".join(readable(row[column]) for column in columns))
             return count
 
     def say(self, *lines: str) -> None:
         """Write lines for people; nothing in JSON."""
         if not self.as_json:
             for line in lines:
-                click.echo(visible(line))
+                _write(visible(line))
 
     def _json(self, values: Mapping[str, object], *, err: bool = False) -> None:
         # ASCII only: safe on every terminal and in every locale.
-        click.echo(json.dumps(jsonable(values)), err=err)
+        _write(json.dumps(jsonable(values)), err=err)
+
+
+def flush() -> None:
+    """Write what is still on its way to stdout; raises ``BadInput`` output-lost."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as failure:
+        from artifactstore import system  # --help must not wait for a database driver
+
+        raise system.output_lost(failure) from failure
+
+
+def _write(line: str, *, err: bool = False) -> None:
+    try:
+        click.echo(line, err=err)
+    except BrokenPipeError:
+        raise
+    except OSError as failure:
+        from artifactstore import system  # --help must not wait for a database driver
+
+        raise system.output_lost(failure) from failure
 
 
 def _tables(columns: Sequence[str], rows: Iterator[Mapping[str, Any]]) -> int:

@@ -141,13 +141,13 @@ class Session:
         )
 
     def confirm(self, question: str, yes: bool) -> None:
-        """Go on if ``yes`` or if the person says so; raises ``BadInput`` when nobody can be asked."""
+        """Go on if ``yes`` or if the person says so; raises ``BadInput`` confirmation if nobody is there."""
         from artifactstore.errors import BadInput
 
         if yes:
             return
         if self.json or not sys.stdin.isatty():
-            raise BadInput("usage", {"problem": f"{question} Nobody can be asked: give --yes"})
+            raise BadInput("confirmation", {"problem": question})
         click.confirm(question, abort=True, err=True)
 
 

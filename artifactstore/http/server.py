@@ -13,7 +13,8 @@ from pathlib import Path
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from artifactstore.errors import BadInput
+from artifactstore import system
+from artifactstore.errors import error
 from artifactstore.http.connections import capacity
 from artifactstore.http.service import CLOSE_SECONDS
 from artifactstore.http.settings import Settings
@@ -23,7 +24,7 @@ _DESCRIPTORS = 65_536
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0: any that is free. Raises ``BadInput`` usage."""
+    """A socket that listens; port 0: any that is free. Raises ``BadInput`` address, ``Busy`` exhausted."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = found[0]
@@ -33,8 +34,10 @@ def listen(host: str, port: int) -> socket.socket:
         listening.listen(_BACKLOG)
         listening.set_inheritable(True)
     except OSError as failure:
-        problem = f"cannot listen on {host} port {port}: {failure.strerror or failure}"
-        raise BadInput("usage", {"problem": problem}) from failure
+        reason = failure.strerror or str(failure)
+        told = {"problem": f"{host} port {port}: {reason}", "host": host, "port": port, "reason": reason}
+        busy = not isinstance(failure, socket.gaierror) and system.code_of(failure) == "exhausted"
+        raise error("exhausted" if busy else "address", told) from failure
     return listening
 
 

@@ -10,7 +10,7 @@ from psycopg import sql
 from artifactstore.errors import ArtifactstoreError, error, translate
 from artifactstore.migrate.files import SqlFile
 
-_OUTER_CAUSES = ("busy", "unavailable", "forbidden")
+_OUTER_CAUSES = ("busy", "unavailable", "forbidden", "read-only", "disk-full", "database-missing")
 """Errors that say what they mean, whichever file met them."""
 
 
