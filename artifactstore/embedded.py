@@ -6,6 +6,7 @@ next one ends. Only the account that made the data, and root, can connect, and m
 """
 
 import atexit
+import errno
 import fcntl
 import hashlib
 import os
@@ -77,7 +78,7 @@ def ensure_running(chosen: Path | None = None, *, keep: bool = False) -> str:
         keep: let it run on when the last user ends, until ``stop``; ARTIFACTSTORE_KEEP_RUNNING=1 does too.
 
     Raises:
-        ArtifactstoreError: ``unavailable`` with what is wrong and what to do about it.
+        ArtifactstoreError: ``unavailable``, ``file`` or ``disk-full``, with what is wrong and what to do.
     """
     home = data_directory(chosen)
     with _explained(home):
@@ -134,8 +135,10 @@ def _make_home(home: Path) -> None:
         # Root's server runs as another account, which must get through to its own directories inside.
         home.chmod(0o711 if os.geteuid() == 0 else 0o700)
     if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
-        owner = pwd.getpwuid(home.stat().st_uid).pw_name
-        raise server.unavailable(f"{home} belongs to {owner}", "choose another with ARTIFACTSTORE_DATA_DIR")
+        if not home.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(home))
+        reason = f"{os.strerror(errno.EACCES)}: it belongs to user {home.stat().st_uid}"
+        raise PermissionError(errno.EACCES, reason, str(home))
 
 
 def _cluster(home: Path) -> server.Cluster:

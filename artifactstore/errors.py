@@ -274,7 +274,7 @@ _SPECS = (
               "name another (--database-url, DATABASE_URL), or make it, then artifactstore migrate"),
     ErrorSpec("login-refused", None, 503, 7,
               "the server refuses this login to the database",
-              "check the user, the password and pg_hba.conf of the server"),
+              "check user and password, and whom the server lets in from here"),
     ErrorSpec("read-only", None, 503, 3,
               "the database takes no writes: it is a standby, or the session is read-only",
               "write to the primary; else look for default_transaction_read_only in the URL, PGOPTIONS, the "

@@ -23,7 +23,7 @@ def replacing(path: Path, *, force: bool = False) -> Iterator[BinaryIO]:
     Raises:
         BadInput: file, when there is one already, unless ``force``.
     """
-    path = path.resolve()
+    path = Path(os.path.realpath(path))  # Path.resolve raises RuntimeError for a loop of links
     if path.exists() and not path.is_file():
         with system.named(path), path.open("wb") as stream:
             yield stream
@@ -59,7 +59,8 @@ def _link(part: Path, path: Path) -> None:
 
 
 def _refuse(path: Path) -> None:
-    told = {"problem": f"{path}: there is a file already", "path": str(path)}
+    reason = "there is a file already"
+    told = {"problem": f"{path}: {reason}", "path": str(path), "reason": reason, "end": "client"}
     raise BadInput("file", told, "--force replaces it")
 
 

@@ -27,6 +27,14 @@ _SETTINGS = """
     """
 
 
+_OF_ALL = frozenset(
+    {
+        "busy", "unavailable", "database-missing", "login-refused", "read-only", "disk-full", "moved",
+        "views-behind",
+    }
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """What a command does: append events, or ``job``, which has a transaction of its own."""
@@ -188,7 +196,7 @@ class GroupAppender:
 
 def _concerns_all(failure: ArtifactstoreError) -> bool:
     """Whether it is no answer to one command: no lock, the server ended the work, nothing may be appended."""
-    return failure.code in ("busy", "unavailable", "moved", "views-behind")
+    return failure.code in _OF_ALL
 
 
 def _unknown_outcome(cause: ArtifactstoreError) -> ArtifactstoreError:

@@ -200,7 +200,9 @@ def test_f25_the_command_line_names_it_however_it_reads(command: str, name: str)
             assert "URL" in error["hint"]
 
 
-@pytest.mark.parametrize("url", ["localhost:1", "ftp://localhost", "http://host:port", "http://\x01", "//x", ""])
+@pytest.mark.parametrize(
+    "url", ["localhost:1", "ftp://localhost", "http://host:port", "http://\x01", "//x", ""]
+)
 @pytest.mark.parametrize("more", WAYS, ids=" ".join)
 def test_f33_a_url_that_is_none_is_refused_at_once(url: str, more: list[str]) -> None:
     code, error = _run("events", url, *more)
