@@ -14,6 +14,7 @@ import pwd
 import shutil
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,8 +26,12 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from artifactstore import server, system
+from artifactstore.errors import Busy
 
 DATABASE = "artifactstore"
+LOCK_SECONDS = 120.0
+"""How long another process may take to start or stop the server."""
+_LOOK_AGAIN = 0.05
 
 _SETTINGS = {
     "listen_addresses": "''",
@@ -230,10 +235,40 @@ def _locked(home: Path) -> Iterator[None]:
     """One process at a time starts, stops or looks after the server."""
     descriptor = _open_lock(home / "lock")
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _take(descriptor, home / "lock", fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
+
+
+def _take(descriptor: int, path: Path, kind: int) -> None:
+    """Lock a file; raises ``Busy`` with who has it when that takes too long."""
+    ends = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > ends:
+                break
+        time.sleep(_LOOK_AGAIN)
+    pids = _lockers(os.fstat(descriptor))
+    who = f"process {', '.join(map(str, pids))}" if pids else "another process"
+    problem = f"waited {LOCK_SECONDS:g} s for {path}, which {who} has locked"
+    told = {"problem": problem, "path": str(path), "pids": pids}
+    hint = "it starts or stops the embedded server: wait until it ends, or end it, then repeat"
+    raise Busy("busy", told, hint)
+
+
+def _lockers(file: os.stat_result) -> list[int]:
+    """The processes that have locks on a file, as far as the system tells (Linux, see proc_locks(5))."""
+    place = f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}:{file.st_ino}"
+    try:
+        lines = Path("/proc/locks").read_text().splitlines()
+    except OSError:
+        return []
+    held = (line.split() for line in lines if "->" not in line)
+    return sorted({int(fields[4]) for fields in held if fields[5] == place})
 
 
 def _open_lock(path: Path) -> int:
@@ -245,7 +280,7 @@ def _hold(home: Path) -> None:
     if held is not None and held[1] == os.getpid():
         return
     descriptor = _open_lock(home / "users")
-    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    _take(descriptor, home / "users", fcntl.LOCK_SH)
     if not _held:
         atexit.register(release)
     _held[home] = (descriptor, os.getpid())
@@ -258,7 +293,7 @@ def _leave(home: Path, descriptor: int) -> None:
             cluster = _cluster(home)
             if not (home / "keep").exists() and not _used_by_others(home, cluster):
                 cluster.stop()
-    except BlockingIOError:
+    except (BlockingIOError, Busy):
         return  # others use it
     except FileNotFoundError:
         return  # the directory was removed meanwhile

@@ -3576,8 +3576,13 @@ BEGIN
     BEGIN
         LOCK TABLE artifactstore.append_lock IN EXCLUSIVE MODE;
     EXCEPTION WHEN lock_not_available THEN
-        PERFORM artifactstore.refuse('busy', jsonb_build_object(
-            'problem', 'waited ' || current_setting('lock_timeout'), 'lock_timeout', current_setting('lock_timeout')));
+        -- Whoever only reads the table, such as pg_dump, is in nobody's way.
+        PERFORM artifactstore.refuse_wait('the append lock', ARRAY(
+            SELECT l.pid FROM pg_catalog.pg_locks l
+            WHERE l.granted AND l.locktype = 'relation' AND l.mode <> 'AccessShareLock'
+                AND l.relation = 'artifactstore.append_lock'::regclass
+                AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d
+                    WHERE d.datname = current_database())));
     END;
     -- For the metric of the service: seconds, until the end of the transaction.
     PERFORM set_config('artifactstore.lock_wait', extract(EPOCH FROM clock_timestamp() - v_started)::text, true);
@@ -6226,20 +6231,21 @@ BEGIN
             v_schema := v_schemas[(v_place + v_tried) % cardinality(v_schemas) + 1];
         END;
     END LOOP;
-    PERFORM set_config('lock_timeout', '10s', true);
+    PERFORM artifactstore.limit_waits();
     EXECUTE format('LOCK TABLE %I.log_epochs IN EXCLUSIVE MODE', v_schema);
     PERFORM artifactstore.own_view_set(v_schema);
     RETURN v_schema;
 EXCEPTION WHEN lock_not_available THEN
     PERFORM artifactstore.refuse('busy', jsonb_build_object(
-        'problem', 'all scratch view sets are in use', 'view_sets', cardinality(v_schemas)));
+        'problem', 'all scratch view sets are in use', 'view_sets', cardinality(v_schemas),
+        'lock_timeout', current_setting('lock_timeout')));
     RETURN NULL;
 END
 $$;
 
 ALTER FUNCTION artifactstore.take_scratch() OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.take_scratch() IS 'Schema of a scratch view set that is this transaction''s alone until it undoes what it did since; refuses busy when none gets free within 10 s';
+COMMENT ON FUNCTION artifactstore.take_scratch() IS 'Schema of a scratch view set that is this transaction''s alone until it undoes what it did since; refuses busy when none gets free within lock_timeout (5 s)';
 
 CREATE FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) RETURNS bigint
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE

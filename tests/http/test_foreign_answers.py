@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar
+from typing import Any
 
 import cbor2
 import click
@@ -75,7 +75,7 @@ def answering(answer: Answer) -> Iterator[str]:
     """The URL of a real server that gives this answer to everything."""
 
     class Handler(BaseHTTPRequestHandler):
-        protocol_version: ClassVar[str] = "HTTP/1.1"
+        protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
@@ -186,7 +186,7 @@ def _run(command: str, url: str, *more: str) -> tuple[int, dict[str, Any]]:
     return result.exit_code, json.loads(result.stderr)["error"]
 
 
-WAYS = ([], ["--since", "0", "--limit", "1"], ["--since", "head", "--follow"], ["--since", "1h"],
+WAYS: tuple[list[str], ...] = ([], ["--since", "0", "--limit", "1"], ["--since", "head", "--follow"], ["--since", "1h"],
         ["--until", "1h"], ["--since", "0", "--follow"])  # fmt: skip
 
 
