@@ -186,8 +186,10 @@ def _run(command: str, url: str, *more: str) -> tuple[int, dict[str, Any]]:
     return result.exit_code, json.loads(result.stderr)["error"]
 
 
-WAYS: tuple[list[str], ...] = ([], ["--since", "0", "--limit", "1"], ["--since", "head", "--follow"], ["--since", "1h"],
-        ["--until", "1h"], ["--since", "0", "--follow"])  # fmt: skip
+WAYS: tuple[list[str], ...] = (
+    [], ["--since", "0", "--limit", "1"], ["--since", "head", "--follow"], ["--since", "1h"],
+    ["--until", "1h"], ["--since", "0", "--follow"],
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FOREIGN)
