@@ -37,10 +37,19 @@ _OF_ALL = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a command does: append events, or ``job``, which has a transaction of its own."""
+    """What a command does: append events, or ``job``, which has a transaction of its own.
+
+    ``job_types``: types of the events that the job appends.
+    """
 
     events: Sequence[PreparedEvent] = ()
     job: Callable[[Store], list[Appended]] | None = None
+    job_types: Sequence[str] = ()
+
+    @property
+    def event_types(self) -> Sequence[str]:
+        """The type of each event."""
+        return [event.event_type for event in self.events] or self.job_types
 
 
 class _NotCommittedError(Exception):

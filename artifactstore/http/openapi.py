@@ -34,7 +34,7 @@ _OPTIONAL = ("Artifactstore-Log", "Artifactstore-Epoch", "Idempotent-Replayed", 
 
 _OF_ALL = (
     "bad-request", "headers-too-large", "overloaded", "unavailable", "database-missing", "login-refused",
-    "schema-outdated", "schema-newer", "internal",
+    "role-missing", "schema-outdated", "schema-newer", "internal",
 )  # fmt: skip
 _OF_AUTHENTICATED = ("unauthorized", "forbidden")
 _OF_READS = ("cursor-ahead", "log-damaged")
