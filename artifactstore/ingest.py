@@ -9,6 +9,7 @@ when the run begins, not with the size of the tree.
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -28,6 +29,12 @@ BATCH = 1_000
 
 _NAMES = 20
 """File names that an error or a summary lists; it counts the rest."""
+
+_RACED = frozenset({"path-taken", "not-open", "purged", "manifest-changed"})
+_AGAIN = (
+    "somebody else, such as another ingest, changed the package meanwhile: run it again; what the package "
+    "has by then is compared, and only the rest is appended"
+)
 
 _Known: TypeAlias = Mapping[str, tuple[int, bytes]]
 """Files that a package has: path → size in bytes, BLAKE3."""
@@ -221,7 +228,8 @@ class _Run:
 
     def seal(self) -> None:
         """Seal the package with the files that it has."""
-        appended, self.report.sealed = self.store.seal(self.report.package_id, self.actor)
+        with _overtaken():
+            appended, self.report.sealed = self.store.seal(self.report.package_id, self.actor)
         self._note([appended])
         self.report.state = "sealed"
 
@@ -264,7 +272,8 @@ class _Run:
 
     def _append(self, events: list[NewEvent]) -> None:
         started = time.monotonic()
-        appended = append_patiently(self.store, events, self.progress)
+        with _overtaken():
+            appended = append_patiently(self.store, events, self.progress)
         self.report.append_seconds += time.monotonic() - started
         self._note(appended)
 
@@ -272,6 +281,22 @@ class _Run:
         self.report.events += len(appended)
         self.report.first_sequence = self.report.first_sequence or appended[0].sequence
         self.report.last_sequence = appended[-1].sequence
+
+
+@contextmanager
+def _overtaken() -> Iterator[None]:
+    """Tell what is refused although the package was looked at before: somebody changed it since.
+
+    Most often another ingest of the same tree. What cures the refusal elsewhere, such as to remove the file,
+    would undo its work.
+    """
+    try:
+        yield
+    except Refused as refusal:
+        if refusal.code not in _RACED:
+            raise
+        facts = {name: value for name, value in refusal.detail.items() if name != "code"}
+        raise type(refusal)(refusal.code, facts, _AGAIN, refusal.sqlstate) from refusal
 
 
 def _refuse_failed(failed: Names) -> None:

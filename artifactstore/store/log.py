@@ -24,6 +24,18 @@ _OF_PACKAGE: LiteralString = """
 class LogReads(Connected):
     """The methods of ``Store`` that read the log."""
 
+    def read_only(self) -> str | None:
+        """Why nothing can be written over this connection, None if it can."""
+        query = SQL(
+            """
+            SELECT CASE WHEN pg_is_in_recovery() THEN 'this is a standby'
+                WHEN current_setting('transaction_read_only') = 'on' THEN 'the session is read-only'
+                END AS why
+            """
+        )
+        why: str | None = self._row(query)["why"]
+        return why
+
     def head(self) -> int:
         """The highest sequence, 0 for an empty log."""
         head: int = self._row(SQL("SELECT artifactstore.log_head() AS head"))["head"]

@@ -1,4 +1,4 @@
-"""F32: a service whose login lacks a role says so at /readyz and at its start; no caller is forbidden then."""
+"""F32: a service whose login lacks a role says so at /readyz and at its start; no caller is forbidden."""
 
 import json
 import os
