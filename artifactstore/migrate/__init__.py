@@ -142,6 +142,8 @@ def _check_server(conn: psycopg.Connection) -> None:
     if conn.info.server_version < OLDEST_SERVER * 10000:
         told = conn.info.parameter_status("server_version")
         raise error("usage", {"problem": f"PostgreSQL {OLDEST_SERVER} or newer is needed, this is {told}"})
+    if _truth(conn, "SELECT pg_is_in_recovery()"):
+        raise error("read-only", {"problem": "this is a standby"})
 
 
 def _begin(conn: psycopg.Connection, progress: Progress, lock_seconds: float) -> None:
