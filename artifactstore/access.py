@@ -45,11 +45,12 @@ def token_path(data_directory: Path | None = None) -> Path:
 def read_token(path: Path) -> AccessToken | None:
     """The token in a file, None if there is no such file or no token in it.
 
-    Raises ``BadInput`` usage when others may read the file.
+    Raises ``BadInput`` file when others may read it.
     """
     try:
         if path.stat().st_mode & 0o077:
-            raise BadInput("usage", {"problem": f"others may read {path}: chmod 600 it"})
+            told = {"problem": f"{path}: others may read it", "path": str(path)}
+            raise BadInput("file", told, f"chmod 600 {path}")
         return parse_token(path.read_text(encoding="utf-8", errors="replace").strip())
     except FileNotFoundError:
         return None

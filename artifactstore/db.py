@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 from psycopg.sql import SQL, Composed, Literal
 
+from artifactstore.connecting import refusal
 from artifactstore.errors import error, translated
 
 APPLICATION_NAME = "artifactstore"
@@ -52,7 +53,7 @@ MEANING: Mapping[str, str] = {
 """What decides what statements mean, and how values look that are read as text."""
 
 
-def _pin() -> Composed:
+def _pin(lock_seconds: float) -> Composed:
     # One round trip. Behind a pooler a session's settings are somebody else's too: there it is another
     # backend than the one that greeted us, and a setting that lasts for this statement only does nothing.
     ours = SQL("pg_catalog.pg_backend_pid() <> %(greeted)s")
@@ -61,7 +62,7 @@ def _pin() -> Composed:
     waits = SQL(
         "pg_catalog.set_config('lock_timeout', CASE WHEN pg_catalog.current_setting('lock_timeout') = '0' "
         "THEN {} ELSE pg_catalog.current_setting('lock_timeout') END, {})"
-    ).format(Literal(f"{LOCK_SECONDS:g}s"), ours)
+    ).format(Literal(f"{lock_seconds:g}s"), ours)
     return SQL("SELECT {}").format(SQL(", ").join([*calls, waits]))
 
 
@@ -69,7 +70,7 @@ def _set(name: str, value: str, local: SQL) -> Composed:
     return SQL("pg_catalog.set_config({}, {}, {})").format(Literal(name), Literal(value), local)
 
 
-_PIN = _pin()
+_PIN = _pin(LOCK_SECONDS)
 
 _HERE = {name: value for name, value in {**REPORTED, **MEANING}.items() if not name.startswith("default_")}
 
@@ -145,15 +146,18 @@ def connect(conninfo: str, *, purpose: str = "", **keywords: Any) -> psycopg.Con
             pools by transaction.
 
     Raises:
-        ArtifactstoreError: ``unavailable``.
+        ArtifactstoreError: ``unavailable``, or what will refuse it again, see ``connecting.refusal``.
     """
-    with translated():
+    try:
         connection = psycopg.connect(conninfo, **{"connect_timeout": 10, **parameters(purpose), **keywords})
-        try:
+    except psycopg.Error as failure:
+        raise refusal(failure, conninfo) from failure
+    try:
+        with translated():
             pin(connection)
-        except BaseException:
-            connection.close()
-            raise
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

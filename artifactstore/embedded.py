@@ -6,12 +6,14 @@ next one ends. Only the account that made the data, and root, can connect, and m
 """
 
 import atexit
+import errno
 import fcntl
 import hashlib
 import os
 import shutil
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,11 +23,14 @@ import platformdirs
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from artifactstore import db, server
-from artifactstore.errors import ArtifactstoreError, translated
+from artifactstore import db, server, system
+from artifactstore.errors import ArtifactstoreError, Busy, translated
 from artifactstore.variables import flag
 
 DATABASE = "artifactstore"
+LOCK_SECONDS = 120.0
+"""How long another process may take to start or stop the server."""
+_LOOK_AGAIN = 0.05
 
 _SETTINGS = {
     "listen_addresses": "''",
@@ -86,7 +91,7 @@ def ensure_running(chosen: Path | None = None, *, keep: bool = False) -> str:
         keep: let it run on when the last user ends, until ``stop``; ARTIFACTSTORE_KEEP_RUNNING=1 does too.
 
     Raises:
-        ArtifactstoreError: ``unavailable`` with what is wrong and what to do about it.
+        ArtifactstoreError: ``unavailable``, ``file`` or ``disk-full``, with what is wrong and what to do.
     """
     home = data_directory(chosen)
     with _explained(home):
@@ -144,8 +149,10 @@ def _make_home(home: Path) -> None:
         # Root's server runs as another account, which must get through to its own directories inside.
         home.chmod(0o711 if os.geteuid() == 0 else 0o700)
     if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
-        owner = server.name_of(home.stat().st_uid)
-        raise server.unavailable(f"{home} belongs to {owner}", _ELSEWHERE)
+        if not home.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(home))
+        reason = f"{os.strerror(errno.EACCES)}: it belongs to {server.name_of(home.stat().st_uid)}"
+        raise PermissionError(errno.EACCES, reason, str(home))
 
 
 def _cluster(home: Path) -> server.Cluster:
@@ -236,10 +243,40 @@ def _locked(home: Path) -> Iterator[None]:
     """One process at a time starts, stops or looks after the server."""
     descriptor = _open_lock(home / "lock")
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _take(descriptor, home / "lock", fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
+
+
+def _take(descriptor: int, path: Path, kind: int) -> None:
+    """Lock a file; raises ``Busy`` with who has it when that takes too long."""
+    ends = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > ends:
+                break
+        time.sleep(_LOOK_AGAIN)
+    pids = _lockers(os.fstat(descriptor))
+    who = f"process {', '.join(map(str, pids))}" if pids else "another process"
+    problem = f"waited {LOCK_SECONDS:g} s for {path}, which {who} has locked"
+    told = {"problem": problem, "path": str(path), "pids": pids}
+    hint = "it starts or stops the embedded server: wait until it ends, or end it, then repeat"
+    raise Busy("busy", told, hint)
+
+
+def _lockers(file: os.stat_result) -> list[int]:
+    """The processes that have locks on a file, as far as the system tells (Linux, see proc_locks(5))."""
+    place = f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}:{file.st_ino}"
+    try:
+        lines = Path("/proc/locks").read_text().splitlines()
+    except OSError:
+        return []
+    held = (line.split() for line in lines if "->" not in line)
+    return sorted({int(fields[4]) for fields in held if fields[5] == place})
 
 
 def _open_lock(path: Path) -> int:
@@ -256,7 +293,7 @@ def _hold(home: Path) -> None:
     if held is not None and held[1] == os.getpid():
         return
     descriptor = _open_lock(home / "users")
-    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    _take(descriptor, home / "users", fcntl.LOCK_SH)
     if not _held:
         atexit.register(release)
     _held[home] = (descriptor, os.getpid())
@@ -269,7 +306,7 @@ def _leave(home: Path, descriptor: int) -> None:
             cluster = _cluster(home)
             if not (home / "keep").exists() and not _used_by_others(home, cluster):
                 cluster.stop()
-    except BlockingIOError:
+    except (BlockingIOError, Busy):
         return  # others use it
     except FileNotFoundError:
         return  # the directory was removed meanwhile
@@ -289,11 +326,11 @@ def _used_by_others(home: Path, cluster: server.Cluster) -> bool:
 
 @contextmanager
 def _explained(home: Path) -> Iterator[None]:
-    """Raise what the system refuses inside as ``unavailable``, naming the file."""
+    """Raise what the system refuses inside by name, with the file and where else the data could be."""
     try:
         yield
     except OSError as failure:
-        raise server.unavailable(
-            f"{failure.filename or home}: {failure.strerror}",
-            _ELSEWHERE,
-        ) from failure
+        told = system.refused(failure, home)
+        if told.code == "file":
+            told.hint = _ELSEWHERE
+        raise told from failure

@@ -269,9 +269,44 @@ _SPECS = (
     ErrorSpec("unavailable", None, 503, 5,
               "the database cannot be reached or ended the work",
               "check that it runs and takes connections, then retry"),
+    ErrorSpec("database-missing", None, 503, 2,
+              "there is no such database on this server",
+              "name another (--database-url, DATABASE_URL), or make it, then artifactstore migrate"),
+    ErrorSpec("login-refused", None, 503, 7,
+              "the server refuses this login to the database",
+              "check user and password, and whom the server lets in from here"),
+    ErrorSpec("read-only", None, 503, 3,
+              "the database takes no writes: it is a standby, or the session is read-only",
+              "write to the primary; else look for default_transaction_read_only in the URL, PGOPTIONS, the "
+              "role and the database"),
+    ErrorSpec("role-missing", None, 503, 7,
+              "the login lacks a role that the service needs",
+              "run the commands that are named as a superuser, or as who ran artifactstore migrate"),
+    ErrorSpec("disk-full", None, 503, 5,
+              "a disk has no room left",
+              "make room where end and path say, then repeat; for the server: the runbook disk-full"),
+    ErrorSpec("exhausted", None, 503, 5,
+              "this machine has no files, memory or processes left to give",
+              "end what uses them or raise the limit (ulimit), then repeat"),
+    ErrorSpec("file", None, 400, 2,
+              "a file or directory cannot be used",
+              "check that the path is the one you mean, and what this user may do there"),
     ErrorSpec("output-lost", None, 500, 2,
-              "the results could not be written",
-              "what the command was to do is done: artifactstore events and status show it"),
+              "the result could not be written where it was to go",
+              "what the command does is done, unless it only reads: look (artifactstore audit) before you "
+              "repeat it; the secret of a token that was made is lost: revoke it"),
+    ErrorSpec("address", None, 400, 2,
+              "the service cannot listen at this address",
+              "choose another --host or --port; 127.0.0.1 and port 0 (any free one) always work"),
+    ErrorSpec("confirmation", None, 400, 2,
+              "this needs a confirmation, and nobody can be asked",
+              "give --yes if it is what you want"),
+    ErrorSpec("service-unreachable", None, 503, 5,
+              "the service cannot be reached",
+              "check the URL and that the service runs, then retry"),
+    ErrorSpec("foreign-answer", None, 502, 2,
+              "what answered is not this service",
+              "check the URL: a proxy, a login page of the network, or another program answers there"),
     ErrorSpec("bad-request", None, 400, 2,
               "the request cannot be read",
               "see /openapi.json for what this path takes"),
@@ -384,27 +419,30 @@ _EXCEPTIONS: Mapping[int, type[ArtifactstoreError]] = {
 # SQLSTATEs and classes of PostgreSQL itself (Appendix A of its manual) that mean something here.
 _FOREIGN: Mapping[str, str] = {
     "08": "unavailable",  # connection exceptions
-    "25006": "unavailable",  # read-only transaction: a standby
+    "25006": "read-only",  # read-only transaction: a standby, or a setting
     "25P03": "unavailable",  # idle in transaction for too long
     "25P04": "unavailable",  # transaction timeout
-    "28": "unavailable",  # login refused
-    "3D": "unavailable",  # no such database
+    "28": "login-refused",
+    "3D": "database-missing",
     "3F": "schema-outdated",  # no such schema
     "40": "busy",  # serialization failure, deadlock
     "42501": "forbidden",
     "42883": "schema-outdated",  # no such function
     "42P01": "schema-outdated",  # no such table
-    "53": "unavailable",  # out of memory, disk or connections
+    "53": "unavailable",  # out of memory or connections
+    "53100": "disk-full",
     "54": "too-large",
+    "55006": "busy",  # object in use
     "55P03": "busy",
     "57": "unavailable",  # cancelled, shut down, starting up
+    "57P04": "database-missing",  # dropped under the session
     "58": "unavailable",  # system errors
     "XX001": "log-damaged",
     "XX002": "log-damaged",
 }
 
 
-OUTER_CAUSES = ("busy", "unavailable", "forbidden")
+OUTER_CAUSES = ("busy", "unavailable", "forbidden", "read-only", "disk-full", "database-missing")
 """What says what it means by itself, whatever statement of a migration met it."""
 
 
@@ -419,7 +457,9 @@ def translate(failure: psycopg.Error) -> ArtifactstoreError:
     A failure without one (no connection, connection lost) is ``unavailable``; a SQLSTATE that
     means nothing here is ``internal``.
     """
-    detail = {"problem": (failure.diag.message_primary or str(failure)).strip()}
+    detail: dict[str, object] = {"problem": (failure.diag.message_primary or str(failure)).strip()}
+    if failure.sqlstate == "53100":
+        detail["end"] = "server"
     if failure.sqlstate in BY_SQLSTATE or failure.sqlstate == _UNLISTED:
         detail = json.loads(failure.diag.message_detail or "{}")
     if failure.sqlstate is None:

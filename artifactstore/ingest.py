@@ -9,11 +9,13 @@ when the run begins, not with the size of the tree.
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 from uuid import UUID
 
+from artifactstore import system
 from artifactstore.batches import append_patiently
 from artifactstore.errors import BadInput, NotFound, Refused
 from artifactstore.events import FileIngested, Location, NewEvent, PackageCreated, PackageSealed, new_id
@@ -27,6 +29,12 @@ BATCH = 1_000
 
 _NAMES = 20
 """File names that an error or a summary lists; it counts the rest."""
+
+_RACED = frozenset({"path-taken", "not-open", "purged", "manifest-changed"})
+_AGAIN = (
+    "somebody else, such as another ingest, changed the package meanwhile: run it again; what the package "
+    "has by then is compared, and only the rest is appended"
+)
 
 _Known: TypeAlias = Mapping[str, tuple[int, bytes]]
 """Files that a package has: path → size in bytes, BLAKE3."""
@@ -105,7 +113,7 @@ def ingest(
         workers: threads that read and hash; default: one per core.
 
     Raises:
-        BadInput: usage (no directory, no files, files that cannot be read) or bad-path (names that no
+        BadInput: file (no directory, files that cannot be read), usage (no files), bad-path (names that no
             package can have) or invalid-purl. Nothing was appended.
         Refused: path-taken (the package has files of this name with other content) or not-open (new
             files for a package that takes none). Nothing was appended.
@@ -115,7 +123,7 @@ def ingest(
     try:
         tree = Tree(directory, exclude)
     except OSError as error:
-        raise BadInput("usage", {"problem": f"{directory}: {error.strerror}"}) from error
+        raise system.refused(error, directory) from error
     run = _Run(store, tree, actor, workers or os.cpu_count() or 1, progress, Ingested(purl, new_id()))
     run.list_tree()
     known = run.find_package()
@@ -156,7 +164,7 @@ class _Run:
         if bad.count:
             raise BadInput("bad-path", {"problem": str(bad), "files": bad.count})
         if unreadable.count:
-            raise BadInput("usage", {"problem": f"cannot be read: {unreadable}", "files": unreadable.count})
+            raise BadInput("file", {"problem": f"cannot be read: {unreadable}", "files": unreadable.count})
         if not self.report.files:
             raise BadInput("usage", {"problem": f"no regular file in {os.fsdecode(self.tree.root)}"})
 
@@ -220,7 +228,8 @@ class _Run:
 
     def seal(self) -> None:
         """Seal the package with the files that it has."""
-        appended, self.report.sealed = self.store.seal(self.report.package_id, self.actor)
+        with _overtaken():
+            appended, self.report.sealed = self.store.seal(self.report.package_id, self.actor)
         self._note([appended])
         self.report.state = "sealed"
 
@@ -263,7 +272,8 @@ class _Run:
 
     def _append(self, events: list[NewEvent]) -> None:
         started = time.monotonic()
-        appended = append_patiently(self.store, events, self.progress)
+        with _overtaken():
+            appended = append_patiently(self.store, events, self.progress)
         self.report.append_seconds += time.monotonic() - started
         self._note(appended)
 
@@ -271,6 +281,22 @@ class _Run:
         self.report.events += len(appended)
         self.report.first_sequence = self.report.first_sequence or appended[0].sequence
         self.report.last_sequence = appended[-1].sequence
+
+
+@contextmanager
+def _overtaken() -> Iterator[None]:
+    """Tell what is refused although the package was looked at before: somebody changed it since.
+
+    Most often another ingest of the same tree. What cures the refusal elsewhere, such as to remove the file,
+    would undo its work.
+    """
+    try:
+        yield
+    except Refused as refusal:
+        if refusal.code not in _RACED:
+            raise
+        facts = {name: value for name, value in refusal.detail.items() if name != "code"}
+        raise type(refusal)(refusal.code, facts, _AGAIN, refusal.sqlstate) from refusal
 
 
 def _refuse_failed(failed: Names) -> None:

@@ -87,6 +87,7 @@ def replay(
         ArtifactstoreError: any other, also those of projectors; all name ``sequence`` in ``detail`` when an
             event is the reason. The views are then as they were before.
     """
+    store.refuse_read_only()
     since = 0 if snapshot is None else snapshot.sequence
     with (
         _views_doubted(store),
@@ -131,6 +132,7 @@ def replay_online(
     that was interrupted leaves a rebuild that the next one goes on with.
     """
     started = monotonic()
+    store.refuse_read_only()
     since = 0 if snapshot is None else snapshot.sequence
     with translated(), _digests_checked(store, connect, since) as checker:
         begun = _begin(store, None if snapshot is None else snapshot.schema_name)

@@ -70,7 +70,7 @@ class Tree:
     """
 
     def __init__(self, root: Path, exclude: Iterable[str] = ()) -> None:
-        self.root = os.fsencode(root.resolve(strict=True))
+        self.root = os.fsencode(os.path.realpath(root, strict=True))
         self._exclude = frozenset(os.path.normpath(path) for path in exclude)
 
     def os_path(self, path: str) -> bytes:

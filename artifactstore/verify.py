@@ -19,7 +19,7 @@ from psycopg.sql import SQL
 
 from artifactstore import codec, guards
 from artifactstore.db import one_snapshot
-from artifactstore.errors import ArtifactstoreError, Busy, Forbidden
+from artifactstore.errors import ArtifactstoreError, Busy, Forbidden, Refused
 from artifactstore.events import EVENT_TYPES, from_payload
 from artifactstore.evidence import evidence_findings
 from artifactstore.findings import Finding
@@ -37,6 +37,7 @@ _NOT_DIGESTED = (
     "and events are not chained"
 )
 _STORAGE = "whether the files in storage still have these digests"
+_COMPARED = "whether the views are what the log says: they were not compared (--log)"
 LIMITS = (_CUT_OFF, _NOT_DIGESTED, _STORAGE)
 """What a verification cannot know."""
 
@@ -52,16 +53,22 @@ class Verification:
 
     ``head`` and ``identity`` of its event are what a witness should keep; ``witnessed`` is what the one that
     was given proved that event ``witness.head`` is still the same by: identity, or payload_digest, which is
-    weaker. ``seconds`` is what it took.
+    weaker. ``compared``: whether the views were compared. ``seconds`` is what it took.
     """
 
     limit: int
+    compared: bool = True
     head: int = 0
     identity: bytes | None = None
     witnessed: str | None = None
     seconds: float = 0.0
     found: int = 0
     findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def cannot_know(self) -> tuple[str, ...]:
+        """What this verification cannot know."""
+        return LIMITS if self.compared else (*LIMITS, _COMPARED)
 
     def add(self, findings: Iterator[Finding]) -> None:
         """Count findings, and keep them while there is room."""
@@ -93,16 +100,24 @@ def verify(
     connect: Callable[[], Connection[Any]],
     *,
     witness: Witness | None = None,
+    compare: bool = True,
     limit: int = 100,
     progress: Progress = quiet,
 ) -> Verification:
     """Check every event, the guards, all views against a rebuild, and the manifests of sealed packages.
 
-    ``connect`` opens another connection to the same database. Damage is reported, not raised; raises
-    ``Forbidden`` or ``Busy`` when the database cannot be asked.
+    Args:
+        connect: opens another connection to the same database.
+        compare: rebuild the views and compare them, which writes tables that are rolled back. All else can
+            be done in a read-only session and on a standby.
+
+    Damage is reported, not raised; raises ``Forbidden`` or ``Busy`` when the database cannot be asked, and
+    ``Refused`` read-only when it cannot be written to.
     """
     started = monotonic()
-    verification, views = Verification(limit), Verification(limit)
+    if compare:
+        refuse_read_only(store)
+    verification, views = Verification(limit, compare), Verification(limit)
     unasked: Forbidden | None = None
     try:
         # In a snapshot of its own: what it reads should not stay locked until the end.
@@ -122,11 +137,21 @@ def verify(
             if unasked is not None and not tampered:
                 raise unasked  # else it is told what keeps the owner's functions from their tables
             views.add(Finding("guard", f"{one.what}: {one.fix}") for one in tampered)
-            views.add(_view_findings(store, progress, bool(tampered)))
+            if compare:
+                views.add(_view_findings(store, progress, bool(tampered)))
             views.add(_manifest_findings(store, progress))
     verification.extend(views)
     verification.seconds = monotonic() - started
     return verification
+
+
+def refuse_read_only(store: Store) -> None:
+    """Raise ``Refused`` read-only where no scratch tables can be made, before work that would be in vain."""
+    problem = store.read_only()
+    if problem is not None:
+        hint = "artifactstore verify --log checks all but the views here; compare them on the primary, in a "
+        hint += "session that may write: what is written is rolled back"
+        raise Refused("read-only", {"problem": f"{problem}; views are compared in scratch tables"}, hint)
 
 
 @contextmanager

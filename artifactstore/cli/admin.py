@@ -14,6 +14,7 @@ from artifactstore import embedded, server
 from artifactstore.cli.command import Command, Group
 from artifactstore.cli.session import Session, with_session
 from artifactstore.leaves import shown
+from artifactstore.migrate import LOCK_SECONDS
 from artifactstore.migrate import migrate as migrate_database
 
 _GREETING = """\
@@ -37,12 +38,23 @@ The log and its views are in schema artifactstore. To begin with:
 @click.option(
     "--no-replay", is_flag=True, help="Refuse if projectors changed, instead of rebuilding the views."
 )
+@click.option(
+    "--lock-seconds",
+    type=click.FloatRange(min=0.001, max=86_400),
+    default=LOCK_SECONDS,
+    show_default=True,
+    metavar="S",
+    help="How long to wait for another migrate; for any other lock 30 at the most.",
+)
 @with_session
-def migrate(session: Session, role_prefix: str | None, grant_to_login: bool, no_replay: bool) -> None:
+def migrate(
+    session: Session, role_prefix: str | None, grant_to_login: bool, no_replay: bool, lock_seconds: float
+) -> None:
     """Create or upgrade the schema of the database.
 
     Nothing happens if it is up to date. The login must own the database and have CREATEROLE, or be a
-    superuser. Any number at once take turns, and a killed one leaves the database as it was. If projectors
+    superuser. Any number at once take turns, and a killed one leaves the database as it was. Who waits for
+    too long is told who has the lock (busy, exit code 5), and nothing was changed. If projectors
     changed, the views are rebuilt at the end, while appends and reads go on again; until that is done the
     next migrate goes on with it.
     """
@@ -51,6 +63,7 @@ def migrate(session: Session, role_prefix: str | None, grant_to_login: bool, no_
         role_prefix=role_prefix,
         grant_to_login=grant_to_login or session.target.embedded,
         replay=not no_replay,
+        lock_seconds=lock_seconds,
         progress=session.output.say,
     )
     session.output.result(

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import click
 
+from artifactstore import system
 from artifactstore.cli import options, values
 from artifactstore.cli.command import Command
 from artifactstore.cli.session import Session, with_session
@@ -173,9 +174,18 @@ def append(session: Session, event_type: str, subject_id: UUID, payload: str, ex
     \b
     artifactstore append v1.package.yanked --subject 0193a3c2-… --payload '{"reason": "broken"}'
     """
-    text = sys.stdin.read() if payload == "-" else payload
+    text = _read_stdin() if payload == "-" else payload
     appended = session.store.append_json(event_type, subject_id, session.actor, text, expected)
     session.tell_appended(appended, event_type, subject_id)
+
+
+def _read_stdin() -> str:
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as failure:
+        raise error("usage", {"problem": f"stdin is not {failure.encoding}: {failure.reason}"}) from failure
+    except OSError as failure:  # a directory, say
+        raise system.refused(failure, "stdin") from failure
 
 
 def _remote(session: Session, url: str, token: str | None) -> "Remote":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from artifactstore import system
 from artifactstore.cli.command import Command
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import BadInput
@@ -51,8 +52,9 @@ def export(session: Session, first: int, last: int | None, force: bool, file: Pa
                 raise BadInput(
                     "usage", {"problem": "an export is binary, and stdout is a terminal: name a file"}
                 )
-            done = export_log(session.store, stream, first=first, last=last, progress=progress)
-            stream.flush()
+            with system.named("stdout"):
+                done = export_log(session.store, stream, first=first, last=last, progress=progress)
+                stream.flush()
         else:
             with replacing(file, force=force) as stream:
                 done = export_log(session.store, stream, first=first, last=last, progress=progress)
@@ -133,9 +135,10 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
             raise BadInput(
                 "usage", {"problem": "stdin is a terminal: name a file, or pipe an export into it"}
             )
-        yield stream
+        with system.named("stdin"):
+            yield stream
     else:
-        with file.open("rb") as opened:
+        with system.named(file), file.open("rb") as opened:
             yield opened
 
 

@@ -2,20 +2,31 @@
 
 import json
 import os
+from contextlib import suppress
 
 import click
 import psycopg
 
+from artifactstore import system
 from artifactstore.cli.output import jsonable, readable, visible
 from artifactstore.errors import ERRORS, ArtifactstoreError, translate
 from artifactstore.hints import hint_of
 
 
 def report(failure: Exception, *, as_json: bool) -> int:
-    """Tell a failure on stderr; returns the exit code. With ARTIFACTSTORE_DEBUG a defect is raised again."""
+    """Tell a failure on stderr, if that can be written to; returns the exit code.
+
+    With ARTIFACTSTORE_DEBUG a defect is raised again.
+    """
     error = _as_error(failure)
     if error.code == "internal" and os.environ.get("ARTIFACTSTORE_DEBUG"):
         raise failure
+    with suppress(OSError):
+        _tell(error, as_json=as_json)
+    return error.exit_code
+
+
+def _tell(error: ArtifactstoreError, *, as_json: bool) -> None:
     hint = hint_of(error, "cli")
     if as_json:
         told = {
@@ -27,7 +38,7 @@ def report(failure: Exception, *, as_json: bool) -> int:
             }
         }
         click.echo(json.dumps(jsonable(told)), err=True)
-        return error.exit_code
+        return
     # Further lines, as of a server's log, are set off: none of them can pass for one of ours.
     first, *others = _message(error).splitlines()
     click.echo(visible(f"error[{error.code}]: {first}"), err=True)
@@ -37,7 +48,6 @@ def report(failure: Exception, *, as_json: bool) -> int:
         if name not in ("code", "problem"):
             click.echo(f"  {visible(name)}: {readable(value)}", err=True)
     click.echo(visible(f"  hint: {hint}"), err=True)
-    return error.exit_code
 
 
 def _as_error(failure: Exception) -> ArtifactstoreError:
@@ -53,8 +63,9 @@ def _as_error(failure: Exception) -> ArtifactstoreError:
     if isinstance(failure, UnicodeEncodeError):
         return ArtifactstoreError("usage", {"problem": f"not UTF-8: {failure.object!r}"})
     if isinstance(failure, OSError):
-        name = f"{failure.filename}: " if failure.filename else ""
-        return ArtifactstoreError("usage", {"problem": f"{name}{failure.strerror or failure}"})
+        return system.refused(failure)
+    if isinstance(failure, MemoryError):
+        return ArtifactstoreError("exhausted", {"problem": "out of memory", "end": "client"})
     return ArtifactstoreError("internal", {"problem": f"{type(failure).__name__}: {failure}"})
 
 

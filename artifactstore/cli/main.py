@@ -13,6 +13,7 @@ from click.shell_completion import shell_complete
 
 from artifactstore import __version__
 from artifactstore.cli.command import global_options
+from artifactstore.cli.output import flush
 from artifactstore.cli.session import Session
 
 # Name → module with a function of that name (import_ for import), and what --help says; a test compares
@@ -62,12 +63,12 @@ EXIT_CODES = """\b
 Exit codes:
   0    done
   1    verify found differences, or a check found a copy bad
-  2    the command, a value or a file cannot be used
+  2    the command, a value, a file or an address cannot be used
   3    the state of the log does not allow it; nothing was appended
   4    no such package, file, location or hold
-  5    the log is busy or the database cannot be reached: retry
+  5    the log is busy, what it takes cannot be reached or has no room: retry
   6    the log, or an export of it, is damaged
-  7    the database role may not do it
+  7    the login or the database role may not do it
   70   a defect of this program or its database
   130  interrupted
   141  the reader of the output went away
@@ -111,23 +112,25 @@ class Program(click.Group):
         self, args: Sequence[str] | None = None, prog_name: str | None = None, *_rest: Any, **_options: Any
     ) -> NoReturn:
         """Run a command and exit; whatever it raises becomes one line on stderr and an exit code."""
+        _open_streams()
         given = list(sys.argv[1:] if args is None else args) or ["--help"]
         name = prog_name or PROGRAM
         if instruction := os.environ.get(COMPLETE):
             sys.exit(shell_complete(self, {}, name, COMPLETE, instruction))
         _warn_of_variables("--json" in given)
-        sys.exit(self._run(given, name, Session()))
+        code = self._run(given, name, Session())
+        _settle_stdout()
+        sys.exit(code)
 
     def _run(self, given: list[str], name: str, session: Session) -> int:
         try:
             with session.resources, self.make_context(name, given, obj=session) as context:
                 result = self.invoke(context)
-            sys.stdout.flush()
+            flush()
             return result if isinstance(result, int) else 0
         except click.exceptions.Exit as done:
             return done.exit_code
         except BrokenPipeError:
-            _discard_output()
             return EXIT_PIPE
         except (KeyboardInterrupt, click.Abort):
             click.echo("interrupted", err=True)
@@ -135,11 +138,16 @@ class Program(click.Group):
         except Exception as failure:
             from artifactstore.cli.failure import report
 
-            try:
-                sys.stdout.flush()
-            except OSError:
-                _discard_output()
-            return report(failure, as_json=session.json or "--json" in given)
+            _settle_stdout()
+            return report(session.explained(failure), as_json=session.json or "--json" in given)
+
+
+def _settle_stdout() -> None:
+    """Python flushes stdout once more at exit; when that fails, let there be something to flush into."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 cli = Program(
@@ -154,7 +162,6 @@ click.version_option(__version__, prog_name=PROGRAM)(cli)
 
 def main() -> NoReturn:
     """Entry point of the program ``artifactstore``."""
-    _open_streams()
     cli.main(prog_name=PROGRAM)
 
 
@@ -189,8 +196,3 @@ def _warn_of_variables(as_json: bool) -> None:
     for warning in unread(os.environ):
         told = json.dumps({"warning": warning}) if as_json else f"warning: {visible(warning)}"
         click.echo(told, err=True)
-
-
-def _discard_output() -> None:
-    """Python flushes stdout once more at exit: there must be something to flush into."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -13,8 +13,6 @@ from uuid import UUID
 
 import click
 
-from artifactstore.errors import error
-
 _TABLE_ROWS = 500
 """Rows that a table on a terminal measures together: a long list appears while it is read."""
 _SHORT_HEX = 12
@@ -89,7 +87,7 @@ class Output:
         width = max(map(len, values), default=0)
         for name, value in values.items():
             if value is not None:
-                _echo(f"{name:<{width}}  {readable(value)}", err=err)
+                _write(f"{name:<{width}}  {readable(value)}", err=err)
 
     def rows(self, columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, live: bool = False) -> int:
         """Write a list with these columns (as JSON: all that the rows have); returns its length.
@@ -102,24 +100,24 @@ class Output:
             if not self.as_json and not live and sys.stdout.isatty():
                 return _tables(columns, stream)
             if not self.as_json:
-                _echo("\t".join(columns))
+                _write("\t".join(columns))
             count = 0
             for count, row in enumerate(stream, start=1):  # noqa: B007
                 if self.as_json:
                     self._json(row)
                 else:
-                    _echo("\t".join(readable(row[column]) for column in columns))
+                    _write("\t".join(readable(row[column]) for column in columns))
             return count
 
     def say(self, *lines: str) -> None:
         """Write lines for people; nothing in JSON."""
         if not self.as_json:
             for line in lines:
-                _echo(visible(line))
+                _write(visible(line))
 
     def _json(self, values: Mapping[str, object], *, err: bool = False) -> None:
         # ASCII only: safe on every terminal and in every locale.
-        _echo(json.dumps(jsonable(values)), err=err)
+        _write(json.dumps(jsonable(values)), err=err)
 
 
 @contextmanager
@@ -130,12 +128,20 @@ def written() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as failure:
-        raise error("output-lost", {"problem": failure.strerror or str(failure)}) from failure
+        from artifactstore import system  # --help must not wait for a database driver
+
+        raise system.output_lost(failure) from failure
 
 
-def _echo(text: str, *, err: bool = False) -> None:
+def flush() -> None:
+    """Write what is still on its way to stdout; raises ``BadInput`` output-lost."""
     with written():
-        click.echo(text, err=err)
+        sys.stdout.flush()
+
+
+def _write(line: str, *, err: bool = False) -> None:
+    with written():
+        click.echo(line, err=err)
 
 
 def _tables(columns: Sequence[str], rows: Iterator[Mapping[str, Any]]) -> int:

@@ -32,7 +32,8 @@ class Remote:
             if known is None:
                 raise BadInput("usage", {"problem": "no token: give --token or set ARTIFACTSTORE_TOKEN"})
             token = known.text
-        self._client = Client(url, token)
+        with _translated():
+            self._client = Client(url, token)
         self._known: Cursor | None = None
 
     def close(self) -> None:
@@ -43,9 +44,10 @@ class Remote:
         """The highest sequence of its log."""
         with _translated():
             told = self._client.get("/log")
-        digest = told["head_digest"]
-        identity = None if digest is None else bytes.fromhex(digest.removeprefix("sha256:"))
-        self._known = Cursor(int(told["head"]), told["epoch"], identity)
+        with _shaped("/log"):
+            digest = told["head_digest"]
+            identity = None if digest is None else bytes.fromhex(digest.removeprefix("sha256:"))
+            self._known = Cursor(int(told["head"]), told["epoch"], identity)
         return self._known.sequence
 
     def sequence_at(self, instant: datetime) -> int:
@@ -66,7 +68,10 @@ class Remote:
         return before
 
     def _time_of(self, sequence: int) -> datetime:
-        return parse_time(self._client.get(f"/events/{sequence}")["created_at"])
+        path = f"/events/{sequence}"
+        told = self._client.get(path)
+        with _shaped(path):
+            return parse_time(told["created_at"])
 
     def events(self, where: EventFilter, limit: int | None, *, follow: bool) -> Iterator[Row]:
         """Events as ``Store.events`` gives them, each one checked; ``follow``: then new ones, for ever."""
@@ -119,5 +124,17 @@ def _translated() -> Iterator[None]:
     except FeedError as failure:
         code = failure.code if failure.code in ERRORS else "log-damaged"
         raise error(code, {"problem": str(failure), "sequence": failure.cursor.sequence}) from failure
-    except (httpx.HTTPError, httpx.InvalidURL) as failure:
-        raise error("unavailable", {"problem": str(failure) or type(failure).__name__}) from failure
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError) as failure:
+        raise error("usage", {"problem": f"the URL or the token: {failure}"}) from failure
+    except httpx.HTTPError as failure:
+        raise error("service-unreachable", {"problem": str(failure) or type(failure).__name__}) from failure
+
+
+@contextmanager
+def _shaped(path: str) -> Iterator[None]:
+    """Raise what goes wrong while JSON is read as ``foreign-answer``: the service says something else."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, BadInput) as failure:
+        problem = f"{path} answers JSON of something else: {failure!r}"
+        raise error("foreign-answer", {"problem": problem}) from failure

@@ -4,6 +4,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from artifactstore.cli.command import Command
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import translated
 from artifactstore.events import TokenIssued, new_id
+
+if TYPE_CHECKING:
+    from artifactstore.store import Store
 
 
 @click.command(cls=Command)
@@ -46,20 +50,56 @@ def serve(session: Session, host: str, port: int, workers: int, stop_seconds: in
         told["token"] = str(path) if path else "made with artifactstore token create"
         session.output.result(told)
         sys.stdout.flush()
+        _tell_lacking_role(session)
         server.serve(settings, listening, workers)
 
 
+def _tell_lacking_role(session: Session) -> None:
+    """Tell on stderr, if the database answers, what its login must be granted: without it all gets 503."""
+    from artifactstore import db
+    from artifactstore.errors import ArtifactstoreError
+    from artifactstore.store import Store
+
+    try:
+        with db.connect(session.target.conninfo, purpose="serve", connect_timeout=2) as connection:
+            commands = Store(connection).role_commands()
+    except ArtifactstoreError as failure:
+        click.echo(f"warning: not ready: {failure.message}", err=True)
+        return
+    if commands:
+        click.echo("warning: not ready: the login lacks a role. As who ran migrate:", err=True)
+        for command in commands:
+            click.echo(f"    {command}", err=True)
+
+
 def _owners_token(session: Session) -> Path:
-    """The file with a good token of an operator; makes one if there is none."""
+    """The file with a good token of an operator; one that is none is replaced, and told why."""
     path = access.token_path()
     token = access.read_token(path)
-    known = None if token is None else session.store.find_token(token.token_id)
-    if token is None or known is None or known.revoked or known.secret_hash != token.secret_hash:
+    problem = "there is none" if token is None else _token_problem(session.store, token)
+    if problem is not None:
+        if token is not None:
+            click.echo(f"the token in {path} is replaced: {problem}", err=True)
+        reason = "first start of the service" if token is None else f"the token before: {problem}"
         token = access.new_token(new_id())
-        event = TokenIssued(token_id=token.token_id, roles=("operator",), reason="first start of the service")
+        event = TokenIssued(token_id=token.token_id, roles=("operator",), reason=reason)
         # Kept before it is committed: the secret of a token that exists must not be lost.
         with translated(), session.store.connection.transaction():
             session.store.issue_token(event, session.actor, session.actor, token.secret_hash)
             access.write_token(path, token)
     session.store.connection.close()
     return path
+
+
+def _token_problem(store: "Store", token: access.AccessToken) -> str | None:
+    """Why an operator cannot use a token, None if it is good."""
+    known = store.find_token(token.token_id)
+    if known is None or known.secret_hash != token.secret_hash:
+        return "this log does not know it"
+    if known.revoked:
+        return "it was revoked"
+    if known.seconds_left is not None and known.seconds_left <= 0:
+        return "it has expired"
+    if "operator" not in known.roles:
+        return f"it allows no more than {', '.join(known.roles) or 'nothing'}"
+    return None

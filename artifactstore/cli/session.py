@@ -142,14 +142,24 @@ class Session:
             }
         )
 
+    def explained(self, failure: Exception) -> Exception:
+        """The failure; if it is that of a wait, with who is in the way, asked over another connection."""
+        from artifactstore.errors import ArtifactstoreError
+
+        if not isinstance(failure, ArtifactstoreError) or "target" not in vars(self):
+            return failure
+        from artifactstore.waits import explained
+
+        return explained(failure, self.target.conninfo)
+
     def confirm(self, question: str, yes: bool) -> None:
-        """Go on if ``yes`` or if the person says so; raises ``BadInput`` when nobody can be asked."""
+        """Go on if ``yes`` or if the person says so; raises ``BadInput`` confirmation if nobody is there."""
         from artifactstore.errors import BadInput
 
         if yes:
             return
         if self.json or not sys.stdin.isatty():
-            raise BadInput("usage", {"problem": f"{question} Nobody can be asked: give --yes"})
+            raise BadInput("confirmation", {"problem": question})
         click.confirm(question, abort=True, err=True)
 
 

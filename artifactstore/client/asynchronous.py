@@ -19,6 +19,7 @@ from artifactstore.client.messages import (
     parameters,
     read_json,
     read_page,
+    readable,
 )
 from artifactstore.client.network import network
 from artifactstore.client.options import MAX_WAIT, TIMEOUT, cursor_of, headers, post_headers
@@ -51,7 +52,9 @@ class AsyncClient:
 
     async def get(self, path: str, **query: object) -> Any:
         """The JSON at a path; raises ``RemoteError``, ``httpx.TransportError``."""
-        return read_json(await self._http.get(path, params=parameters(query)))
+        with readable():
+            answer = await self._http.get(path, params=parameters(query))
+        return read_json(answer)
 
     async def post(
         self, path: str, body: Mapping[str, Any], *, key: str | None = None, expected: int | None = None
@@ -63,10 +66,13 @@ class AsyncClient:
             expected: version that the row must have, as its ETag tells it (If-Match).
 
         Raises:
-            RemoteError: it was refused, and appended nothing.
+            RemoteError: it was refused, and appended nothing; or, with the code foreign-answer, something
+                else than the service answered.
             httpx.TransportError: it is not known what became of it; repeat it with its key.
         """
-        return read_json(await self._http.post(path, json=body, headers=post_headers(key, expected)))
+        with readable():
+            answer = await self._http.post(path, json=body, headers=post_headers(key, expected))
+        return read_json(answer)
 
     async def events(self, since: int = 0, *, wait: int = 0, **query: object) -> Page:
         """One page of the feed, as it comes; ``query``: limit, until, epoch, filters (docs/reference)."""
@@ -103,7 +109,9 @@ class AsyncClient:
         return AsyncTail(self, Following(cursor_of(since), query, min(wait, MAX_WAIT), retry_seconds))
 
     async def _page(self, query: Query) -> Page:
-        return read_page(await self._http.get("/events", params=parameters(query), headers={"Accept": CBOR}))
+        with readable():
+            answer = await self._http.get("/events", params=parameters(query), headers={"Accept": CBOR})
+        return read_page(answer)
 
 
 class AsyncTail(AsyncIterator[Event]):

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
+
 from artifactstore.client.messages import Event, Page, RemoteError
 
 _FIRST_PAUSE = 0.1
@@ -30,6 +32,17 @@ class FeedError(Exception):
         self.code = code
         self.cursor = cursor
         self.epochs = tuple(epochs)
+
+
+def _epochs(failure: RemoteError) -> list[Mapping[str, Any]]:
+    """The generations that a problem tells, as far as they have their members."""
+    told = failure.problem.get("epochs")
+    wanted = {"epoch", "from_sequence", "reason"}
+    return (
+        [one for one in told if isinstance(one, dict) and one.keys() >= wanted]
+        if isinstance(told, list)
+        else []
+    )
 
 
 def _told(epoch: Mapping[str, Any]) -> str:
@@ -151,10 +164,11 @@ class Following:
         """
         if isinstance(failure, RemoteError):
             if failure.code in _LOST:
-                epochs = failure.problem.get("epochs", ())
-                raise FeedError(failure.code, str(failure), self.cursor, epochs) from failure
+                raise FeedError(failure.code, str(failure), self.cursor, _epochs(failure)) from failure
             if not failure.passing:
                 raise failure
+        elif isinstance(failure, (httpx.UnsupportedProtocol, httpx.LocalProtocolError)):
+            raise failure  # of the URL or the token: it would be the same each time
         if self._failing_since is None:
             self._failing_since = now
         if self._retry_seconds is not None and now - self._failing_since > self._retry_seconds:

@@ -1,8 +1,8 @@
 """What is sent and what comes back, without any connection: both clients share it."""
 
 import io
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -19,12 +19,19 @@ from artifactstore.events.times import from_micros
 from artifactstore.store import LoggedEvent
 
 CBOR = "application/cbor-seq"
+_JSON = ("application/json",)
+_PASSING = (408, 429, 502, 503, 504)
+"""Statuses after which the same request may succeed."""
+_LONGEST_ASKED = 300.0
+"""Seconds: nobody stays away for longer because an answer asks for it."""
+_SHOWN = 120
+"""Bytes of a strange answer that are told."""
 
 Query: TypeAlias = Mapping[str, object]
 
 
 class RemoteError(Exception):
-    """The service refused a request.
+    """The service refused a request, or what answered is not the service (code foreign-answer).
 
     Attributes:
         status: of HTTP. code: of ``artifactstore.errors``. problem: the whole problem (RFC 9457).
@@ -42,15 +49,15 @@ class RemoteError(Exception):
     def passing(self) -> bool:
         """Whether the same request may succeed later."""
         known = ERRORS.get(self.code)
-        return self.status in (408, 429, 502, 503, 504) or (
-            known is not None and known.exit_code == EXIT_RETRY
-        )
+        return self.status in _PASSING or (known is not None and known.exit_code == EXIT_RETRY)
 
     def local(self) -> ArtifactstoreError:
         """The same error as the library raises it on a database of its own."""
-        code = self.code if self.code in ERRORS else "internal"
+        # A code that is not known here comes from a service of another version.
+        code = self.code if self.code in ERRORS else "foreign-answer"
         facts = {key: value for key, value in self.problem.items() if key not in ("type", "title", "status")}
-        return error(code, {**facts, "problem": str(self.problem.get("detail", ""))})
+        told = str(self.problem.get("detail", ""))
+        return error(code, {**facts, "problem": told if code == self.code else str(self)})
 
 
 @dataclass(frozen=True)
@@ -127,16 +134,23 @@ def parameters(query: Query) -> httpx.QueryParams:
 
 
 def read_json(response: httpx.Response) -> Any:
-    """The JSON of an answer; raises ``RemoteError``."""
+    """The JSON of an answer; raises ``RemoteError``, also for an answer that is not of this service."""
     check(response)
-    return response.json()
+    kind = _media_type(response)
+    if kind not in _JSON:
+        raise _foreign(response, f"it is {kind or 'of no type'}, not {_JSON[0]}")
+    try:
+        return response.json()
+    except (ValueError, RecursionError) as failure:
+        raise _foreign(response, f"it is no JSON: {failure}") from failure
 
 
 def read_page(response: httpx.Response) -> Page:
-    """The page that was asked for as CBOR; raises ``RemoteError``, or ``ValueError`` for what is no page."""
+    """The page that was asked for as CBOR; raises ``RemoteError``, also for what is no page."""
     check(response)
-    if response.headers.get("Content-Type") != CBOR:
-        raise ValueError(f"the answer is {response.headers.get('Content-Type')}, not {CBOR}")
+    kind = _media_type(response)
+    if kind != CBOR:
+        raise _foreign(response, f"it is {kind or 'of no type'}, not {CBOR}")
     headers = response.headers
     try:
         return Page(
@@ -148,8 +162,8 @@ def read_page(response: httpx.Response) -> Page:
             headers["Artifactstore-Has-More"] == "true",
             _retry_after(response),
         )
-    except (KeyError, TypeError, cbor2.CBORDecodeError) as failure:
-        raise ValueError(f"the answer is no page of the feed: {failure!r}") from failure
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError, cbor2.CBORDecodeError) as failure:
+        raise _foreign(response, f"it is no page of the feed: {failure!r}") from failure
 
 
 def check(response: httpx.Response) -> None:
@@ -158,18 +172,56 @@ def check(response: httpx.Response) -> None:
         return
     try:
         problem = response.json()
-    except json.JSONDecodeError:
-        problem = {}
-    if not isinstance(problem, dict) or "code" not in problem:
-        # Of a proxy, not of the service.
-        problem = {"code": "unavailable" if response.status_code >= 500 else "bad-request"}
-        problem["detail"] = response.text[:200]
-    raise RemoteError(response.status_code, problem, _retry_after(response))
+    except (ValueError, RecursionError):
+        problem = None
+    if isinstance(problem, dict) and isinstance(problem.get("code"), str):
+        raise RemoteError(response.status_code, problem, _retry_after(response))
+    # Of a proxy or of another program, not of the service.
+    if response.status_code in _PASSING:
+        told = {"code": "service-unreachable", "detail": f"{response.request.url} answers {_shown(response)}"}
+        raise RemoteError(response.status_code, told, _retry_after(response))
+    moved = response.headers.get("Location")
+    raise _foreign(response, f"it leads to {moved}" if moved else "it is no problem document")
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Raise ``RemoteError`` for a body that is not compressed as its head says."""
+    try:
+        yield
+    except httpx.DecodingError as failure:
+        facts = {
+            "code": "foreign-answer",
+            "detail": f"{failure.request.url} gives a body that cannot be read: {failure}",
+            "url": str(failure.request.url),
+        }
+        raise RemoteError(200, facts, None) from failure
+
+
+def _foreign(response: httpx.Response, problem: str) -> RemoteError:
+    facts = {
+        "code": "foreign-answer",
+        "detail": f"{response.request.url} answers {_shown(response)}: {problem}",
+        "url": str(response.request.url),
+        "content_type": _media_type(response),
+    }
+    return RemoteError(response.status_code, facts, None)
+
+
+def _shown(response: httpx.Response) -> str:
+    """Status and the beginning of the text, on one line."""
+    begins = response.content[:_SHOWN].decode("utf-8", "replace")
+    return f"{response.status_code} {' '.join(begins.split())!r}"
+
+
+def _media_type(response: httpx.Response) -> str:
+    kind: str = response.headers.get("Content-Type", "")
+    return kind.partition(";")[0].strip().lower()
 
 
 def _retry_after(response: httpx.Response) -> float | None:
     text = response.headers.get("Retry-After", "")
-    return float(text) if text.isdecimal() else None
+    return min(float(text), _LONGEST_ASKED) if text.isdecimal() else None
 
 
 def _digest(text: str | None) -> bytes | None:
@@ -181,11 +233,25 @@ def _digest(text: str | None) -> bytes | None:
     return digest
 
 
+_FIELDS: Mapping[str, type | tuple[type, ...]] = {
+    "sequence": int,
+    "created_at": int,
+    "event_type": str,
+    "subject_kind": str,
+    "subject_id": (bytes, type(None)),
+    "actor": str,
+    "payload": bytes,
+    "payload_digest": bytes,
+}
+
+
 def _events(body: bytes) -> list[Event]:
     stream = io.BytesIO(body)
     found = []
     while stream.tell() < len(body):
         item = cbor2.load(stream)
+        if any(not isinstance(item[name], kinds) for name, kinds in _FIELDS.items()):
+            raise TypeError("an event has a field of a wrong type")
         subject_id = item["subject_id"]
         found.append(
             Event(

@@ -18,6 +18,7 @@ from artifactstore.client.messages import (
     parameters,
     read_json,
     read_page,
+    readable,
 )
 from artifactstore.client.network import network
 from artifactstore.client.options import MAX_WAIT, TIMEOUT, cursor_of, headers, post_headers
@@ -50,7 +51,9 @@ class Client:
 
     def get(self, path: str, **query: object) -> Any:
         """The JSON at a path; raises ``RemoteError``, ``httpx.TransportError``."""
-        return read_json(self._http.get(path, params=parameters(query)))
+        with readable():
+            answer = self._http.get(path, params=parameters(query))
+        return read_json(answer)
 
     def post(
         self, path: str, body: Mapping[str, Any], *, key: str | None = None, expected: int | None = None
@@ -62,10 +65,13 @@ class Client:
             expected: version that the row must have, as its ETag tells it (If-Match).
 
         Raises:
-            RemoteError: it was refused, and appended nothing.
+            RemoteError: it was refused, and appended nothing; or, with the code foreign-answer, something
+                else than the service answered.
             httpx.TransportError: it is not known what became of it; repeat it with its key.
         """
-        return read_json(self._http.post(path, json=body, headers=post_headers(key, expected)))
+        with readable():
+            answer = self._http.post(path, json=body, headers=post_headers(key, expected))
+        return read_json(answer)
 
     def events(self, since: int = 0, *, wait: int = 0, **query: object) -> Page:
         """One page of the feed, as it comes; ``query``: limit, until, epoch, filters (docs/reference)."""
@@ -102,7 +108,9 @@ class Client:
         return Tail(self, Following(cursor_of(since), query, min(wait, MAX_WAIT), retry_seconds))
 
     def _page(self, query: Query) -> Page:
-        return read_page(self._http.get("/events", params=parameters(query), headers={"Accept": CBOR}))
+        with readable():
+            answer = self._http.get("/events", params=parameters(query), headers={"Accept": CBOR})
+        return read_page(answer)
 
 
 class Tail(Iterator[Event]):

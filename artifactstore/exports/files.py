@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from artifactstore import system
 from artifactstore.errors import BadInput
 
 _CHUNK = 1 << 20
@@ -20,11 +21,11 @@ def replacing(path: Path, *, force: bool = False) -> Iterator[BinaryIO]:
     A pipe or device at ``path`` is written to as it is. A crash leaves a hidden file ``.NAME.….part``.
 
     Raises:
-        BadInput: usage, when there is a file already, unless ``force``.
+        BadInput: file, when there is one already, unless ``force``.
     """
-    path = path.resolve()
+    path = Path(os.path.realpath(path))  # Path.resolve raises RuntimeError for a loop of links
     if path.exists() and not path.is_file():
-        with path.open("wb") as stream:
+        with system.named(path), path.open("wb") as stream:
             yield stream
         return
     if path.exists() and not force:
@@ -32,7 +33,7 @@ def replacing(path: Path, *, force: bool = False) -> Iterator[BinaryIO]:
     # As the umask has it, not as mkstemp would: who may read the log decides about its exports.
     part = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     try:
-        with part.open("xb") as stream:
+        with system.named(path), part.open("xb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
@@ -58,7 +59,9 @@ def _link(part: Path, path: Path) -> None:
 
 
 def _refuse(path: Path) -> None:
-    raise BadInput("usage", {"problem": f"{path}: there is a file already"}, "--force replaces it")
+    reason = "there is a file already"
+    told = {"problem": f"{path}: {reason}", "path": str(path), "reason": reason, "end": "client"}
+    raise BadInput("file", told, "--force replaces it")
 
 
 def _sync_directory(path: Path) -> None:
@@ -79,8 +82,10 @@ def spooled(stream: BinaryIO) -> Iterator[BinaryIO]:
         return
     with tempfile.TemporaryFile(prefix="artifactstore-import-") as copy:
         while chunk := stream.read(_CHUNK):
-            copy.write(chunk)
-        copy.seek(0)
+            with system.named(tempfile.gettempdir()):
+                copy.write(chunk)
+        with system.named(tempfile.gettempdir()):
+            copy.seek(0)
         yield copy
 
 

@@ -12,6 +12,7 @@ from artifactstore.http.trace import Trace, begin, position_headers
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _CLIENT_LEFT = 499
+_LOGIN_MAY_NOT = "42501"
 
 _log = logging.getLogger("artifactstore.http")
 
@@ -56,6 +57,10 @@ class Front:
         if not isinstance(failure, ArtifactstoreError):
             _log.exception("defect", extra={"request_id": trace.request_id, "path": scope["path"]})
             failure = error("internal", {"problem": "see the log of the service for this request_id"})
+        elif failure.sqlstate == _LOGIN_MAY_NOT:
+            # Who asks may; the login of the service lacks a role or a grant.
+            _log.error("the login of the service may not", extra={"problem": failure.detail.get("problem")})
+            failure = error("role-missing", {"problem": failure.detail.get("problem")})
         trace.code = failure.code
         trace.problem = str(failure.detail.get("problem", ""))
         return failure

@@ -205,9 +205,9 @@ class GroupWriter:
         )
         for one, outcome in zip(group, outcomes, strict=True):
             if not isinstance(outcome, ArtifactstoreError):
-                for event, landed in zip(one.work.events, outcome, strict=False):
+                for event_type, landed in zip(one.work.event_types, outcome, strict=True):
                     if landed.appended:
-                        metrics.APPENDED.labels(event.event_type).inc()
+                        metrics.APPENDED.labels(event_type).inc()
         return outcomes, position
 
     def _take(self) -> list[Command]:

@@ -27,12 +27,29 @@ _SETTINGS = SQL(
 ).format(db.PIN_CALLS)
 
 
+_OF_ALL = frozenset(
+    {
+        "busy", "unavailable", "database-missing", "login-refused", "read-only", "disk-full", "moved",
+        "views-behind",
+    }
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a command does: append events, or ``job``, which has a transaction of its own."""
+    """What a command does: append events, or ``job``, which has a transaction of its own.
+
+    ``job_types``: types of the events that the job appends.
+    """
 
     events: Sequence[PreparedEvent] = ()
     job: Callable[[Store], list[Appended]] | None = None
+    job_types: Sequence[str] = ()
+
+    @property
+    def event_types(self) -> Sequence[str]:
+        """The type of each event."""
+        return [event.event_type for event in self.events] or self.job_types
 
 
 class _NotCommittedError(Exception):
@@ -188,7 +205,7 @@ class GroupAppender:
 
 def _concerns_all(failure: ArtifactstoreError) -> bool:
     """Whether it is no answer to one command: no lock, the server ended the work, nothing may be appended."""
-    return failure.code in ("busy", "unavailable", "moved", "views-behind")
+    return failure.code in _OF_ALL
 
 
 def _unknown_outcome(cause: ArtifactstoreError) -> ArtifactstoreError:

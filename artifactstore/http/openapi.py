@@ -33,8 +33,8 @@ _HEADERS: dict[str, Schema] = {
 _OPTIONAL = ("Artifactstore-Log", "Artifactstore-Epoch", "Idempotent-Replayed", "Location")
 
 _OF_ALL = (
-    "bad-request", "headers-too-large", "overloaded", "unavailable", "schema-outdated", "schema-newer",
-    "internal",
+    "bad-request", "headers-too-large", "overloaded", "unavailable", "database-missing", "login-refused",
+    "role-missing", "schema-outdated", "schema-newer", "internal",
 )  # fmt: skip
 _OF_AUTHENTICATED = ("unauthorized", "forbidden")
 _OF_READS = ("cursor-ahead", "log-damaged")
@@ -47,6 +47,8 @@ _OF_COMMANDS = (
     "busy",
     "moved",
     "views-behind",
+    "read-only",
+    "disk-full",
     "log-damaged",
 )
 

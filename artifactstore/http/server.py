@@ -7,13 +7,14 @@ import signal
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from artifactstore.errors import BadInput
+from artifactstore import system
+from artifactstore.errors import error
 from artifactstore.http.connections import capacity
 from artifactstore.http.service import CLOSE_SECONDS
 from artifactstore.http.settings import Settings
@@ -23,18 +24,22 @@ _DESCRIPTORS = 65_536
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0: any that is free. Raises ``BadInput`` usage."""
+    """A socket that listens; port 0: any that is free. Raises ``BadInput`` address, ``Busy`` exhausted."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = found[0]
-        listening = socket.socket(family, kind, protocol)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(_BACKLOG)
-        listening.set_inheritable(True)
+        with ExitStack() as failing:
+            listening = failing.enter_context(socket.socket(family, kind, protocol))
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            listening.listen(_BACKLOG)
+            listening.set_inheritable(True)
+            failing.pop_all()
     except OSError as failure:
-        problem = f"cannot listen on {host} port {port}: {failure.strerror or failure}"
-        raise BadInput("usage", {"problem": problem}) from failure
+        reason = failure.strerror or str(failure)
+        told = {"problem": f"{host} port {port}: {reason}", "host": host, "port": port, "reason": reason}
+        busy = not isinstance(failure, socket.gaierror) and system.code_of(failure) == "exhausted"
+        raise error("exhausted" if busy else "address", told) from failure
     return listening
 
 

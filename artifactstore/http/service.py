@@ -234,15 +234,28 @@ class Service:
     def _look_ready(self) -> ArtifactstoreError | None:
         try:
             with self._pool.connection(_READY_SECONDS / 2) as connection:
+                lacking = Store(connection).role_commands()
+                if lacking:
+                    return error("role-missing", {"problem": " ".join(lacking), "commands": lacking})
                 check_version(connection)
                 with translated(), connection.transaction():
                     connection.execute(_SHORT_WAIT)
                     Store(connection).check_views()
         except PoolTimeout:
-            return _no_connection()
+            return self._why_no_connection()
         except ArtifactstoreError as failure:
+            if failure.code == "forbidden":
+                return error("role-missing", {"problem": failure.detail.get("problem")})
             return failure
         return None
+
+    def _why_no_connection(self) -> ArtifactstoreError:
+        """What keeps the pool from a connection; one that can be made now comes soon."""
+        try:
+            db.connect(self.settings.database_url, connect_timeout=2).close()
+        except ArtifactstoreError as failure:
+            return failure
+        return _no_connection()
 
     def _read(
         self,

@@ -19,9 +19,12 @@ from artifactstore.migrate.files import Source, SqlFile
 from artifactstore.replay import replay_online
 from artifactstore.store import Store
 
-__all__ = ["MigrateResult", "Source", "check_version", "migrate"]
+__all__ = ["LOCK_SECONDS", "MigrateResult", "Source", "check_version", "migrate"]
 
 OLDEST_SERVER = 15
+LOCK_SECONDS = 60.0
+"""How long a migrate waits for its turn by default."""
+_TABLE_SECONDS = 30.0
 _LOCK = "(1095976275, 1)"
 """Advisory lock key: the bytes "ASTS"; the second number leaves room for other locks of this software."""
 
@@ -50,6 +53,7 @@ def migrate(
     role_prefix: str | None = None,
     grant_to_login: bool = False,
     replay: bool = True,
+    lock_seconds: float = LOCK_SECONDS,
     progress: Progress = _silent,
     source: Source | None = None,
     version: str = __version__,
@@ -63,6 +67,8 @@ def migrate(
         grant_to_login: make the login a member of service and operator.
         replay: rebuild the views when projectors changed, while appends and reads go on again; if False,
             such a migrate is refused.
+        lock_seconds: how long to wait for another migrate to end; for any other lock, 30 s at the most, since
+            appends wait meanwhile.
         progress: gets a line per step.
         source: where the SQL files are, when not those of this software.
         version: the version to record and to compare with.
@@ -76,10 +82,13 @@ def migrate(
     started = monotonic()
     source = source or files.packaged()
     migrations, sql_files, installed = source.read_migrations(), source.read_sql(), source.read_installed()
-    with translated(), db.connect(conninfo, purpose="migrate", prepare_threshold=None) as conn:
+    with (
+        db.connect(conninfo, purpose="migrate", prepare_threshold=None) as conn,
+        translated(),
+    ):
         _check_server(conn)
         with conn.transaction():
-            _begin(conn, progress)
+            _begin(conn, progress, lock_seconds)
             names = roles.role_names(conn, role_prefix)
             roles.create_roles(conn, names)
             _allow_schemas(conn, names["owner"])
@@ -133,9 +142,11 @@ def _check_server(conn: psycopg.Connection) -> None:
     if conn.info.server_version < OLDEST_SERVER * 10000:
         told = conn.info.parameter_status("server_version")
         raise error("usage", {"problem": f"PostgreSQL {OLDEST_SERVER} or newer is needed, this is {told}"})
+    if _truth(conn, "SELECT pg_is_in_recovery()"):
+        raise error("read-only", {"problem": "this is a standby"})
 
 
-def _begin(conn: psycopg.Connection, progress: Progress) -> None:
+def _begin(conn: psycopg.Connection, progress: Progress, lock_seconds: float) -> None:
     # Beyond what is pinned on every connection: limits of the login must not end a migration, and a server
     # that checks its client's socket ends a long one soon after its migrate was killed.
     for setting in (
@@ -144,7 +155,7 @@ def _begin(conn: psycopg.Connection, progress: Progress) -> None:
         "LOCAL client_min_messages = warning",
         "LOCAL statement_timeout = 0",
         "LOCAL idle_in_transaction_session_timeout = 0",
-        "LOCAL lock_timeout = 0",
+        f"LOCAL lock_timeout = {max(1, round(lock_seconds * 1000))}",
         "LOCAL client_connection_check_interval = '1s'",
         "LOCAL default_tablespace = ''",
         "LOCAL default_table_access_method = heap",
@@ -153,8 +164,12 @@ def _begin(conn: psycopg.Connection, progress: Progress) -> None:
     conn.execute(db.PIN_HERE)
     if not _truth(conn, f"SELECT pg_try_advisory_xact_lock{_LOCK}"):
         progress("waiting for another migrate to end")
-        conn.execute(f"SELECT pg_advisory_xact_lock{_LOCK}")
-    conn.execute("SET LOCAL lock_timeout = '30s'")
+        try:
+            conn.execute(f"SELECT pg_advisory_xact_lock{_LOCK}")
+        except psycopg.errors.LockNotAvailable as failure:
+            problem = f"waited {lock_seconds:g} s for the advisory lock of migrate {_LOCK}"
+            raise error("busy", {"problem": problem, "lock_timeout": f"{lock_seconds:g}s"}) from failure
+    conn.execute(f"SET LOCAL lock_timeout = {max(1, round(min(lock_seconds, _TABLE_SECONDS) * 1000))}")
 
 
 def _allow_schemas(conn: psycopg.Connection, owner: str) -> None:

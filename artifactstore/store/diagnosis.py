@@ -30,6 +30,67 @@ class Diagnosis(Connected):
         )
         return self._all(dict_row, query)
 
+    def lock_holders(self) -> list[Row]:
+        """Who has the strongest locks on what is of this software: pid, login, application, state, since.
+
+        One row of each other session, or prepared transaction (``gid``), with ``mode`` and ``locked``.
+        ``state`` and ``since`` (of its transaction) are None where this login may not see them.
+        """
+        query = SQL(
+            """
+            WITH held AS (
+                SELECT l.pid, l.virtualtransaction, l.mode, array_position(ARRAY['AccessShareLock',
+                    'RowShareLock', 'RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareLock',
+                    'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'], l.mode) AS strength,
+                    CASE l.locktype WHEN 'relation' THEN format('%%I.%%I', n.nspname, c.relname)
+                        ELSE format('the advisory lock (%%s, %%s)', l.classid, l.objid) END AS locked
+                FROM pg_catalog.pg_locks l
+                LEFT JOIN pg_catalog.pg_class c ON l.locktype = 'relation' AND c.oid = l.relation
+                LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                WHERE l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
+                    AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d
+                        WHERE d.datname = current_database())
+                    AND ((l.locktype = 'advisory' AND l.classid = 1095976275 AND l.objsubid = 2)
+                        OR n.nspowner = (SELECT o.nspowner FROM pg_catalog.pg_namespace o
+                            WHERE o.nspname = 'artifactstore'))
+            ), strongest AS (
+                SELECT DISTINCT ON (h.pid, h.virtualtransaction) h.* FROM held h
+                WHERE h.strength = (SELECT max(m.strength) FROM held m)
+                ORDER BY h.pid, h.virtualtransaction, h.locked
+            )
+            SELECT s.pid, a.usename::text AS login, a.application_name AS application, a.state,
+                coalesce(a.xact_start, p.prepared) AS since, p.gid, s.mode, s.locked
+            FROM strongest s LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.pid
+            LEFT JOIN pg_catalog.pg_prepared_xacts p
+                ON s.pid IS NULL AND s.virtualtransaction = '-1/' || p.transaction
+            ORDER BY since NULLS LAST, s.pid LIMIT 10
+            """
+        )
+        return self._all(dict_row, query, {})
+
+    def role_commands(self) -> list[str]:
+        """The statements without which this login cannot do what the service does; none if it can.
+
+        Asked of catalogs alone: a login without any role may not read a table of the schema.
+        """
+        query = SQL(
+            """
+            SELECT DISTINCT CASE
+                WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m
+                    WHERE m.roleid = s.oid AND m.member = to_regrole(quote_ident(current_user)))
+                THEN format('GRANT %%I TO %%I;', s.rolname, current_user)
+                WHEN current_setting('server_version_num')::integer >= 160000
+                THEN format('GRANT %%I TO %%I WITH INHERIT TRUE;', s.rolname, current_user)
+                ELSE format('ALTER ROLE %%I INHERIT;', current_user) END AS command
+            FROM pg_catalog.pg_proc p
+            CROSS JOIN LATERAL aclexplode(p.proacl) a
+            JOIN pg_catalog.pg_roles s ON s.oid = a.grantee AND a.grantee <> p.proowner
+            WHERE p.pronamespace = to_regnamespace('artifactstore') AND p.proname = 'append_commands'
+                AND NOT pg_has_role(s.oid, 'USAGE')
+            """
+        )
+        return [row["command"] for row in self._all(dict_row, query, {})]
+
     def old_transactions(self, seconds: float) -> list[Row]:
         """Sessions of this database whose transaction is older: pid, login, application, state, seconds."""
         query = SQL(

@@ -8,6 +8,7 @@ from uuid import UUID
 from psycopg.rows import args_row, dict_row
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
+from artifactstore.errors import error
 from artifactstore.events import types_of
 from artifactstore.store.base import Connected
 from artifactstore.store.rows import EventFilter, LoggedEvent, Row
@@ -23,6 +24,24 @@ _OF_PACKAGE: LiteralString = """
 
 class LogReads(Connected):
     """The methods of ``Store`` that read the log."""
+
+    def read_only(self) -> str | None:
+        """Why nothing can be written over this connection, None if it can."""
+        query = SQL(
+            """
+            SELECT CASE WHEN pg_is_in_recovery() THEN 'this is a standby'
+                WHEN current_setting('transaction_read_only') = 'on' THEN 'the session is read-only'
+                END AS why
+            """
+        )
+        why: str | None = self._row(query)["why"]
+        return why
+
+    def refuse_read_only(self) -> None:
+        """Raise ``Refused`` read-only where nothing can be written, before work that would be in vain."""
+        problem = self.read_only()
+        if problem is not None:
+            raise error("read-only", {"problem": problem})
 
     def head(self) -> int:
         """The highest sequence, 0 for an empty log."""

@@ -18,12 +18,12 @@ SQLSTATE 'ST000'`.
 _EXITS = {
     errors.EXIT_OK: "done",
     errors.EXIT_DIFFERENCES: "a check found differences",
-    errors.EXIT_BAD_INPUT: "the command, a value or a file cannot be used",
+    errors.EXIT_BAD_INPUT: "the command, a value, a file or an address cannot be used",
     errors.EXIT_REFUSED: "the state of the log does not allow it; nothing was appended",
     errors.EXIT_NOT_FOUND: "no such package, file, location or hold",
-    errors.EXIT_RETRY: "busy or unreachable: nothing was appended, retry",
+    errors.EXIT_RETRY: "busy, unreachable or out of room: nothing was appended, retry",
     errors.EXIT_DAMAGED: "the log is damaged",
-    errors.EXIT_FORBIDDEN: "the role may not do it",
+    errors.EXIT_FORBIDDEN: "the login or the role may not do it",
     errors.EXIT_INTERNAL: "a defect of the software",
     errors.EXIT_INTERRUPTED: "interrupted",
 }

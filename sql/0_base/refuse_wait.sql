@@ -1,5 +1,5 @@
 -- purpose: say who is in the way when a wait for a lock is over
--- called by: lock_tables, lock_views, begin_rebuild
+-- called by: lock_log, lock_tables, lock_views, begin_rebuild
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.refuse_wait(p_what text, p_pids integer[])
 RETURNS void

@@ -24,16 +24,17 @@ BEGIN
             v_schema := v_schemas[(v_place + v_tried) % cardinality(v_schemas) + 1];
         END;
     END LOOP;
-    PERFORM set_config('lock_timeout', '10s', true);
+    PERFORM artifactstore.limit_waits();
     EXECUTE format('LOCK TABLE %I.log_epochs IN EXCLUSIVE MODE', v_schema);
     PERFORM artifactstore.own_view_set(v_schema);
     RETURN v_schema;
 EXCEPTION WHEN lock_not_available THEN
     PERFORM artifactstore.refuse('busy', jsonb_build_object(
-        'problem', 'all scratch view sets are in use', 'view_sets', cardinality(v_schemas)));
+        'problem', 'all scratch view sets are in use', 'view_sets', cardinality(v_schemas),
+        'lock_timeout', current_setting('lock_timeout')));
     RETURN NULL;
 END
 $$;
 
 COMMENT ON FUNCTION artifactstore.take_scratch() IS
-'Schema of a scratch view set that is this transaction''s alone until it undoes what it did since; refuses busy when none gets free within 10 s';
+'Schema of a scratch view set that is this transaction''s alone until it undoes what it did since; refuses busy when none gets free within lock_timeout (5 s)';

@@ -45,10 +45,9 @@ def test_the_demo_tells_what_it_does_and_how_to_go_on(program: Program, tree: Pa
 
 
 def test_the_demo_asks_before_it_uses_a_named_database(program: Program, tree: Path) -> None:
-    problem = program.refused("demo", tree, code=2, error="usage")["detail"]["problem"]
-    assert "--yes" in problem
+    assert "--yes" in program.refused("demo", tree, code=2, error="confirmation")["hint"]
 
 
 def test_the_demo_needs_files(program: Program, tmp_path: Path) -> None:
     program.refused("demo", tmp_path, "--yes", code=2, error="usage")
-    program.refused("demo", tmp_path / "none", "--yes", code=2, error="usage")
+    program.refused("demo", tmp_path / "none", "--yes", code=2, error="file")

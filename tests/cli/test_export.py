@@ -134,7 +134,7 @@ def test_a_later_part_brings_a_copy_up_to_date(history: Program, copy: Program, 
 def test_a_file_is_never_overwritten_unless_told(history: Program, tmp_path: Path) -> None:
     file = tmp_path / "registry.export"
     file.write_text("precious")
-    error = history.refused("export", file, code=2, error="usage")
+    error = history.refused("export", file, code=2, error="file")
     assert error["hint"] == "--force replaces it"
     assert file.read_text() == "precious"
     history.row("export", "--force", file)
@@ -187,8 +187,8 @@ def test_a_damaged_file_is_named_with_byte_and_event(
     assert 1 <= error["detail"]["sequence"] <= 10
     file.write_bytes(data[:100])
     copy.refused(command, file, code=6, error="export-damaged")
-    copy.refused(command, tmp_path / "nothing", code=2, error="usage")
-    copy.refused(command, tmp_path, code=2, error="usage")
+    copy.refused(command, tmp_path / "nothing", code=2, error="file")
+    copy.refused(command, tmp_path, code=2, error="file")
 
 
 def test_roles(history: Program, copy: Program, login_names: dict[str, str], tmp_path: Path) -> None:

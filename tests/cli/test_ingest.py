@@ -182,7 +182,7 @@ def test_unreadable_files_are_named(program: Program, tree: Path, monkeypatch: p
     if os.geteuid() == 0:
         # Root may read every file.
         monkeypatch.setattr(os, "access", lambda path, _mode: not os.fsencode(path).endswith(b"a/b"))
-    problem = program.refused("ingest", tree, "--purl", PURL, code=2, error="usage")["detail"]["problem"]
+    problem = program.refused("ingest", tree, "--purl", PURL, code=2, error="file")["detail"]["problem"]
     assert problem == "cannot be read: a/b (Permission denied)"
 
 
@@ -190,12 +190,12 @@ def test_without_files_there_is_no_package(program: Program, tmp_path: Path) -> 
     (tmp_path / "link").symlink_to("nowhere")
     problem = program.refused("ingest", tmp_path, "--purl", PURL, code=2, error="usage")["detail"]["problem"]
     assert problem == f"no regular file in {tmp_path}"
-    problem = program.refused("ingest", tmp_path / "none", "--purl", PURL, code=2, error="usage")["detail"][
+    problem = program.refused("ingest", tmp_path / "none", "--purl", PURL, code=2, error="file")["detail"][
         "problem"
     ]
     assert problem.endswith("No such file or directory")
     (tmp_path / "file").write_bytes(b"")
-    program.refused("ingest", tmp_path / "file", "--purl", PURL, code=2, error="usage")
+    program.refused("ingest", tmp_path / "file", "--purl", PURL, code=2, error="file")
 
 
 def test_a_bad_purl_appends_nothing(program: Program, tree: Path) -> None:

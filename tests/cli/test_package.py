@@ -58,7 +58,7 @@ def test_life_of_a_package(program: Program, package: str) -> None:
     program.row("package", "restore", PURL, "--reason", "needed")
     assert program.row("package", "show", PURL)["state"] == "sealed"
     program.row("package", "delete", PURL, "--reason", "old")
-    program.refused("package", "purge", PURL, "--reason", "r", code=2, error="usage")
+    program.refused("package", "purge", PURL, "--reason", "r", code=2, error="confirmation")
     program.row("package", "purge", PURL, "--reason", "old", "--yes")
     assert program.row("package", "show", PURL)["state"] == "purged"
     assert [file["state"] for file in program.rows("package", "files", PURL)] == ["purged"]

@@ -89,7 +89,7 @@ def test_without_truncate_it_is_beside_the_live_views(history: Program) -> None:
 
 
 def test_truncating_it_says_what_it_does_and_asks(history: Program) -> None:
-    problem = history.refused("replay", "--truncate", code=2, error="usage")["detail"]["problem"]
+    problem = history.refused("replay", "--truncate", code=2, error="confirmation")["detail"]["problem"]
     assert "readers wait" in problem
     assert "dump" in problem
 

@@ -229,7 +229,7 @@ def test_an_answer_of_something_else_is_no_page(service: Running) -> None:
 
     with (
         Client(service.url, "", transport=httpx.MockTransport(proxy)) as client,
-        pytest.raises(ValueError, match="text/html"),
+        pytest.raises(RemoteError, match="text/html"),
     ):
         client.events(0)
 

@@ -122,7 +122,10 @@ def test_an_address_in_use_is_told() -> None:
         command = [sys.executable, "-m", "artifactstore", "serve", "--port", port]
         second = subprocess.run(command, capture_output=True, env={**os.environ, **environment}, check=False)
     assert second.returncode == 2
-    assert f"cannot listen on 127.0.0.1 port {port}".encode() in second.stderr
+    assert (
+        f"error[address]: the service cannot listen at this address: 127.0.0.1 port {port}".encode()
+        in second.stderr
+    )
 
 
 def test_settings_that_cannot_be_are_told() -> None:

@@ -40,7 +40,7 @@ def test_a_promoted_standby_takes_appends_and_warns(primary: server.Cluster, tmp
         copy = make_conninfo(database, host=str(standby.sockets))
         with opened(copy) as follower:
             assert follower.head() == head
-            follower.refused("package", "create", "pkg:generic/a@1", code=5, error="unavailable")
+            follower.refused("package", "create", "pkg:generic/a@1", code=3, error="read-only")
             assert not [one for one in doctor(follower) if one["check"] == "home"]
             with opened(database) as original:
                 original.row("package", "create", "pkg:generic/replicated@1")

@@ -1,12 +1,14 @@
 """The table of errors, and what failures of the database become."""
 
+import errno
+import os
 import pickle
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from artifactstore import errors
+from artifactstore import errors, system
 from artifactstore.errors import ERRORS, ArtifactstoreError
 
 
@@ -54,7 +56,15 @@ def test_errors_travel_between_processes() -> None:
         ("57014", "unavailable"),
         ("57P01", "unavailable"),
         ("53300", "unavailable"),
-        ("25006", "unavailable"),
+        ("25006", "read-only"),
+        ("28P01", "login-refused"),
+        ("28000", "login-refused"),
+        ("3D000", "database-missing"),
+        ("57P04", "database-missing"),
+        ("57P03", "unavailable"),
+        ("53100", "disk-full"),
+        ("53200", "unavailable"),
+        ("55006", "busy"),
         ("25P03", "unavailable"),
         ("40001", "busy"),
         ("40P01", "busy"),
@@ -83,3 +93,58 @@ def test_no_connection_is_unavailable(tmp_path: Path) -> None:
 
 def test_an_error_of_the_driver_is_internal() -> None:
     assert errors.translate(psycopg.ProgrammingError("misused")).code == "internal"
+
+
+_RETRIED = {"08", "25P03", "25P04", "40", "53", "55006", "55P03", "57", "58"}
+"""Classes of SQLSTATE, or single ones, after which the same command may succeed."""
+_NEVER = {"57P04"}
+
+
+def _states() -> list[str]:
+    """Every SQLSTATE that the driver knows."""
+    found, todo = set(), [psycopg.Error]
+    while todo:
+        for kind in todo.pop().__subclasses__():
+            todo.append(kind)
+            if kind.sqlstate is not None:
+                found.add(kind.sqlstate)
+    return sorted(found)
+
+
+@pytest.mark.parametrize("sqlstate", _states())
+def test_f33_only_what_may_pass_says_retry(sqlstate: str) -> None:
+    error = errors.translate(psycopg.errors.lookup(sqlstate)("what went wrong"))
+    retried = ({sqlstate, sqlstate[:2]} & _RETRIED) and sqlstate not in _NEVER
+    assert (error.exit_code == errors.EXIT_RETRY) == bool(retried), error.code
+    if sqlstate[:2] in ("28", "3D") or sqlstate in ("25006", "42501", "53100", *_NEVER):
+        assert error.code not in ("unavailable", "internal")
+
+
+_ERRNOS = {
+    "disk-full": (errno.ENOSPC, errno.EDQUOT),
+    "exhausted": (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN),
+    "service-unreachable": (errno.ECONNREFUSED, errno.ECONNRESET, errno.ENETUNREACH, errno.ETIMEDOUT),
+    "file": (
+        errno.EACCES, errno.EPERM, errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.EROFS,
+        errno.ELOOP, errno.ENAMETOOLONG, errno.EIO, errno.ESTALE, errno.EBUSY, errno.EFBIG, errno.ETXTBSY,
+        errno.EINVAL, errno.EBADF, errno.ENXIO, errno.ENODEV, errno.EXDEV, errno.EMLINK,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("number", sorted(errno.errorcode))
+def test_f33_what_the_system_refuses_is_never_the_command_or_the_database(number: int) -> None:
+    told = system.refused(OSError(number, os.strerror(number), "/a/b"))
+    expected = [code for code, numbers in _ERRNOS.items() if number in numbers]
+    assert not expected or told.code == expected[0]
+    assert told.code in _ERRNOS
+    assert told.detail["path"] == "/a/b"
+    assert (told.detail["reason"], told.detail["errno"]) == (os.strerror(number), errno.errorcode[number])
+    assert (told.exit_code == errors.EXIT_RETRY) == (told.code != "file")
+
+
+def test_f33_a_failure_without_a_name_is_told_with_what_was_used() -> None:
+    with pytest.raises(OSError, match="x") as caught, system.named(Path("/x")):
+        os.read(-1, 1)
+    assert system.refused(caught.value).detail["path"] == "/x"
+    assert "path" not in system.refused(OSError(errno.EIO, "broken")).detail

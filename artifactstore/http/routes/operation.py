@@ -39,12 +39,22 @@ ENDPOINTS = (
         path="/readyz",
         role=None,
         tag="operation",
-        summary="Whether it can work: the database answers, its schema fits, its views stand at the head",
+        summary="Whether it can work: the database lets it in with its role, its schema fits, its views "
+        "stand at the head",
         doc="views: differ as soon as this process found a live row that is not what the log says; its log "
         "tells which, artifactstore verify tells all, artifactstore replay mends them. It stays ready.",
         handle=_ready,
         answer=record("Ready.", status={"const": "ready"}, views={"enum": ["equal", "differ"]}),
-        refusals=("unavailable", "busy", "schema-outdated", "schema-newer", "views-behind"),
+        refusals=(
+            "unavailable",
+            "database-missing",
+            "login-refused",
+            "role-missing",
+            "busy",
+            "schema-outdated",
+            "schema-newer",
+            "views-behind",
+        ),
     ),
     Endpoint(
         method="GET",

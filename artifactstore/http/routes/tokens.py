@@ -35,7 +35,7 @@ async def _issue(call: Call) -> Answer:
         request = request_of(call, 1)
         return [store.issue_token(event, call.actor, holder, made.secret_hash, request)]
 
-    (issued,) = await carry_out(call, Work(job=job))
+    (issued,) = await carry_out(call, Work(job=job, job_types=(event.event_type,)))
     if not issued.appended:
         return await _issued_before(call, issued)
     return _issued(call, issued, event, holder, made)
@@ -74,7 +74,10 @@ def _issued(
 async def _revoke(call: Call) -> Answer:
     token_id = call.id("token_id")
     event = TokenRevoked(token_id=token_id, reason=call.body.get("reason"))
-    work = Work(job=lambda store: [store.revoke_token(event, call.actor, request_of(call, 1))])
+    work = Work(
+        job=lambda store: [store.revoke_token(event, call.actor, request_of(call, 1))],
+        job_types=(event.event_type,),
+    )
     (revoked,) = await carry_out(call, work)
     call.guard.forget(token_id)
     value = {"sequence": revoked.sequence, "created_at": revoked.created_at, "token_id": token_id}

@@ -13,8 +13,10 @@ BEGIN
     UNION ALL
     SELECT 'home', 'home', ROW(h.sequence, h.log_id, h.epoch_id, h.identity)::artifactstore.log_point, h.noted_at
     FROM artifactstore.home h;
-    -- Whoever may create schemas could have made one of this name: only a table of the owner is read.
-    IF artifactstore.view_set_fault('artifactstore_rebuild', false) IS NULL
+    -- Whoever may create schemas could have made one of this name: only a table of the owner is read. On a standby
+    -- nobody reads it: it is unlogged.
+    IF NOT pg_is_in_recovery()
+        AND artifactstore.view_set_fault('artifactstore_rebuild', false) IS NULL
         AND to_regclass('artifactstore_rebuild.progress') IS NOT NULL
     THEN
         RETURN QUERY

@@ -26,8 +26,13 @@ BEGIN
     BEGIN
         LOCK TABLE artifactstore.append_lock IN EXCLUSIVE MODE;
     EXCEPTION WHEN lock_not_available THEN
-        PERFORM artifactstore.refuse('busy', jsonb_build_object(
-            'problem', 'waited ' || current_setting('lock_timeout'), 'lock_timeout', current_setting('lock_timeout')));
+        -- Whoever only reads the table, such as pg_dump, is in nobody's way.
+        PERFORM artifactstore.refuse_wait('the append lock', ARRAY(
+            SELECT l.pid FROM pg_catalog.pg_locks l
+            WHERE l.granted AND l.locktype = 'relation' AND l.mode <> 'AccessShareLock'
+                AND l.relation = 'artifactstore.append_lock'::regclass
+                AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d
+                    WHERE d.datname = current_database())));
     END;
     -- For the metric of the service: seconds, until the end of the transaction.
     PERFORM set_config('artifactstore.lock_wait', extract(EPOCH FROM clock_timestamp() - v_started)::text, true);

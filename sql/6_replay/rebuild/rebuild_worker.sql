@@ -9,7 +9,9 @@ AS $$
 DECLARE
     v_pid integer;
 BEGIN
-    IF artifactstore.view_set_fault('artifactstore_rebuild', false) IS NULL
+    -- On a standby nobody works on it, or can read it: it is unlogged.
+    IF NOT pg_is_in_recovery()
+        AND artifactstore.view_set_fault('artifactstore_rebuild', false) IS NULL
         AND to_regclass('artifactstore_rebuild.progress') IS NOT NULL
     THEN
         SELECT a.pid INTO v_pid
