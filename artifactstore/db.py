@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from artifactstore.errors import error, translated
 
@@ -28,6 +29,10 @@ LIMIT_WAITS = (
     " WHERE current_setting('lock_timeout') = '0'"
 )
 """Bounds every wait for a lock, unless the session has a limit of its own."""
+
+
+_BOUNDS = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
+"""Over TCP, an end that is gone is noticed after 25 s, whether something was sent to it or is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,15 @@ def target(database_url: str | None = None, data_directory: Path | None = None) 
     return Target(embedded.ensure_running(data_directory), embedded=True)
 
 
+def bounds(conninfo: str) -> dict[str, int]:
+    """Parameters that end a connection whose other end is gone; what ``conninfo`` says goes before."""
+    try:
+        given = conninfo_to_dict(conninfo)
+    except psycopg.ProgrammingError:
+        return {}  # whoever connects is told
+    return {name: value for name, value in _BOUNDS.items() if name not in given}
+
+
 def connect(conninfo: str, *, purpose: str = "", **keywords: Any) -> psycopg.Connection:
     """Connect, in autocommit mode: who wants a transaction says so.
 
@@ -71,7 +85,7 @@ def connect(conninfo: str, *, purpose: str = "", **keywords: Any) -> psycopg.Con
     Raises:
         ArtifactstoreError: ``unavailable``.
     """
-    keywords = {"autocommit": True, "connect_timeout": 10, **keywords}
+    keywords = {"autocommit": True, "connect_timeout": 10, **bounds(conninfo), **keywords}
     with translated():
         return psycopg.connect(
             conninfo, application_name=f"{APPLICATION_NAME} {purpose}".rstrip(), **keywords

@@ -269,6 +269,10 @@ _SPECS = (
     ErrorSpec("unavailable", None, 503, 5,
               "the database cannot be reached or ended the work",
               "check that it runs and takes connections, then retry"),
+    ErrorSpec("notify-queue-full", None, 503, 5,
+              "the queue of notifications of the server is full, so it rolled the transaction back",
+              "nothing was appended; end the session that listens and stays in a transaction: artifactstore "
+              "doctor tells which; then retry"),
     ErrorSpec("bad-request", None, 400, 2,
               "the request cannot be read",
               "see /openapi.json for what this path takes"),
@@ -401,13 +405,17 @@ _FOREIGN: Mapping[str, str] = {
 }
 
 
+_LIMIT, _NOTIFIES = "54000", "PreCommit_Notify"
+"""SQLSTATE of a full queue of notifications, which other limits have too, and where the server raises it."""
+
+
 def error(code: str, detail: Mapping[str, object] | None = None) -> ArtifactstoreError:
     """The exception for a code of ``ERRORS``, in the class that fits it."""
     return _EXCEPTIONS[ERRORS[code].exit_code](code, detail)
 
 
 def translate(failure: psycopg.Error) -> ArtifactstoreError:
-    """What a failure of the database means, judged by its SQLSTATE alone.
+    """What a failure of the database means, judged by its SQLSTATE, never by its text.
 
     A failure without one (no connection, connection lost) is ``unavailable``; a SQLSTATE that
     means nothing here is ``internal``.
@@ -415,6 +423,8 @@ def translate(failure: psycopg.Error) -> ArtifactstoreError:
     detail = {"problem": (failure.diag.message_primary or str(failure)).strip()}
     if failure.sqlstate in BY_SQLSTATE or failure.sqlstate == _UNLISTED:
         detail = json.loads(failure.diag.message_detail or "{}")
+    if failure.sqlstate == _LIMIT and failure.diag.source_function == _NOTIFIES:
+        return error("notify-queue-full", detail)
     if failure.sqlstate is None:
         return error("unavailable" if isinstance(failure, psycopg.OperationalError) else "internal", detail)
     return by_sqlstate(failure.sqlstate, detail, failure.diag.message_hint)

@@ -172,7 +172,7 @@ BEGIN
                 SELECT e::artifactstore.decoded_event FROM unnest(v_events) e WHERE e.sequence > v_head));
         END IF;
         PERFORM set_config('artifactstore.appending', '', true);
-        PERFORM pg_notify('artifactstore_events', (v_head + v_appended)::text);
+        PERFORM artifactstore.ring_bell(v_head + v_appended);
     END IF;
     PERFORM set_config('artifactstore.projecting', 'off', true);
     RETURN QUERY
@@ -241,7 +241,7 @@ BEGIN
         v_appended := artifactstore.insert_events(v_events, p_payloads, p_digests, v_head);
         PERFORM set_config('artifactstore.projecting', 'off', true);
         IF v_appended > 0 THEN
-            PERFORM pg_notify('artifactstore_events', (v_head + v_appended)::text);
+            PERFORM artifactstore.ring_bell(v_head + v_appended);
         ELSIF v_head > v_before THEN
             RAISE EXCEPTION USING ERRCODE = 'RB000', MESSAGE = 'a log does not begin with a refusal';
         END IF;
@@ -474,6 +474,17 @@ $$;
 ALTER FUNCTION artifactstore.begin_rebuild(p_snapshot text) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.begin_rebuild(p_snapshot text) IS 'Begins a rebuild in the schema artifactstore_rebuild, from a snapshot if one is named; one that the same projectors began of this history and nobody works on is resumed, any other is dropped, and told why. Returns the last sequence that it reflects; refuses busy while another session works on it';
+
+CREATE FUNCTION artifactstore.bell_rings() RETURNS boolean
+    LANGUAGE sql
+    AS $$
+    -- To ask frees what every listener has read: where nobody asks, a queue that was full stays full.
+    SELECT pg_catalog.pg_notification_queue_usage() OPERATOR(pg_catalog.<) 0.5
+$$;
+
+ALTER FUNCTION artifactstore.bell_rings() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.bell_rings() IS 'Whether appends ring NOTIFY artifactstore_events: while the queue of notifications of the server, which a session that listens and stays in a transaction fills, is less than half full. Followers look from time to time in any case';
 
 CREATE FUNCTION artifactstore.blake3(p_data bytea) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
@@ -3362,7 +3373,7 @@ BEGIN
     PERFORM artifactstore.project(p_first, v_last);
     PERFORM set_config('artifactstore.projecting', 'off', true);
     IF v_last = p_last THEN
-        PERFORM pg_notify('artifactstore_events', v_last::text);
+        PERFORM artifactstore.ring_bell(v_last);
     END IF;
     RETURN v_last;
 END
@@ -5957,6 +5968,21 @@ ALTER FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_act
 
 COMMENT ON FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) IS 'Revokes a token: payload of v1.system.token_revoked and its digest, who revokes it. One that is revoked already gives the event that did';
 
+CREATE FUNCTION artifactstore.ring_bell(p_head bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    -- With the queue of notifications full, a commit that has one to send fails, whoever filled it.
+    IF artifactstore.bell_rings() THEN
+        PERFORM pg_notify('artifactstore_events', p_head::text);
+    END IF;
+END
+$$;
+
+ALTER FUNCTION artifactstore.ring_bell(p_head bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.ring_bell(p_head bigint) IS 'NOTIFY artifactstore_events with the head, once the transaction commits, while bell_rings()';
+
 CREATE FUNCTION artifactstore.row_version(p_event_type text, p_subject_kind text, p_subject_id uuid, p_expected bigint) RETURNS bigint
     LANGUAGE plpgsql STABLE
     AS $$
@@ -7326,6 +7352,9 @@ GRANT ALL ON FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapsh
 REVOKE ALL ON FUNCTION artifactstore.begin_rebuild(p_snapshot text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.begin_rebuild(p_snapshot text) TO artifactstore_operator;
 
+REVOKE ALL ON FUNCTION artifactstore.bell_rings() FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.bell_rings() TO artifactstore_reader;
+
 REVOKE ALL ON FUNCTION artifactstore.blake3(p_data bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.blake3(p_data bytea) TO artifactstore_reader;
 
@@ -7745,6 +7774,8 @@ REVOKE ALL ON FUNCTION artifactstore.retention_facts(p_code text, p_package_id u
 
 REVOKE ALL ON FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) TO artifactstore_service;
+
+REVOKE ALL ON FUNCTION artifactstore.ring_bell(p_head bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.row_version(p_event_type text, p_subject_kind text, p_subject_id uuid, p_expected bigint) FROM PUBLIC;
 

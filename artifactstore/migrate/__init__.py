@@ -76,7 +76,7 @@ def migrate(
     started = monotonic()
     source = source or files.packaged()
     migrations, sql_files, installed = source.read_migrations(), source.read_sql(), source.read_installed()
-    with translated(), psycopg.connect(conninfo, autocommit=True, prepare_threshold=None) as conn:
+    with translated(), db.connect(conninfo, purpose="migrate", prepare_threshold=None) as conn:
         _check_server(conn)
         with conn.transaction():
             _begin(conn, progress)

@@ -44,7 +44,7 @@ BEGIN
                 SELECT e::artifactstore.decoded_event FROM unnest(v_events) e WHERE e.sequence > v_head));
         END IF;
         PERFORM set_config('artifactstore.appending', '', true);
-        PERFORM pg_notify('artifactstore_events', (v_head + v_appended)::text);
+        PERFORM artifactstore.ring_bell(v_head + v_appended);
     END IF;
     PERFORM set_config('artifactstore.projecting', 'off', true);
     RETURN QUERY

@@ -60,7 +60,7 @@ BEGIN
         v_appended := artifactstore.insert_events(v_events, p_payloads, p_digests, v_head);
         PERFORM set_config('artifactstore.projecting', 'off', true);
         IF v_appended > 0 THEN
-            PERFORM pg_notify('artifactstore_events', (v_head + v_appended)::text);
+            PERFORM artifactstore.ring_bell(v_head + v_appended);
         ELSIF v_head > v_before THEN
             RAISE EXCEPTION USING ERRCODE = 'RB000', MESSAGE = 'a log does not begin with a refusal';
         END IF;
