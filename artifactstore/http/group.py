@@ -17,7 +17,7 @@ from uuid import UUID
 
 from artifactstore.errors import ArtifactstoreError, error
 from artifactstore.http import metrics
-from artifactstore.http.group_append import GroupAppender, Run, Work
+from artifactstore.http.group_append import GroupAppender, Run, Work, nothing_appended
 from artifactstore.http.links import stopping
 from artifactstore.store import Outcome, Position
 
@@ -188,7 +188,7 @@ class GroupWriter:
             if late in self._queue:
                 self._queue.remove(late)
                 self._waiting_bytes -= late.bytes
-                answer = refusal
+                answer = nothing_appended(refusal)
             elif late in self._taken:
                 answer = self._run.end(refusal)
         if answer is not None:
@@ -207,7 +207,8 @@ class GroupWriter:
             self._waiting_bytes = 0
             answer = self._run.end(refusal) if self._taken else None
             late = [] if answer is None else [(one, answer) for one in self._taken]
-        return [(one, (answer, None)) for one, answer in [*((one, refusal) for one in ended), *late]]
+        dropped = nothing_appended(refusal)
+        return [(one, (answer, None)) for one, answer in [*((one, dropped) for one in ended), *late]]
 
     @property
     def waiting(self) -> int:

@@ -57,8 +57,8 @@ class Run:
     def end(self, refusal: ArtifactstoreError) -> ArtifactstoreError | None:
         """Give its connection up, now or when it gets one; for other threads, never blocks.
 
-        Returns what to answer: ``refusal`` when nothing is and nothing will be committed, that the outcome is
-        not known when the commit was sent; None when it is known, and will be answered at once.
+        Returns what to answer: ``refusal`` and that nothing was appended, which is certain, or that the
+        outcome is not known when the commit was sent; None when it is known, and will be answered at once.
         """
         with self._lock:
             if self._done:
@@ -67,7 +67,7 @@ class Run:
                 self.over = refusal
                 if self._connection is not None:
                     give_up(self._connection)
-            return _unknown_outcome(self.over) if self._sent else self.over
+            return _unknown_outcome(self.over) if self._sent else nothing_appended(self.over)
 
     def using(self, connection: psycopg.Connection[Any]) -> None:
         """It needs this connection; raises ``_NotCommittedError`` when it was ended."""
@@ -127,7 +127,7 @@ class GroupAppender:
                 if failure.sqlstate != _CANCELLED:
                     self.close()
                 if run.over is not None:
-                    failure = run.over
+                    failure = nothing_appended(run.over)
                     break
                 if last or not wanted():
                     break
@@ -251,6 +251,11 @@ class GroupAppender:
 def _concerns_all(failure: ArtifactstoreError) -> bool:
     """Whether it is no answer to one command: no lock, the server ended the work, nothing may be appended."""
     return failure.code in ("busy", "unavailable", "moved", "views-behind")
+
+
+def nothing_appended(refusal: ArtifactstoreError) -> ArtifactstoreError:
+    """The refusal of a command that was not carried out, and never will be."""
+    return error("unavailable", {"problem": f"{refusal.detail['problem']}; nothing was appended"})
 
 
 def _unknown_outcome(cause: ArtifactstoreError) -> ArtifactstoreError:

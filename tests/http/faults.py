@@ -83,6 +83,7 @@ class Proxy(Fault):
         self._passes = True
         self.muted = False
         self.marked = threading.Event()
+        self._left: int | None = None
         self._open: list[socket.socket] = [self._listening]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -90,7 +91,7 @@ class Proxy(Fault):
         self._flows.clear()
 
     def mend(self) -> None:
-        self._marker = None
+        self._marker = self._left = None
         self._flows.set()
         self._answers.set()
 
@@ -98,6 +99,10 @@ class Proxy(Fault):
         """Be cut when the service sends this: ``passes``: the server gets it, and its answer is lost."""
         self._passes, self._marker = passes, marker
         self.marked.clear()
+
+    def cut_after(self, size: int) -> None:
+        """Be cut when so many more bytes of answers have passed."""
+        self._left = size
 
     def close(self) -> None:
         """End it with all that is open."""
@@ -125,6 +130,10 @@ class Proxy(Fault):
                 if asks and self._marker is not None and self._marker in data:
                     (self._answers if self._passes else self._flows).clear()
                     self.marked.set()
+                if not asks and self._left is not None:
+                    self._left -= len(data)
+                    if self._left < 0:
+                        self._flows.clear()
                 self._flows.wait()
                 if not asks:
                     self._answers.wait()
