@@ -70,10 +70,12 @@ class Bell:
         self._told: str | None = None
         self._proven = self._full = self._pooled = False
         self._heard_to = self._seen_to = 0
+        self._connection: AsyncConnection[Any] | None = None
+        self._ending = False
         self.state: State = "deaf"
 
     async def listen(self) -> None:
-        """Listen, until cancelled."""
+        """Listen, until ``end``; may be cancelled while it connects or rests."""
         pause = _FIRST_PAUSE
         while True:
             try:
@@ -83,18 +85,28 @@ class Bell:
                     application_name=f"{db.APPLICATION_NAME} listener",
                     **self._keywords,
                 )
+                self._connection = connection
                 async with connection:
                     await self._begin(connection)
                     await self._follow(connection)
             except (psycopg.Error, _DeafError) as failure:
+                if self._ending:
+                    return
                 if self._proven:
                     pause = _FIRST_PAUSE
                 self._tell(str(failure).strip(), pause)
             finally:
+                self._connection = None
                 self._proven = False
                 self._become("deaf")
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def end(self) -> None:
+        """Listen no more. To cancel ``listen`` instead would ask the server to cancel what it runs."""
+        self._ending = True
+        if self._connection is not None:
+            give_up(self._connection)
 
     async def _begin(self, connection: AsyncConnection[Any]) -> None:
         with _answering(connection):

@@ -16,7 +16,7 @@ from artifactstore.errors import ArtifactstoreError, Damaged, error
 from artifactstore.feed import Query, Seen
 from artifactstore.http import metrics
 from artifactstore.http.bell import Bell
-from artifactstore.http.links import no_answer
+from artifactstore.http.links import GRACE_SECONDS, no_answer
 from artifactstore.http.representation import Answered, Entry, Form, compose
 from artifactstore.http.request import ClientLeftError
 from artifactstore.http.ring import MAX_EVENTS, Ring
@@ -79,6 +79,9 @@ class Tail:
     async def close(self) -> None:
         """Stop everything."""
         self.stop()
+        self.bell.end()
+        if self._tasks:
+            await asyncio.wait(self._tasks[:1], timeout=GRACE_SECONDS)
         for task in (*self._tasks, self._reading, self._next):
             if task is not None:
                 task.cancel()

@@ -17,8 +17,8 @@ from tests.log.door import append, created
 
 pytest_plugins = ("tests.http.test_pooler",)
 
-_LOOK = 0.4
-_PROOF = 0.6
+_LOOK = 0.6
+_PROOF = 0.8
 
 
 @pytest.fixture(autouse=True)
