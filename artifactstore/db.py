@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL, Composed, Literal
 
 from artifactstore.connecting import refusal
@@ -83,6 +84,10 @@ PIN_CALLS = SQL(", ").join(_set(name, value, SQL("true")) for name, value in _HE
 """The same as items of a SELECT."""
 
 
+_BOUNDS = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
+"""Over TCP, an end that is gone is noticed after 25 s, whether something was sent to it or is waited for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """The database to work on; ``embedded`` when it is ours alone, on a server that runs for us."""
@@ -137,6 +142,15 @@ def pin(connection: psycopg.Connection[Any]) -> None:
     connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
 
 
+def bounds(conninfo: str) -> dict[str, int]:
+    """Parameters that end a connection whose other end is gone; what ``conninfo`` says goes before."""
+    try:
+        given = conninfo_to_dict(conninfo)
+    except psycopg.ProgrammingError:
+        return {}  # whoever connects is told
+    return {name: value for name, value in _BOUNDS.items() if name not in given}
+
+
 def connect(conninfo: str, *, purpose: str = "", **keywords: Any) -> psycopg.Connection:
     """Connect, in autocommit mode: who wants a transaction says so.
 
@@ -149,7 +163,9 @@ def connect(conninfo: str, *, purpose: str = "", **keywords: Any) -> psycopg.Con
         ArtifactstoreError: ``unavailable``, or what will refuse it again, see ``connecting.refusal``.
     """
     try:
-        connection = psycopg.connect(conninfo, **{"connect_timeout": 10, **parameters(purpose), **keywords})
+        connection = psycopg.connect(
+            conninfo, **{"connect_timeout": 10, **bounds(conninfo), **parameters(purpose), **keywords}
+        )
     except psycopg.Error as failure:
         raise refusal(failure, conninfo) from failure
     try:

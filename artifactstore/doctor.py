@@ -36,8 +36,8 @@ class Finding:
 
     Attributes:
         severity: error (it does harm or stops appends), warning (it will), info.
-        check: version, home, views, evidence, append-lock, transaction, prepared, slot, replay, leftover,
-            stray, guard, privilege, projectors, copies, setting, disk, size, sight.
+        check: version, home, views, evidence, append-lock, transaction, prepared, slot, notifications,
+            replay, leftover, stray, guard, privilege, projectors, copies, setting, disk, size, sight.
         what: the finding in words.
         fix: the very statement (it ends with ;) or command; None when there is nothing to do.
         schema: a leftover that ``fix`` removes.
@@ -64,8 +64,8 @@ def examine(store: Store) -> Iterator[Finding]:
         tampered = tampered or finding.severity == "error"
         yield finding
     for look in (
-        _home, _evidence, _locks, _transactions, _leftovers, _privileges, _projectors, _copies, _settings,
-        _disk,
+        _home, _evidence, _locks, _transactions, _notifications, _leftovers, _privileges, _projectors,
+        _copies, _settings, _disk,
     ):  # fmt: skip
         try:
             yield from look(store)
@@ -163,6 +163,22 @@ def _transactions(store: Store) -> Iterator[Finding]:
         name = one["name"]
         what = f"nobody uses the replication slot {name}{kept} ({one['wal_status']})"
         yield Finding("warning", "slot", what, f"SELECT pg_drop_replication_slot('{name}');")
+
+
+def _notifications(store: Store) -> Iterator[Finding]:
+    queue = store.notify_queue()
+    if queue["rings"]:
+        return
+    full = f"the server's queue of notifications is {queue['usage']:.0%} full"
+    what = f"{full}: appends tell nobody, followers look from time to time; once it is, every NOTIFY fails"
+    holders = store.notify_holders()
+    if not holders:
+        what += "; a session that listens and stays in a transaction keeps it, the server's log names one"
+        yield Finding("error", "notifications", what)
+    for one in holders:
+        kept = f"{_who(one)} in {one['base']} may keep it: for {one['seconds']:.0f} s {one['state']}"
+        fix = f"SELECT pg_terminate_backend({one['pid']});"
+        yield Finding("error", "notifications", f"{what}; {kept}", fix)
 
 
 def _projectors(store: Store) -> Iterator[Finding]:

@@ -307,6 +307,10 @@ _SPECS = (
     ErrorSpec("foreign-answer", None, 502, 2,
               "what answered is not this service",
               "check the URL: a proxy, a login page of the network, or another program answers there"),
+    ErrorSpec("notify-queue-full", None, 503, 5,
+              "the queue of notifications of the server is full, so it rolled the transaction back",
+              "nothing was appended; end the session that listens and stays in a transaction: artifactstore "
+              "doctor tells which; then retry"),
     ErrorSpec("bad-request", None, 400, 2,
               "the request cannot be read",
               "see /openapi.json for what this path takes"),
@@ -444,6 +448,8 @@ _FOREIGN: Mapping[str, str] = {
 
 OUTER_CAUSES = ("busy", "unavailable", "forbidden", "read-only", "disk-full", "database-missing")
 """What says what it means by itself, whatever statement of a migration met it."""
+_LIMIT, _NOTIFIES = "54000", "PreCommit_Notify"
+"""SQLSTATE of a full queue of notifications, which other limits have too, and where the server raises it."""
 
 
 def error(code: str, detail: Mapping[str, object] | None = None) -> ArtifactstoreError:
@@ -452,7 +458,7 @@ def error(code: str, detail: Mapping[str, object] | None = None) -> Artifactstor
 
 
 def translate(failure: psycopg.Error) -> ArtifactstoreError:
-    """What a failure of the database means, judged by its SQLSTATE alone.
+    """What a failure of the database means, judged by its SQLSTATE, never by its text.
 
     A failure without one (no connection, connection lost) is ``unavailable``; a SQLSTATE that
     means nothing here is ``internal``.
@@ -462,6 +468,8 @@ def translate(failure: psycopg.Error) -> ArtifactstoreError:
         detail["end"] = "server"
     if failure.sqlstate in BY_SQLSTATE or failure.sqlstate == _UNLISTED:
         detail = json.loads(failure.diag.message_detail or "{}")
+    if failure.sqlstate == _LIMIT and failure.diag.source_function == _NOTIFIES:
+        return error("notify-queue-full", detail)
     if failure.sqlstate is None:
         return error("unavailable" if isinstance(failure, psycopg.OperationalError) else "internal", detail)
     return by_sqlstate(failure.sqlstate, detail, failure.diag.message_hint)

@@ -18,6 +18,16 @@ from artifactstore.errors import error, translated
 from artifactstore.store import LoggedEvent, Position
 
 CHANNEL = "artifactstore_events"
+PROOF_CHANNEL = "artifactstore_bell"
+"""On which services ring themselves, to know whether they hear."""
+
+LOOK = SQL(
+    """
+    SELECT artifactstore.log_head(), artifactstore.bell_rings(), pg_notification_queue_usage(),
+        pg_backend_pid()
+    """
+)
+"""Where the log stands, whether appends ring, how full the queue of notifications is (0…1), the backend."""
 """Where every append rings (NOTIFY); what is sent with it is no data."""
 
 MAX_BYTES = 4 * 1024 * 1024

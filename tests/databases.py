@@ -19,7 +19,7 @@ from tests import guardian
 TEST_PREFIX = "test"
 """Prefix of the role names in every test database: clones share the roles of their template."""
 
-_SETTINGS = {
+DEFAULT_SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
@@ -73,7 +73,7 @@ def running_cluster(
         (home / "run").mkdir()
         made = server.Cluster(chosen, account, data / "data", home / "run", home / "run" / "log")
         made.hand_over(made.sockets)
-        made.create("local all all trust\n", "", dict(settings or _SETTINGS), "", sync=False)
+        made.create("local all all trust\n", "", dict(settings or DEFAULT_SETTINGS), "", sync=False)
         made.start()
         try:
             yield made

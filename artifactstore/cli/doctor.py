@@ -13,10 +13,11 @@ from artifactstore.errors import EXIT_DIFFERENCES
 def doctor(session: Session, fix: bool) -> int:
     """Tell what is wrong with the database, and the statement that puts it right.
 
-    Looks for who holds the append lock, old transactions, unused replication slots, leftovers of crashes,
-    stray objects, guards that are switched off, wide privileges, views of other projectors, copies that are
-    to go, dangerous settings, little disk, and whether the log is at home here. It changes nothing but with
-    --fix. Exit code 1 if a finding is an error. Whether the log and the views are right, verify tells.
+    Looks for who holds the append lock, old transactions, a full queue of notifications, unused replication
+    slots, leftovers of crashes, stray objects, guards that are switched off, wide privileges, views of other
+    projectors, copies that are to go, dangerous settings, little disk, and whether the log is at home here.
+    It changes nothing but with --fix. Exit code 1 if a finding is an error. Whether the log and the views are
+    right, verify tells.
 
     \b
     artifactstore doctor

@@ -17,7 +17,8 @@ from uuid import UUID
 
 from artifactstore.errors import ArtifactstoreError, error
 from artifactstore.http import metrics
-from artifactstore.http.group_append import GroupAppender, Work
+from artifactstore.http.group_append import GroupAppender, Run, Work, nothing_appended
+from artifactstore.http.links import stopping
 from artifactstore.store import Outcome, Position
 
 _MAX_COMMANDS = 256
@@ -121,6 +122,8 @@ class GroupWriter:
         self._queue: deque[Command] = deque()
         self._waiting_bytes = 0
         self._current: list[Command] = []
+        self._taken: list[Command] = []
+        self._run = Run()
         self._changed = threading.Condition()
         self._switching = threading.Lock()
         self._stopping = False
@@ -131,14 +134,14 @@ class GroupWriter:
         self._thread.start()
 
     def stop(self, timeout: float) -> None:
-        """Take no more commands, append those that wait, end the thread."""
+        """Take no more commands, append those that wait, end the thread; after ``timeout`` leave it alone."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
-        self._thread.join(timeout)
+        self._thread.join(0.75 * timeout)
         if self._thread.is_alive():
-            self._appender.cancel()
-            self._thread.join(2.0)
+            self._resolve(self._end_all(stopping()))
+            self._thread.join(0.25 * timeout)
 
     def submit(self, work: Work) -> Command:
         """Queue a command from the event loop; its future gives what became of it.
@@ -149,7 +152,7 @@ class GroupWriter:
         queued = command(work, asyncio.get_running_loop().create_future(), deadline)
         with self._changed:
             if self._stopping:
-                raise error("unavailable", {"problem": "the service is stopping"})
+                raise stopping()
             full = self._waiting_bytes + queued.bytes > self._queue_bytes and self._queue
             if len(self._queue) >= self._queue_commands or full:
                 raise error("overloaded", {"problem": f"{len(self._queue)} commands wait for the log"})
@@ -174,6 +177,38 @@ class GroupWriter:
         with self._switching:
             if self._current and all(one.abandoned for one in self._current):
                 self._appender.cancel()
+
+    def expire(self, late: Command, refusal: ArtifactstoreError) -> None:
+        """The time of a command is over: answer it, with the refusal unless its commit was sent.
+
+        In the event loop. The others of its group lose the connection with it, and are answered likewise.
+        """
+        with self._changed:
+            answer: ArtifactstoreError | None = None
+            if late in self._queue:
+                self._queue.remove(late)
+                self._waiting_bytes -= late.bytes
+                answer = nothing_appended(refusal)
+            elif late in self._taken:
+                answer = self._run.end(refusal)
+        if answer is not None:
+            _set_all([(late, (answer, None))])
+
+    def expire_all(self, refusal: ArtifactstoreError) -> None:
+        """The same for all commands; none is taken from now on."""
+        _set_all(self._end_all(refusal))
+
+    def _end_all(self, refusal: ArtifactstoreError) -> "list[tuple[Command, Answered]]":
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+            ended = list(self._queue)
+            self._queue.clear()
+            self._waiting_bytes = 0
+            answer = self._run.end(refusal) if self._taken else None
+            late = [] if answer is None else [(one, answer) for one in self._taken]
+        dropped = nothing_appended(refusal)
+        return [(one, (answer, None)) for one, answer in [*((one, dropped) for one in ended), *late]]
 
     @property
     def waiting(self) -> int:
@@ -202,6 +237,7 @@ class GroupWriter:
             [one.work for one in group],
             min(one.deadline for one in group),
             wanted=lambda: not all(one.abandoned for one in group),
+            run=self._run,
         )
         for one, outcome in zip(group, outcomes, strict=True):
             if not isinstance(outcome, ArtifactstoreError):
@@ -214,12 +250,14 @@ class GroupWriter:
         """The next group; empty when the writer stops."""
         group = _Group()
         with self._changed:
+            self._taken = []
             while not self._queue and not self._stopping:
                 self._changed.wait()
             while self._queue and group.takes(self._queue[0], self._max_commands):
                 taken = self._queue.popleft()
                 self._waiting_bytes -= taken.bytes
                 group.add(taken)
+            self._taken, self._run = group.commands, Run()
         return group.commands
 
     def _resolve(self, pairs: Sequence[tuple[Command, Answered]]) -> None:

@@ -1,5 +1,6 @@
 """Appending the commands of several requests in one transaction, as if they had come one by one."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -12,6 +13,7 @@ from psycopg.sql import SQL
 from artifactstore import db
 from artifactstore.errors import ArtifactstoreError, error, translate
 from artifactstore.http import metrics
+from artifactstore.http.links import give_up
 from artifactstore.migrate import check_version
 from artifactstore.store import Appended, Outcome, Position, PreparedEvent, Store
 
@@ -60,6 +62,52 @@ class _NotCommittedError(Exception):
         self.cause = cause
 
 
+class Run:
+    """One group on its way, which other threads may end: what they are told of its commit is certain."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connection: psycopg.Connection[Any] | None = None
+        self._sent = self._done = False
+        self.over: ArtifactstoreError | None = None
+
+    def end(self, refusal: ArtifactstoreError) -> ArtifactstoreError | None:
+        """Give its connection up, now or when it gets one; for other threads, never blocks.
+
+        Returns what to answer: ``refusal`` and that nothing was appended, which is certain, or that the
+        outcome is not known when the commit was sent; None when it is known, and will be answered at once.
+        """
+        with self._lock:
+            if self._done:
+                return None
+            if self.over is None:
+                self.over = refusal
+                if self._connection is not None:
+                    give_up(self._connection)
+            return _unknown_outcome(self.over) if self._sent else nothing_appended(self.over)
+
+    def using(self, connection: psycopg.Connection[Any]) -> None:
+        """It needs this connection; raises ``_NotCommittedError`` when it was ended."""
+        with self._lock:
+            self._go_on()
+            self._connection = connection
+
+    def commit(self) -> None:
+        """The commit is about to be sent; raises ``_NotCommittedError`` when it was ended."""
+        with self._lock:
+            self._go_on()
+            self._sent = True
+
+    def committed(self, done: bool) -> None:
+        """The server answered to the commit."""
+        with self._lock:
+            self._sent, self._done = False, done
+
+    def _go_on(self) -> None:
+        if self.over is not None:
+            raise _NotCommittedError(self.over)
+
+
 class GroupAppender:
     """One connection that appends groups of commands; used by one thread, but for ``cancel``.
 
@@ -73,19 +121,21 @@ class GroupAppender:
         self._conninfo = conninfo
         self._keywords = keywords
         self._connection: psycopg.Connection[Any] | None = None
+        self._run = Run()
         self.position: Position | None = None
         self._refused = 0.0
 
     def run(
-        self, group: Sequence[Work], deadline: float, wanted: Callable[[], bool]
+        self, group: Sequence[Work], deadline: float, wanted: Callable[[], bool], run: Run
     ) -> tuple[list[Outcome], Position | None]:
         """The outcome of each command, as if they had come one by one, and where the log then stands.
 
         Args:
             deadline: when (monotonic) to stop waiting for the log and answer all ``busy``.
             wanted: whether to try again what was cancelled or lost before its commit.
+            run: with which it can be ended.
         """
-        self.position = None
+        self.position, self._run = None, run
         for last in (False, True):
             try:
                 return self._attempt(group, deadline), self._position()
@@ -93,6 +143,9 @@ class GroupAppender:
                 failure = lost.cause
                 if failure.sqlstate != _CANCELLED:
                     self.close()
+                if run.over is not None:
+                    failure = nothing_appended(run.over)
+                    break
                 if last or not wanted():
                     break
             except ArtifactstoreError as concerns_all:
@@ -143,7 +196,7 @@ class GroupAppender:
     def _position(self) -> Position | None:
         """Where the log stands; read only when all were refused and no transaction told it."""
         if self.position is None:
-            with suppress(ArtifactstoreError):
+            with suppress(ArtifactstoreError, _NotCommittedError):
                 self.position = self._open_store().position()
         return self.position
 
@@ -174,11 +227,18 @@ class GroupAppender:
         except BaseException:
             self.close()
             raise
+        self._run.commit()
         try:
             connection.commit()
         except psycopg.Error as failure:
+            cause = translate(failure)
+            if failure.diag.severity_nonlocalized == "ERROR":
+                # The server itself says that it rolled back; when it ends it may have committed before.
+                self._run.committed(False)
+                raise _NotCommittedError(cause) from failure
             self.close()
-            raise _unknown_outcome(translate(failure)) from failure
+            raise _unknown_outcome(cause) from failure
+        self._run.committed(True)
         metrics.APPEND_SECONDS.observe(time.monotonic() - started)
 
     def _rolled_back(self, cause: ArtifactstoreError) -> Exception:
@@ -195,17 +255,24 @@ class GroupAppender:
         if self._connection is None or self._connection.closed:
             connection = db.connect(self._conninfo, purpose="writer", **self._keywords)
             try:
+                self._run.using(connection)
                 check_version(connection)
-            except ArtifactstoreError:
+            except (ArtifactstoreError, _NotCommittedError):
                 connection.close()
                 raise
             self._connection = connection
+        self._run.using(self._connection)
         return Store(self._connection)
 
 
 def _concerns_all(failure: ArtifactstoreError) -> bool:
     """Whether it is no answer to one command: no lock, the server ended the work, nothing may be appended."""
     return failure.code in _OF_ALL
+
+
+def nothing_appended(refusal: ArtifactstoreError) -> ArtifactstoreError:
+    """The refusal of a command that was not carried out, and never will be."""
+    return error("unavailable", {"problem": f"{refusal.detail['problem']}; nothing was appended"})
 
 
 def _unknown_outcome(cause: ArtifactstoreError) -> ArtifactstoreError:

@@ -102,8 +102,14 @@ WAITERS = Gauge(
 )
 LISTENING = Gauge(
     "artifactstore_feed_listening",
-    "Processes whose connection for notifications is up; without it new events are seen within a second",
+    "Processes that were seen to hear notifications; the others see new events within a second all the same",
     multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
+NOTIFY_QUEUE = Gauge(
+    "artifactstore_notify_queue_usage",
+    "How full the server's queue of notifications is, from 0 to 1; from 0.5 on appends do not ring",
+    multiprocess_mode="livemax",
     registry=REGISTRY,
 )
 FEED_PAGES = Counter(

@@ -172,6 +172,7 @@ class Protocol(HttpToolsProtocol):
         scope: dict[str, Any] | None = self.scope  # type: ignore[assignment]
         if scope is not None and "app" in scope:
             scope["app"].state.tail.stop()
+            scope["app"].state.service.hurry()
 
     def look(self, now: float) -> tuple[float, int] | None:
         """See ``connections.Connection``."""

@@ -1,26 +1,34 @@
 """Running the application on uvicorn: one process or several, on a socket that is bound first."""
 
+import logging
 import os
 import resource
 import shutil
 import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
+from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
 from artifactstore import system
-from artifactstore.errors import error
+from artifactstore.errors import EXIT_OK, error
+from artifactstore.http.app import create_app
 from artifactstore.http.connections import capacity
-from artifactstore.http.service import CLOSE_SECONDS
 from artifactstore.http.settings import Settings
 
 _BACKLOG = 2048
 _DESCRIPTORS = 65_536
+_LAST_SECONDS = 0.5
+"""Between the time in which a stop has ended and the end by force."""
+
+_log = logging.getLogger("artifactstore")
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -58,7 +66,7 @@ def serve(settings: Settings, listening: socket.socket, workers: int) -> None:
     _open_many()
     capacity(settings)  # refused here, not by every worker in the middle of its start
     config = uvicorn.Config(
-        "artifactstore.http:create_app",
+        "artifactstore.http.server:application",
         factory=True,
         workers=workers,
         log_config=None,
@@ -68,7 +76,7 @@ def serve(settings: Settings, listening: socket.socket, workers: int) -> None:
         http="artifactstore.http.protocol:Protocol",
         ws="none",
         backlog=_BACKLOG,
-        timeout_graceful_shutdown=max(1, settings.stop_seconds - int(2 * CLOSE_SECONDS)),
+        timeout_graceful_shutdown=settings.graceful_seconds,
     )
     with _stopped_quietly():
         if workers == 1:
@@ -76,6 +84,37 @@ def serve(settings: Settings, listening: socket.socket, workers: int) -> None:
             return
         with _shared_metrics():
             Multiprocess(config, sockets=[listening]).run()
+
+
+def application() -> Starlette:
+    """The application of a process that ``serve`` runs; uvicorn makes it when its signal handlers are set."""
+    settings = Settings.from_environment()
+    _end_in_time(settings.stop_seconds)
+    return create_app(settings)
+
+
+def _end_in_time(seconds: int) -> None:
+    """End this process so long after the first signal that stops it, whatever holds up its own end.
+
+    Nothing is lost by that: what is committed is, and who was not answered cannot know. A thread may be in
+    the resolver, which nothing interrupts and which Python waits for.
+    """
+
+    def end() -> None:
+        _log.error("the stop took too long", extra={"stop_seconds": seconds})
+        os._exit(EXIT_OK)
+
+    alarm = threading.Timer(seconds - _LAST_SECONDS, end)
+    alarm.daemon = True
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if alarm.ident is None:
+            alarm.start()
+        before = handlers[number]
+        if callable(before):
+            before(number, frame)
+
+    handlers = {int(number): signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
 
 
 def _open_many() -> None:

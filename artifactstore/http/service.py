@@ -3,11 +3,14 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import anyio
 from anyio import CapacityLimiter, to_thread
+from psycopg import Connection
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from artifactstore import db
@@ -17,8 +20,9 @@ from artifactstore.http.departure import Departure
 from artifactstore.http.group import Answered, Command, GroupWriter
 from artifactstore.http.group_append import GroupAppender, Work
 from artifactstore.http.history import History
+from artifactstore.http.links import check, no_answer, stopping
 from artifactstore.http.request import ClientLeftError
-from artifactstore.http.settings import Settings
+from artifactstore.http.settings import CLOSE_SECONDS, Settings
 from artifactstore.migrate import check_version
 from artifactstore.store import Position, Store
 from artifactstore.verify_online import Sampled, compare_sample
@@ -27,9 +31,13 @@ T = TypeVar("T")
 
 _log = logging.getLogger("artifactstore")
 
-CLOSE_SECONDS = 2.0
 _SAMPLE_SECONDS = 2.0
 _READY_SECONDS = 1.0
+_LOOK_SECONDS = 2.0
+"""Within which it is known whether the service is ready."""
+_CHECK_SECONDS = 1.0
+"""Within which a connection of the pool answers, or is replaced."""
+_POOL_THREADS = 3
 _UNWATCHED_SECONDS = 0.1
 """How long a command waits for its outcome before it is watched whether its client leaves."""
 _RECONNECT_SECONDS = 5.0
@@ -54,11 +62,9 @@ class Service:
         self.history = History()
         self._differs_in: int | None = None
         keywords: dict[str, Any] = {
+            **db.bounds(settings.database_url),
             "connect_timeout": settings.connect_timeout,
             "prepare_threshold": settings.prepare_threshold or None,
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
         }
         self._pool = ConnectionPool(
             settings.database_url,
@@ -68,7 +74,8 @@ class Service:
             max_size=settings.pool_max,
             timeout=settings.pool_timeout,
             reconnect_timeout=_RECONNECT_SECONDS,
-            check=ConnectionPool.check_connection,
+            check=self._check_connection,
+            num_workers=_POOL_THREADS,
             open=False,
             name="artifactstore",
         )
@@ -81,9 +88,15 @@ class Service:
             group=settings.group,
         )
         self._slots = asyncio.Semaphore(settings.pool_max)
-        self._threads = CapacityLimiter(settings.pool_max)
+        # A thread for each slot, which is free again when its thread is.
+        self._threads = ThreadPoolExecutor(settings.pool_max, "artifactstore-reader")
         self._few_threads = CapacityLimiter(4)
+        self._under_way: set[Departure] = set()
+        self._stopping: ArtifactstoreError | None = None
+        self._hurrying = False
         self._readiness: tuple[float, int, ArtifactstoreError | None] | None = None
+        self._look_thread = ThreadPoolExecutor(1, "artifactstore-ready")
+        self._looking: asyncio.Task[None] | None = None
 
     @property
     def head(self) -> int:
@@ -100,10 +113,19 @@ class Service:
         self._pool.open(wait=False)
         self._writer.start()
 
+    def hurry(self) -> None:
+        """The service stops: what is still under way when most of its time is over is refused then."""
+        if not self._hurrying:
+            self._hurrying = True
+            seconds = 0.75 * self.settings.graceful_seconds
+            asyncio.get_running_loop().call_later(seconds, self._cut)
+
     async def close(self) -> None:
         """Append what waits, then close every connection; takes twice ``CLOSE_SECONDS`` at most."""
-        await to_thread.run_sync(self._writer.stop, CLOSE_SECONDS, limiter=self._few_threads)
-        await to_thread.run_sync(self._pool.close, CLOSE_SECONDS, limiter=self._few_threads)
+        for close, seconds in ((self._writer.stop, CLOSE_SECONDS), (self._close_pool, CLOSE_SECONDS)):
+            await to_thread.run_sync(close, seconds, limiter=self._few_threads, abandon_on_cancel=True)
+        for threads in (self._threads, self._look_thread):
+            threads.shutdown(wait=False)
 
     async def sample(self) -> None:
         """Keep the gauges of this process up to date, until cancelled."""
@@ -155,27 +177,30 @@ class Service:
             client_left: returns when its client has left; then it is ended, wherever it is.
 
         Raises:
-            Busy: unavailable, or overloaded when no connection came free in time.
+            Busy: unavailable, after ``read_timeout`` at the latest, or overloaded when no connection came
+                free in time.
             Refused: cursor-ahead when the log does not go to ``min_sequence``.
             ClientLeftError: the client has left.
         """
-        departure = Departure(client_left)
+        if self._stopping is not None:
+            raise self._stopping
+        departure = Departure(client_left, self.settings.read_timeout)
+        self._under_way.add(departure)
         try:
             await self._take_turn(departure)
-            try:
-                departure.watch_soon()
-                return await to_thread.run_sync(
-                    self._read, work, min_sequence, note or _nowhere, scratch, departure,
-                    limiter=self._threads,
-                )  # fmt: skip
-            finally:
-                self._slots.release()
+            departure.watch_soon()
+            running = asyncio.get_running_loop().run_in_executor(
+                self._threads, self._read, work, min_sequence, note or _nowhere, scratch, departure
+            )
+            running.add_done_callback(self._free_slot)
+            return await departure.result(running)
         except ArtifactstoreError:
             if departure.left:
                 raise ClientLeftError from None
             raise
         finally:
             departure.close()
+            self._under_way.discard(departure)
 
     async def write(self, work: Work, client_left: Callable[[], Awaitable[None]]) -> Answered:
         """What becomes of a command.
@@ -186,18 +211,21 @@ class Service:
         Raises:
             ClientLeftError: the client has left, and the command was refused.
         """
-        began = time.monotonic()
+        began, loop = time.monotonic(), asyncio.get_running_loop()
         queued = self._writer.submit(work)
         watching: list[asyncio.Task[None]] = []
         # Most are answered before it pays to watch the client.
-        timer = asyncio.get_running_loop().call_later(
+        timer = loop.call_later(
             _UNWATCHED_SECONDS,
             lambda: watching.append(asyncio.create_task(self._abandon_when(client_left, queued))),
         )
+        seconds = self.settings.write_timeout
+        alarm = loop.call_later(seconds, lambda: self._writer.expire(queued, no_answer(seconds)))
         try:
             outcome, position = await queued.future
         finally:
             timer.cancel()
+            alarm.cancel()
             for task in watching:
                 task.cancel()
         if position is not None:
@@ -208,17 +236,36 @@ class Service:
 
     async def check_ready(self) -> None:
         """Raise why the service cannot do its work now, if so; looks once a second at most."""
-        generation = self.history.generation
-        known = self._readiness
-        if known is None or time.monotonic() - known[0] > _READY_SECONDS or known[1] != generation:
-            failure = await to_thread.run_sync(self._look_ready, limiter=self._few_threads)
-            known = self._readiness = (time.monotonic(), generation, failure)
-        if known[2] is not None:
-            raise known[2]
+        if not self._ready_is_known():
+            if self._looking is None:
+                self._looking = asyncio.create_task(self._look())
+            await asyncio.shield(self._looking)
+        if self._readiness is not None and self._readiness[2] is not None:
+            raise self._readiness[2]
 
     async def _abandon_when(self, client_left: Callable[[], Awaitable[None]], queued: Command) -> None:
         await client_left()
-        await to_thread.run_sync(self._writer.abandon, queued, limiter=self._few_threads)
+        await to_thread.run_sync(
+            self._writer.abandon, queued, limiter=self._few_threads, abandon_on_cancel=True
+        )
+
+    def _free_slot(self, ended: "asyncio.Future[Any]") -> None:
+        self._slots.release()
+        if not ended.cancelled():
+            ended.exception()  # nobody may be left who asks for it
+
+    def _cut(self) -> None:
+        """Refuse what is under way."""
+        self._stopping = stopping()
+        for departure in list(self._under_way):
+            departure.end(self._stopping)
+        self._writer.expire_all(self._stopping)
+
+    def _close_pool(self, seconds: float) -> None:
+        self._pool.close(seconds / _POOL_THREADS)  # so long for each
+
+    def _check_connection(self, connection: Connection[Any]) -> None:
+        check(connection, min(_CHECK_SECONDS, self.settings.pool_timeout / 2))
 
     async def _take_turn(self, departure: Departure) -> None:
         """Wait for a slot; who has left meanwhile gives up its place at once."""
@@ -229,11 +276,31 @@ class Service:
             departure.watch(turn)
             await self._slots.acquire()
         if turn.cancelled_caught:
-            raise error("overloaded", {"problem": "all connections for reads are in use"})
+            raise departure.over or error("overloaded", {"problem": "all connections for reads are in use"})
 
-    def _look_ready(self) -> ArtifactstoreError | None:
+    def _ready_is_known(self) -> bool:
+        known = self._readiness
+        if known is None or known[1] != self.history.generation:
+            return False
+        return time.monotonic() - known[0] <= _READY_SECONDS
+
+    async def _look(self) -> None:
+        """Find out whether the service is ready; one look is under way at most."""
+        generation = self.history.generation
+        departure = Departure(None, _LOOK_SECONDS)
+        running = asyncio.get_running_loop().run_in_executor(self._look_thread, self._look_ready, departure)
         try:
-            with self._pool.connection(_READY_SECONDS / 2) as connection:
+            failure = await departure.result(running)
+        except ArtifactstoreError as over:
+            failure = over
+        finally:
+            departure.close()
+            self._looking = None
+        self._readiness = (time.monotonic(), generation, failure)
+
+    def _look_ready(self, departure: Departure) -> ArtifactstoreError | None:
+        try:
+            with self._connection(departure, _READY_SECONDS / 2) as connection:
                 lacking = Store(connection).role_commands()
                 if lacking:
                     return error("role-missing", {"problem": " ".join(lacking), "commands": lacking})
@@ -272,8 +339,8 @@ class Service:
                 if failure.sqlstate == _STALE_PLAN:
                     # A migration changed the result of a statement that is prepared on every connection.
                     self._pool.drain()
-                elif not _lost(failure):
-                    raise
+                elif not _lost(failure) or departure.over is not None:
+                    raise departure.over or failure from None
             return self._read_once(work, min_sequence, note, scratch, departure)
         except PoolTimeout:
             raise _no_connection() from None
@@ -286,7 +353,7 @@ class Service:
         scratch: bool,
         departure: Departure,
     ) -> T:
-        with translated(), self._pool.connection() as connection, departure.using(connection):
+        with translated(), self._connection(departure) as connection:
             began = time.monotonic()
             connection.execute(self._begin("READ WRITE" if scratch else "READ ONLY"))
             store = Store(connection)
@@ -297,6 +364,16 @@ class Service:
                 facts = {"head": position.head, "epoch": position.epoch_name, "min_sequence": min_sequence}
                 raise error("cursor-ahead", {"problem": f"the head is {position.head}", **facts})
             return work(store)
+
+    @contextmanager
+    def _connection(self, departure: Departure, seconds: float | None = None) -> Iterator[Connection[Any]]:
+        """A connection of the pool, which is watched until its transaction has ended."""
+        connection = self._pool.getconn(seconds)
+        try:
+            with departure.using(connection), connection:
+                yield connection
+        finally:
+            self._pool.putconn(connection)
 
     def _begin(self, access: str) -> bytes:
         # One round trip; transaction-local: behind a pooler the settings of a session are not ours alone.

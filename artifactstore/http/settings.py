@@ -8,6 +8,8 @@ from typing import Any, Self
 from artifactstore.errors import BadInput
 from artifactstore.variables import PREFIX, flag
 
+CLOSE_SECONDS = 2.0
+"""Within which the writer has ended, and within which the pool has, when the service stops."""
 _MAY_BE_ZERO = ("prepare_threshold", "max_waiters", "token_seconds", "check_seconds")
 """What can be switched off; every other number is more than 0."""
 _MOST_SECONDS = 2_000_000.0
@@ -33,6 +35,8 @@ class Settings:
         statement_timeout: seconds after which the database ends a read.
         lock_timeout: seconds that a write waits for its turn, or a read for ``replay --truncate``, before
             it is answered 503.
+        read_timeout, write_timeout: seconds within which a read or a write is answered whatever the database
+            and the network do, its turn included: then its connection is given up.
         connect_timeout: seconds that a new connection may take.
         group: fold commands that arrive while a transaction commits into the next one.
         queue_commands, queue_bytes: commands, and bytes of their payloads, that may wait; more are
@@ -63,6 +67,8 @@ class Settings:
     prepare_threshold: int = 5
     statement_timeout: float = 10.0
     lock_timeout: float = 5.0
+    read_timeout: float = 20.0
+    write_timeout: float = 30.0
     connect_timeout: int = 5
     group: bool = True
     queue_commands: int = 2_000
@@ -95,6 +101,11 @@ class Settings:
         settings = cls(**values)
         settings.check()
         return settings
+
+    @property
+    def graceful_seconds(self) -> int:
+        """What a stop leaves to requests that are under way."""
+        return max(1, self.stop_seconds - int(2 * CLOSE_SECONDS))
 
     def check(self) -> None:
         """Raise ``BadInput`` usage for values that cannot work."""

@@ -15,7 +15,8 @@ from artifactstore import feed
 from artifactstore.errors import ArtifactstoreError, Damaged, error
 from artifactstore.feed import Query, Seen
 from artifactstore.http import metrics
-from artifactstore.http.bell import listen
+from artifactstore.http.bell import Bell
+from artifactstore.http.links import GRACE_SECONDS, no_answer
 from artifactstore.http.representation import Answered, Entry, Form, compose
 from artifactstore.http.request import ClientLeftError
 from artifactstore.http.ring import MAX_EVENTS, Ring
@@ -61,6 +62,10 @@ class Tail:
         self._ring = Ring()
         self._waiters = Waiters()
         self._rung = asyncio.Event()
+        settings = service.settings
+        self.bell = Bell(
+            settings.database_url, self._rung.set, self._prove, connect_timeout=settings.connect_timeout
+        )
         self._unheard = False
         self._reading: asyncio.Task[None] | None = None
         self._next: asyncio.Task[None] | None = None
@@ -69,13 +74,14 @@ class Tail:
 
     def open(self) -> None:
         """Begin to listen and to read; connects in the background."""
-        settings = self._service.settings
-        listening = listen(settings.database_url, self._rung.set, connect_timeout=settings.connect_timeout)
-        self._tasks = [asyncio.create_task(listening), asyncio.create_task(self._follow())]
+        self._tasks = [asyncio.create_task(self.bell.listen()), asyncio.create_task(self._follow())]
 
     async def close(self) -> None:
         """Stop everything."""
         self.stop()
+        self.bell.end()
+        if self._tasks:
+            await asyncio.wait(self._tasks[:1], timeout=GRACE_SECONDS)
         for task in (*self._tasks, self._reading, self._next):
             if task is not None:
                 task.cancel()
@@ -220,6 +226,10 @@ class Tail:
 
         return await self._service.read(work, ask.min_sequence, position.append, client_left=client_left)
 
+    async def _prove(self, text: str) -> None:
+        """Ring for the bell itself."""
+        await self._service.read(lambda store: store.ring(feed.PROOF_CHANNEL, text))
+
     async def _confirmed(self) -> None:
         """Return when memory was compared with the log by a read that began after this call.
 
@@ -232,7 +242,12 @@ class Tail:
         if self._next is None:
             self._next = asyncio.create_task(self._confirm(self._reading))
             self._next.add_done_callback(_retrieve)
-        await asyncio.shield(self._next)
+        confirmed, seconds = self._next, self._service.settings.read_timeout
+        # It may wait for another read before its own.
+        await asyncio.wait((confirmed,), timeout=seconds)
+        if not confirmed.done():
+            raise no_answer(seconds)
+        confirmed.result()
 
     async def _confirm(self, under_way: "asyncio.Task[None] | None") -> None:
         if under_way is not None:

@@ -107,6 +107,33 @@ class Diagnosis(Connected):
         )
         return self._all(dict_row, query, (seconds,))
 
+    def notify_queue(self) -> Row:
+        """The server's queue of notifications: usage (0…1), and rings: whether appends still tell anybody."""
+        query = SQL(
+            "SELECT pg_catalog.pg_notification_queue_usage() AS usage, artifactstore.bell_rings() AS rings"
+        )
+        return self._row(query)
+
+    def notify_holders(self) -> list[Row]:
+        """Who may keep that queue full, the most likely first: pid, login, application, base, state, seconds.
+
+        Sessions of any database that are in a transaction, or whose client does not read: those that listen
+        among them are what it waits for. The server tells nobody who listens.
+        """
+        query = SQL(
+            """
+            SELECT a.pid, a.usename::text AS login, a.application_name AS application,
+                a.datname::text AS base, a.state,
+                extract(EPOCH FROM clock_timestamp()
+                    - coalesce(a.xact_start, a.state_change))::double precision AS seconds
+            FROM pg_catalog.pg_stat_activity a
+            WHERE a.pid <> pg_backend_pid() AND a.backend_type = 'client backend'
+                AND (a.xact_start IS NOT NULL OR a.wait_event = 'ClientWrite')
+            ORDER BY seconds DESC LIMIT 3
+            """
+        )
+        return self._all(dict_row, query, {})
+
     def sees_sessions(self) -> bool:
         """Whether this login may see what the sessions of others do."""
         query = SQL("SELECT pg_has_role('pg_read_all_stats', 'USAGE') AS sees")

@@ -48,6 +48,10 @@ class LogReads(Connected):
         head: int = self._row(SQL("SELECT artifactstore.log_head() AS head"))["head"]
         return head
 
+    def ring(self, channel: str, text: str) -> None:
+        """Notify those who listen on a channel, once the transaction commits."""
+        self._row(SQL("SELECT pg_notify(%s, %s)"), (channel, text))
+
     def status(self) -> Row:
         """Where this is and how much: database, server, log and epoch, head, its identity, times, bytes."""
         query = SQL(

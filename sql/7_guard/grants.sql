@@ -28,7 +28,7 @@ BEGIN
                 'events', 'event_types', 'error_codes', 'purl_types', 'roles', 'applied_migrations', 'software', 'view_sets', 'home',
                 'all_subjects', 'event_log', 'audit_events', 'retention_events', 'log_leaves']),
             ('reader', 'EXECUTE ON FUNCTION', ARRAY[
-                'byte_claims', 'canonical_path', 'canonical_purl', 'canonical_qualifiers', 'canonical_subpath',
+                'bell_rings', 'byte_claims', 'canonical_path', 'canonical_purl', 'canonical_qualifiers', 'canonical_subpath',
                 'cbor_encode', 'cbor_encode_list', 'cbor_encode_map', 'cbor_encode_object', 'cbor_encode_value',
                 'check_purl_parts', 'check_purl_text', 'copy_removals', 'describe_payload', 'describe_value',
                 'event_identity', 'here', 'log_head', 'open_version', 'package_history', 'purl_problem', 'purl_segment',

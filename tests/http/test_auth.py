@@ -91,7 +91,7 @@ def test_every_endpoint_refuses_every_lower_role(
 def test_only_health_answers_without_a_token(shared_service: Running) -> None:
     client = shared_service.client(role=None)
     assert client.get("/healthz").json() == {"status": "alive"}
-    assert client.get("/readyz").json() == {"status": "ready", "views": "equal"}
+    assert client.get("/readyz").json()["status"] == "ready"
     assert [e.path for e in ENDPOINTS if e.role is None] == ["/healthz", "/readyz"]
     assert client.get("/nowhere").status_code == 401
     assert client.delete("/packages").status_code == 401

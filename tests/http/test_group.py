@@ -15,7 +15,7 @@ from artifactstore.events import (
     PackageCreated,
 )
 from artifactstore.http.group import Answered, GroupWriter
-from artifactstore.http.group_append import GroupAppender, Work
+from artifactstore.http.group_append import GroupAppender, Run, Work
 from artifactstore.http.metrics import REGISTRY
 from artifactstore.store import Store, prepare
 from tests.databases import Connect
@@ -124,7 +124,9 @@ def test_refusals_are_told_with_the_place_in_their_own_command(connect: Connect,
     good = prepare(NewEvent(PackageCreated(purl="pkg:generic/a@1"), UUID(int=1), "user:a"))
     bad = prepare(NewEvent(PackageCreated(purl="pkg:generic/B@1?b=1&a=1"), UUID(int=2), "user:a"))
     appender = GroupAppender(database)
-    outcomes, position = appender.run([Work([good]), Work([bad])], time.monotonic() + 5, wanted=lambda: True)
+    outcomes, position = appender.run(
+        [Work([good]), Work([bad])], time.monotonic() + 5, wanted=lambda: True, run=Run()
+    )
     appender.close()
     assert isinstance(outcomes[1], ArtifactstoreError)
     assert (outcomes[1].code, outcomes[1].detail["position"]) == ("invalid-purl", 1)

@@ -21,7 +21,7 @@ from tests.http.running import issue
 
 
 @contextmanager
-def _serving(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, str]]]:
+def serving(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, str]]]:
     """The program in a process of its own, and what it printed."""
     command = [sys.executable, "-m", "artifactstore", "serve", "--json", "--port", "0", *arguments]
     with subprocess.Popen(
@@ -36,7 +36,8 @@ def _serving(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.P
             process.kill()
 
 
-def _wait_ready(url: str) -> None:
+def wait_ready(url: str) -> None:
+    """Return when the service can work."""
     deadline = time.monotonic() + 20
     while True:
         try:
@@ -63,14 +64,14 @@ def test_the_embedded_service_makes_a_token_and_stops_in_time(home: Path) -> Non
     tokens = []
     environment = {"ARTIFACTSTORE_DATA_DIR": str(home), "DATABASE_URL": ""}
     for _ in range(2):
-        with _serving("--stop-seconds", "6", **environment) as (process, told):
+        with serving("--stop-seconds", "6", **environment) as (process, told):
             path = Path(told["token"])
             assert path.parent == home
             assert path.stat().st_mode & 0o777 == 0o600
             text = path.read_text().strip()
             assert parse_token(text) is not None
             tokens.append(text)
-            _wait_ready(told["listens"])
+            wait_ready(told["listens"])
             answer = httpx.get(f"{told['listens']}/tokens", headers={"Authorization": f"Bearer {text}"})
             assert [token["roles"] for token in answer.json()["tokens"]] == [["operator"]]
             started = time.monotonic()
@@ -85,9 +86,9 @@ def test_dr04_workers_have_connections_of_their_own(service_conninfo: str, admin
     token = issue(service_conninfo)["producer"]
     headers = {"Authorization": f"Bearer {token}"}
     environment = {"DATABASE_URL": service_conninfo, "ARTIFACTSTORE_LOG_LEVEL": "error"}
-    with _serving("--workers", "4", **environment) as (process, told):
+    with serving("--workers", "4", **environment) as (process, told):
         url = told["listens"]
-        _wait_ready(url)
+        wait_ready(url)
 
         def use(n: int) -> list[int]:
             with httpx.Client(base_url=url, headers=headers, timeout=30) as client:
@@ -117,7 +118,7 @@ def test_dr04_workers_have_connections_of_their_own(service_conninfo: str, admin
 
 def test_an_address_in_use_is_told() -> None:
     environment = {"DATABASE_URL": "host=/nowhere dbname=none"}
-    with _serving(**environment) as (_, told):
+    with serving(**environment) as (_, told):
         port = told["listens"].rpartition(":")[2]
         command = [sys.executable, "-m", "artifactstore", "serve", "--port", port]
         second = subprocess.run(command, capture_output=True, env={**os.environ, **environment}, check=False)

@@ -44,7 +44,7 @@ def test_a_view_that_differs_is_an_alarm(
         while _metric(registry, "artifactstore_checked_packages_total") < 3:
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        assert registry.get("/readyz") == {"status": "ready", "views": "equal"}
+        assert registry.get("/readyz")["views"] == "equal"
         assert _metric(registry, "artifactstore_view_differences_total") == 0
         with admin.transaction():
             admin.execute("SET LOCAL artifactstore.projecting = 'on'")

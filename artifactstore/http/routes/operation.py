@@ -1,8 +1,11 @@
 """What operators of the service ask: is it alive, can it work, how is it, what does it offer."""
 
+from typing import get_args
+
 from artifactstore.http import metrics
 from artifactstore.http.answers import record
 from artifactstore.http.auth import Role
+from artifactstore.http.bell import Bell, State
 from artifactstore.http.endpoint import Answer, Call, Endpoint
 
 
@@ -12,7 +15,9 @@ async def _health(_call: Call) -> Answer:
 
 async def _ready(call: Call) -> Answer:
     await call.service.check_ready()
-    return Answer({"status": "ready", "views": "differ" if call.service.differs else "equal"})
+    views = "differ" if call.service.differs else "equal"
+    bell: Bell = call.scope["app"].state.tail.bell
+    return Answer({"status": "ready", "views": views, "notifications": bell.state})
 
 
 async def _metrics(call: Call) -> Answer:
@@ -42,9 +47,17 @@ ENDPOINTS = (
         summary="Whether it can work: the database lets it in with its role, its schema fits, its views "
         "stand at the head",
         doc="views: differ as soon as this process found a live row that is not what the log says; its log "
-        "tells which, artifactstore verify tells all, artifactstore replay mends them. It stays ready.",
+        "tells which, artifactstore verify tells all, artifactstore replay mends them. It stays ready. "
+        "notifications: deaf while it does not hear that something was appended, full while appends tell "
+        "nobody, because the server's queue of notifications is half full (artifactstore doctor tells whom "
+        "to end). Requests that wait see new events within a second all the same.",
         handle=_ready,
-        answer=record("Ready.", status={"const": "ready"}, views={"enum": ["equal", "differ"]}),
+        answer=record(
+            "Ready.",
+            status={"const": "ready"},
+            views={"enum": ["equal", "differ"]},
+            notifications={"enum": list(get_args(State))},
+        ),
         refusals=(
             "unavailable",
             "database-missing",

@@ -48,7 +48,7 @@ BEGIN
     PERFORM artifactstore.project(p_first, v_last);
     PERFORM set_config('artifactstore.projecting', 'off', true);
     IF v_last = p_last THEN
-        PERFORM pg_notify('artifactstore_events', v_last::text);
+        PERFORM artifactstore.ring_bell(v_last);
     END IF;
     RETURN v_last;
 END

@@ -20,7 +20,7 @@ BEGIN
     WHERE a.sequence > p_head;
     GET DIAGNOSTICS v_inserted = ROW_COUNT;
     IF v_inserted > 0 THEN
-        PERFORM pg_notify('artifactstore_events', (p_head + v_inserted)::text);
+        PERFORM artifactstore.ring_bell(p_head + v_inserted);
     END IF;
     RETURN v_inserted;
 END

@@ -1,0 +1,93 @@
+"""F28: SIGTERM ends the service within --stop-seconds, whatever the network does; who waits is told."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from tests.http.faults import FAULTS, Fault, faulty
+from tests.http.running import issue
+from tests.http.test_departure import standing_still
+from tests.http.test_serve import serving, wait_ready
+
+_STOP, _SLOW = 6, 1.0
+_ASKED = (("GET", "/packages"), ("GET", "/events?since=head&wait=50"), ("POST", "/packages"), ("GET", "/log"))
+
+
+@pytest.fixture(params=FAULTS)
+def fault(
+    request: pytest.FixtureRequest, service_conninfo: str, admin: psycopg.Connection[Any]
+) -> Iterator[Fault]:
+    """A way to the test's database that can be cut."""
+    with ExitStack() as stack:
+        yield stack.enter_context(faulty(request.param, service_conninfo, admin))
+
+
+def _ask(url: str, method: str, path: str, token: str) -> str:
+    body = {"purl": "pkg:generic/stop@1"} if method == "POST" else None
+    try:
+        answer = httpx.request(
+            method, url + path, headers={"Authorization": f"Bearer {token}"}, json=body, timeout=30
+        )
+    except httpx.TransportError as failure:
+        return type(failure).__name__
+    return str(answer.json().get("code", answer.status_code))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_f28_sigterm_ends_it_in_time(
+    workers: int, fault: Fault, service_conninfo: str, database: str, record_property: Any
+) -> None:
+    """Reads, writes and waits are under way, with bounds that are far away; each of them is answered."""
+    token = issue(service_conninfo)["producer"]
+    arguments = ("--stop-seconds", str(_STOP), "--workers", str(workers))
+    environment = {"DATABASE_URL": fault.conninfo, "ARTIFACTSTORE_LOG_LEVEL": "error"}
+    with serving(*arguments, **environment) as (process, told):
+        url = told["listens"]
+        wait_ready(url)
+        for method, path in _ASKED[::2]:
+            assert _ask(url, method, path, token) in ("200", "201")
+        with ThreadPoolExecutor(8) as threads, standing_still(database):
+            asked = [threads.submit(_ask, url, *one, token) for one in _ASKED * 2]
+            time.sleep(1)
+            fault.cut()
+            time.sleep(0.5)
+            process.send_signal(signal.SIGTERM)
+            began = time.monotonic()
+            assert process.wait(_STOP + 10) == 0
+            seconds = time.monotonic() - began
+            answers = [one.result() for one in asked]
+            fault.mend()
+        record_property("stopped", seconds)
+        assert seconds < _STOP + _SLOW
+        assert set(answers) <= {"unavailable", "200", "busy"}, answers
+
+
+def test_f28_a_thread_that_nothing_ends_does_not_hold_up_the_stop(service_conninfo: str) -> None:
+    """Such as one in the resolver, for which Python waits at its end."""
+    program = (
+        "import threading, time; threading.Thread(target=time.sleep, args=(60,)).start();"
+        "from artifactstore.cli.main import main; main()"
+    )
+    environment = {**os.environ, "DATABASE_URL": service_conninfo}
+    command = [sys.executable, "-c", program, "serve", "--json", "--port", "0", "--stop-seconds", "5"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline()
+            time.sleep(1.5)
+            process.send_signal(signal.SIGTERM)
+            began = time.monotonic()
+            assert process.wait(15) == 0
+            assert time.monotonic() - began < 5 + _SLOW
+        finally:
+            process.kill()
