@@ -10,7 +10,7 @@ from itertools import islice
 import httpx
 
 from artifactstore import access
-from artifactstore.client import Client, Cursor, Event, FeedError, RemoteError
+from artifactstore.client import AnswerError, Client, Cursor, Event, FeedError, RemoteError
 from artifactstore.errors import ERRORS, BadInput, error
 from artifactstore.events import parse_time
 from artifactstore.http.answers import event_value
@@ -41,12 +41,12 @@ class Remote:
 
     def head(self) -> int:
         """The highest sequence of its log."""
-        with _translated():
+        with _translated(), _answered():
             told = self._client.get("/log")
-        digest = told["head_digest"]
-        identity = None if digest is None else bytes.fromhex(digest.removeprefix("sha256:"))
-        self._known = Cursor(int(told["head"]), told["epoch"], identity)
-        return self._known.sequence
+            digest, sequence = told["head_digest"], int(told["head"])
+            identity = None if digest is None else bytes.fromhex(digest.removeprefix("sha256:"))
+            self._known = Cursor(sequence, told["epoch"], identity)
+        return sequence
 
     def sequence_at(self, instant: datetime) -> int:
         """As ``Store.sequence_at``, by the clock of this machine; a search, as times never decrease."""
@@ -66,7 +66,8 @@ class Remote:
         return before
 
     def _time_of(self, sequence: int) -> datetime:
-        return parse_time(self._client.get(f"/events/{sequence}")["created_at"])
+        with _answered():
+            return parse_time(self._client.get(f"/events/{sequence}")["created_at"])
 
     def events(self, where: EventFilter, limit: int | None, *, follow: bool) -> Iterator[Row]:
         """Events as ``Store.events`` gives them, each one checked; ``follow``: then new ones, for ever."""
@@ -110,6 +111,15 @@ def _row(event: Event) -> Row:
 
 
 @contextmanager
+def _answered() -> Iterator[None]:
+    """Raise what an answer of another shape raises inside as an ``AnswerError``."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError, BadInput) as failure:
+        raise AnswerError(f"it lacks what the service tells: {failure!r}") from failure
+
+
+@contextmanager
 def _translated() -> Iterator[None]:
     """Raise what the client raises as the errors that the program tells."""
     try:
@@ -119,5 +129,7 @@ def _translated() -> Iterator[None]:
     except FeedError as failure:
         code = failure.code if failure.code in ERRORS else "log-damaged"
         raise error(code, {"problem": str(failure), "sequence": failure.cursor.sequence}) from failure
+    except AnswerError as failure:
+        raise error("bad-answer", {"problem": str(failure)}) from failure
     except (httpx.HTTPError, httpx.InvalidURL) as failure:
         raise error("unavailable", {"problem": str(failure) or type(failure).__name__}) from failure

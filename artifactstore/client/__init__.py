@@ -9,10 +9,11 @@
 
 from artifactstore.client.asynchronous import AsyncClient, AsyncTail
 from artifactstore.client.following import Cursor, FeedError
-from artifactstore.client.messages import Event, Page, RemoteError
+from artifactstore.client.messages import AnswerError, Event, Page, RemoteError
 from artifactstore.client.synchronous import Client, Tail
 
 __all__ = [
+    "AnswerError",
     "AsyncClient",
     "AsyncTail",
     "Client",

@@ -9,6 +9,7 @@ from artifactstore.client.messages import Event, Page, RemoteError
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 10.0
+_EPOCH_FACTS = {"epoch", "from_sequence", "reason"}
 _LOST = ("cursor-ahead", "epoch-mismatch", "diverged", "log-damaged")
 
 
@@ -30,6 +31,13 @@ class FeedError(Exception):
         self.code = code
         self.cursor = cursor
         self.epochs = tuple(epochs)
+
+
+def _epochs(failure: RemoteError) -> list[Mapping[str, Any]]:
+    """The generations that a refusal tells, as far as they are that."""
+    told = failure.problem.get("epochs")
+    epochs = told if isinstance(told, list) else []
+    return [epoch for epoch in epochs if isinstance(epoch, dict) and epoch.keys() >= _EPOCH_FACTS]
 
 
 def _told(epoch: Mapping[str, Any]) -> str:
@@ -106,6 +114,17 @@ class Following:
             "since_digest": None if self._at_head else self.cursor.digest,
         }
 
+    def ahead(self, page: Page) -> dict[str, Any] | None:
+        """Parameters of the request after a page that was checked, if that can be sent at once.
+
+        The next page is fetched while this one is dealt with: it need not wait for anything, and goes on
+        from an event that both sides know.
+        """
+        if not page.has_more or page.retry_after is not None or page.next_digest is None:
+            return None
+        known = {"since": page.next, "epoch": page.epoch, "since_digest": page.next_digest}
+        return {**self._query, **known, "wait": 0}
+
     def check(self, page: Page) -> None:
         """Raise ``FeedError`` unless the page goes on exactly where the cursor is."""
         self._pause, self._failing_since = _FIRST_PAUSE, None
@@ -151,8 +170,7 @@ class Following:
         """
         if isinstance(failure, RemoteError):
             if failure.code in _LOST:
-                epochs = failure.problem.get("epochs", ())
-                raise FeedError(failure.code, str(failure), self.cursor, epochs) from failure
+                raise FeedError(failure.code, str(failure), self.cursor, _epochs(failure)) from failure
             if not failure.passing:
                 raise failure
         if self._failing_since is None:

@@ -1,7 +1,5 @@
 """What is sent and what comes back, without any connection: both clients share it."""
 
-import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,16 +7,22 @@ from functools import cached_property
 from typing import Any, TypeAlias
 from uuid import UUID
 
-import cbor2
 import httpx
 
 from artifactstore import codec, leaves
-from artifactstore.codec import Payload
+from artifactstore.codec import Payload, Problem
 from artifactstore.errors import ERRORS, EXIT_RETRY, ArtifactstoreError, error
-from artifactstore.events.times import from_micros
 from artifactstore.store import LoggedEvent
 
 CBOR = "application/cbor-seq"
+
+_LONGEST_RETRY = 3600.0
+"""Seconds that a Retry-After can ask for."""
+
+_MAX_DIGITS = 16
+_COLUMNS = frozenset(leaves.COLUMNS)
+_LEVELS = 1
+"""Of an event: a map of columns that hold nothing else."""
 
 Query: TypeAlias = Mapping[str, object]
 
@@ -51,6 +55,10 @@ class RemoteError(Exception):
         code = self.code if self.code in ERRORS else "internal"
         facts = {key: value for key, value in self.problem.items() if key not in ("type", "title", "status")}
         return error(code, {**facts, "problem": str(self.problem.get("detail", ""))})
+
+
+class AnswerError(ValueError):
+    """The answer is none that the service gives: something else answered, or it was changed on the way."""
 
 
 @dataclass(frozen=True)
@@ -127,29 +135,29 @@ def parameters(query: Query) -> httpx.QueryParams:
 
 
 def read_json(response: httpx.Response) -> Any:
-    """The JSON of an answer; raises ``RemoteError``."""
+    """The JSON of an answer; raises ``RemoteError``, or ``AnswerError`` for what is no JSON."""
     check(response)
-    return response.json()
+    return _json(response)
 
 
 def read_page(response: httpx.Response) -> Page:
-    """The page that was asked for as CBOR; raises ``RemoteError``, or ``ValueError`` for what is no page."""
+    """The page that was asked for as CBOR; raises ``RemoteError``, or ``AnswerError`` for what is no page."""
     check(response)
-    if response.headers.get("Content-Type") != CBOR:
-        raise ValueError(f"the answer is {response.headers.get('Content-Type')}, not {CBOR}")
     headers = response.headers
+    if headers.get("Content-Type") != CBOR:
+        raise AnswerError(f"the answer is {headers.get('Content-Type')}, not {CBOR}")
     try:
         return Page(
             headers.get("Artifactstore-Epoch"),
-            int(headers["Artifactstore-Head"]),
-            list(_events(response.content)),
-            int(headers["Artifactstore-Next"]),
+            _number(headers, "Artifactstore-Head"),
+            [_event(item) for item in codec.load_items(response.content, _LEVELS)],
+            _number(headers, "Artifactstore-Next"),
             _digest(headers.get("Artifactstore-Next-Digest")),
-            headers["Artifactstore-Has-More"] == "true",
+            headers.get("Artifactstore-Has-More") == "true",
             _retry_after(response),
         )
-    except (KeyError, TypeError, cbor2.CBORDecodeError) as failure:
-        raise ValueError(f"the answer is no page of the feed: {failure!r}") from failure
+    except Problem as problem:
+        raise AnswerError(f"the answer is no page of the feed: {problem.text}") from None
 
 
 def check(response: httpx.Response) -> None:
@@ -157,8 +165,8 @@ def check(response: httpx.Response) -> None:
     if response.is_success:
         return
     try:
-        problem = response.json()
-    except json.JSONDecodeError:
+        problem = _json(response)
+    except AnswerError:
         problem = {}
     if not isinstance(problem, dict) or "code" not in problem:
         # Of a proxy, not of the service.
@@ -167,36 +175,38 @@ def check(response: httpx.Response) -> None:
     raise RemoteError(response.status_code, problem, _retry_after(response))
 
 
+def _json(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except (ValueError, RecursionError) as failure:
+        raise AnswerError(f"the answer is no JSON: {failure}") from None
+
+
 def _retry_after(response: httpx.Response) -> float | None:
     text = response.headers.get("Retry-After", "")
-    return float(text) if text.isdecimal() else None
+    return min(float(text), _LONGEST_RETRY) if text.isdecimal() else None
+
+
+def _number(headers: httpx.Headers, name: str) -> int:
+    text = headers.get(name, "")
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS):
+        raise Problem(f"{name} is {text[:40]!r}, no number")
+    return int(text)
 
 
 def _digest(text: str | None) -> bytes | None:
     if text is None:
         return None
-    digest = bytes.fromhex(text.removeprefix("sha256:"))
+    try:
+        digest = bytes.fromhex(text.removeprefix("sha256:"))
+    except ValueError:
+        digest = b""
     if len(digest) != leaves.BYTES:
-        raise ValueError(f"{text} is no SHA-256")
+        raise Problem(f"{text[:80]!r} is no SHA-256")
     return digest
 
 
-def _events(body: bytes) -> list[Event]:
-    stream = io.BytesIO(body)
-    found = []
-    while stream.tell() < len(body):
-        item = cbor2.load(stream)
-        subject_id = item["subject_id"]
-        found.append(
-            Event(
-                item["sequence"],
-                from_micros(item["created_at"]),
-                item["event_type"],
-                item["subject_kind"],
-                None if subject_id is None else UUID(bytes=subject_id),
-                item["actor"],
-                item["payload"],
-                item["payload_digest"],
-            )
-        )
-    return found
+def _event(item: object) -> Event:
+    if type(item) is not dict or item.keys() != _COLUMNS:
+        raise Problem("an item is not the columns of an event")
+    return Event(*leaves.from_columns([item[name] for name in leaves.COLUMNS]))

@@ -191,7 +191,7 @@ ENDPOINTS = (
                 "sequence after which to begin, or head: only what is appended from now on",
                 default="0",
             ),
-            Parameter("limit", Int(min=1, max=1000), "events of the page", default=100),
+            Parameter("limit", Int(min=1, max=1000), "events of the page", default=1000),
             Parameter("wait", Int(max=MAX_WAIT), "seconds to wait when there is nothing yet", default=0),
             Parameter("until", Int(), "last sequence to deliver, inclusive"),
             Parameter(
