@@ -1601,14 +1601,15 @@ BEGIN
         LEFT JOIN artifactstore.event_types t ON t.event_type = a.event_type
         CROSS JOIN LATERAL (VALUES
             (1, t.event_type IS NULL, 'unknown-event-type', a.event_type),
-            (2, p_first + a.position = 2 AND a.event_type <> 'v1.system.initialized', 'no-continuation',
+            (2, p_first + a.position - 1 > 9007199254740991, 'log-full', '9007199254740991 is the last number'),
+            (3, p_first + a.position = 2 AND a.event_type <> 'v1.system.initialized', 'no-continuation',
                 'a log begins with v1.system.initialized'),
-            (3, a.created_at < a.before, 'no-continuation', 'its time is before that of the event before it'),
-            (4, t.subject_kind <> a.subject_kind, 'bad-subject', 'subject_kind ' || a.subject_kind),
+            (4, a.created_at < a.before, 'no-continuation', 'its time is before that of the event before it'),
+            (5, t.subject_kind <> a.subject_kind, 'bad-subject', 'subject_kind ' || a.subject_kind),
             -- As at the door of append: a time that is made up must not end a retention. Of any other event it
             -- would be that of all that follow, and nothing could be retained or destroyed any more.
-            (5, t.destructive AND a.created_at > v_latest, 'clock-behind', 'it destroys, at ' || a.created_at),
-            (6, p_allow_future IS NOT TRUE AND a.created_at > v_latest, 'clock-behind', 'its time is ' || a.created_at)
+            (6, t.destructive AND a.created_at > v_latest, 'clock-behind', 'it destroys, at ' || a.created_at),
+            (7, p_allow_future IS NOT TRUE AND a.created_at > v_latest, 'clock-behind', 'its time is ' || a.created_at)
         ) AS c (place, holds, code, problem)
         WHERE c.holds
         ORDER BY sequence, c.place
@@ -1624,7 +1625,7 @@ $$;
 
 ALTER FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_allow_future boolean) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_allow_future boolean) IS 'Refuses the first event of an import with an unknown type, another subject_kind than its type has, a time before that of the event before it, or one that is ahead of the clock (unless p_allow_future, and it does not destroy); and a log that does not begin with v1.system.initialized';
+COMMENT ON FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_allow_future boolean) IS 'Refuses the first event of an import with an unknown type, a number over 2^53 - 1, another subject_kind than its type has, a time before that of the event before it, or one that is ahead of the clock (unless p_allow_future, and it does not destroy); and a log that does not begin with v1.system.initialized';
 
 CREATE FUNCTION artifactstore.check_location(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -3337,7 +3338,7 @@ CREATE FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_las
     AS $$
 DECLARE
     v_count integer := cardinality(p_event_types);
-    v_last bigint := p_first + v_count - 1;
+    v_last bigint;
 BEGIN
     IF coalesce(v_count, 0) = 0 OR v_count <> ANY (ARRAY[
         coalesce(cardinality(p_created_at), 0), coalesce(cardinality(p_subject_kinds), 0),
@@ -3348,6 +3349,7 @@ BEGIN
     END IF;
     PERFORM artifactstore.take_log();
     PERFORM artifactstore.check_continuation(p_log_id, p_before, p_first);
+    v_last := p_first + v_count - 1;
     PERFORM artifactstore.check_import(
         p_first, p_created_at, p_event_types, p_subject_kinds, p_allow_future);
 
@@ -3799,6 +3801,7 @@ CREATE FUNCTION artifactstore.number_events(p_events artifactstore.decoded_event
     LANGUAGE plpgsql STABLE
     AS $$
 DECLARE
+    c_last CONSTANT bigint := 9007199254740991;
     v_events artifactstore.decoded_event[] := '{}';
     v_event artifactstore.decoded_event;
     v_request artifactstore.requests;
@@ -3838,6 +3841,11 @@ BEGIN
             END IF;
         ELSE
             v_next := v_next + 1;
+            -- JSON and payloads hold no larger number exactly: it could never be read, or named, again.
+            IF v_next > c_last THEN
+                PERFORM artifactstore.refuse('log-full', jsonb_build_object(
+                    'position', v_position, 'head', p_head, 'limit', c_last));
+            END IF;
             v_event.sequence := v_next;
             v_event.created_at := p_now;
         END IF;
@@ -3849,7 +3857,7 @@ $$;
 
 ALTER FUNCTION artifactstore.number_events(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.number_events(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone) IS 'The events with sequence and created_at: new ones after p_head, those of a known request as at first; refuses a key that was used for another request';
+COMMENT ON FUNCTION artifactstore.number_events(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone) IS 'The events with sequence and created_at: new ones after p_head, those of a known request as at first; refuses a key that was used for another request, and numbers over 2^53 - 1 (log-full)';
 
 CREATE FUNCTION artifactstore.open_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) RETURNS artifactstore.decoded_event[]
     LANGUAGE plpgsql STABLE

@@ -20,6 +20,8 @@ _LONGEST_RETRY = 3600.0
 """Seconds that a Retry-After can ask for."""
 
 _MAX_DIGITS = 16
+_MAX_LEVELS = 32
+"""Of JSON: what is deeper is nothing of ours, and programs that walk it should not have to mind."""
 _COLUMNS = frozenset(leaves.COLUMNS)
 _LEVELS = 1
 """Of an event: a map of columns that hold nothing else."""
@@ -177,9 +179,16 @@ def check(response: httpx.Response) -> None:
 
 def _json(response: httpx.Response) -> Any:
     try:
-        return response.json()
+        value = response.json()
     except (ValueError, RecursionError) as failure:
         raise AnswerError(f"the answer is no JSON: {failure}") from None
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(_MAX_LEVELS):
+        containers = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [one for inside in containers for one in inside if isinstance(one, (dict, list))]
+        if not level:
+            return value
+    raise AnswerError(f"the answer is JSON of more than {_MAX_LEVELS} levels")
 
 
 def _retry_after(response: httpx.Response) -> float | None:

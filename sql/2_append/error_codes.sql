@@ -63,6 +63,7 @@ WITH codes (name, sqlstate, message, hint) AS (
     ('bad-schema-name', 'ST060', 'the schema cannot have this name', '1 to 63 bytes, and not as the schemas of PostgreSQL itself begin'),
     ('views-damaged', 'ST061', 'a row that the log wrote is missing in the views', 'run artifactstore verify, then artifactstore replay'),
     ('moved', 'ST063', 'this database is not the home of the log', 'was it moved here on purpose and lost nothing: artifactstore adopt; is it behind what followers saw: artifactstore restored --reason ...; is it a copy to look at: leave it'),
+    ('log-full', 'ST064', 'the log has no number left', 'the last one is 9007199254740991 (2^53 - 1): begin another log'),
     ('bad-view-set', 'ST068', 'the snapshot cannot be used', 'replay the whole log, then make a new snapshot')
 ), upserted AS (
     INSERT INTO artifactstore.error_codes AS t (name, sqlstate, message, hint)

@@ -163,6 +163,8 @@ JSON_LIES = {
     "html": b"<html>",
     "nested arrays": b"[" * 200_000,
     "nested objects": b'{"a":' * 200_000,
+    "nested a little too deep": b'{"a":' * 32 + b"[]" + b"}" * 32,
+    "nested as deep as the parser goes": b"[" * 900 + b"]" * 900,
     "no UTF-8": b'{"head": "\xff"}',
     "digits": b'{"head": ' + b"9" * 5_000 + b"}",
     "list": b"[]",
