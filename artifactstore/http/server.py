@@ -32,8 +32,9 @@ def listen(host: str, port: int) -> socket.socket:
         listening.bind(address)
         listening.listen(_BACKLOG)
         listening.set_inheritable(True)
-    except OSError as failure:
-        problem = f"cannot listen on {host} port {port}: {failure.strerror or failure}"
+    except (OSError, UnicodeError) as failure:  # the latter: no name that DNS could have
+        reason = failure.strerror if isinstance(failure, OSError) else None
+        problem = f"cannot listen on {host} port {port}: {reason or failure}"
         raise BadInput("usage", {"problem": problem}) from failure
     return listening
 

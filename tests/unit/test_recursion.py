@@ -16,6 +16,7 @@ BOUNDED = {
     "codec.py: _check_map": "the same",
     "batches.py: append_each": "halves a batch",
     "cli/output.py: jsonable": "values of at most 16 levels (payloads) or 32 (answers of a service)",
+    "http/problems.py: _unicode": "facts of an error: what is told of a body has 16 levels at most",
     "exports/check.py: identity": "a method that calls the function of this name",
     "http/representation.py: identity": "the same",
     "store/identity.py: epoch_name": "the same",
