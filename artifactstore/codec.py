@@ -5,7 +5,8 @@ encoded bytes, values text (UTF-8, no U+0000), byte strings, integers within ±(
 null, arrays and maps. ``artifactstore.cbor_decode`` accepts exactly the same bytes in SQL.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from io import BytesIO
 from typing import Any, Never, TypeAlias
 
 import cbor2
@@ -126,19 +127,35 @@ class _NoTags(dict[int, Callable[[Any, bool], Any]]):
 
 
 _NO_TAGS = _NoTags()
+_STRICT: dict[str, Any] = {
+    "semantic_decoders": _NO_TAGS,
+    "allow_indefinite": False,
+    "allow_duplicate_keys": False,
+    "strict_hashable_types": True,
+}
+
+
+def load_items(data: bytes, max_depth: int) -> Iterator[object]:
+    """The items of a CBOR sequence (RFC 8742) that is no payload, whoever sent it.
+
+    What is built is a tree of plain values, but they need not be canonical, and simple values and floats
+    are for the caller to refuse, by their types. Raises ``Problem`` for tags (big integers, times, shared
+    references, which could make an item that holds itself), indefinite lengths, keys that are twice or of
+    other types than text and bytes, more than ``max_depth`` levels, and an end in the middle of an item.
+    """
+    stream = BytesIO(data)
+    decoder = cbor2.CBORDecoder(stream, max_depth=max_depth, **_STRICT)
+    try:
+        while stream.tell() < len(data):
+            yield decoder.decode()
+    except cbor2.CBORDecodeError as error:
+        raise Problem(f"not CBOR of the profile: {error}") from None
 
 
 def _load(data: bytes) -> Payload:
     _check_size(data)
     try:
-        payload: object = cbor2.loads(
-            data,
-            semantic_decoders=_NO_TAGS,
-            max_depth=MAX_DEPTH,
-            allow_indefinite=False,
-            allow_duplicate_keys=False,
-            strict_hashable_types=True,
-        )
+        payload: object = cbor2.loads(data, max_depth=MAX_DEPTH, **_STRICT)
     except cbor2.CBORDecodeError as error:
         raise Problem(f"not CBOR of the profile: {error}") from None
     if type(payload) is not dict:

@@ -223,6 +223,9 @@ _SPECS = (
               "this database is not the home of the log",
               "was it moved here on purpose and lost nothing: artifactstore adopt; is it behind what "
               "followers saw: artifactstore restored --reason ...; is it a copy to look at: leave it"),
+    ErrorSpec("log-full", "ST064", 409, 3,
+              "the log has no number left",
+              "the last one is 9007199254740991 (2^53 - 1): begin another log"),
     ErrorSpec("bad-view-set", "ST068", 409, 3,
               "the snapshot cannot be used",
               "replay the whole log, then make a new snapshot"),

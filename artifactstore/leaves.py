@@ -6,17 +6,29 @@ the same payload, so the digest of a payload alone names no event. ``artifactsto
 in SQL.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import Any
+from uuid import UUID
 
 import cbor2
 
-from artifactstore.codec import Value
+from artifactstore.codec import Problem, Value
 from artifactstore.store import LoggedEvent
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_FIRST_MICROS = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LAST_MICROS = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _PAYLOAD = 6
+
+COLUMNS = LoggedEvent._fields
+"""Of ``events``, in their order."""
+
+_TYPES = (int, int, str, str, bytes, str, bytes, bytes)
+_SHAPES = (_TYPES, (*_TYPES[:4], type(None), *_TYPES[5:]))
+"""Of columns as CBOR values, with a subject and without."""
 
 BYTES = 32
 """Of an identity."""
@@ -35,6 +47,26 @@ def columns(event: LoggedEvent) -> list[Value]:
     subject_id = None if event.subject_id is None else event.subject_id.bytes
     micros = (event.created_at - _EPOCH) // _MICROSECOND
     return [event.sequence, micros, *event[2:4], subject_id, *event[5:]]
+
+
+def from_columns(row: Sequence[Any]) -> LoggedEvent:
+    """The event of eight CBOR values that somebody sent, as ``columns`` makes them.
+
+    Raises ``Problem`` for another type, a time outside the years 1 to 9999, a subject that is no id.
+    """
+    if (types := tuple(map(type, row))) not in _SHAPES:
+        wrong = zip(COLUMNS, types, *_SHAPES, strict=True)
+        name, found, wanted = next((n, t, w) for n, t, w, also in wrong if t is not w and t is not also)
+        raise Problem(f"{name} is {found.__name__}, not {wanted.__name__}")
+    sequence, micros, event_type, kind, subject, actor, payload, digest = row
+    if not _FIRST_MICROS <= micros <= _LAST_MICROS:
+        raise Problem("created_at is not within the years 1 to 9999")
+    if subject is not None and len(subject) != 16:
+        raise Problem("subject_id has not 16 bytes")
+    subject_id = None if subject is None else UUID(bytes=subject)
+    return LoggedEvent(
+        sequence, _EPOCH + micros * _MICROSECOND, event_type, kind, subject_id, actor, payload, digest
+    )
 
 
 def leaf(event: LoggedEvent) -> bytes:

@@ -82,10 +82,27 @@ class Tree:
         return "file://" + quote(self.os_path(path))
 
     def walk(self) -> Iterator[Entry]:
-        """Everything below the root but directories, ascending by path bytes; memory as of one directory."""
-        yield from self._walk(b"")
+        """Everything below the root but directories, ascending by path bytes.
 
-    def _walk(self, directory: bytes) -> Iterator[Entry]:
+        Memory as of the directories on the way to one file. One whose own path is longer than ``MAX_PATH``
+        is told as a problem: no file in it could be taken.
+        """
+        # No recursion: names decide how deep this goes, and whoever gives the files gives those.
+        open_lists = [self._list(b"")]
+        while open_lists:
+            found = next(open_lists[-1], None)
+            if found is None:
+                open_lists.pop()
+            elif isinstance(found, Entry):
+                yield found
+            elif len(found) > MAX_PATH:
+                told = os.fsdecode(found.rstrip(b"/"))
+                yield Entry(told, problem=f"the directory's own path has more than {MAX_PATH} bytes")
+            else:
+                open_lists.append(self._list(found))
+
+    def _list(self, directory: bytes) -> Iterator[Entry | bytes]:
+        """What is in a directory, ascending; directories as their path, which ends with a slash."""
         try:
             with os.scandir(self.root + b"/" + directory) as listing:
                 # A directory sorts as its files do: with the slash.
@@ -97,10 +114,8 @@ class Tree:
             path = os.fsdecode(directory + name.rstrip(b"/"))
             if path in self._exclude:
                 yield Entry(path, skip="excluded")
-            elif name.endswith(b"/"):
-                yield from self._walk(directory + name)
             else:
-                yield self._entry(path, entry)
+                yield directory + name if name.endswith(b"/") else self._entry(path, entry)
 
     def _entry(self, path: str, entry: os.DirEntry[bytes]) -> Entry:
         try:

@@ -14,6 +14,7 @@ from bench import (
     operate,
     replay,
     startup,
+    tail,
     verify,
 )
 from bench.plan import Bench
@@ -27,6 +28,7 @@ BENCHES: dict[str, Bench[Any]] = {
     "verify": verify.BENCH,
     "operate": operate.BENCH,
     "feed": feed.BENCH,
+    "tail": tail.BENCH,
     "old_snapshot": old_snapshot.BENCH,
     "growth": growth.BENCH,
     "ingest": ingest.BENCH,
@@ -41,6 +43,7 @@ ALL: tuple[Bench[Any], ...] = (
     bulk.BENCH,
     http.BENCH,
     feed.BENCH,
+    tail.BENCH,
     old_snapshot.BENCH,
     growth.BENCH,
     ingest.BENCH,

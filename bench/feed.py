@@ -40,7 +40,7 @@ def measure(server: Server, size: Events, say: Say) -> list[Figure]:
             say(f"reading it with psycopg, as JSON and as CBOR, {ROUNDS} times in turn")
             plain, json, cbor = interleaved(
                 ROUNDS,
-                lambda: _seconds_to_select(connection, head),
+                lambda: seconds_to_select(connection, head),
                 lambda: asyncio.run(_seconds_to_read(running, JSON, head)),
                 lambda: asyncio.run(_seconds_to_read(running, CBOR, head)),
             )
@@ -50,7 +50,8 @@ def measure(server: Server, size: Events, say: Say) -> list[Figure]:
     ]
 
 
-def _seconds_to_select(connection: psycopg.Connection, head: int) -> float:
+def seconds_to_select(connection: psycopg.Connection, head: int) -> float:
+    """Seconds that psycopg takes for all rows up to ``head``."""
     started, since = perf_counter(), 0
     while since < head:
         rows = connection.execute(_PAGE, (since,), prepare=True, binary=True).fetchall()

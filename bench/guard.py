@@ -21,6 +21,7 @@ FLOORS: dict[str, float] = {
     "verify": 0.8,
     "feed_json": 0.09,
     "feed_cbor": 0.24,
+    "tail": 0.09,
     "old_snapshot": 0.95,
     "growth_append": 1.0,
     "growth_feed": 1.0,

@@ -2,7 +2,7 @@
 
 import click
 
-from artifactstore.cli import values
+from artifactstore.cli import options, values
 from artifactstore.cli.command import Command
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import EXIT_DIFFERENCES, BadInput
@@ -15,7 +15,7 @@ _SAMPLE = 100
 
 
 @click.command(cls=Command)
-@click.option("--expect-head", type=click.IntRange(min=1), metavar="N", help="The log must have event N.")
+@click.option("--expect-head", type=options.Number(1), metavar="N", help="The log must have event N.")
 @click.option(
     "--expect-digest",
     type=values.event_digest,
@@ -23,7 +23,7 @@ _SAMPLE = 100
     help="The identity that event N must have, as verify printed it.",
 )
 @click.option(
-    "--max-findings", type=click.IntRange(min=1), default=100, show_default=True, help="List at most so many."
+    "--max-findings", type=options.Number(1), default=100, show_default=True, help="List at most so many."
 )
 @click.option(
     "--log", "log_only", is_flag=True, help="All but the views: works read-only and on a standby too."
@@ -31,7 +31,7 @@ _SAMPLE = 100
 @click.option("--online", is_flag=True, help="Only check the live rows of some packages, chosen by chance.")
 @click.option(
     "--sample",
-    type=click.IntRange(min=1),
+    type=options.Number(1),
     metavar="N",
     help="With --online: by so many events.  [default: 100]",
 )

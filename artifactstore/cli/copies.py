@@ -5,7 +5,7 @@ from uuid import UUID
 
 import click
 
-from artifactstore.cli import values
+from artifactstore.cli import options, values
 from artifactstore.cli.command import Command
 from artifactstore.cli.progress import amount
 from artifactstore.cli.session import Session, with_session
@@ -31,7 +31,7 @@ _BAD = ("failure", "path", "uri", "problem", "observed_size", "sequence", "locat
     "--older-than", metavar="DURATION", help="Leave out what was checked in this time, e.g. 30d, 12h."
 )
 @click.option(
-    "--jobs", type=click.IntRange(1, 256), metavar="N", help="Threads that read.  [default: one per core]"
+    "--jobs", type=options.Number(1, 256), metavar="N", help="Threads that read.  [default: one per core]"
 )
 @click.option("--dry-run", is_flag=True, help="Read and tell, but append nothing.")
 @with_session

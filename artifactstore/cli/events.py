@@ -51,7 +51,7 @@ _OPTIONS = (
         help="After this: a sequence, head, a time, or 2h, 30d ago. Default: the newest 20.",
     ),
     click.option("--until", type=values.position, help="Up to this, inclusive."),
-    click.option("--limit", type=click.IntRange(min=1), help="At most so many."),
+    click.option("--limit", type=options.Number(1), help="At most so many."),
 )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from artifactstore import system
+from artifactstore.cli import options
 from artifactstore.cli.command import Command
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import BadInput
@@ -23,9 +24,9 @@ _file = click.argument("file", metavar="FILE|-", type=click.Path(path_type=Path,
 
 @click.command(cls=Command)
 @click.option(
-    "--from", "first", type=click.IntRange(min=1), default=1, metavar="N", help="First event. Default: 1."
+    "--from", "first", type=options.Number(1), default=1, metavar="N", help="First event. Default: 1."
 )
-@click.option("--to", "last", type=click.IntRange(min=1), metavar="N", help="Last event. Default: the head.")
+@click.option("--to", "last", type=options.Number(1), metavar="N", help="Last event. Default: the head.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 @_file
 @with_session

@@ -52,7 +52,7 @@ def adopt(session: Session, yes: bool) -> None:
 @click.option(
     "--from",
     "last_shared",
-    type=click.IntRange(min=1),
+    type=options.Number(1),
     metavar="SEQUENCE",
     help="The last event that is still what it was. Default: the last one that nothing speaks against.",
 )

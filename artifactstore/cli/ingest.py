@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from artifactstore.cli import options
 from artifactstore.cli.command import Command
 from artifactstore.cli.progress import amount
 from artifactstore.cli.session import Session, with_session
@@ -17,7 +18,7 @@ from artifactstore.ingest import ingest as ingest_tree
 @click.option("--seal", is_flag=True, help="Seal the package afterwards: its files are final.")
 @click.option("--exclude", multiple=True, metavar="PATH", help="Leave out this path of it; may be repeated.")
 @click.option(
-    "--workers", type=click.IntRange(min=1), help="Threads that read and hash. Default: one per core."
+    "--workers", type=options.Number(1, 256), help="Threads that read and hash. Default: one per core."
 )
 @with_session
 def ingest(

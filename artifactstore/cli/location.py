@@ -66,7 +66,7 @@ def list_locations(session: Session, package: UUID | str | None, path: str | Non
 @click.argument("path")
 @click.option("--backend", required=True, help="Storage backend, e.g. s3.")
 @click.option("--uri", required=True, help="Where in the backend; compared byte by byte.")
-@click.option("--size", type=int, help="Size in bytes as stored. Default: that of the file.")
+@click.option("--size", type=options.Number(0), help="Size in bytes as stored. Default: that of the file.")
 @click.option("--blake3", type=values.digest, help="BLAKE3 as stored. Default: that of the file.")
 @options.optional_reason
 @with_session
@@ -136,7 +136,7 @@ def verify(
     type=click.Choice(["missing", "size_mismatch", "digest_mismatch", "unreachable"]),
     help="What was wrong.",
 )
-@click.option("--observed-size", type=int, help="Size in bytes that was found.")
+@click.option("--observed-size", type=options.Number(0), help="Size in bytes that was found.")
 @click.option("--observed-blake3", type=values.digest, help="BLAKE3 that was found.")
 @options.optional_reason
 @options.expected

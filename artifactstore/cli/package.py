@@ -98,7 +98,7 @@ def create(
 @click.option(
     "--after", type=values.package, metavar="PACKAGE", help="Begin after this package: the next page."
 )
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many.")
+@click.option("--limit", type=options.Number(1), help="At most so many.")
 @with_session
 def list_packages(
     session: Session,
@@ -163,7 +163,7 @@ def files(session: Session, package: UUID | str, removed: bool) -> None:
 @package.command()
 @named
 @click.option("--newest", is_flag=True, help="The newest first.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many.")
+@click.option("--limit", type=options.Number(1), help="At most so many.")
 @with_session
 def history(session: Session, package: UUID | str, newest: bool, limit: int | None) -> None:
     """Show every event of a package, its files, their copies and its retention.
@@ -181,7 +181,7 @@ def history(session: Session, package: UUID | str, newest: bool, limit: int | No
 @options.optional_reason
 @click.option(
     "--expected",
-    type=click.IntRange(min=0),
+    type=options.Number(0),
     metavar="SEQUENCE",
     help="Refuse unless this is still the highest last_sequence of the package and its files.",
 )

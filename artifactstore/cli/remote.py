@@ -45,10 +45,10 @@ class Remote:
         with _translated():
             told = self._client.get("/log")
         with _shaped("/log"):
-            digest = told["head_digest"]
+            digest, sequence = told["head_digest"], int(told["head"])
             identity = None if digest is None else bytes.fromhex(digest.removeprefix("sha256:"))
-            self._known = Cursor(int(told["head"]), told["epoch"], identity)
-        return self._known.sequence
+            self._known = Cursor(sequence, told["epoch"], identity)
+        return sequence
 
     def sequence_at(self, instant: datetime) -> int:
         """As ``Store.sequence_at``, by the clock of this machine; a search, as times never decrease."""

@@ -151,7 +151,7 @@ def list_snapshots(session: Session) -> None:
 
 
 @snapshot.command()
-@click.argument("sequence", type=click.IntRange(min=0))
+@click.argument("sequence", type=options.Number(0))
 @with_session
 def show(session: Session, sequence: int) -> None:
     """Show a snapshot, and read all its rows to tell whether it can be trusted."""
@@ -181,7 +181,7 @@ def drop(session: Session, name: str) -> None:
 
 
 @snapshot.command()
-@click.option("--keep", type=click.IntRange(min=0), required=True, metavar="N", help="How many to keep.")
+@click.option("--keep", type=options.Number(0), required=True, metavar="N", help="How many to keep.")
 @with_session
 def prune(session: Session, keep: int) -> None:
     """Drop all snapshots but the newest N that can be used."""
@@ -192,7 +192,7 @@ def prune(session: Session, keep: int) -> None:
 
 
 @click.command("as-of", cls=Command)
-@click.option("--sequence", type=click.IntRange(min=0), metavar="N", help="After this event.")
+@click.option("--sequence", type=options.Number(0), metavar="N", help="After this event.")
 @click.option(
     "--time", "instant", type=values.past, metavar="TIME", help="At this instant: RFC 3339, or 12h, 30d ago."
 )

@@ -189,7 +189,7 @@ def history(session: Session, package: UUID | str) -> None:
     help="Due at this time, or so long from now by the clock of the database.  [default: now]",
 )
 @click.option("--only-due", is_flag=True, help="Leave out the packages that are not due.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many.")
+@click.option("--limit", type=options.Number(1), help="At most so many.")
 @click.option("--after", type=values.identity, metavar="ID", help="Go on after this package_id.")
 @with_session
 def due(session: Session, before: str | None, only_due: bool, limit: int | None, after: UUID | None) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from artifactstore import access
+from artifactstore.cli import options
 from artifactstore.cli.command import Command
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import translated
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
-    "--port", default=8321, show_default=True, type=click.IntRange(0, 65535), help="Port; 0: any free one."
+    "--port", default=8321, show_default=True, type=options.Number(0, 65535), help="Port; 0: any free one."
 )
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes.")
+@click.option("--workers", default=1, show_default=True, type=options.Number(1, 64), help="Processes.")
 @click.option(
-    "--stop-seconds", type=click.IntRange(5, 3600), help="A stop has ended after that. Default: 10."
+    "--stop-seconds", type=options.Number(5, 3600), help="A stop has ended after that. Default: 10."
 )
 @with_session
 def serve(session: Session, host: str, port: int, workers: int, stop_seconds: int | None) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import click
 
-from artifactstore.cli import values
+from artifactstore.cli import options, values
 from artifactstore.cli.command import Command
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import BadInput
@@ -20,9 +20,7 @@ _COLUMNS = ("purl", "action", "outcome", "sequence", "mode", "retain_until", "pa
 @click.command(cls=Command)
 @click.option("--dry-run", is_flag=True, help="Only list what would be deleted and purged.")
 @click.option("--apply", is_flag=True, help="Delete and purge it.")
-@click.option(
-    "--max", "most", type=click.IntRange(min=0), metavar="N", help="Refuse if more packages are due."
-)
+@click.option("--max", "most", type=options.Number(0), metavar="N", help="Refuse if more packages are due.")
 @click.option(
     "--grace",
     metavar="DURATION",

@@ -12,6 +12,9 @@ _DURATION = re.compile(
     r"(?:(\d{1,5})y)?(?:(\d{1,6})mo)?(?:(\d{1,6})w)?(?:(\d{1,7})d)?(?:(\d{1,8})h)?(?:(\d{1,9})min)?", re.ASCII
 )
 _SHOWN = 100
+_DIGITS = 20
+_LAST = 2**53 - 1
+"""The last number that a log can have."""
 
 
 def now() -> datetime:
@@ -97,7 +100,9 @@ def position(text: str) -> int | str | datetime:
     """A place in the log: a sequence, ``head``, a time as RFC 3339, or how long ago."""
     if text == "head":
         return text
-    if re.fullmatch(r"[0-9]{1,18}", text):
+    if re.fullmatch(r"[+-]?[0-9]+", text, re.ASCII):
+        if len(text) > _DIGITS or not 0 <= int(text) <= _LAST:
+            raise _unusable(text, f"no number of an event: from 0 to {_LAST}")
         return int(text)
     return past(text)
 

@@ -136,16 +136,30 @@ class AsyncTail(AsyncIterator[Event]):
 
     async def _follow(self) -> AsyncIterator[Event]:
         following = self._following
-        while not following.ended:
-            try:
-                page = await self._client._page(following.request())
-            except (httpx.TransportError, RemoteError) as failure:
-                await asyncio.sleep(following.pause_after(failure, time.monotonic()))
-                continue
-            following.check(page)
-            for event in page.events:
-                following.passed(event, page.epoch)
-                yield event
-            following.finished(page)
-            if page.retry_after is not None:
-                await asyncio.sleep(page.retry_after)
+        ahead: asyncio.Future[Page] | None = None
+        try:
+            while not following.ended:
+                try:
+                    page = await (self._client._page(following.request()) if ahead is None else ahead)
+                except (httpx.TransportError, RemoteError) as failure:
+                    ahead = None
+                    await asyncio.sleep(following.pause_after(failure, time.monotonic()))
+                    continue
+                following.check(page)
+                query = following.ahead(page)
+                if query is None:
+                    ahead = None
+                else:
+                    ahead = asyncio.ensure_future(self._client._page(query))
+                    await asyncio.sleep(0)  # it is sent now, whether or not the caller ever waits
+                for event in page.events:
+                    following.passed(event, page.epoch)
+                    yield event
+                following.finished(page)
+                if page.retry_after is not None:
+                    await asyncio.sleep(page.retry_after)
+        finally:
+            if ahead is not None:
+                # Nobody reads it any more, whatever becomes of it.
+                ahead.add_done_callback(lambda page: page.cancelled() or page.exception())
+                ahead.cancel()

@@ -11,6 +11,7 @@ from artifactstore.client.messages import Event, Page, RemoteError
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 10.0
+_EPOCH_FACTS = {"epoch", "from_sequence", "reason"}
 _LOST = ("cursor-ahead", "epoch-mismatch", "diverged", "log-damaged")
 
 
@@ -35,14 +36,10 @@ class FeedError(Exception):
 
 
 def _epochs(failure: RemoteError) -> list[Mapping[str, Any]]:
-    """The generations that a problem tells, as far as they have their members."""
+    """The generations that a refusal tells, as far as they are that."""
     told = failure.problem.get("epochs")
-    wanted = {"epoch", "from_sequence", "reason"}
-    return (
-        [one for one in told if isinstance(one, dict) and one.keys() >= wanted]
-        if isinstance(told, list)
-        else []
-    )
+    epochs = told if isinstance(told, list) else []
+    return [epoch for epoch in epochs if isinstance(epoch, dict) and epoch.keys() >= _EPOCH_FACTS]
 
 
 def _told(epoch: Mapping[str, Any]) -> str:
@@ -118,6 +115,17 @@ class Following:
             "epoch": self.cursor.epoch,
             "since_digest": None if self._at_head else self.cursor.digest,
         }
+
+    def ahead(self, page: Page) -> dict[str, Any] | None:
+        """Parameters of the request after a page that was checked, if that can be sent at once.
+
+        The next page is fetched while this one is dealt with: it need not wait for anything, and goes on
+        from an event that both sides know.
+        """
+        if not page.has_more or page.retry_after is not None or page.next_digest is None:
+            return None
+        known = {"since": page.next, "epoch": page.epoch, "since_digest": page.next_digest}
+        return {**self._query, **known, "wait": 0}
 
     def check(self, page: Page) -> None:
         """Raise ``FeedError`` unless the page goes on exactly where the cursor is."""

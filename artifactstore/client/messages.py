@@ -1,6 +1,5 @@
 """What is sent and what comes back, without any connection: both clients share it."""
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,13 +8,11 @@ from functools import cached_property
 from typing import Any, TypeAlias
 from uuid import UUID
 
-import cbor2
 import httpx
 
 from artifactstore import codec, leaves
-from artifactstore.codec import Payload
+from artifactstore.codec import Payload, Problem
 from artifactstore.errors import ERRORS, EXIT_RETRY, ArtifactstoreError, error
-from artifactstore.events.times import from_micros
 from artifactstore.store import LoggedEvent
 
 CBOR = "application/cbor-seq"
@@ -26,6 +23,13 @@ _LONGEST_ASKED = 300.0
 """Seconds: nobody stays away for longer because an answer asks for it."""
 _SHOWN = 120
 """Bytes of a strange answer that are told."""
+
+_MAX_DIGITS = 16
+_MAX_LEVELS = 32
+"""Of JSON: what is deeper is nothing of ours, and programs that walk it should not have to mind."""
+_COLUMNS = frozenset(leaves.COLUMNS)
+_LEVELS = 1
+"""Of an event: a map of columns that hold nothing else."""
 
 Query: TypeAlias = Mapping[str, object]
 
@@ -140,9 +144,9 @@ def read_json(response: httpx.Response) -> Any:
     if kind not in _JSON:
         raise _foreign(response, f"it is {kind or 'of no type'}, not {_JSON[0]}")
     try:
-        return response.json()
-    except (ValueError, RecursionError) as failure:
-        raise _foreign(response, f"it is no JSON: {failure}") from failure
+        return _json(response)
+    except Problem as problem:
+        raise _foreign(response, problem.text) from None
 
 
 def read_page(response: httpx.Response) -> Page:
@@ -155,15 +159,15 @@ def read_page(response: httpx.Response) -> Page:
     try:
         return Page(
             headers.get("Artifactstore-Epoch"),
-            int(headers["Artifactstore-Head"]),
-            list(_events(response.content)),
-            int(headers["Artifactstore-Next"]),
+            _number(headers, "Artifactstore-Head"),
+            [_event(item) for item in codec.load_items(response.content, _LEVELS)],
+            _number(headers, "Artifactstore-Next"),
             _digest(headers.get("Artifactstore-Next-Digest")),
-            headers["Artifactstore-Has-More"] == "true",
+            headers.get("Artifactstore-Has-More") == "true",
             _retry_after(response),
         )
-    except (KeyError, TypeError, ValueError, OverflowError, RecursionError, cbor2.CBORDecodeError) as failure:
-        raise _foreign(response, f"it is no page of the feed: {failure!r}") from failure
+    except Problem as problem:
+        raise _foreign(response, f"it is no page of the feed: {problem.text}") from None
 
 
 def check(response: httpx.Response) -> None:
@@ -171,8 +175,8 @@ def check(response: httpx.Response) -> None:
     if response.is_success:
         return
     try:
-        problem = response.json()
-    except (ValueError, RecursionError):
+        problem = _json(response)
+    except Problem:
         problem = None
     if isinstance(problem, dict) and isinstance(problem.get("code"), str):
         raise RemoteError(response.status_code, problem, _retry_after(response))
@@ -219,50 +223,46 @@ def _media_type(response: httpx.Response) -> str:
     return kind.partition(";")[0].strip().lower()
 
 
+def _json(response: httpx.Response) -> Any:
+    """The JSON of a body; raises ``Problem``."""
+    try:
+        value = response.json()
+    except (ValueError, RecursionError) as failure:
+        raise Problem(f"it is no JSON: {failure}") from None
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(_MAX_LEVELS):
+        containers = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [one for inside in containers for one in inside if isinstance(one, (dict, list))]
+        if not level:
+            return value
+    raise Problem(f"it is JSON of more than {_MAX_LEVELS} levels")
+
+
 def _retry_after(response: httpx.Response) -> float | None:
     text = response.headers.get("Retry-After", "")
     return min(float(text), _LONGEST_ASKED) if text.isdecimal() else None
 
 
+def _number(headers: httpx.Headers, name: str) -> int:
+    text = headers.get(name, "")
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS):
+        raise Problem(f"{name} is {text[:40]!r}, no number")
+    return int(text)
+
+
 def _digest(text: str | None) -> bytes | None:
     if text is None:
         return None
-    digest = bytes.fromhex(text.removeprefix("sha256:"))
+    try:
+        digest = bytes.fromhex(text.removeprefix("sha256:"))
+    except ValueError:
+        digest = b""
     if len(digest) != leaves.BYTES:
-        raise ValueError(f"{text} is no SHA-256")
+        raise Problem(f"{text[:80]!r} is no SHA-256")
     return digest
 
 
-_FIELDS: Mapping[str, type | tuple[type, ...]] = {
-    "sequence": int,
-    "created_at": int,
-    "event_type": str,
-    "subject_kind": str,
-    "subject_id": (bytes, type(None)),
-    "actor": str,
-    "payload": bytes,
-    "payload_digest": bytes,
-}
-
-
-def _events(body: bytes) -> list[Event]:
-    stream = io.BytesIO(body)
-    found = []
-    while stream.tell() < len(body):
-        item = cbor2.load(stream)
-        if any(not isinstance(item[name], kinds) for name, kinds in _FIELDS.items()):
-            raise TypeError("an event has a field of a wrong type")
-        subject_id = item["subject_id"]
-        found.append(
-            Event(
-                item["sequence"],
-                from_micros(item["created_at"]),
-                item["event_type"],
-                item["subject_kind"],
-                None if subject_id is None else UUID(bytes=subject_id),
-                item["actor"],
-                item["payload"],
-                item["payload_digest"],
-            )
-        )
-    return found
+def _event(item: object) -> Event:
+    if type(item) is not dict or item.keys() != _COLUMNS:
+        raise Problem("an item is not the columns of an event")
+    return Event(*leaves.from_columns([item[name] for name in leaves.COLUMNS]))

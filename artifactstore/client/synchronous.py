@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
@@ -135,16 +136,25 @@ class Tail(Iterator[Event]):
 
     def _follow(self) -> Iterator[Event]:
         following = self._following
-        while not following.ended:
-            try:
-                page = self._client._page(following.request())
-            except (httpx.TransportError, RemoteError) as failure:
-                time.sleep(following.pause_after(failure, time.monotonic()))
-                continue
-            following.check(page)
-            for event in page.events:
-                following.passed(event, page.epoch)
-                yield event
-            following.finished(page)
-            if page.retry_after is not None:
-                time.sleep(page.retry_after)
+        # One thread: nothing is asked for before the page that came before it was checked.
+        reader = ThreadPoolExecutor(1, thread_name_prefix="artifactstore-tail")
+        ahead: Future[Page] | None = None
+        try:
+            while not following.ended:
+                try:
+                    page = self._client._page(following.request()) if ahead is None else ahead.result()
+                except (httpx.TransportError, RemoteError) as failure:
+                    ahead = None
+                    time.sleep(following.pause_after(failure, time.monotonic()))
+                    continue
+                following.check(page)
+                query = following.ahead(page)
+                ahead = None if query is None else reader.submit(self._client._page, query)
+                for event in page.events:
+                    following.passed(event, page.epoch)
+                    yield event
+                following.finished(page)
+                if page.retry_after is not None:
+                    time.sleep(page.retry_after)
+        finally:
+            reader.shutdown(wait=False)

@@ -1,7 +1,6 @@
 """Header, events and trailer of an export as items."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
@@ -10,20 +9,12 @@ import cbor2
 from artifactstore import codec
 from artifactstore.codec import Problem
 from artifactstore.errors import ArtifactstoreError, BadInput
-from artifactstore.leaves import columns
+from artifactstore.leaves import COLUMNS, columns, from_columns
 from artifactstore.store import LoggedEvent
 
 FORMAT = "artifactstore-export"
 VERSION = 1
 PROFILE = "AS-CBOR/1"
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_FIRST_MICROS = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
-_LAST_MICROS = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
-_COLUMNS = ("sequence", "created_at", "event_type", "subject_kind", "subject_id", "actor", "payload",
-            "payload_digest")  # fmt: skip
-_TYPES = (int, int, str, str, bytes, str, bytes, bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,22 +133,13 @@ def encode_event(event: LoggedEvent) -> bytes:
 def decode_event(data: bytes) -> LoggedEvent:
     """The event of a well-formed item; raises ``Problem`` for anything but its eight columns."""
     try:
-        values: object = cbor2.loads(data, max_depth=2)
-    except cbor2.CBORDecodeError as failure:
-        raise Problem(f"not an event: {failure}") from None
-    if type(values) is not list or len(values) != len(_COLUMNS):
+        values = list(codec.load_items(data, 2))
+    except Problem as problem:
+        raise Problem(f"not an event: {problem.text}") from None
+    row = values[0] if len(values) == 1 else None
+    if type(row) is not list or len(row) != len(COLUMNS):
         raise Problem("not an event: an array of eight columns")
-    row: list[Any] = values
-    for name, value, wanted in zip(_COLUMNS, row, _TYPES, strict=True):
-        if type(value) is not wanted and not (name == "subject_id" and value is None):
-            raise Problem(f"{name} is {type(value).__name__}, not {wanted.__name__}")
-    sequence, micros, event_type, kind, subject, actor, payload, digest = row
-    _require(_FIRST_MICROS <= micros <= _LAST_MICROS, "created_at is not within the years 1 to 9999")
-    _require(subject is None or len(subject) == 16, "subject_id has not 16 bytes")
-    subject_id = None if subject is None else UUID(bytes=subject)
-    return LoggedEvent(
-        sequence, _EPOCH + micros * _MICROSECOND, event_type, kind, subject_id, actor, payload, digest
-    )
+    return from_columns(row)
 
 
 def _map(data: bytes) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from artifactstore.errors import BadInput
 from artifactstore.events.times import time_text
 
 _MAX_DIGITS = 17
+_SERIALIZED = 2**63
 
 
 def parse(body: bytes) -> tuple[Value, bytes]:
@@ -48,6 +49,11 @@ def parse(body: bytes) -> tuple[Value, bytes]:
 def render(value: object) -> bytes:
     """The value as JSON in UTF-8: ids as text, bytes as lower-case hex, times as RFC 3339 in UTC with µs."""
     return orjson.dumps(value, _plain, orjson.OPT_PASSTHROUGH_DATETIME)
+
+
+def exact(number: int) -> object:
+    """A number as ``render`` takes it, however large: the serializer itself ends at 64 bits."""
+    return number if number < _SERIALIZED else orjson.Fragment(str(number))
 
 
 def _plain(value: object) -> Any:

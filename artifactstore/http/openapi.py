@@ -46,6 +46,7 @@ _OF_COMMANDS = (
     "request-mismatch",
     "busy",
     "moved",
+    "log-full",
     "views-behind",
     "read-only",
     "disk-full",

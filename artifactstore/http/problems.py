@@ -35,6 +35,15 @@ def members(failure: ArtifactstoreError, request_id: str) -> dict[str, object]:
     return told | facts
 
 
+def _unicode(value: object) -> object:
+    """The same with lone surrogates written as escapes: names that a client gave may hold them."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_unicode(name): _unicode(item) for name, item in value.items()}
+    return [_unicode(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
 def response(
     failure: ArtifactstoreError, request_id: str, headers: Mapping[str, str] | None = None
 ) -> Response:
@@ -49,5 +58,5 @@ def response(
         # The rest of the body is not read: the connection cannot be used again.
         more["Connection"] = "close"
     more["Cache-Control"] = "no-store"
-    body = render(members(failure, request_id))
+    body = render(_unicode(members(failure, request_id)))
     return Response(body, failure.status, more, media_type=MEDIA_TYPE)

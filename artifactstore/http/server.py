@@ -43,10 +43,14 @@ def listen(host: str, port: int) -> socket.socket:
             listening.listen(_BACKLOG)
             listening.set_inheritable(True)
             failing.pop_all()
-    except OSError as failure:
-        reason = failure.strerror or str(failure)
+    except (OSError, UnicodeError) as failure:  # the latter: no name that DNS could have
+        reason = failure.strerror if isinstance(failure, OSError) and failure.strerror else str(failure)
         told = {"problem": f"{host} port {port}: {reason}", "host": host, "port": port, "reason": reason}
-        busy = not isinstance(failure, socket.gaierror) and system.code_of(failure) == "exhausted"
+        busy = (
+            isinstance(failure, OSError)
+            and not isinstance(failure, socket.gaierror)
+            and system.code_of(failure) == "exhausted"
+        )
         raise error("exhausted" if busy else "address", told) from failure
     return listening
 

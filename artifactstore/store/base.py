@@ -1,6 +1,6 @@
 """How a ``Store`` talks to its connection."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from typing import Any, TypeAlias, TypeVar
@@ -9,7 +9,7 @@ from psycopg import Connection
 from psycopg.rows import RowFactory, dict_row
 from psycopg.sql import SQL, Composed
 
-from artifactstore.errors import ArtifactstoreError, NotFound, translated
+from artifactstore.errors import ArtifactstoreError, BadInput, NotFound, translated
 from artifactstore.store.rows import Row
 
 T = TypeVar("T")
@@ -17,6 +17,25 @@ Parameters: TypeAlias = Sequence[object] | Mapping[str, object]
 
 _STREAM_ROWS = 2_000
 _cursors = count(1)
+
+
+_LARGEST = 2**63 - 1
+
+
+def check_integers(values: Iterable[object]) -> None:
+    """Raise ``BadInput`` usage for an integer that is no bigint.
+
+    The driver would send a numeric, for which there is no function: as if the schema were too old.
+    """
+    for value in values:
+        if type(value) is int and not -_LARGEST - 1 <= value <= _LARGEST:
+            shown = str(value) if value.bit_length() < 100 else f"an integer of {value.bit_length()} bits"
+            raise BadInput("usage", {"problem": f"{shown} is no number of the log: they end at 2^53 - 1"})
+
+
+def _checked(parameters: Parameters) -> Parameters:
+    check_integers(parameters.values() if isinstance(parameters, Mapping) else parameters)
+    return parameters
 
 
 @contextmanager
@@ -46,20 +65,20 @@ class Connected:
     def _row(self, query: SQL | Composed, parameters: Parameters = ()) -> Row:
         """The one row of a query that always has one."""
         with translated(), self.connection.cursor(row_factory=dict_row) as cursor:
-            (row,) = cursor.execute(query, parameters).fetchall()
+            (row,) = cursor.execute(query, _checked(parameters)).fetchall()
         return row
 
     def _find(self, query: SQL | Composed, parameters: Parameters, *, what: str, which: object) -> Row:
         """The row that is looked for; raises ``NotFound`` naming it."""
         with translated(), self.connection.cursor(row_factory=dict_row) as cursor:
-            row = cursor.execute(query, parameters).fetchone()
+            row = cursor.execute(query, _checked(parameters)).fetchone()
         if row is None:
             raise NotFound("not-found", {"problem": f"{what} {which}", what: str(which)})
         return row
 
     def _all(self, make: RowFactory[T], query: SQL | Composed, parameters: Parameters = ()) -> list[T]:
         with translated(), self.connection.cursor(row_factory=make) as cursor:
-            return cursor.execute(query, parameters).fetchall()
+            return cursor.execute(query, _checked(parameters)).fetchall()
 
     def _some(self, make: RowFactory[T], query: SQL | Composed, parameters: Parameters = ()) -> Iterator[T]:
         """Rows as they come, one in memory at a time; closed before its end, it cancels the query.
@@ -67,7 +86,7 @@ class Connected:
         Then the transaction has failed: nothing can be read in it after that.
         """
         with abandonable(), translated(), self.connection.cursor(row_factory=make) as cursor:
-            yield from cursor.stream(query, parameters)
+            yield from cursor.stream(query, _checked(parameters))
 
     def _stream(self, make: RowFactory[T], query: SQL | Composed, parameters: Parameters = ()) -> Iterator[T]:
         """Rows in binary through a server-side cursor: psycopg's client cursors hold the whole result."""
@@ -75,5 +94,5 @@ class Connected:
             name = f"artifactstore_{next(_cursors)}"
             with self.connection.cursor(name, row_factory=make) as cursor:
                 cursor.itersize = _STREAM_ROWS
-                cursor.execute(query, parameters, binary=True)
+                cursor.execute(query, _checked(parameters), binary=True)
                 yield from cursor

@@ -39,7 +39,7 @@ class CopyReads(Connected):
         query = SQL(
             """
             SELECT count(*) FILTER (WHERE t.wanted) AS copies,
-                coalesce(sum(t.size) FILTER (WHERE t.wanted), 0)::bigint AS bytes,
+                coalesce(sum(t.size) FILTER (WHERE t.wanted), 0) AS bytes,
                 count(*) FILTER (WHERE NOT t.wanted) AS recent
             FROM (
                 SELECT f.size, %(before)s::timestamptz IS NULL OR l.last_checked_at IS NULL
@@ -49,7 +49,8 @@ class CopyReads(Connected):
                 WHERE {} AND {} AND (%(package)s::uuid IS NULL OR l.package_id = %(package)s)) t
             """
         )
-        return self._row(query.format(_LIVE, _CHECKABLE), where.parameters())
+        totals = self._row(query.format(_LIVE, _CHECKABLE), where.parameters())
+        return {**totals, "bytes": int(totals["bytes"])}
 
     def other_copies(self, where: CopyQuery) -> list[Row]:
         """``backend``, ``scheme`` and number of the ``copies`` that nobody can read from here."""

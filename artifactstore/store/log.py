@@ -10,7 +10,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from artifactstore.errors import error
 from artifactstore.events import types_of
-from artifactstore.store.base import Connected
+from artifactstore.store.base import Connected, check_integers
 from artifactstore.store.rows import EventFilter, LoggedEvent, Row
 
 _OF_PACKAGE: LiteralString = """
@@ -127,6 +127,7 @@ class LogReads(Connected):
     def _log(
         self, view: str, type_column: str, where: EventFilter, order: SQL, limit: int | None
     ) -> Iterator[Row]:
+        check_integers((where.since, where.until, limit))
         name = Identifier("artifactstore", view)
         if limit is None:
             query = SQL("SELECT * FROM {} WHERE {} ORDER BY sequence {}").format(

@@ -78,7 +78,7 @@ class Rebuilds(Connected):
                 SELECT p.package_id, p.purl, p.manifest_digest, p.file_count, p.total_bytes, c.files, c.bytes
                 FROM artifactstore.artifact_packages p
                 CROSS JOIN LATERAL (
-                    SELECT count(*) AS files, coalesce(sum(f.size), 0)::bigint AS bytes
+                    SELECT count(*) AS files, coalesce(sum(f.size), 0) AS bytes
                     FROM artifactstore.artifact_files f
                     WHERE f.package_id = p.package_id AND f.removed_at IS NULL) c
                 WHERE p.manifest_digest IS NOT NULL)
@@ -96,5 +96,5 @@ class Rebuilds(Connected):
             yield Manifest(
                 purl=package["purl"],
                 stated=(package["manifest_digest"], package["file_count"], package["total_bytes"]),
-                found=(digest, package["files"], package["bytes"]),
+                found=(digest, package["files"], int(package["bytes"])),
             )

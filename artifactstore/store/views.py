@@ -53,7 +53,7 @@ class ViewReads(Connected):
             """
             SELECT f.files, f.bytes, l.locations
             FROM (
-                SELECT count(*) AS files, coalesce(sum(size), 0)::bigint AS bytes
+                SELECT count(*) AS files, coalesce(sum(size), 0) AS bytes
                 FROM artifactstore.artifact_files WHERE package_id = %s AND removed_at IS NULL) f,
             (
                 SELECT coalesce(jsonb_object_agg(s.state, s.n), '{}') AS locations
@@ -65,7 +65,8 @@ class ViewReads(Connected):
                     GROUP BY l.state) s) l
             """
         )
-        return self._row(query, (package_id, package_id))
+        totals = self._row(query, (package_id, package_id))
+        return {**totals, "bytes": int(totals["bytes"])}  # numeric: 1,100 files may have more than 2^63
 
     def files(self, package_id: UUID, *, removed: bool = False) -> Iterator[Row]:
         """Files of a package by path bytes; with ``removed`` also those that were removed."""
@@ -133,7 +134,7 @@ class ViewReads(Connected):
         query = SQL(
             """
             SELECT count(*) FILTER (WHERE removed_at IS NULL) AS files,
-                coalesce(sum(size) FILTER (WHERE removed_at IS NULL), 0)::bigint AS bytes,
+                coalesce(sum(size) FILTER (WHERE removed_at IS NULL), 0) AS bytes,
                 coalesce(max(last_sequence), 0) AS last
             FROM artifactstore.artifact_files WHERE package_id = %s
             """
@@ -143,7 +144,7 @@ class ViewReads(Connected):
         return PackageSealed(
             manifest_digest=ordered_manifest_digest(self.manifest(package_id), totals["files"]),
             file_count=totals["files"],
-            total_bytes=totals["bytes"],
+            total_bytes=int(totals["bytes"]),
             as_of=totals["last"],
             reason=reason,
         )

@@ -9,6 +9,7 @@ from psycopg.sql import SQL
 from artifactstore import codec
 from artifactstore.errors import ArtifactstoreError, BadInput, Refused, translated
 from artifactstore.events import NewEvent, PackageSealed
+from artifactstore.store.base import check_integers
 from artifactstore.store.rows import Appended
 from artifactstore.store.views import ViewReads
 
@@ -117,9 +118,10 @@ def arrays(
     payloads: list[bytes],
     expected: list[int | None],
 ) -> tuple[object, ...]:
-    """Events as SQL ``append`` takes them, with the digests of their payloads."""
+    """Events as SQL ``append`` takes them, with the digests of their payloads; raises ``BadInput``."""
     if any("\0" in actor for actor in set(actors)):
         raise BadInput("bad-actor", {"problem": "it holds U+0000"})
+    check_integers(expected)
     digests = [codec.digest(payload) for payload in payloads]
     versions = None if all(version is None for version in expected) else expected
     return event_types, subject_ids, actors, payloads, digests, versions

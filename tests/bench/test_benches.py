@@ -7,7 +7,7 @@ import pytest
 
 from artifactstore.store import Store
 from artifactstore.verify import verify
-from bench import append_one, bulk, feed, growth, http_append, ingest, old_snapshot, replay, startup
+from bench import append_one, bulk, feed, growth, http_append, ingest, old_snapshot, replay, startup, tail
 from bench import verify as verify_bench
 from bench.benches import ALL, BENCHES, find
 from bench.database import Server
@@ -40,6 +40,7 @@ SMALL: dict[str, tuple[Bench[Any], object]] = {
     "replay and verify": (replay.WITH_VERIFY, replay.Replays(200, verified=True)),
     "http_append": (http_append.BENCH, http_append.Rates(0.1)),
     "feed": (feed.BENCH, Events(1_200)),
+    "tail": (tail.BENCH, Events(2_500)),
     "old_snapshot": (old_snapshot.BENCH, old_snapshot.Held(0.2)),
     "growth": (growth.BENCH, growth.Growth(1_500, short=300, appends=10, pages=3)),
     "ingest": (ingest.BENCH, ingest.Trees(2, library="json")),

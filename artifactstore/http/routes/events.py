@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from artifactstore import feed
-from artifactstore.codec import digest
+from artifactstore.codec import MAX_INTEGER, digest
 from artifactstore.errors import Refused
 from artifactstore.events import EVENT_TYPES, GROUPS
 from artifactstore.events.fields import Id, Int, Text
@@ -110,8 +110,10 @@ async def _event(call: Call) -> Answer:
 
 def _check_texts(query: Mapping[str, Any]) -> None:
     since, epoch = query.get("since"), query["epoch"]
-    if since is not None and _SINCE.fullmatch(since) is None:
-        raise bad_request("since is head or a sequence: digits only, 16 at most", parameter="since")
+    if since is not None and (
+        _SINCE.fullmatch(since) is None or (since != "head" and int(since) > MAX_INTEGER)
+    ):
+        raise bad_request(f"since is head or a sequence: digits, up to {MAX_INTEGER}", parameter="since")
     if epoch is not None and _EPOCH.fullmatch(epoch) is None:
         raise bad_request("epoch is of the form 1-9f86d081, as answers tell it", parameter="epoch")
 
@@ -191,7 +193,7 @@ ENDPOINTS = (
                 "sequence after which to begin, or head: only what is appended from now on",
                 default="0",
             ),
-            Parameter("limit", Int(min=1, max=1000), "events of the page", default=100),
+            Parameter("limit", Int(min=1, max=1000), "events of the page", default=1000),
             Parameter("wait", Int(max=MAX_WAIT), "seconds to wait when there is nothing yet", default=0),
             Parameter("until", Int(), "last sequence to deliver, inclusive"),
             Parameter(

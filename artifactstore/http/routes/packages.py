@@ -20,6 +20,7 @@ from artifactstore.http.answers import COUNT, HEX, ID, TEXT, array, event_schema
 from artifactstore.http.auth import Role
 from artifactstore.http.commands import ON_BEHALF_OF, PACKAGE_ID, REASON, Respell, answer_event, command, land
 from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
+from artifactstore.http.json import exact
 from artifactstore.http.reads import many, one, page
 from artifactstore.http.request import Parameter, bad_request
 from artifactstore.store import ManifestEntry, PackageQuery, Row, Store, check_manifest
@@ -106,7 +107,7 @@ async def _manifest(call: Call) -> Answer:
             "sealed_digest": package["manifest_digest"],
             "manifest_digest": found.manifest_digest,
             "file_count": found.file_count,
-            "total_bytes": found.total_bytes,
+            "total_bytes": exact(found.total_bytes),
             "as_of": found.as_of,
         }
         files = store.manifest_page(package_id, call.query["after"], call.query["limit"] + 1)

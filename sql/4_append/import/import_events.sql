@@ -23,7 +23,7 @@ SET jit = off
 AS $$
 DECLARE
     v_count integer := cardinality(p_event_types);
-    v_last bigint := p_first + v_count - 1;
+    v_last bigint;
 BEGIN
     IF coalesce(v_count, 0) = 0 OR v_count <> ANY (ARRAY[
         coalesce(cardinality(p_created_at), 0), coalesce(cardinality(p_subject_kinds), 0),
@@ -34,6 +34,7 @@ BEGIN
     END IF;
     PERFORM artifactstore.take_log();
     PERFORM artifactstore.check_continuation(p_log_id, p_before, p_first);
+    v_last := p_first + v_count - 1;
     PERFORM artifactstore.check_import(
         p_first, p_created_at, p_event_types, p_subject_kinds, p_allow_future);
 

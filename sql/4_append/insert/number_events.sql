@@ -8,6 +8,7 @@ RETURNS artifactstore.decoded_event[]
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
+    c_last CONSTANT bigint := 9007199254740991;
     v_events artifactstore.decoded_event[] := '{}';
     v_event artifactstore.decoded_event;
     v_request artifactstore.requests;
@@ -47,6 +48,11 @@ BEGIN
             END IF;
         ELSE
             v_next := v_next + 1;
+            -- JSON and payloads hold no larger number exactly: it could never be read, or named, again.
+            IF v_next > c_last THEN
+                PERFORM artifactstore.refuse('log-full', jsonb_build_object(
+                    'position', v_position, 'head', p_head, 'limit', c_last));
+            END IF;
             v_event.sequence := v_next;
             v_event.created_at := p_now;
         END IF;
@@ -57,4 +63,4 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.number_events(artifactstore.decoded_event[], bigint, timestamptz) IS
-'The events with sequence and created_at: new ones after p_head, those of a known request as at first; refuses a key that was used for another request';
+'The events with sequence and created_at: new ones after p_head, those of a known request as at first; refuses a key that was used for another request, and numbers over 2^53 - 1 (log-full)';
