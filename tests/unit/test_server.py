@@ -13,6 +13,7 @@ import pytest
 
 from artifactstore import server
 from artifactstore.errors import ArtifactstoreError
+from tests.needs import ROOT
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_root_may_choose_the_account_but_not_root(monkeypatch: pytest.MonkeyPatc
         server.account()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes accounts")
+@ROOT
 def test_an_account_that_several_make_at_once_is_one() -> None:
     name = f"as-test-{os.getpid()}"
     command = [sys.executable, "-c", "from artifactstore import server; print(server.account().uid)"]
