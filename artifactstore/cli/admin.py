@@ -113,7 +113,7 @@ def db() -> None:
 @with_session
 def start(session: Session) -> None:
     """Start the server and let it run on."""
-    session.output.result({"conninfo": embedded.ensure_running(keep=True)})
+    session.output.result({"conninfo": embedded.ensure_running(keep=True, tell=session.notice)})
 
 
 @db.command()

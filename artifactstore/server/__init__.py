@@ -3,7 +3,14 @@
 ``embedded.py`` decides where such a server lives and for how long; the test suite starts its own.
 """
 
-from artifactstore.server.account import Account, account, unavailable
+from artifactstore.server.account import (
+    Account,
+    account,
+    account_exists,
+    closed_to,
+    roots_account,
+    unavailable,
+)
 from artifactstore.server.cluster import SUPERUSER, Cluster, check_private, socket_fits
 from artifactstore.server.programs import (
     WHEEL,
@@ -21,8 +28,11 @@ __all__ = [
     "Cluster",
     "Programs",
     "account",
+    "account_exists",
     "check_private",
+    "closed_to",
     "reachable_programs",
+    "roots_account",
     "socket_fits",
     "unavailable",
     "wheel_programs",

@@ -38,10 +38,10 @@ def test_the_wheel_carries_every_sql_file_and_no_test(wheel: Path) -> None:
     assert expected | {"artifactstore/_sql/installed.json"} <= names
     assert {name.split("/")[0] for name in names} == {
         "artifactstore",
-        f"artifactstore-{__version__}.dist-info",
+        f"artifactstore_pg-{__version__}.dist-info",
     }
     assert "artifactstore/py.typed" in names
-    assert f"artifactstore-{__version__}.dist-info/licenses/LICENSE" in names
+    assert f"artifactstore_pg-{__version__}.dist-info/licenses/LICENSE" in names
 
 
 def test_an_installed_wheel_migrates_an_empty_database(
