@@ -142,7 +142,7 @@ class Program(click.Group):
         except Exception as failure:
             from artifactstore.cli.failure import report
 
-            return report(failure, as_json=session.json or "--json" in given)
+            return report(session.explained(failure), as_json=session.json or "--json" in given)
 
 
 cli = Program(

@@ -161,6 +161,16 @@ class Session:
             }
         )
 
+    def explained(self, failure: Exception) -> Exception:
+        """The failure; if it is that of a login that lacks a role, with the statement that grants it."""
+        from artifactstore.errors import ArtifactstoreError
+
+        if not isinstance(failure, ArtifactstoreError) or "target" not in vars(self):
+            return failure
+        from artifactstore.lacking import explained
+
+        return explained(failure, self.target.conninfo)
+
     def confirm(self, question: str, yes: bool) -> None:
         """Go on if ``yes`` or if the person says so; raises ``BadInput`` when nobody can be asked."""
         from artifactstore.errors import BadInput
