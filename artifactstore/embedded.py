@@ -258,6 +258,9 @@ def _create(home: Path, cluster: server.Cluster) -> None:
     script = [f"CREATE DATABASE {DATABASE} OWNER {_quoted(login)}"]
     if login != server.SUPERUSER:
         script.insert(0, f"CREATE ROLE {_quoted(login)} LOGIN CREATEROLE")
+    if login != server.SUPERUSER:
+        # It is alone here: it may see what the sessions and the server do, which doctor looks at.
+        script.append(f"GRANT pg_read_all_stats, pg_read_all_settings TO {_quoted(login)}")
     names = sorted({cluster.account.name, pwd.getpwuid(home.stat().st_uid).pw_name, "root"})
     cluster.create(
         access="local all all peer map=artifactstore\n",

@@ -211,3 +211,40 @@ def test_help_begins_with_the_first_steps(newcomer: Newcomer) -> None:
         ["artifactstore", "events"],
         ["artifactstore", "db"],
     ]
+
+
+def test_f42_doctor_has_nothing_to_advise_to_somebody_new(newcomer: Newcomer) -> None:
+    for command in (["ingest", "dist", "--purl", PURL], ["demo", "dist"], ["db", "start"]):
+        place = str(embedded_demo(newcomer) if command[0] == "demo" else newcomer.data)
+        newcomer.told(*command)
+        (told,) = newcomer.told("--json", "doctor", ARTIFACTSTORE_DATA_DIR=place).stdout.splitlines()
+        found = json.loads(told)["findings"]
+        assert [one["what"] for one in found if one["fix"] is not None] == [], command
+
+
+def test_f42_what_doctor_advises_on_an_embedded_server_works_in_a_shell(newcomer: Newcomer) -> None:
+    newcomer.told("db", "start")
+    newcomer.told("migrate")
+    me = pwd.getpwuid(os.geteuid()).pw_name
+    for statement in (
+        "ALTER SYSTEM SET full_page_writes = off",
+        f'ALTER ROLE "{me}" SET synchronous_commit = off',
+        "ALTER DATABASE artifactstore SET synchronous_commit = off",
+        f'REVOKE pg_read_all_stats FROM "{me}"',
+        "GRANT artifactstore_owner TO pg_monitor",
+        'CREATE TABLE artifactstore."it\'s; odd" (a int)',
+        "SELECT pg_reload_conf()",
+    ):
+        newcomer.told("psql", "--", "-U", "postgres", "-v", "ON_ERROR_STOP=1", "-c", statement)
+    (told,) = newcomer.run("--json", "doctor").stdout.splitlines()
+    fixes = [one["fix"] for one in json.loads(told)["findings"] if one["fix"]]
+    assert len(fixes) == 5, fixes
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    for fix in fixes:
+        done = subprocess.run(
+            ["sh", "-c", fix], env=newcomer.environment(PATH=path), cwd=newcomer.home, check=False,
+            capture_output=True, text=True,
+        )  # fmt: skip
+        assert (done.returncode, "WARNING" in done.stderr) == (0, False), (fix, done)
+    (told,) = newcomer.told("--json", "doctor").stdout.splitlines()
+    assert [one["what"] for one in json.loads(told)["findings"] if one["fix"] is not None] == []
