@@ -7,7 +7,7 @@ default) is somebody's will: it stays, and what it stops is told by name.
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,12 +96,18 @@ class Target:
     embedded: bool
 
 
-def target(database_url: str | None = None, data_directory: Path | None = None) -> Target:
+def target(
+    database_url: str | None = None,
+    data_directory: Path | None = None,
+    *,
+    tell: Callable[[str], None] = lambda _line: None,
+) -> Target:
     """The database that was named (here or in DATABASE_URL), else the embedded one, started if need be.
 
     Args:
         database_url: URL or keywords, as libpq takes them.
         data_directory: directory of the embedded server, see ``embedded.data_directory``.
+        tell: gets lines for people before a new registry is made, see ``embedded.ensure_running``.
 
     Raises:
         ArtifactstoreError: ``unavailable`` when the embedded server cannot run, ``usage`` on Windows.
@@ -115,7 +121,7 @@ def target(database_url: str | None = None, data_directory: Path | None = None) 
         )
     from artifactstore import embedded  # it needs what Windows lacks
 
-    return Target(embedded.ensure_running(data_directory), embedded=True)
+    return Target(embedded.ensure_running(data_directory, tell=tell), embedded=True)
 
 
 def parameters(purpose: str = "") -> dict[str, Any]:

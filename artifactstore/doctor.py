@@ -6,7 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from artifactstore import guards
+from psycopg.sql import SQL, Identifier
+
+from artifactstore import guards, lacking
 from artifactstore.errors import ArtifactstoreError, Busy, Forbidden
 from artifactstore.evidence import evidence_findings
 from artifactstore.migrate import check_version
@@ -30,6 +32,14 @@ _SETTINGS = {
 }
 
 
+_STARTED_WITH = {
+    "client": "take {0} out of PGOPTIONS and of options in the database URL",
+    "command line": "start the server without -c {0}=off",
+}
+"""What no statement puts right, by where a setting comes from."""
+_MIGRATE = "artifactstore migrate"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """Something to know about the database.
@@ -39,8 +49,9 @@ class Finding:
         check: version, home, views, evidence, append-lock, transaction, prepared, slot, notifications,
             replay, leftover, stray, guard, privilege, projectors, copies, setting, disk, size, sight.
         what: the finding in words.
-        fix: the very statement (it ends with ;) or command; None when there is nothing to do.
+        fix: the very statements (they end with ;) or the command; None when there is nothing to do.
         schema: a leftover that ``fix`` removes.
+        by: as whom: a superuser, deployer (the login that ran migrate, or a superuser), operator.
     """
 
     severity: str
@@ -48,6 +59,7 @@ class Finding:
     what: str
     fix: str | None = None
     schema: str | None = None
+    by: str | None = None
 
 
 def examine(store: Store) -> Iterator[Finding]:
@@ -57,7 +69,7 @@ def examine(store: Store) -> Iterator[Finding]:
     except ArtifactstoreError as refusal:
         if refusal.code not in ("schema-outdated", "schema-newer"):
             raise
-        yield Finding("error", "version", refusal.message, refusal.hint)
+        yield Finding("error", "version", refusal.message, refusal.hint.removeprefix("run "), by="deployer")
         return
     tampered = False
     for finding in _guards(store):
@@ -74,7 +86,7 @@ def examine(store: Store) -> Iterator[Finding]:
                 raise
             # What was tampered with may keep the owner's functions from their tables: that is told.
             what = f"{look.__name__.strip('_')} could not be looked at while guards are not as installed"
-            yield Finding("info", "sight", what, "artifactstore migrate")
+            yield Finding("info", "sight", what, _MIGRATE, by="deployer")
 
 
 def remove_leftovers(store: Store) -> Iterator[Finding]:
@@ -97,14 +109,16 @@ def _home(store: Store) -> Iterator[Finding]:
     if home.place != here.place:
         what = (
             f"this is database {here.database_oid} of server {here.system_identifier}, the log is at home in "
-            f"{home.database_oid} of {home.system_identifier}: appends are refused (moved)"
+            f"{home.database_oid} of {home.system_identifier}: appends are refused (moved); if events were "
+            "lost, tell so with artifactstore restored, if none was, adopt it"
         )
-        fix = "artifactstore adopt (nothing was lost), or artifactstore restored --reason ..."
-        yield Finding("error", "home", what, fix)
+        yield Finding("error", "home", what, "artifactstore adopt", by="operator")
     elif home.timeline != here.timeline:
-        what = f"the server was promoted or recovered: timeline {here.timeline}, not {home.timeline}"
-        fix = "artifactstore adopt (nothing was lost), or artifactstore restored --reason ..."
-        yield Finding("warning", "home", what, fix)
+        what = (
+            f"the server was promoted or recovered: timeline {here.timeline}, not {home.timeline}; if events "
+            "were lost, tell so with artifactstore restored, if none was, adopt it"
+        )
+        yield Finding("warning", "home", what, "artifactstore adopt", by="operator")
 
 
 def _evidence(store: Store) -> Iterator[Finding]:
@@ -114,15 +128,19 @@ def _evidence(store: Store) -> Iterator[Finding]:
     except Busy as behind:
         if behind.code != "views-behind":
             raise
-        yield Finding("error", "views", behind.message, "artifactstore replay")
+        yield Finding("error", "views", behind.message, "artifactstore replay", by="operator")
         return
     except Forbidden:
         what = "this login may not ask what speaks of lost events: that takes the role operator or service"
-        yield Finding("info", "sight", what)
+        roles = store.roles_of_parts()
+        granted = lacking.grants(roles, store.connection.info.user)[-1].statement if roles else None
+        yield Finding("info", "sight", what, granted, by="deployer")
         return
     for one in found:
-        what = f"{one.what} ({one.sequence})"
-        yield Finding("error", "evidence", what, "artifactstore restored --reason ... (events were lost)")
+        what = f"{one.what} ({one.sequence}): events were lost; say why in the reason"
+        yield Finding(
+            "error", "evidence", what, "artifactstore restored --reason 'events were lost'", by="operator"
+        )
 
 
 def _locks(store: Store) -> Iterator[Finding]:
@@ -135,34 +153,37 @@ def _locks(store: Store) -> Iterator[Finding]:
             continue
         held = "" if lock["seconds"] is None else f" for {lock['seconds']:.0f} s"
         what = f"{_who(lock)} has the append lock{held}, {len(waiting)} wait"
-        yield Finding("error", "append-lock", what, f"SELECT pg_terminate_backend({lock['pid']});")
+        yield Finding("error", "append-lock", what, _terminate(lock), by="superuser")
 
 
 def _transactions(store: Store) -> Iterator[Finding]:
     if not store.sees_sessions():
         what = "this login does not see what other sessions do: old transactions are not checked"
-        login = store.connection.info.user
-        yield Finding("info", "sight", what, f'GRANT pg_read_all_stats TO "{login}";')
+        granted = SQL("GRANT pg_read_all_stats TO {};").format(Identifier(store.connection.info.user))
+        yield Finding("info", "sight", what, granted.as_string(None), by="superuser")
+    # Those who have the append lock or wait for it are told with it: ending one session once is enough.
+    of_the_lock = {lock["pid"] for lock in store.append_locks()}
     for one in store.old_transactions(IDLE_SECONDS):
         idle = str(one["state"]).startswith("idle in transaction")
-        if not idle and one["seconds"] < OLD_SECONDS:
+        if one["pid"] in of_the_lock or (not idle and one["seconds"] < OLD_SECONDS):
             continue
         lasts = f"for {one['seconds']:.0f} s ({one['state']})"
         what = f"{_who(one)} is in a transaction {lasts}: vacuum cannot clean"
-        yield Finding("warning", "transaction", what, f"SELECT pg_terminate_backend({one['pid']});")
+        yield Finding("warning", "transaction", what, _terminate(one), by="superuser")
     locked = any(lock["granted"] and lock["pid"] is None for lock in store.append_locks())
     for one in store.prepared_transactions():
         if locked or one["seconds"] >= IDLE_SECONDS:
             what = f"the transaction {one['gid']} is prepared for {one['seconds']:.0f} s: it keeps its locks"
             what += ", and it or another one the append lock" if locked else ""
-            gid = one["gid"].replace("'", "''")
             severity = "error" if locked else "warning"
-            yield Finding(severity, "prepared", what, f"ROLLBACK PREPARED '{gid}';")
+            undone = SQL("ROLLBACK PREPARED {};").format(one["gid"]).as_string(None)
+            yield Finding(severity, "prepared", what, undone, by="superuser")
     for one in store.idle_slots():
         kept = "" if one["bytes"] is None else f" and keeps {one['bytes']} bytes of WAL"
         name = one["name"]
         what = f"nobody uses the replication slot {name}{kept} ({one['wal_status']})"
-        yield Finding("warning", "slot", what, f"SELECT pg_drop_replication_slot('{name}');")
+        dropped = SQL("SELECT pg_drop_replication_slot({});").format(name).as_string(None)
+        yield Finding("warning", "slot", what, dropped, by="superuser")
 
 
 def _notifications(store: Store) -> Iterator[Finding]:
@@ -186,7 +207,7 @@ def _projectors(store: Store) -> Iterator[Finding]:
         what = (
             "the live views were made by other projectors than those installed, or are about to be replaced"
         )
-        yield Finding("error", "projectors", what, "artifactstore replay")
+        yield Finding("error", "projectors", what, "artifactstore replay", by="operator")
 
 
 def _leftovers(store: Store) -> Iterator[Finding]:
@@ -195,30 +216,30 @@ def _leftovers(store: Store) -> Iterator[Finding]:
             what = (
                 f"a replay is under way in {one['name']}, in backend {one['worker']}: a dump beside it must "
             )
-            what += "leave its tables out, which go away when it ends"
-            yield Finding("info", "replay", what, "pg_dump --exclude-schema='artifactstore_*' ...")
+            what += "leave its tables out, which go away when it ends: --exclude-schema='artifactstore_*'"
+            yield Finding("info", "replay", what)
         elif not one["used"]:
             what = f"the schema {one['name']} is left over from work that did not end"
-            yield Finding("warning", "leftover", what, "artifactstore doctor --fix", one["name"])
+            yield Finding("warning", "leftover", what, "artifactstore doctor --fix", one["name"], "operator")
 
 
 def _guards(store: Store) -> Iterator[Finding]:
     for one in guards.differences(store):
         if one.kind in guards.PRIVILEGES:
-            yield Finding("error", "privilege", one.what, one.fix)
+            yield Finding("error", "privilege", one.what, one.fix, by=_who_repairs(one.fix))
         elif one.kind in guards.WHOLE and one.problem == "extra":
-            yield Finding("warning", "stray", one.what, one.fix)
+            yield Finding("warning", "stray", one.what, one.fix, by=_who_repairs(one.fix))
         else:
-            yield Finding("error", "guard", one.what, one.fix)
+            yield Finding("error", "guard", one.what, one.fix, by=_who_repairs(one.fix))
 
 
 def _privileges(store: Store) -> Iterator[Finding]:
     if not store.owner_makes_schemas():
         what = "the owner role may not create schemas in this database: verify and replay cannot work"
-        yield Finding("error", "privilege", what, "artifactstore migrate")
+        yield Finding("error", "privilege", what, _MIGRATE, by="deployer")
     for one in store.members_of_owner():
         what = f"{one['member']} may act as {one['owner']}, who can write the log behind its functions"
-        yield Finding("warning", "privilege", what, one["fix"])
+        yield Finding("warning", "privilege", what, one["fix"], by="superuser")
 
 
 def _copies(store: Store) -> Iterator[Finding]:
@@ -230,18 +251,20 @@ def _copies(store: Store) -> Iterator[Finding]:
             f"{least}{counts['detach']} copies that are retiring name bytes that other locations name, "
             f"too: they are to be retired as detached, the bytes stay; {counts['wait']} wait for that"
         )
-        yield Finding("warning", "copies", what, fix)
+        yield Finding("warning", "copies", what, fix, by="operator")
     if counts["remove"]:
         what = f"the bytes of {least}{counts['remove']} copies are to be removed: nothing names them any more"
-        yield Finding("info", "copies", what, fix)
+        yield Finding("info", "copies", what, fix, by="operator")
 
 
 def _settings(store: Store) -> Iterator[Finding]:
-    values = store.settings(list(_SETTINGS))
-    for name, (severity, harm) in _SETTINGS.items():
-        if values.get(name) == "off":
-            fix = f"ALTER SYSTEM SET {name} = on; SELECT pg_reload_conf();"
-            yield Finding(severity, "setting", f"{name} is off: {harm}", fix)
+    for one in store.settings_off(list(_SETTINGS)):
+        severity, harm = _SETTINGS[one["name"]]
+        what = f"{one['name']} is off: {harm}"
+        if one["source"] in _STARTED_WITH:
+            yield Finding(severity, "setting", f"{what}; {_STARTED_WITH[one['source']].format(one['name'])}")
+        else:
+            yield Finding(severity, "setting", what, one["fix"], by="superuser")
 
 
 def _disk(store: Store) -> Iterator[Finding]:
@@ -272,6 +295,16 @@ def _volumes(data: Path) -> Iterator[tuple[Path, int]]:
             if device not in seen:
                 seen.add(device)
                 yield place.resolve(), shutil.disk_usage(place).free
+
+
+def _who_repairs(fix: str) -> str | None:
+    if fix.endswith(";"):
+        return "superuser"
+    return "deployer" if fix == _MIGRATE else None
+
+
+def _terminate(session: dict[str, object]) -> str:
+    return f"SELECT pg_terminate_backend({session['pid']});"
 
 
 def _who(session: dict[str, object]) -> str:

@@ -14,7 +14,7 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,9 @@ _SETTINGS = {
     "log_line_prefix": "'%m [%p] %q%u@%d %a '",
 }
 _ELSEWHERE = "choose another directory with ARTIFACTSTORE_DATA_DIR, or name a server with DATABASE_URL"
+_ROOTS_DIRECTORY = Path(
+    "/usr/local/var/artifactstore" if sys.platform == "darwin" else "/var/lib/artifactstore"
+)
 _OTHERS_CONNECTED = """
     SELECT count(*) FROM pg_stat_activity
     WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
@@ -61,10 +64,15 @@ class Status:
     log: Path
 
 
+def _silent(_line: str) -> None:
+    pass
+
+
 def data_directory(chosen: Path | None = None) -> Path:
     """Where the embedded server lives: as chosen, or ARTIFACTSTORE_DATA_DIR, or in the user's data directory.
 
-    Root's is outside its home, which the account that the server runs as may not enter.
+    That is in XDG_DATA_HOME if it is set. Root's is else outside its home, which the account that the server
+    runs as may not enter.
 
     Raises:
         ArtifactstoreError: ``unavailable`` when there is no such place.
@@ -75,26 +83,45 @@ def data_directory(chosen: Path | None = None) -> Path:
             return Path(chosen or str(told)).expanduser().absolute()
     except (RuntimeError, OSError) as failure:  # no such user, no home, no working directory
         raise server.unavailable(f"{chosen or told}: {failure}", _ELSEWHERE) from failure
+    if told := os.environ.get("XDG_DATA_HOME"):
+        if not Path(told).is_absolute():
+            raise server.unavailable(
+                f"XDG_DATA_HOME is {told}, which is no absolute path", "name one, or unset it"
+            )
+        return Path(told) / "artifactstore"
     if os.geteuid() == 0:
-        return Path("/usr/local/var/artifactstore" if sys.platform == "darwin" else "/var/lib/artifactstore")
+        return _ROOTS_DIRECTORY
     found = Path(platformdirs.user_data_dir("artifactstore", appauthor=False))
     if not found.is_absolute():
         raise server.unavailable(f"user id {os.geteuid()} has no home directory for its data", _ELSEWHERE)
     return found
 
 
-def ensure_running(chosen: Path | None = None, *, keep: bool = False) -> str:
+def demo_directory() -> Path | None:
+    """Where the demo lives, which must not write into a registry in use; None when one was named for it."""
+    if os.environ.get("ARTIFACTSTORE_DATA_DIR"):
+        return None
+    usual = data_directory()
+    return usual.with_name(f"{usual.name}-demo")
+
+
+def ensure_running(
+    chosen: Path | None = None, *, keep: bool = False, tell: Callable[[str], None] = _silent
+) -> str:
     """Start the server unless it runs, and hold it until this process ends; returns the conninfo.
 
     Args:
         chosen: see ``data_directory``.
         keep: let it run on when the last user ends, until ``stop``; ARTIFACTSTORE_KEEP_RUNNING=1 does too.
+        tell: gets lines for people before a new registry is made: where, and as which account.
 
     Raises:
         ArtifactstoreError: ``unavailable``, ``file`` or ``disk-full``, with what is wrong and what to do.
     """
     home = data_directory(chosen)
     with _explained(home):
+        if not (home / "data").exists():
+            _announce(home, tell)
         _make_home(home)
         with _locked(home):
             cluster = _cluster(home)
@@ -142,17 +169,53 @@ def status(chosen: Path | None = None) -> Status:
         return Status(home, cluster.major(), running, (home / "keep").exists(), conninfo, cluster.log)
 
 
+def _announce(home: Path, tell: Callable[[str], None]) -> None:
+    """Say what is about to be made, before it is."""
+    if os.geteuid() == 0:
+        name = server.roots_account()
+        made = "" if server.account_exists(name) else ", which is made for it"
+        tell(f"PostgreSQL refuses to run as root: it runs as the system account {name}{made}")
+        _refuse_closed(home)
+    tell(f"a new registry is made in {home}")
+    tell("  for another place set ARTIFACTSTORE_DATA_DIR, for a server of your own DATABASE_URL")
+
+
 def _make_home(home: Path) -> None:
+    is_root = os.geteuid() == 0
     if not home.exists():
+        for directory in reversed(home.parents) if is_root else ():
+            if not directory.exists():
+                # Whatever the umask: the account that root's server runs as must get through.
+                directory.mkdir(exist_ok=True)
+                directory.chmod(0o755)
         # Another that starts at the same moment may have made it by now.
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Root's server runs as another account, which must get through to its own directories inside.
-        home.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        home.chmod(0o711 if is_root else 0o700)
+    elif is_root and _is_ours_to_open(home):
+        home.chmod(0o711)
     if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
         if not home.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(home))
         reason = f"{os.strerror(errno.EACCES)}: it belongs to {server.name_of(home.stat().st_uid)}"
         raise PermissionError(errno.EACCES, reason, str(home))
+
+
+def _refuse_closed(home: Path) -> None:
+    """Refuse a place where the account of root's server cannot get, instead of another place in silence."""
+    account = server.account()
+    closed = server.closed_to(account, home.parent if _is_ours_to_open(home) else home)
+    if closed is not None:
+        raise server.unavailable(
+            f"{home} cannot be the place of root's registry: PostgreSQL runs as the account {account.name}, "
+            f"which may not enter {closed}",
+            f"set ARTIFACTSTORE_DATA_DIR to a place that all may enter, such as {_ROOTS_DIRECTORY}; "
+            f"or chmod o+x {closed}",
+        )
+
+
+def _is_ours_to_open(home: Path) -> bool:
+    """Whether root made an empty directory for the registry, closed to all others, as mktemp does."""
+    return home.is_dir() and home.stat().st_uid == 0 and not any(home.iterdir())
 
 
 def _cluster(home: Path) -> server.Cluster:
@@ -208,6 +271,9 @@ def _create(home: Path, cluster: server.Cluster) -> None:
     script = [f"CREATE DATABASE {DATABASE} OWNER {_quoted(login)}"]
     if login != server.SUPERUSER:
         script.insert(0, f"CREATE ROLE {_quoted(login)} LOGIN CREATEROLE")
+    if login != server.SUPERUSER:
+        # It is alone here: it may see what the sessions and the server do, which doctor looks at.
+        script.append(f"GRANT pg_read_all_stats, pg_read_all_settings TO {_quoted(login)}")
     names = sorted({cluster.account.name, server.account_of(home.stat().st_uid).name, "root"})
     cluster.create(
         access="local all all peer map=artifactstore\n",

@@ -95,7 +95,7 @@ def differences(store: Store, expected: Snapshot | None = None) -> list[Differen
             if not (key[0] == "index" and definition["plain"]):
                 told.append(_extra(*key, remove))
         elif wanted[key] != found[key][0]:
-            told.append(_changed(*key, wanted[key], found[key][0], owner))
+            told.append(_changed(*key, wanted[key], *found[key], owner))
     return _without_parts(told)
 
 
@@ -192,12 +192,16 @@ def _extra(kind: str, name: str, remove: str) -> Difference:
     return Difference(kind, name, "extra", f"{kind} {name} is not of this software", remove, {}, {})
 
 
-def _changed(kind: str, name: str, expected: Definition, found: Definition, owner: str) -> Difference:
+def _changed(
+    kind: str, name: str, expected: Definition, found: Definition, remove: str, owner: str
+) -> Difference:
     keys = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
     wanted = {key: expected.get(key) for key in keys}
     given = {key: found.get(key) for key in keys}
     what = "; ".join(f"{key} is {_shown(given[key])}, installed is {_shown(wanted[key])}" for key in keys)
     fix = _fix(kind, keys)
+    if kind == "role":
+        fix = f"{remove.replace('DROP', 'ALTER', 1).rstrip(';')} {_HARMLESS};"
     if "owner" in keys and kind != "row":
         word = "ROUTINE" if kind == "function" else kind.upper()
         fix = f'ALTER {word} {name} OWNER TO "{owner}";'
@@ -210,13 +214,12 @@ def _shown(value: object) -> str:
 
 
 def _fix(kind: str, keys: list[str] | None = None) -> str:
-    if kind == "role":
-        return "ALTER ROLE ... NOLOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION NOBYPASSRLS;"
     if kind in ("table", "column", "type") and not (keys and set(keys) <= _REPAIRED):
         return "restore the database from a backup: see the runbook restore"
     return _MIGRATE
 
 
+_HARMLESS = "NOLOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION NOBYPASSRLS"
 _REPAIRED = {"persistence", "row_security", "forced_row_security", "not_null", "default"}
 
 

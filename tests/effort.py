@@ -20,3 +20,7 @@ SLICES = 1 if _CI else 8
 """Of so many commands one is run in surroundings where all should be."""
 CUTS = 12 if _CI else 2
 """Answers of a server after which its line is cut: each of the first ones, then in steps of a part of it."""
+CALLS = 24 if _CI else 6
+"""Lists of arguments with which an attack calls a function; the product of all would be thousands."""
+SEQUENCES = 200 if _CI else 48
+"""Moments of a history that as-of is compared at."""

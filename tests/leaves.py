@@ -1,15 +1,14 @@
-"""Vectors of AS-LEAF/1: a table of the project's own, and the shared ones when they are there.
+"""Vectors of AS-LEAF/1: a table of the project's own, and those of other implementations.
 
 The hashes come from an implementation of its own, never from the code under test.
 """
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from artifactstore.store import LoggedEvent
-from tests.vectors import SHARED
+from tests.vectors import rows
 
 _SUBJECT = "a1cb100f57e971ca8f269e7c26e4630a"
 _DIGEST = "1f94cbf313b3ce23257a7251ea0fc95a24556ea611e4f8f475e549971baedb02"
@@ -48,20 +47,17 @@ def own() -> Iterator[tuple[LoggedEvent, str]]:
         yield _event(sequence, micros, event_type, kind, subject_id, actor, "a0", _DIGEST), expected
 
 
-def shared() -> list[tuple[LoggedEvent, str, str]]:
-    """Events, their leaves and the hashes of these as hex; none when the folder is absent."""
-    path = SHARED / "trust" / "vectors.json"
-    if not path.exists():
-        return []
+def others() -> list[tuple[LoggedEvent, str, str]]:
+    """Events, their leaves and the hashes of these as hex."""
     columns = (
         "sequence", "created_at_us", "event_type", "subject_kind", "subject_id", "actor", "payload",
         "payload_digest",
     )  # fmt: skip
-    rows = json.loads(path.read_text())["leaf_rows"]
-    for row in rows:
+    found = rows("leaves.jsonl")
+    for row in found:
         if isinstance(row["payload"], dict):
             row["payload"] = row["payload"]["repeat"] * row["payload"]["times"]
-    return [(_event(*(row[name] for name in columns)), row["leaf"], row["leaf_hash"]) for row in rows]
+    return [(_event(*(row[name] for name in columns)), row["leaf"], row["leaf_hash"]) for row in found]
 
 
 def _event(

@@ -1,4 +1,4 @@
-"""Vectors of AS-CBOR/1 and BLAKE3: a table of the project's own, and the shared ones when they are there.
+"""Vectors of AS-CBOR/1 and BLAKE3: tables of the project's own, and those of others in tests/data/vectors.
 
 All are written by hand or come from other implementations, never from the code under test.
 """
@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "vectors"
-"""Vectors of other projects, with a README; tests of them are skipped when it is absent."""
+FOLDER = Path(__file__).resolve().parent / "data" / "vectors"
+"""Vectors of other projects, with a README that says where they are from."""
 
 ACCEPTED: dict[str, Any] = {
     "a0": {},
@@ -147,36 +147,36 @@ def blake3_input(length: int) -> bytes:
     return (bytes(range(251)) * (length // 251 + 1))[:length]
 
 
-def shared_blake3() -> list[tuple[int, str]]:
-    """Lengths and digests of the shared vectors; empty when they are absent."""
-    file = SHARED / "blake3" / "test_vectors.json"
-    if not file.exists():
-        return []
-    cases = json.loads(file.read_text())["cases"]
-    return [(case["input_len"], case["hash"][:64]) for case in cases]
+def rows(name: str) -> list[dict[str, Any]]:
+    """The vectors of a file of ``FOLDER`` with a JSON object per line; never empty."""
+    found = [json.loads(line) for line in (FOLDER / name).read_text(encoding="utf-8").splitlines()]
+    assert found, name
+    return found
 
 
-def shared_items() -> list[tuple[str, bool, bytes]]:
-    """CBOR items of the shared vectors: name, whether AS-CBOR/1 has them, bytes; empty when absent."""
+def blake3_cases() -> list[tuple[int, str]]:
+    """Lengths and digests, from the authors of BLAKE3."""
+    return [(case["input_len"], case["hash"]) for case in rows("blake3.jsonl")]
+
+
+def cbor_items() -> list[tuple[str, bool, bytes]]:
+    """CBOR items of others: name, whether AS-CBOR/1 has them, bytes."""
     items = []
-    for file in sorted((SHARED / "dasl-drisl").glob("*.json")):
-        for entry in json.loads(file.read_text()):
-            data = bytes.fromhex(entry["data"])
-            # What other profiles allow and this one does not: floats, tags, wide integers, keys of other
-            # types. What others refuse and this one allows: text that is not normalised.
-            other = data[0] >= 0xC0 and data[0] not in (0xF4, 0xF5, 0xF6)
-            other |= data[0] in (0x1B, 0x3B) and int.from_bytes(data[1:]) > 2**53 - 1 - (data[0] >> 5)
-            other |= data[0] >> 5 == 5 and data[1] >> 5 != 3
-            allowed = not other and (entry["type"] == "roundtrip" or "Normalization" in entry["name"])
-            items.append((f"{file.stem}: {entry['name']}", allowed, data))
-    for file in sorted((SHARED / "ipld-dag-cbor").glob("negative-*.json")):
-        items += [
-            (entry["name"], False, bytes.fromhex(entry["hex"])) for entry in json.loads(file.read_text())
-        ]
-    return items
+    for entry in rows("dasl-drisl.jsonl"):
+        data = bytes.fromhex(entry["data"])
+        # What other profiles allow and this one does not: floats, tags, wide integers, keys of other
+        # types. What others refuse and this one allows: text that is not normalised.
+        other = data[0] >= 0xC0 and data[0] not in (0xF4, 0xF5, 0xF6)
+        other |= data[0] in (0x1B, 0x3B) and int.from_bytes(data[1:]) > 2**53 - 1 - (data[0] >> 5)
+        other |= data[0] >> 5 == 5 and data[1] >> 5 != 3
+        allowed = not other and (entry["type"] == "roundtrip" or "Normalization" in entry["name"])
+        items.append((f"{entry['file']}: {entry['name']}", allowed, data))
+    return items + [
+        (entry["name"], False, bytes.fromhex(entry["hex"])) for entry in rows("ipld-dag-cbor.jsonl")
+    ]
 
 
-def shared_examples() -> dict[str, list[Any]]:
-    """Example values of cbor2 by kind; empty when they are absent."""
-    file = SHARED / "cbor2-examples" / "examples.json"
-    return json.loads(file.read_text()) if file.exists() else {}
+def cbor_examples() -> dict[str, list[Any]]:
+    """Example values of cbor2 by kind."""
+    found: dict[str, list[Any]] = json.loads((FOLDER / "cbor2-examples.json").read_text(encoding="utf-8"))
+    return found

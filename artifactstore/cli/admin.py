@@ -10,11 +10,12 @@ import click
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
-from artifactstore import embedded, server
+from artifactstore import embedded, lacking, server
 from artifactstore.cli.command import Command, Group
+from artifactstore.cli.output import jsonable
 from artifactstore.cli.session import Session, with_session
 from artifactstore.leaves import shown
-from artifactstore.migrate import LOCK_SECONDS
+from artifactstore.migrate import LOCK_SECONDS, MigrateResult
 from artifactstore.migrate import migrate as migrate_database
 
 _GREETING = """\
@@ -66,6 +67,7 @@ def migrate(
         lock_seconds=lock_seconds,
         progress=session.output.say,
     )
+    granted = lacking.grants(result.roles, "LOGIN")
     session.output.result(
         {
             "migrations": ", ".join(result.migrations) or "none new",
@@ -73,8 +75,23 @@ def migrate(
             "roles": ", ".join(result.roles.values()),
             "replayed": result.replayed,
             "seconds": round(result.seconds, 2),
+            **({"login": result.login, "grants": jsonable(granted)} if session.json else {}),
         }
     )
+    if not session.target.embedded:
+        _tell_grants(session, granted, result)
+
+
+def _tell_grants(session: Session, granted: list[lacking.Grant], result: MigrateResult) -> None:
+    """Whom to let in with which statement; nobody is but superusers, not even the login that migrated."""
+    say = session.output.say
+    say("", f"Let people and programs in, {lacking.WHO}; LOGIN is the name of theirs:")
+    for one in granted:
+        say(f"  {one.statement}", f"      {one.what_for}")
+    if not result.let_in:
+        say(f"The login {result.login} has none of these roles yet. To work with it, too:")
+        own = lacking.grants(result.roles, result.login)[-1]
+        say(f"  {own.statement}", "      or artifactstore migrate --grant-to-login")
 
 
 @click.command(cls=Command)
@@ -126,7 +143,7 @@ def db() -> None:
 @with_session
 def start(session: Session) -> None:
     """Start the server and let it run on."""
-    session.output.result({"conninfo": embedded.ensure_running(keep=True)})
+    session.output.result({"conninfo": embedded.ensure_running(keep=True, tell=session.notice)})
 
 
 @db.command()

@@ -5,11 +5,13 @@ import sys
 import sysconfig
 from itertools import count
 from pathlib import Path
+from shlex import quote
 from time import monotonic
 from uuid import UUID
 
 import click
 
+from artifactstore import embedded
 from artifactstore.cli import options
 from artifactstore.cli.command import Command
 from artifactstore.cli.progress import amount
@@ -35,7 +37,7 @@ _INSTALLED = ("site-packages", "dist-packages")
 """What is below the standard library in some installations, but no part of it."""
 
 _NEXT = """\
-Look further:
+Look further:{export}
   artifactstore package show {purl}
   artifactstore audit --package {purl} --since 0 --limit 20
   artifactstore events --type 'v1.retention.*'
@@ -52,16 +54,24 @@ def demo(session: Session, directory: Path | None, yes: bool) -> None:
     """Show all of it on a directory tree.
 
     DIRECTORY is by default the standard library of Python. Ingests and seals the tree as a new package,
-    retains and holds it, tries to delete it, replays the log and verifies the views. Works on the embedded
-    PostgreSQL; asks before it uses any other database.
+    retains and holds it, tries to delete it, replays the log and verifies the views. Without a database or
+    ARTIFACTSTORE_DATA_DIR it makes a registry of its own beside yours; asks before it uses a named database.
     """
+    session.data_directory = embedded.demo_directory()
+    place = session.place()
+    session.output.say(f"The registry is in {place}")
+    status = session.store.status()
+    begun = f"its log is {status['log_id']}, its head {status['head']}" if status["log_id"] else "no log yet"
+    session.output.say(f"  {begun}")
     if not session.target.embedded:
-        session.confirm("The demo appends to the log of this database and replays it. Go on?", yes)
+        session.confirm(f"The demo appends to the log in {place} ({begun}) and replays it. Go on?", yes)
     root = directory or Path(sysconfig.get_path("stdlib"))
     summary = _Demo(session).run(root, _purl(session, root, directory is None))
     session.output.say("", "Summary")
-    session.output.result(summary)
-    session.output.say("", *_NEXT.format(**summary).splitlines())
+    session.output.result({"registry": place, **summary})
+    own = session.target.embedded and session.data_directory
+    export = f"\n  export ARTIFACTSTORE_DATA_DIR={quote(place)}" if own else ""
+    session.output.say("", *_NEXT.format(export=export, **summary).splitlines())
 
 
 class _Demo:

@@ -1,10 +1,17 @@
 """The command that looks at the database as an operator would."""
 
+import re
+import shlex
+from dataclasses import replace
+
 import click
 
 from artifactstore.cli.command import Command
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import EXIT_DIFFERENCES
+
+_WHO = {"superuser": "as a superuser", "deployer": "as who ran artifactstore migrate", "operator": ""}
+_STATEMENT = re.compile(r"""(?:[^;'"]|'[^']*'|"[^"]*")+;""")
 
 
 @click.command(cls=Command)
@@ -31,6 +38,8 @@ def doctor(session: Session, fix: bool) -> int:
     tried = list(remove_leftovers(store)) if fix else []
     removed = [finding.schema for finding in tried if finding.schema is not None]
     findings = [finding for finding in tried if finding.schema is None] + list(examine(store))
+    if session.target.embedded:
+        findings = [replace(finding, fix=_in_the_embedded(finding.fix)) for finding in findings]
     errors = sum(finding.severity == "error" for finding in findings)
     if session.json:
         session.output.result({"errors": errors, "findings": jsonable(findings), "removed": removed})
@@ -41,7 +50,19 @@ def doctor(session: Session, fix: bool) -> int:
         for finding in findings:
             say(f"{finding.severity}: {finding.check}: {finding.what}")
             if finding.fix is not None:
-                say(f"    {finding.fix}")
+                who = f"   -- {_WHO[finding.by]}" if finding.fix.endswith(";") and finding.by else ""
+                say(f"    {finding.fix}{who}")
         warnings = sum(finding.severity == "warning" for finding in findings)
         say(f"{errors} errors, {warnings} warnings")
     return EXIT_DIFFERENCES if errors else 0
+
+
+def _in_the_embedded(fix: str | None) -> str | None:
+    """What puts a finding right in an embedded server, whose owner is a superuser only when asking to be.
+
+    Each statement by itself: some may not be in a transaction, which psql makes of several.
+    """
+    if fix is None or not fix.endswith(";"):
+        return fix
+    statements = (f"-c {shlex.quote(one.strip())}" for one in _STATEMENT.findall(fix))
+    return f"artifactstore psql -- -U postgres -v ON_ERROR_STOP=1 {' '.join(statements)}"

@@ -75,10 +75,18 @@ Exit codes:
 
 \b
 Global options may stand before or after the command. A package is named by its id or its purl.
+"""
+HELP = """An append-only log in PostgreSQL as the only source of truth of an artifact registry.
+
+\b
 First steps:
-  artifactstore demo
-  artifactstore ingest ./dist --purl pkg:generic/app@1.0 --seal
-  artifactstore events --follow
+  artifactstore demo                                              see all of it, in a registry of its own
+  artifactstore ingest ./dist --purl pkg:generic/app@1.0 --seal   register a directory
+  artifactstore events --follow                                   watch the log
+  artifactstore db status                                         where it is
+
+Without --database-url and DATABASE_URL the registry is an embedded PostgreSQL of your own, made when it is
+first needed; that is said then.
 """
 PROGRAM = "artifactstore"
 COMPLETE = "_ARTIFACTSTORE_COMPLETE"
@@ -152,7 +160,7 @@ def _settle_stdout() -> None:
 
 cli = Program(
     name=PROGRAM,
-    help="An append-only log in PostgreSQL as the only source of truth of an artifact registry.",
+    help=HELP,
     epilog=EXIT_CODES,
     params=list(global_options(hidden=False)),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

@@ -1,5 +1,6 @@
 """What the commands of one invocation share: options, the database, the output."""
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import click
 
 # Everything but click is imported when it is used: --help must not wait for a database driver.
 if TYPE_CHECKING:
+    from pathlib import Path
     from uuid import UUID
 
     from psycopg import Connection
@@ -33,12 +35,14 @@ class Session:
     Attributes:
         json: results as JSON. database_url: as given, if it was. chosen_actor: likewise.
         respelled: canonical purl of the package, if it was named by another spelling.
+        data_directory: of the embedded server, if it is not the usual one.
     """
 
     json: bool = False
     database_url: str | None = None
     chosen_actor: str | None = None
     respelled: str | None = None
+    data_directory: "Path | None" = None
     resources: ExitStack = field(default_factory=ExitStack)
 
     @property
@@ -69,7 +73,7 @@ class Session:
         from artifactstore import db
         from artifactstore.errors import BadInput
 
-        target = db.target(self.database_url)
+        target = db.target(self.database_url, self.data_directory, tell=self.notice)
         try:
             conninfo_to_dict(target.conninfo)
         except ProgrammingError as failure:
@@ -99,6 +103,23 @@ class Session:
                 raise
             migrate(self.target.conninfo, grant_to_login=True)
         return Store(connection)
+
+    def notice(self, line: str) -> None:
+        """Tell people something that is no result, at once, on stderr; in JSON an object with ``notice``."""
+        from artifactstore.cli.output import visible
+
+        click.echo(json.dumps({"notice": line.strip()}) if self.json else visible(line), err=True)
+
+    def place(self) -> str:
+        """Where the registry is: the directory of an embedded one, else the database, without a password."""
+        if self.target.embedded:
+            from artifactstore import embedded
+
+            return str(embedded.data_directory(self.data_directory))
+        from psycopg.conninfo import make_conninfo
+
+        info = self.store.connection.info
+        return make_conninfo(host=info.host, port=info.port, dbname=info.dbname, user=info.user)
 
     def progress(self) -> "Reporter":
         """Shows how far long work is, until it is left: a bar on a terminal, lines elsewhere."""
@@ -143,14 +164,15 @@ class Session:
         )
 
     def explained(self, failure: Exception) -> Exception:
-        """The failure; if it is that of a wait, with who is in the way, asked over another connection."""
+        """The failure, with who is in the way of a wait, or the statement that grants the role it lacks."""
         from artifactstore.errors import ArtifactstoreError
 
         if not isinstance(failure, ArtifactstoreError) or "target" not in vars(self):
             return failure
-        from artifactstore.waits import explained
+        from artifactstore import lacking, waits
 
-        return explained(failure, self.target.conninfo)
+        told = waits.explained(failure, self.target.conninfo)
+        return lacking.explained(told, self.target.conninfo)
 
     def confirm(self, question: str, yes: bool) -> None:
         """Go on if ``yes`` or if the person says so; raises ``BadInput`` confirmation if nobody is there."""

@@ -38,13 +38,20 @@ def _silent(_line: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class MigrateResult:
-    """What a migrate did: ids of the migrations it applied, number of files under sql/, roles, seconds."""
+    """What a migrate did.
+
+    Attributes:
+        migrations: ids of those it applied. files: how many under sql/. roles: part → role.
+        login: who migrated; let_in: the parts whose rights that login has.
+    """
 
     migrations: tuple[str, ...]
     files: int
     roles: dict[str, str]
     replayed: bool
     seconds: float
+    login: str
+    let_in: frozenset[str]
 
 
 def migrate(
@@ -114,10 +121,12 @@ def migrate(
                     raise error("projectors-changed")
             if grant_to_login:
                 roles.grant_to_login(conn, names)
+            login, let_in = conn.info.user, frozenset(Store(conn).parts_of_login())
         if stale:
             _replay(conn, conninfo, names["operator"], progress)
     done = tuple(one.id for one in todo)
-    return MigrateResult(done, len(sql_files), names, stale, monotonic() - started)
+    seconds = monotonic() - started
+    return MigrateResult(done, len(sql_files), names, stale, seconds, login, let_in)
 
 
 def check_version(conn: psycopg.Connection) -> None:

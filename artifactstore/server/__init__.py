@@ -3,7 +3,16 @@
 ``embedded.py`` decides where such a server lives and for how long; the test suite starts its own.
 """
 
-from artifactstore.server.account import Account, account, account_of, name_of, unavailable
+from artifactstore.server.account import (
+    Account,
+    account,
+    account_exists,
+    account_of,
+    closed_to,
+    name_of,
+    roots_account,
+    unavailable,
+)
 from artifactstore.server.cluster import SUPERUSER, Cluster, check_private, major_of, socket_fits
 from artifactstore.server.programs import (
     WHEEL,
@@ -21,11 +30,14 @@ __all__ = [
     "Cluster",
     "Programs",
     "account",
+    "account_exists",
     "account_of",
     "check_private",
+    "closed_to",
     "major_of",
     "name_of",
     "reachable_programs",
+    "roots_account",
     "socket_fits",
     "unavailable",
     "wheel_programs",

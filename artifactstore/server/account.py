@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypedDict
 
 from artifactstore.errors import ArtifactstoreError, error
@@ -19,6 +20,9 @@ def unavailable(problem: str, hint: str | None = None) -> ArtifactstoreError:
     failure = error("unavailable", {"problem": problem})
     failure.hint = hint or failure.hint
     return failure
+
+
+_SYSTEM_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
 
 
 class Switch(TypedDict, total=False):
@@ -57,9 +61,7 @@ def account() -> Account:
     uid = os.geteuid()
     if uid != 0:
         return account_of(uid)
-    name = os.environ.get("ARTIFACTSTORE_SERVER_USER") or (
-        "_postgres" if sys.platform == "darwin" else "artifactstore"
-    )
+    name = roots_account()
     try:
         entry = pwd.getpwnam(name)
     except KeyError:
@@ -90,6 +92,33 @@ def name_of(uid: int) -> str:
         return f"user id {uid}"
 
 
+def roots_account() -> str:
+    """Name of the account that root's server runs as; it need not be there yet."""
+    usual = "_postgres" if sys.platform == "darwin" else "artifactstore"
+    return os.environ.get("ARTIFACTSTORE_SERVER_USER") or usual
+
+
+def account_exists(name: str) -> bool:
+    """Whether the system knows an account of this name."""
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def closed_to(account: Account, directory: Path) -> Path | None:
+    """The first directory on the way to ``directory`` that an account may not enter; None if there is none.
+
+    What is not there yet is not looked at.
+    """
+    for step in (*reversed(directory.parents), directory):
+        command = ["test", "-x", str(step)]
+        if step.is_dir() and subprocess.run(command, check=False, cwd="/", **account.switch).returncode:
+            return step
+    return None
+
+
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
     """Two useradd at once may both succeed, and the second give the account another user id."""
@@ -103,8 +132,17 @@ def _one_at_a_time() -> Iterator[None]:
 
 def _create_account(name: str) -> pwd.struct_passwd:
     hint = "set ARTIFACTSTORE_SERVER_USER to an account without rights, or name a server with DATABASE_URL"
-    nologin = shutil.which("nologin", path="/usr/sbin:/sbin:/usr/bin:/bin") or "/bin/false"
-    command = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
+    nologin = shutil.which("nologin", path=_SYSTEM_PATH) or "/bin/false"
+    # Not every PATH has the programs of the system: root's may come from cron, or a service.
+    program = shutil.which("useradd", path=f"{os.environ.get('PATH', os.defpath)}:{_SYSTEM_PATH}")
+    command = [
+        program or "useradd",
+        "--system",
+        "--user-group",
+        "--no-create-home",
+        "--home-dir",
+        "/nonexistent",
+    ]
     with suppress(KeyError):
         return pwd.getpwnam(name)  # another process made it
     try:

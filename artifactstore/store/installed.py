@@ -175,8 +175,12 @@ _GRANTS = """
     )
     SELECT DISTINCT 'grant', format('%s%s ON %s %s TO ', a.privilege_type, o.part, o.kind, o.name),
         jsonb_build_object('to', coalesce(r.rolname, 'PUBLIC'), 'grant_option', bool_or(a.is_grantable)),
-        format('REVOKE %s%s ON %s %s FROM %s CASCADE;', a.privilege_type, o.part, o.kind, o.name,
-            coalesce(quote_ident(r.rolname), 'PUBLIC'))
+        string_agg(DISTINCT CASE WHEN a.grantor = o.owner
+            THEN format('REVOKE %s%s ON %s %s FROM %s CASCADE;', a.privilege_type, o.part, o.kind, o.name,
+                coalesce(quote_ident(r.rolname), 'PUBLIC'))
+            -- The owner cannot take away what others passed on, but what they passed it on with.
+            ELSE format('REVOKE GRANT OPTION FOR %s%s ON %s %s FROM %I CASCADE;', a.privilege_type, o.part,
+                o.kind, o.name, pg_get_userbyid(a.grantor)) END, ' ')
     FROM objects o CROSS JOIN aclexplode(o.acl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
     WHERE a.grantee <> o.owner
     GROUP BY a.privilege_type, o.part, o.kind, o.name, r.rolname
@@ -206,7 +210,9 @@ _ROLES = """
     FROM pg_roles r WHERE r.rolname IN (SELECT p.rolname FROM artifactstore.roles p)
     UNION ALL
     SELECT DISTINCT 'membership', '', jsonb_build_object('member', m.rolname, 'of', g.rolname),
-        format('REVOKE %I FROM %I;', g.rolname, m.rolname)
+        format('REVOKE %I FROM %I%s CASCADE;', g.rolname, m.rolname,
+            CASE WHEN current_setting('server_version_num')::int >= 160000
+                THEN format(' GRANTED BY %I', pg_get_userbyid(a.grantor)) ELSE '' END)
     FROM pg_auth_members a JOIN pg_roles g ON g.oid = a.roleid JOIN pg_roles m ON m.oid = a.member
     WHERE g.rolname IN (SELECT p.rolname FROM artifactstore.roles p)
         AND m.rolname IN (SELECT p.rolname FROM artifactstore.roles p)

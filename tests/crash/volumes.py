@@ -1,6 +1,5 @@
 """Small file systems, which are full when a test says so."""
 
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ import pytest
 
 from artifactstore import server
 from tests import guardian
+from tests.needs import needs_root
 
 
 class Volume:
@@ -44,8 +44,7 @@ class Volume:
 @contextmanager
 def small_volume(size: int) -> Iterator[Volume]:
     """A volume of so many bytes, in memory; skips the test where none can be made."""
-    if os.geteuid() != 0:
-        pytest.skip("a small file system must be mounted: only root may")
+    needs_root("a small file system must be mounted")
     account = server.account()
     path = guardian.current().make_directory("as-volume-")
     try:

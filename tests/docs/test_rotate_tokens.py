@@ -1,6 +1,5 @@
 """The commands of the page on rotating tokens, against a service that is not restarted."""
 
-import shutil
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,13 +9,14 @@ from psycopg.conninfo import make_conninfo
 from artifactstore.access import parse_token
 from tests.docs.snippets import DOCS, assert_shown, run_session, snippets
 from tests.http.running import running
+from tests.needs import needs_program
 
 _PAGE = DOCS / "how-to" / "rotate-tokens.md"
 _SECONDS = 5.0
 
 
 def test_rotate_tokens(database: str, login_names: dict[str, str], tmp_path: Path) -> None:
-    assert shutil.which("curl"), "the page needs curl: install it"
+    needs_program("curl")
     conninfo = make_conninfo(database, user=login_names["service"])
     with running(conninfo) as service:
         old = parse_token(service.tokens["producer"])

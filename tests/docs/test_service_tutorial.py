@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,7 @@ import pytest
 from artifactstore import embedded
 from artifactstore.codec import digest
 from tests.docs.snippets import DOCS, Snippet, assert_shown, run_session, shell_beside, snippets
+from tests.needs import needs_program
 
 _PAGE = DOCS / "tutorial" / "service.md"
 _PORT = "8321"
@@ -32,7 +32,7 @@ def directory() -> Iterator[Path]:
 
 
 def test_service_tutorial(directory: Path) -> None:
-    assert shutil.which("curl"), "the tutorial needs curl: install it"
+    needs_program("curl")
     blocks = [block for block in snippets(_PAGE) if block.language in ("sh", "text")]
     (serve,) = _of_terminal(blocks, "service")
     (follow,) = _of_terminal(blocks, "feed")

@@ -27,5 +27,5 @@ def _shown() -> list[str]:
         if block.language == "text"
         for line in block.text.splitlines()
     ]
-    changing = ("package_id", "events", "seconds", "view:")
+    changing = ("package_id", "events", "seconds", "view:", "a new registry", "  for another place")
     return [line for line in lines if not line.startswith(changing)]

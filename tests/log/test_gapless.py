@@ -18,6 +18,7 @@ from artifactstore.events import FileIngested, NewEvent, RetentionEscalated, new
 from artifactstore.store import Store
 from artifactstore.verify import verify
 from tests.databases import Connect
+from tests.effort import IN_CI
 from tests.log.door import (
     about,
     append,
@@ -236,7 +237,7 @@ def arrays_of_files(package: NewEvent, count: int) -> tuple[list[Any], ...]:
     )
 
 
-@pytest.mark.parametrize("count", [1, 7_000, 10_000, 70_000])
+@pytest.mark.parametrize("count", [1, 7_000, 10_000, pytest.param(70_000, marks=IN_CI)])
 def test_many_files_in_one_append(connect: Connect, count: int) -> None:
     """GAP10: a package with so many files in one request: all of them, numbers contiguous, one answer."""
     service, observer = connect("service"), connect()

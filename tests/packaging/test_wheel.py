@@ -1,6 +1,8 @@
 """The wheel, built from the source distribution, in a clean environment, on an empty database."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -12,7 +14,8 @@ from tempfile import TemporaryDirectory
 import psycopg
 import pytest
 
-from artifactstore import __version__
+from artifactstore import __version__, embedded
+from tests import guardian
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -38,10 +41,10 @@ def test_the_wheel_carries_every_sql_file_and_no_test(wheel: Path) -> None:
     assert expected | {"artifactstore/_sql/installed.json"} <= names
     assert {name.split("/")[0] for name in names} == {
         "artifactstore",
-        f"artifactstore-{__version__}.dist-info",
+        f"artifactstore_pg-{__version__}.dist-info",
     }
     assert "artifactstore/py.typed" in names
-    assert f"artifactstore-{__version__}.dist-info/licenses/LICENSE" in names
+    assert f"artifactstore_pg-{__version__}.dist-info/licenses/LICENSE" in names
 
 
 def test_an_installed_wheel_migrates_an_empty_database(
@@ -53,7 +56,7 @@ def test_an_installed_wheel_migrates_an_empty_database(
     subprocess.run(
         [
             sys.executable, "-m", "pip", "--python", str(programs / "python"), "install", "--quiet",
-            "--disable-pip-version-check", "--no-compile", wheel,
+            "--disable-pip-version-check", "--no-compile", f"{wheel}[embedded]",
         ],
         check=True, env=clean,
     )  # fmt: skip
@@ -66,3 +69,43 @@ def test_an_installed_wheel_migrates_an_empty_database(
             "SELECT version, artifactstore.log_head() FROM artifactstore.software"
         ).fetchone()
     assert stored == (__version__, 0)
+    _assert_distribution(programs, clean)
+    _first_steps(programs)
+
+
+def _assert_distribution(programs: Path, environment: dict[str, str]) -> None:
+    """F44: what is installed has this project's name, and nothing has the name that is somebody else's."""
+    listed = subprocess.run(
+        [sys.executable, "-m", "pip", "--python", str(programs / "python"), "list", "--format", "json"],
+        check=True, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    installed = {one["name"]: one["version"] for one in json.loads(listed.stdout)}
+    assert installed["artifactstore-pg"] == __version__
+    assert "artifactstore" not in installed
+
+
+def _first_steps(programs: Path) -> None:
+    """F43: somebody new ingests; as root, whose server cannot run what is in a closed directory."""
+    home = guardian.current().make_directory("as-new-")
+    home.chmod(0o755)
+    (home / "dist").mkdir()
+    (home / "dist" / "hello").write_text("hello")
+    environment = {"HOME": str(home), "XDG_DATA_HOME": str(home / "share"), "PATH": "/usr/bin:/bin"}
+    told = []
+    try:
+        for command in (
+            ["ingest", "dist", "--purl", "pkg:generic/hello@1", "--seal"],
+            ["verify"],
+            ["doctor"],
+        ):
+            done = subprocess.run(
+                [programs / "artifactstore", *command],
+                env=environment, cwd=home, check=False, capture_output=True, text=True,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stdout + done.stderr
+            told.append(done.stderr)
+        assert f"a new registry is made in {home / 'share' / 'artifactstore'}\n" in told[0]
+        assert "a new registry" not in told[1] + told[2]
+    finally:
+        embedded.stop(home / "share" / "artifactstore")
+        shutil.rmtree(home)

@@ -16,6 +16,7 @@ from artifactstore import server
 from artifactstore.migrate import migrate
 from tests import guardian
 from tests.databases import TEST_PREFIX, programs
+from tests.needs import program
 
 FOREIGN = "tr_TR.UTF-8"
 """Turkish: I and i are no pair, punctuation does not decide the order, and A sorts between a and b."""
@@ -92,8 +93,8 @@ def _locale_made(directory: Path) -> Iterator[None]:
     """Let programs started meanwhile find ``FOREIGN`` in ``directory``, if localedef can make it."""
     directory.mkdir(mode=0o755)
     name, charmap = FOREIGN.split(".")
-    if shutil.which("localedef") is not None:
-        command = ["localedef", "--no-archive", "-i", name, "-f", charmap, str(directory / FOREIGN)]
+    if localedef := program("localedef"):
+        command = [str(localedef), "--no-archive", "-i", name, "-f", charmap, str(directory / FOREIGN)]
         subprocess.run(command, check=False, capture_output=True)
     before = os.environ.get("LOCPATH")
     os.environ["LOCPATH"] = str(directory)

@@ -10,13 +10,13 @@ from artifactstore.errors import NotFound, Refused
 from artifactstore.events import NewEvent, PackageCreated, new_id
 from artifactstore.store import Store
 from tests.databases import TEST_PREFIX, Connect
+from tests.effort import SEQUENCES
 from tests.replay.conftest import EVENTS, schemas
 
-SEQUENCES = 200
 LAST = 400
 
 
-def test_for_200_sequences_it_is_what_a_fresh_database_would_have(history: Store) -> None:
+def test_at_many_sequences_it_is_what_a_fresh_database_would_have(history: Store) -> None:
     """One scratch view set is fed event by event, as a fresh database is, and compared where as-of looked."""
     rng = Random(5)  # noqa: S311
     wanted = sorted(rng.sample(range(LAST + 1), SEQUENCES))
@@ -28,7 +28,7 @@ def test_for_200_sequences_it_is_what_a_fresh_database_would_have(history: Store
         view_set, _ = snapshots.as_of(history, schema, sequence, use_snapshots=use_snapshots)
         assert view_set.sequence == sequence
         made[sequence] = schema
-        if len(made) in (50, 100, 150):
+        if len(made) in (SEQUENCES // 4, SEQUENCES // 2, SEQUENCES * 3 // 4):
             store_snapshot(history, schema, sequence)
     execute = history.connection.execute
     execute("SELECT artifactstore.begin_rebuild()")

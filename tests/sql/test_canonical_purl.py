@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from artifactstore.errors import ERRORS
 from tests.effort import EXAMPLES
 from tests.sql.support import Log
-from tests.vectors import SHARED
+from tests.vectors import rows
 
-VECTORS = SHARED / "purl" / "tests"
 EXCEPTIONS = {
     # The definition says that names of type git keep their case, and all other vectors agree.
     ("validate", "pkg:git/github/Package-url/purl-Spec@244fd47e07d1004f0aed9c"),
@@ -153,11 +152,7 @@ def log(empty_log: Log) -> Log:
 
 def vectors() -> list[Any]:
     """Every vector, with a name."""
-    return [
-        pytest.param(vector, id=f"{path.stem.removesuffix('-test')}-{number}")
-        for path in sorted(VECTORS.glob("*/*.json"))
-        for number, vector in enumerate(json.loads(path.read_text(encoding="utf-8"))["tests"])
-    ]
+    return [pytest.param(vector, id=vector["id"]) for vector in rows("purl.jsonl")]
 
 
 def spelling(parts: dict[str, Any]) -> str:
@@ -206,7 +201,6 @@ def refused(log: Log, text: str) -> dict[str, Any]:
     return log.failure("invalid-purl", lambda: canonical(log, text))
 
 
-@pytest.mark.skipif(not VECTORS.is_dir(), reason="the vectors are not there")
 @pytest.mark.parametrize("vector", vectors())
 def test_f50_the_vectors_of_the_specification(log: Log, vector: dict[str, Any]) -> None:
     given, kind = vector["input"], vector["test_type"]

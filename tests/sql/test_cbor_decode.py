@@ -50,8 +50,8 @@ def test_cb01_to_cb08_bytes_that_are_no_payload_are_refused(
         assert detail["problem"], wrong
 
 
-@pytest.mark.parametrize(("name", "allowed", "item"), vectors.shared_items())
-def test_shared_vectors(
+@pytest.mark.parametrize(("name", "allowed", "item"), vectors.cbor_items())
+def test_vectors_of_others(
     module_connection: psycopg.Connection[Any], name: str, allowed: bool, item: bytes
 ) -> None:
     if allowed:

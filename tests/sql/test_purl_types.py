@@ -11,12 +11,11 @@ from artifactstore.migrate.files import packaged
 from artifactstore.store import PackageQuery, Store
 from tests.purl_types import COLUMNS, rules_of, statement
 from tests.sql.support import Log
-from tests.vectors import SHARED
+from tests.vectors import FOLDER
 
-DEFINITIONS = SHARED / "purl" / "types"
+DEFINITIONS = FOLDER / "purl-types"
 
 
-@pytest.mark.skipif(not DEFINITIONS.is_dir(), reason="the definitions are not there")
 def test_f50_the_committed_table_is_that_of_the_definitions() -> None:
     committed = (packaged().sql / "1_codec" / "purl" / "purl_types.sql").read_text(encoding="utf-8")
     assert committed == statement(DEFINITIONS), "run scripts/purl-types"

@@ -43,8 +43,8 @@ def test_cb01_to_cb08_bytes_that_are_no_payload_are_refused(wrong: str, data: by
     assert caught.value.detail["problem"]
 
 
-@pytest.mark.parametrize(("name", "allowed", "item"), vectors.shared_items())
-def test_shared_vectors(name: str, allowed: bool, item: bytes) -> None:
+@pytest.mark.parametrize(("name", "allowed", "item"), vectors.cbor_items())
+def test_vectors_of_others(name: str, allowed: bool, item: bytes) -> None:
     data = b"\xa1aa" + item
     if allowed:
         assert codec.encode(codec.decode(data)) == data, name
@@ -63,7 +63,7 @@ def _shared_value(kind: str, value: Any) -> Any:
     ("kind", "value"),
     [
         (kind, _shared_value(kind, value))
-        for kind, values in vectors.shared_examples().items()
+        for kind, values in vectors.cbor_examples().items()
         if kind in ("bytes", "floats", "integers", "strings", "specials")
         for value in values
     ],

@@ -287,5 +287,8 @@ def test_the_directory_is_the_users_own(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert embedded.data_directory() == Path("/home/ann/data/artifactstore")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
+    # F43: root's, too.
+    assert embedded.data_directory() == Path("/home/ann/data/artifactstore")
+    monkeypatch.delenv("XDG_DATA_HOME")
     assert embedded.data_directory() == Path("/var/lib/artifactstore")
     assert embedded.data_directory(Path("/x")) == Path("/x")
