@@ -215,7 +215,7 @@ def test_no_lock_is_taken_for_a_session(connect: Connect) -> None:
 
 @pytest.mark.parametrize("role", ["reader", "writer", "service", "operator"])
 def test_nobody_else_can_take_the_lock(connect: Connect, role: str) -> None:
-    """DESIGN §3.1: an advisory lock could be taken, and kept, by anyone who can connect; this one cannot."""
+    """Decision 0002: an advisory lock could be taken and kept by anyone who can connect; this one cannot."""
     connection = connect(role)
     for mode in ("ACCESS SHARE", "ROW EXCLUSIVE", "SHARE", "EXCLUSIVE", "ACCESS EXCLUSIVE"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
@@ -236,7 +236,7 @@ def test_readers_do_not_hold_appends_up(connect: Connect) -> None:
 
 
 def test_no_row_is_updated_by_every_append(connect: Connect) -> None:
-    """DESIGN §3.1: no counter row; under one old snapshot its versions would pile up and slow all down."""
+    """Decision 0002: no counter row; under one old snapshot its versions would pile up and slow all down."""
     service, superuser = connect("service"), connect()
     package = created()
     append(service, package, ingested(id_of(package), "first"))

@@ -1,6 +1,6 @@
-"""Same log, same rows, whatever the time zone, the locale, the formats and the plans (DESIGN §5.1).
+"""Same log, same rows, whatever the time zone, the locale, the formats and the plans (decision 0004).
 
-Cases RPL06-09 and RPL11 of BUGS.md.
+Cases RPL06, RPL07, RPL08, RPL09 and RPL11.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""cbor_decode: the vectors and bad input of DESIGN §4, as Python judges them (see tests/vectors.py)."""
+"""cbor_decode: the vectors and bad input of AS-CBOR/1, as Python judges them (see tests/vectors.py)."""
 
 import time
 from typing import Any
