@@ -12,5 +12,7 @@ RESTORES = 200 if _CI else 30
 """Random histories with restores at random points."""
 ROUNDS_SIDE_BY_SIDE = 100 if _CI else 8
 """Rounds in which replays, verify and pg_dump run at once."""
+LOOKS = 1000 if _CI else 150
+"""Requests that wait for an event which comes just then."""
 STEPS_OF_A_WALK = 100 if _CI else 40
 """Commands over HTTP after each of which every answer is read again."""

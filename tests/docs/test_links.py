@@ -7,7 +7,7 @@ import pytest
 
 from tests.docs.snippets import DOCS, ROOT
 
-_PAGES = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
+_PAGES = sorted([ROOT / "README.md", ROOT / "tests" / "README.md", *DOCS.rglob("*.md")])
 _LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]+))?\)")
 
 

@@ -73,6 +73,7 @@ def test_replay_of_a_long_log_keeps_its_backend_small(long_log: str) -> None:
     ids=["replay", "verify", "events"],
 )
 def test_commands_on_a_long_log_stay_small(long_log: str, arguments: tuple[str, ...]) -> None:
+    """RPL01."""
     with psycopg.connect(long_log, autocommit=True) as connection:
         connection.execute(
             "SELECT artifactstore.replay() WHERE NOT EXISTS (SELECT FROM artifactstore.log_epochs)"

@@ -110,6 +110,7 @@ def assert_same(found: list[Outcome], expected: list[Outcome]) -> None:
 def test_time_zone_locale_formats_and_plans_do_not_matter(
     worlds: list[Laboratory], expected: list[Outcome]
 ) -> None:
+    """RPL06."""
     histories = [history(seed) for seed in range(HISTORIES)]
     assert {one.refused is None for one in expected} == {True, False}
     for other in worlds[1:]:

@@ -42,6 +42,7 @@ def test_vectors(module_connection: psycopg.Connection[Any]) -> None:
 def test_cb01_to_cb08_bytes_that_are_no_payload_are_refused(
     module_connection: psycopg.Connection[Any],
 ) -> None:
+    """CB02."""
     for wrong, data in vectors.refused():
         start = time.monotonic()
         detail = refusal(module_connection, data)
