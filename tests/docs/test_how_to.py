@@ -3,9 +3,10 @@
 import re
 import shutil
 import textwrap
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -15,6 +16,7 @@ from psycopg.conninfo import make_conninfo
 from artifactstore import server, snapshots
 from artifactstore.errors import ArtifactstoreError
 from artifactstore.events import fields, models
+from artifactstore.http.endpoint import Endpoint
 from artifactstore.migrate import Source, migrate
 from artifactstore.replay import replay_online
 from artifactstore.store import Store
@@ -196,8 +198,9 @@ def test_add_an_event_type(
     (after,) = _one(conn, "SELECT array_agg(e::text ORDER BY sequence) FROM artifactstore.events e")
     assert after[: len(before)] == before
 
+    (route,) = (block for block in blocks if "endpoint" in block.attributes)
     for model, name in zip(
-        (block for block in blocks if block.language == "python"),
+        (block for block in blocks if block.language == "python" and block is not route),
         ("FileDescribed", "FileDescribedV2"),
         strict=True,
     ):
@@ -208,6 +211,9 @@ def test_add_an_event_type(
             f"FROM artifactstore.event_types WHERE event_type = '{event_type}'",
         )
         assert ({name: spec[name] for name in stored}, description) == (stored, told)
+    endpoint = _endpoint(route, next(block for block in blocks if block.language == "python"))
+    assert (endpoint.method, endpoint.path) == ("POST", "/files/{file_id}/describe")
+    assert [field.name for field in endpoint.body or ()] == ["reason", "media_type", "on_behalf_of"]
 
 
 def _add_type(directory: Path, row: Snippet, projector: Snippet, line: Snippet) -> None:
@@ -236,6 +242,15 @@ def _model(source: str, name: str) -> tuple[str, dict[str, Any], str | None]:
     exec(source, namespace)  # noqa: S102 - our own page
     model = namespace[name]
     return model.event_type, fields.model_spec(model), model.__doc__
+
+
+def _endpoint(route: Snippet, model: Snippet) -> Endpoint:
+    """The entry of ENDPOINTS that the page shows, made where it says, for the model that it shows."""
+    namespace = dict(vars(models))
+    exec(model.text, namespace)  # noqa: S102 - our own page
+    module = import_module(route.attributes["endpoint"].removesuffix(".py").replace("/", "."))
+    (endpoint,) = eval(f"({route.text})", {**namespace, **vars(module)})  # noqa: S307
+    return cast(Endpoint, endpoint)
 
 
 def _one(conn: psycopg.Connection, query: str) -> tuple[Any, ...]:
