@@ -230,8 +230,8 @@ def _contents(store: Store) -> Iterator[Finding]:
         )
         what = (
             f"{one['files']} files have {one['digest']} and not all of them the same {one['what']}: "
-            f"{value} and {other}, files {one['ids'][0]} and {one['ids'][1]}; one of them is not what it says, "
-            "and artifactstore check-files reads its copies again"
+            f"{value} and {other}, files {one['ids'][0]} and {one['ids'][1]}; one of them is not what it "
+            "says, and artifactstore check-files reads its copies again"
         )
         yield Finding("warning", "content", what)
 
