@@ -4,7 +4,6 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -35,12 +34,6 @@ def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def _functions(path: Path) -> Iterator[Function]:
-    for node in ast.walk(_tree(path)):
-        if isinstance(node, Function):
-            yield node
-
-
 @cache
 def _comments(path: Path) -> dict[int, str]:
     """Line → comment in it."""
@@ -48,8 +41,13 @@ def _comments(path: Path) -> dict[int, str]:
     return {token.start[0]: token.string for token in tokens if token.type == tokenize.COMMENT}
 
 
+@cache
+def _functions(path: Path) -> list[tuple[str, set[str]]]:
+    """Functions of a file, each with the ids in its name, docstring and comments."""
+    return [(node.name, _carried(path, node)) for node in ast.walk(_tree(path)) if isinstance(node, Function)]
+
+
 def _carried(path: Path, function: Function) -> set[str]:
-    """Ids in name, docstring and comments of a function."""
     first = min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])
     lines = range(first, (function.end_lineno or first) + 1)
     prose = [ast.get_docstring(function) or "", *(_comments(path).get(line, "") for line in lines)]
@@ -60,10 +58,10 @@ def _carried(path: Path, function: Function) -> set[str]:
 def _tests_that_name(known: str) -> list[str]:
     """What the line of the ledger may link to."""
     return [
-        f"{path.relative_to(TESTS)}::{function.name}"
+        f"{path.relative_to(TESTS)}::{name}"
         for path in sorted(TESTS.rglob("test_*.py"))
-        for function in _functions(path)
-        if function.name.startswith("test_") and known in _carried(path, function)
+        for name, ids in _functions(path)
+        if name.startswith("test_") and known in ids
     ]
 
 
@@ -85,9 +83,8 @@ def test_a_known_failure_is_held_by_tests_that_name_it(known: str) -> None:
     assert _TEST.sub("", held).replace(",", "").strip() == "", held
     for path, name, link in _TEST.findall(held):
         assert link == path, "the link leads to the file"
-        found = [one for one in _functions(TESTS / path) if one.name == name]
-        assert len(found) == 1, f"{path} has no test {name}"
-        assert known in _carried(TESTS / path, found[0]), f"{path}::{name} does not name {known}"
+        (ids,) = (ids for found, ids in _functions(TESTS / path) if found == name)
+        assert known in ids, f"{path}::{name} does not name {known}"
 
 
 def test_every_failure_that_a_test_names_is_in_the_ledger() -> None:
@@ -95,8 +92,7 @@ def test_every_failure_that_a_test_names_is_in_the_ledger() -> None:
     for path in sorted(TESTS.rglob("*.py")):
         prose = [ast.get_docstring(_tree(path)) or "", *_comments(path).values()]
         ids = {one for text in prose for one in _IN_PROSE.findall(text)}
-        for function in _functions(path):
-            ids |= _carried(path, function)
+        ids |= {one for _, carried in _functions(path) for one in carried}
         named |= dict.fromkeys(ids, str(path.relative_to(TESTS)))
     assert {one: path for one, path in named.items() if one not in KNOWN} == {}
     without = {one for one, (_, held) in _page().items() if _TEST.search(held) is None}
