@@ -1524,6 +1524,7 @@ BEGIN
                 'position', v_position, 'event_type', v_event.event_type) || v_problem);
         END IF;
     END LOOP;
+    PERFORM artifactstore.check_names(p_events);
     IF v_requests THEN
         PERFORM artifactstore.check_requests(p_events);
     END IF;
@@ -1532,7 +1533,7 @@ $$;
 
 ALTER FUNCTION artifactstore.check_door(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.check_door(p_events artifactstore.decoded_event[]) IS 'Refuses events that the log would understand but should not take: paths not in NFC, purls not in canonical form';
+COMMENT ON FUNCTION artifactstore.check_door(p_events artifactstore.decoded_event[]) IS 'Refuses events that the log would understand but should not take: paths and names not in NFC, names with what cannot be seen, purls not in canonical form';
 
 CREATE FUNCTION artifactstore.check_home() RETURNS void
     LANGUAGE plpgsql
@@ -1709,6 +1710,50 @@ $$;
 ALTER FUNCTION artifactstore.check_moment(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.check_moment(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) IS 'Refuses events whose subject is not at its expected version (row_version), and destructive events while the head is more than 60 s ahead of the clock';
+
+CREATE FUNCTION artifactstore.check_names(p_events artifactstore.decoded_event[]) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+    v_name record;
+    v_at integer;
+    v_hex text;
+BEGIN
+    -- Names of printable ASCII have one form: almost always that is all that is asked.
+    SELECT e.position, e.event_type, n.code, n.field, n.name INTO v_name
+    FROM (
+        SELECT u.event_type, u.actor, u.payload, u.position
+        FROM unnest(p_events) WITH ORDINALITY
+            AS u (sequence, created_at, event_type, subject_id, actor, payload, position)
+        WHERE u.actor ~ '[^ -~]' OR u.payload ?| ARRAY['on_behalf_of', 'labels', 'set']) e,
+    LATERAL (
+        SELECT 'bad-actor' AS code, 'actor' AS field, e.actor AS name
+        UNION ALL
+        SELECT 'bad-payload', 'on_behalf_of', e.payload ->> 'on_behalf_of'
+        UNION ALL
+        SELECT 'bad-payload', f.field || '.' || k.key, k.key
+        FROM (VALUES ('labels'), ('set')) f (field),
+            LATERAL jsonb_object_keys(coalesce(e.payload -> f.field, '{}')) k (key)) n
+    WHERE n.name ~ '[^ -~]'
+        AND (n.name IS NOT NFC NORMALIZED OR artifactstore.hidden_character(n.name) > 0)
+    ORDER BY e.position LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    v_at := artifactstore.hidden_character(v_name.name);
+    v_hex := upper(to_hex(ascii(substr(v_name.name, v_at, 1))));
+    PERFORM artifactstore.refuse(v_name.code, jsonb_strip_nulls(jsonb_build_object(
+        'position', v_name.position, 'event_type', v_name.event_type, 'field', v_name.field,
+        'problem', CASE WHEN v_at = 0 THEN 'the name is not in Unicode normalization form C'
+            ELSE 'a character that cannot be seen, or a control character' END,
+        'at', nullif(v_at, 0),
+        'character', CASE WHEN v_at > 0 THEN 'U+' || lpad(v_hex, greatest(length(v_hex), 4), '0') END)));
+END
+$$;
+
+ALTER FUNCTION artifactstore.check_names(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.check_names(p_events artifactstore.decoded_event[]) IS 'Refuses actors (bad-actor), on_behalf_of and keys of labels (bad-payload) that are not in NFC or hold what cannot be seen; labels are unset whatever they are';
 
 CREATE FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer DEFAULT NULL::integer) RETURNS TABLE(view_name text, key text, column_name text, left_value text, right_value text)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -7404,6 +7449,8 @@ REVOKE ALL ON FUNCTION artifactstore.check_import(p_first bigint, p_created_at t
 REVOKE ALL ON FUNCTION artifactstore.check_location(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.check_moment(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.check_names(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) TO artifactstore_operator;

@@ -26,6 +26,7 @@ from artifactstore.store import removals
 from docs.generate.cli import walk
 from tests.databases import Connect
 from tests.docs.snippets import DOCS, ROOT
+from tests.log.test_views_behind import DOORS
 
 _SOURCES = (
     "artifactstore",
@@ -252,6 +253,13 @@ def test_f51_codes_are_named_as_they_are() -> None:
             if one not in names and one != "ST000"
         ]
     assert wrong == []
+
+
+def test_f51_the_page_on_doors_has_all_of_them() -> None:
+    """Those that test_these_are_all_doors finds in the catalog."""
+    page = (DOCS / "explanation" / "doors-and-projectors.md").read_text(encoding="utf-8")
+    section = page.partition("## The doors")[2]
+    assert [one for one in (*DOORS, "revoke_token") if " " not in one and f"`{one}" not in section] == []
 
 
 _NUMBERS: list[tuple[str, str, Any]] = [

@@ -249,7 +249,7 @@ def _endpoint(route: Snippet, model: Snippet) -> Endpoint:
     namespace = dict(vars(models))
     exec(model.text, namespace)  # noqa: S102 - our own page
     module = import_module(route.attributes["endpoint"].removesuffix(".py").replace("/", "."))
-    (endpoint,) = eval(f"({route.text})", {**namespace, **vars(module)})  # noqa: S307
+    endpoint = eval(route.text, {**namespace, **vars(module)})  # noqa: S307
     return cast(Endpoint, endpoint)
 
 
