@@ -1716,11 +1716,8 @@ CREATE FUNCTION artifactstore.check_names(p_events artifactstore.decoded_event[]
     AS $$
 DECLARE
     v_name record;
-    v_at integer;
-    v_hex text;
 BEGIN
-    -- Names of printable ASCII have one form: almost always that is all that is asked.
-    SELECT e.position, e.event_type, n.code, n.field, n.name INTO v_name
+    SELECT e.position, e.event_type, n.code, n.field, artifactstore.name_problem(n.name) AS problem INTO v_name
     FROM (
         SELECT u.event_type, u.actor, u.payload, u.position
         FROM unnest(p_events) WITH ORDINALITY
@@ -1734,20 +1731,12 @@ BEGIN
         SELECT 'bad-payload', f.field || '.' || k.key, k.key
         FROM (VALUES ('labels'), ('set')) f (field),
             LATERAL jsonb_object_keys(coalesce(e.payload -> f.field, '{}')) k (key)) n
-    WHERE n.name ~ '[^ -~]'
-        AND (n.name IS NOT NFC NORMALIZED OR artifactstore.hidden_character(n.name) > 0)
+    WHERE artifactstore.name_problem(n.name) IS NOT NULL
     ORDER BY e.position LIMIT 1;
-    IF NOT FOUND THEN
-        RETURN;
+    IF FOUND THEN
+        PERFORM artifactstore.refuse(v_name.code, v_name.problem || jsonb_build_object(
+            'position', v_name.position, 'event_type', v_name.event_type, 'field', v_name.field));
     END IF;
-    v_at := artifactstore.hidden_character(v_name.name);
-    v_hex := upper(to_hex(ascii(substr(v_name.name, v_at, 1))));
-    PERFORM artifactstore.refuse(v_name.code, jsonb_strip_nulls(jsonb_build_object(
-        'position', v_name.position, 'event_type', v_name.event_type, 'field', v_name.field,
-        'problem', CASE WHEN v_at = 0 THEN 'the name is not in Unicode normalization form C'
-            ELSE 'a character that cannot be seen, or a control character' END,
-        'at', nullif(v_at, 0),
-        'character', CASE WHEN v_at > 0 THEN 'U+' || lpad(v_hex, greatest(length(v_hex), 4), '0') END)));
 END
 $$;
 
@@ -3501,8 +3490,12 @@ CREATE FUNCTION artifactstore.issue_token(p_payload bytea, p_digest bytea, p_act
 DECLARE
     v_payload jsonb := artifactstore.decode_payload('v1.system.token_issued', p_payload, '{"position": 1}');
     v_token_id uuid := (v_payload ->> 'token_id')::uuid;
+    v_problem jsonb := artifactstore.name_problem(p_holder);
     v_issued record;
 BEGIN
+    IF v_problem IS NOT NULL THEN
+        PERFORM artifactstore.refuse('bad-actor', v_problem || '{"field": "actor"}');
+    END IF;
     SELECT * INTO STRICT v_issued
     FROM artifactstore.append_token_event('v1.system.token_issued', p_payload, p_digest, p_actor);
     IF v_issued.appended THEN
@@ -3794,6 +3787,27 @@ $$;
 ALTER FUNCTION artifactstore.merge_labels(p_labels jsonb, p_payload jsonb) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.merge_labels(p_labels jsonb, p_payload jsonb) IS 'Labels without those of unset, then with those of set: a key in both is set';
+
+CREATE FUNCTION artifactstore.name_problem(p_name text) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    -- Printable ASCII has one form: almost always that is all that is asked.
+    SELECT CASE
+        WHEN p_name !~ '[^ -~]' THEN NULL
+        WHEN h.at > 0 THEN jsonb_build_object(
+            'problem', 'a character that cannot be seen, or a control character', 'at', h.at,
+            'character', 'U+' || lpad(h.hex, greatest(length(h.hex), 4), '0'))
+        WHEN p_name IS NOT NFC NORMALIZED THEN
+            '{"problem": "the name is not in Unicode normalization form C"}'
+        END
+    FROM (
+        SELECT f.at, upper(to_hex(ascii(substr(p_name, f.at, 1)))) AS hex
+        FROM artifactstore.hidden_character(p_name) f (at)) h
+$$;
+
+ALTER FUNCTION artifactstore.name_problem(p_name text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.name_problem(p_name text) IS 'NULL for a name in NFC that holds nothing that cannot be seen, else problem, at (from 1) and character (U+XXXX)';
 
 CREATE FUNCTION artifactstore.named_points() RETURNS TABLE(source text, name text, point artifactstore.log_point, noted_at timestamp with time zone)
     LANGUAGE plpgsql STABLE
@@ -7630,6 +7644,8 @@ GRANT ALL ON FUNCTION artifactstore.log_head() TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.merge_labels(p_labels jsonb, p_payload jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.merge_labels(p_labels jsonb, p_payload jsonb) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.name_problem(p_name text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.named_points() FROM PUBLIC;
 

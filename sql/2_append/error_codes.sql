@@ -9,7 +9,7 @@ WITH codes (name, sqlstate, message, hint) AS (
     ('id-taken', 'ST004', 'the id was used before', 'ids are never used twice; make a new UUIDv7'),
     ('wrong-package', 'ST005', 'the file or location belongs to another package', 'name the package that it belongs to'),
     ('bad-subject', 'ST006', 'the subject id is missing or not the one that the payload names', 'give the id of the package, file, location or log that the event is about'),
-    ('bad-actor', 'ST007', 'the actor is not a text of 1 to 255 bytes', 'give the identity of who does it, e.g. user:ann'),
+    ('bad-actor', 'ST007', 'the actor is not a text of 1 to 255 bytes, in NFC, all of which can be seen', 'give the identity of who does it, e.g. user:ann'),
     ('bad-digest', 'ST008', 'the payload digest is not the BLAKE3 of the payload', 'compute BLAKE3 (32 bytes) of the payload bytes as they are sent'),
     ('too-large', 'ST009', 'a payload or request is over its limit', 'the limit is in DETAIL; split the request'),
     ('invalid-purl', 'ST010', 'the purl is not a well-formed package URL', 'e.g. pkg:generic/name@1.0; problem says what is wrong, canonical how it is written'),

@@ -10,7 +10,7 @@ import pytest
 
 from artifactstore import codec
 from artifactstore.errors import ArtifactstoreError
-from artifactstore.events import NewEvent, PackageCreated, PackageLabeled, PackageYanked, new_id
+from artifactstore.events import NewEvent, PackageCreated, PackageLabeled, PackageYanked, TokenIssued, new_id
 from artifactstore.store import Store
 from tests.databases import Connect
 from tests.log.door import append_json, refused
@@ -73,6 +73,15 @@ def test_f50_names_in_any_script_are_taken(store: Store, name: str) -> None:
     store.append([NewEvent(PackageLabeled(set={name: "y"}), package, name)])
     found = store.package(package)
     assert (found["labels"], found["producer"]) == ({name: "y"}, name)
+
+
+@pytest.mark.parametrize("kind", [*HIDDEN, "normal form"])
+def test_f50_the_holder_of_a_token_is_such_a_name(store: Store, kind: str) -> None:
+    """All that is done with the token would be refused."""
+    name, _, _ = HIDDEN.get(kind, (NFD, None, None))
+    with pytest.raises(ArtifactstoreError, match="bad-actor"):
+        store.issue_token(TokenIssued(token_id=new_id(), roles=("reader",)), "user:op", name, bytes(32))
+    assert store.head() == 0
 
 
 def test_f50_free_text_is_kept_as_it_was_written(store: Store) -> None:
