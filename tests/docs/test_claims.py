@@ -262,6 +262,16 @@ def test_f51_the_page_on_doors_has_all_of_them() -> None:
     assert [one for one in (*DOORS, "revoke_token") if " " not in one and f"`{one}" not in section] == []
 
 
+def test_f51_indexes_are_as_many_as_told(connect: Connect) -> None:
+    text = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
+    words = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    told = re.findall(r"`events`: the row and (\w+) indexes", text)
+    told += re.findall(r"one row with (\w+)\s+indexes and one with (\w+);", text)[0]
+    query = "SELECT count(*) FROM pg_index WHERE indrelid = ('artifactstore.' || %s)::regclass"
+    tables = ("events", "artifact_files", "storage_locations")
+    assert told == [words[row[0]] for table in tables for row in connect().execute(query, (table,))]
+
+
 _NUMBERS: list[tuple[str, str, Any]] = [
     ("explanation/feed.md", r"A filtered page examines ([\d,]+) events at most", feed.MAX_EXAMINED),
     ("explanation/feed.md", r"keeps the newest ([\d,]+) events", ring.MAX_EVENTS),
