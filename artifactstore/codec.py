@@ -1,4 +1,4 @@
-"""AS-CBOR/1: the one byte form of a payload (DESIGN §4; RFC 8949 §4.2.1 without floats and tags).
+"""AS-CBOR/1: the one byte form of a payload (decision 0003; RFC 8949 §4.2.1 without floats and tags).
 
 A payload is one definite-length map of at most 64 KiB and 16 levels: text keys ascending by their
 encoded bytes, values text (UTF-8, no U+0000), byte strings, integers within ±(2^53 - 1), booleans,

@@ -21,6 +21,8 @@ IDLE_SECONDS = 60.0
 OLD_SECONDS = 600.0
 LITTLE_DISK = 1 << 30
 NO_DISK = 100 << 20
+CONTRADICTIONS = 10
+"""Told at most."""
 _SETTINGS = {
     "fsync": ("error", "a crash of the machine can destroy the database"),
     "full_page_writes": ("error", "a crash of the machine can leave torn pages"),
@@ -47,7 +49,8 @@ class Finding:
     Attributes:
         severity: error (it does harm or stops appends), warning (it will), info.
         check: version, home, views, evidence, append-lock, transaction, prepared, slot, notifications,
-            replay, leftover, stray, guard, privilege, projectors, copies, setting, disk, size, sight.
+            replay, leftover, stray, guard, privilege, projectors, copies, content, setting, disk, size,
+            sight.
         what: the finding in words.
         fix: the very statements (they end with ;) or the command; None when there is nothing to do.
         schema: a leftover that ``fix`` removes.
@@ -77,7 +80,7 @@ def examine(store: Store) -> Iterator[Finding]:
         yield finding
     for look in (
         _home, _evidence, _locks, _transactions, _notifications, _leftovers, _privileges, _projectors,
-        _copies, _settings, _disk,
+        _copies, _contents, _settings, _disk,
     ):  # fmt: skip
         try:
             yield from look(store)
@@ -255,6 +258,20 @@ def _copies(store: Store) -> Iterator[Finding]:
     if counts["remove"]:
         what = f"the bytes of {least}{counts['remove']} copies are to be removed: nothing names them any more"
         yield Finding("info", "copies", what, fix, by="operator")
+
+
+def _contents(store: Store) -> Iterator[Finding]:
+    """What nobody can put right by a statement: which of two files is told wrongly, only their bytes say."""
+    for one in store.contradictions(CONTRADICTIONS):
+        value, other = (
+            f"{one[name]} bytes" if one["what"] == "size" else one[name] for name in ("value", "other")
+        )
+        what = (
+            f"{one['files']} files have {one['digest']} and not all of them the same {one['what']}: "
+            f"{value} and {other}, files {one['ids'][0]} and {one['ids'][1]}; one of them is not what it "
+            "says, and artifactstore check-files reads its copies again"
+        )
+        yield Finding("warning", "content", what)
 
 
 def _settings(store: Store) -> Iterator[Finding]:

@@ -57,7 +57,7 @@ _SPECS = (
               "the subject id is missing or not the one that the payload names",
               "give the id of the package, file, location or log that the event is about"),
     ErrorSpec("bad-actor", "ST007", 422, 2,
-              "the actor is not a text of 1 to 255 bytes",
+              "the actor is not a text of 1 to 255 bytes, in NFC, all of which can be seen",
               "give the identity of who does it, e.g. user:ann"),
     ErrorSpec("bad-digest", "ST008", 422, 2,
               "the payload digest is not the BLAKE3 of the payload",

@@ -17,7 +17,7 @@ from blake3 import blake3
 
 MAX_PATH = 1024
 MAX_URI = 2048
-"""Bytes (DESIGN §4)."""
+"""Bytes of one payload, as the profile has it (docs/explanation/payloads.md)."""
 
 _READ = 256 * 1024
 """Bytes per read: small enough that the second hash finds them in the cache of the core."""

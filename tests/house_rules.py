@@ -1,4 +1,4 @@
-"""The rules for files under sql/ and migrations/ that no other tool knows, on PostgreSQL's own parse tree."""
+"""Rules that no other tool knows: for SQL files, on PostgreSQL's own parse tree, and for what is cited."""
 
 import re
 import sys
@@ -99,6 +99,37 @@ def _check_body(body: str) -> Iterator[str]:
             yield "RAISE without ERRCODE: use artifactstore.refuse"
 
 
+ROOT = Path(__file__).parents[1]
+_PARTS = (".ci", "artifactstore", "bench", "docs", "migrations", "scripts", "sql", "tests")
+_CITED = (
+    re.compile(r"\b([A-Z][A-Z_-]+\.md)\b"),  # named like a page of the project
+    re.compile(r"\b(?!RFC)([A-Z]{4,}) §"),
+    re.compile(r"\b([A-Z]{4,}) (?:GAP|LCK|RPL|TL|CB|DR|RG|F)\d\d\b"),  # ids are those of tests/README.md
+    re.compile(r"\b(design[ ]document)\b", re.IGNORECASE),
+    re.compile(r"\b[Dd]ecision (\d{4})\b"),
+)
+
+
+def documents() -> set[str]:
+    """What may be cited: names of the project's own pages, and numbers of its decisions."""
+    pages = {path.name for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("tests/*.md"))}
+    return pages | {name[:4] for name in pages if name[:4].isdigit()}
+
+
+def check_citations(text: str, known: set[str]) -> Iterator[str]:
+    """Documents that a text cites although whoever has the project does not have them."""
+    for pattern in _CITED:
+        for cited in pattern.findall(text):
+            if cited not in known:
+                yield f"cites {cited}, which is not in the project"
+
+
+def _texts() -> Iterator[Path]:
+    for path in sorted((*ROOT.glob("*.md"), *(one for part in _PARTS for one in (ROOT / part).rglob("*")))):
+        if path.is_file() and path.suffix in (".md", ".py", ".sql", ".txt", ""):
+            yield path
+
+
 def main() -> int:
     """Print every problem as path: problem; exit code 1 if there is one."""
     source = packaged()
@@ -108,6 +139,12 @@ def main() -> int:
         for path in sorted(directory.rglob("*.sql"))
         if path.name != "schema.sql"
         for problem in check(path, path.read_text(encoding="utf-8"))
+    ]
+    known = documents()
+    found += [
+        f"{path.relative_to(ROOT)}: {problem}"
+        for path in _texts()
+        for problem in check_citations(path.read_text(encoding="utf-8"), known)
     ]
     sys.stderr.write("".join(f"{line}\n" for line in found))
     return 1 if found else 0

@@ -112,7 +112,7 @@ REFUSED: dict[str, list[str]] = {
     "no map": ["00", "20", "40", "60", "80", "8161", "f4", "f6", "826161a0"],
     "over 64 KiB": ["a161617a00010000" + "61" * 65536, "a1616159fffb" + "00" * 65531],
 }  # fmt: skip
-"""Bytes that are no payload, as hex, by what is wrong with them (cases of BUGS.md)."""
+"""Bytes that are no payload, as hex, by what is wrong with them (CB01 to CB08)."""
 
 BLAKE3: dict[int, str] = {
     0: "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262",

@@ -8,7 +8,7 @@ from artifactstore.codec import encode_item
 
 
 def manifest_digest(files: Iterable[tuple[str, int, bytes]]) -> bytes:
-    """BLAKE3 of canonical CBOR ``[[path, size, blake3], …]``, ascending by path bytes (EVENTS.md).
+    """BLAKE3 of canonical CBOR ``[[path, size, blake3], …]``, ascending by path bytes.
 
     ``files``: the live files of a package in any order: path, size in bytes, BLAKE3 (32 bytes).
     Raises ``BadInput`` bad-payload for a path that is no Unicode text.

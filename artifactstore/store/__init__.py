@@ -1,7 +1,8 @@
 """The log and its views from Python: ``Store``, one method per SQL function or read.
 
 Every error of the database leaves as an ``ArtifactstoreError``. Rows of views come as dicts with all
-columns of the view (EVENTS.md): ids as ``UUID``, digests as ``bytes``, times as aware ``datetime``.
+columns of the view (docs/reference/sql.md): ids as ``UUID``, digests as ``bytes``, times as aware
+``datetime``.
 Methods that return an iterator stream from a server-side cursor in a transaction, so that memory stays
 flat; exhaust or close the iterator before the connection is used for anything else.
 """

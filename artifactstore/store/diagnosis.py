@@ -262,6 +262,43 @@ class Diagnosis(Connected):
         )
         return self._all(dict_row, query, (names,))
 
+    def contradictions(self, limit: int) -> list[Row]:
+        """Contents that live files tell of in two ways: digest, what (size, sha256 or blake3), files, ids.
+
+        ``ids``: two files that contradict each other. A digest stands for one sequence of bytes, so of two
+        that give it another size, or another digest, one is wrong.
+        """
+        query = SQL(
+            """
+            -- Digests that several files have are found in the indexes alone; only their rows are read.
+            WITH shared AS MATERIALIZED (
+                SELECT f.* FROM (SELECT blake3 FROM artifactstore.artifact_files GROUP BY blake3
+                    HAVING count(*) > 1) d JOIN artifactstore.artifact_files f USING (blake3)
+                WHERE f.state NOT IN ('removed', 'purged')
+            ), shared_sha256 AS MATERIALIZED (
+                SELECT f.* FROM (SELECT sha256 FROM artifactstore.artifact_files WHERE sha256 IS NOT NULL
+                    GROUP BY sha256 HAVING count(*) > 1) d JOIN artifactstore.artifact_files f USING (sha256)
+                WHERE f.state NOT IN ('removed', 'purged')
+            ), told AS (
+                SELECT 'blake3:' || encode(blake3, 'hex') AS digest, file_id, 'size' AS what,
+                    size::text AS value
+                FROM shared
+                UNION ALL
+                SELECT 'blake3:' || encode(blake3, 'hex'), file_id, 'sha256', encode(sha256, 'hex')
+                FROM shared WHERE sha256 IS NOT NULL
+                UNION ALL
+                SELECT 'sha256:' || encode(sha256, 'hex'), file_id, 'blake3', encode(blake3, 'hex')
+                FROM shared_sha256
+            )
+            SELECT digest, what, count(*) AS files, min(value) AS value, max(value) AS other,
+                ARRAY[(array_agg(file_id ORDER BY value, file_id))[1],
+                    (array_agg(file_id ORDER BY value DESC, file_id))[1]] AS ids
+            FROM told GROUP BY digest, what HAVING min(value) <> max(value)
+            ORDER BY digest, what LIMIT %s
+            """
+        )
+        return self._all(dict_row, query, (limit,))
+
     def data_directory(self) -> str | None:
         """Where the server has its data, None if this login may not know."""
         query = SQL(

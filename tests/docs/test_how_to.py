@@ -6,9 +6,10 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -17,6 +18,8 @@ from psycopg.conninfo import make_conninfo
 
 from artifactstore import server, snapshots
 from artifactstore.errors import ArtifactstoreError
+from artifactstore.events import models
+from artifactstore.http.endpoint import Endpoint
 from artifactstore.migrate import Source, migrate
 from artifactstore.replay import replay_online
 from artifactstore.store import Store
@@ -160,7 +163,7 @@ def test_add_an_event_type(
     Then its ``v2.`` next to it: the log keeps the event of ``v1.``, which its own projector replays.
     """
     blocks = snippets(_HOW_TO / "add-an-event-type.md")
-    declaration, later = (block for block in blocks if block.language == "python")
+    declaration, later = (block for block in blocks if "models.py" in block.attributes.get("insert", ""))
     projector, append, *second = (block for block in blocks if block.language == "sql")
     begin = Snippet("sql", {}, "".join(block.text for block in _sql(_HOW_TO / "write-from-psql.md")[:4]))
     writer = make_conninfo(database, user=login_names["writer"])
@@ -202,6 +205,11 @@ def test_add_an_event_type(
     (after,) = _one(conn, "SELECT array_agg(e::text ORDER BY sequence) FROM artifactstore.events e")
     assert after[: len(before)] == before
 
+    (route,) = (block for block in blocks if "endpoint" in block.attributes)
+    endpoint = _endpoint(route, declaration)
+    assert (endpoint.method, endpoint.path) == ("POST", "/files/{file_id}/describe")
+    assert [field.name for field in endpoint.body or ()] == ["reason", "media_type", "on_behalf_of"]
+
 
 def _add_type(directory: Path, declaration: Snippet, projector: Snippet) -> None:
     """What the page says: the class, the projector, then the script that writes what follows."""
@@ -223,6 +231,15 @@ def _insert(path: Path, before: str, text: str) -> None:
     source = path.read_text(encoding="utf-8")
     assert before in source
     path.write_text(source.replace(before, text + before, 1), encoding="utf-8")
+
+
+def _endpoint(route: Snippet, declaration: Snippet) -> Endpoint:
+    """The entry of ENDPOINTS that the page shows, made where it says, for the model that it shows."""
+    namespace = dict(vars(models))
+    exec(declaration.text, namespace)  # noqa: S102 - our own page
+    module = import_module(route.attributes["endpoint"].removesuffix(".py").replace("/", "."))
+    endpoint = eval(route.text, {**namespace, **vars(module)})  # noqa: S307
+    return cast(Endpoint, endpoint)
 
 
 def _one(conn: psycopg.Connection, query: str) -> tuple[Any, ...]:

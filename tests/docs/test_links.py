@@ -7,7 +7,8 @@ import pytest
 
 from tests.docs.snippets import DOCS, ROOT
 
-_PAGES = sorted([ROOT / "README.md", ROOT / "sql" / "README.md", *DOCS.rglob("*.md")])
+_SOURCES = (ROOT / "README.md", ROOT / "sql" / "README.md", ROOT / "tests" / "README.md")
+_PAGES = sorted([*_SOURCES, *DOCS.rglob("*.md")])
 _LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]+))?\)")
 
 

@@ -243,7 +243,7 @@ class _Walk:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_validator_changes_whenever_the_answer_would(registry: Registry, seed: int) -> None:
-    """Every endpoint that has an ETag, whatever happens: one tag never stands for two answers."""
+    """F09: Every endpoint that has an ETag, whatever happens: one tag never stands for two answers."""
     walk = _Walk(registry, seed)
     walk.begin()
     answers: dict[tuple[str, str], bytes] = {}

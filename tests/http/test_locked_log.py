@@ -22,6 +22,18 @@ _WAITING = """
         AND (wait_event_type = 'Lock' OR state LIKE 'idle in transaction%')
     """
 
+_SLOW_COMMIT = """
+    CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql
+        AS 'BEGIN PERFORM pg_sleep(1.5); RETURN NULL; END';
+    CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON artifactstore.events DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION public.slow()
+    """
+_IN_COMMIT = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name LIKE 'artifactstore%'
+        AND wait_event = 'PgSleep'
+    """
+
 
 @pytest.fixture
 def hurried(service_conninfo: str) -> Iterator[Running]:
@@ -106,18 +118,8 @@ def test_dr02_a_client_that_leaves_takes_its_command_with_it(
     registry = Registry(service.client())
     registry.package()
     before = registry.head()
-    body = b'{"purl": "pkg:generic/left@1"}'
-    address = urlsplit(service.url)
-    head = (
-        "POST /packages HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-        f"Authorization: Bearer {service.tokens['producer']}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
     with _locked(database):
-        clients = []
-        for _ in range(3):
-            client = socket.create_connection((str(address.hostname), address.port or 0), 10)
-            client.sendall(head.encode() + body)
-            clients.append(client)
+        clients = [_send(service, b'{"purl": "pkg:generic/left@1"}') for _ in range(3)]
         _until(lambda: _count(admin) == 1)
         for client in clients:
             client.close()
@@ -126,6 +128,26 @@ def test_dr02_a_client_that_leaves_takes_its_command_with_it(
         _until(lambda: _count(admin) == 0, holds=0.5)
     assert registry.head() == before
     registry.post("/packages", {"purl": "pkg:generic/left@1"}, 201)
+
+
+def test_dr02_a_client_that_leaves_during_the_commit_changes_nothing(
+    service: Running, admin: psycopg.Connection
+) -> None:
+    """Event and package are both there or neither is, nothing is left running, and others go on."""
+    registry = Registry(service.client())
+    registry.package()
+    before = registry.head()
+    admin.execute(_SLOW_COMMIT)
+    client = _send(service, b'{"purl": "pkg:generic/left@1"}')
+    _until(lambda: _committing(admin) == 1)
+    client.close()
+    _until(lambda: _committing(admin) == 0)
+    admin.execute("DROP FUNCTION public.slow() CASCADE")
+    left = registry.get("/packages", purl="pkg:generic/left@1")["packages"]
+    assert registry.head() == before + len(left)
+    for number in range(20):
+        registry.post("/packages", {"purl": f"pkg:generic/after@{number}"}, 201)
+    assert _count(admin) == 0
 
 
 def test_dr02_who_leaves_does_not_disturb_who_stays(service: Running, database: str) -> None:
@@ -142,6 +164,24 @@ def test_dr02_who_leaves_does_not_disturb_who_stays(service: Running, database: 
         time.sleep(0.2)
     stays.join(10)
     assert outcome[0].status_code == 201
+
+
+def _send(service: Running, body: bytes) -> socket.socket:
+    """A connection on which a package is asked for, and whose answer nobody has read."""
+    address = urlsplit(service.url)
+    head = (
+        "POST /packages HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {service.tokens['producer']}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    connection = socket.create_connection((str(address.hostname), address.port or 0), 10)
+    connection.sendall(head.encode() + body)
+    return connection
+
+
+def _committing(admin: psycopg.Connection) -> int:
+    row = admin.execute(_IN_COMMIT).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def _count(admin: psycopg.Connection) -> int:

@@ -7,6 +7,7 @@ import httpx
 import psycopg
 import pytest
 
+from tests.effort import RACES
 from tests.http.running import Registry
 
 _UNTIL, _LATER, _EARLIER = "2040-01-01T00:00:00Z", "2050-01-01T00:00:00Z", "2035-01-01T00:00:00Z"
@@ -75,7 +76,7 @@ def _post_at_once(registry: Registry, paths: list[str], body: Any) -> list[httpx
 
 def test_rg06_concurrent_ingest_of_one_file(registry: Registry, admin: psycopg.Connection) -> None:
     body = {"path": "same", "size": 1, "blake3": "ab" * 32}
-    for _ in range(5):
+    for _ in range(RACES):
         package = registry.package()
         paths = [f"{package}/files"] * 16
         answers = _post_at_once(registry, paths, body)

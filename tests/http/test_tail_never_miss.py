@@ -203,6 +203,7 @@ def followers() -> list[tuple[Follower, Callable[[LoggedEvent], bool]]]:
 
 
 def test_nobody_misses_an_event(service_conninfo: str, database: str) -> None:
+    """GAP01."""
     world = World(service_conninfo, issue(service_conninfo))
     world.writing.set()
     following = followers()

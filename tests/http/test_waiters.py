@@ -22,6 +22,7 @@ from artifactstore.events import NewEvent, SystemRestored, new_id
 from artifactstore.migrate import migrate
 from artifactstore.store import Store
 from tests.databases import create_database, programs, running_cluster, superuser_conninfo
+from tests.effort import LOOKS
 from tests.http.feeding import Poll, append_packages, fill, page, sequences, until_waiting, waiting
 from tests.http.running import Running, issue, running
 
@@ -158,7 +159,7 @@ def test_tl03_waiters_outlive_a_restart_of_the_server() -> None:
 def test_tl04_no_event_comes_between_the_look_and_the_wait(service: Running) -> None:
     client = service.client()
     head = head_of(service)
-    for number in range(150):
+    for number in range(LOOKS):
         poll = Poll(service, f"since={head}&wait=20")
         time.sleep(number * 7 % 21 / 1000)
         client.post("/packages", json={"purl": f"pkg:generic/between@{number}"})

@@ -52,6 +52,7 @@ def test_times_are_those_of_the_append(connect: Connect) -> None:
 
 
 def test_time_never_decreases(connect: Connect) -> None:
+    """GAP09."""
     service, superuser = connect("service"), connect()
     append(service, created())
     head_time = date_head(superuser, timedelta(seconds=30))

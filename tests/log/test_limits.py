@@ -168,7 +168,7 @@ def test_bad_element_is_named_by_its_position(connect: Connect, position: int) -
 
 
 def test_digest_is_vouched_for_by_the_service(connect: Connect) -> None:
-    """append does not compute it (DESIGN §3.8); one that is not that of its payload is found by verify."""
+    """append does not compute it (docs/explanation/doors-and-projectors.md); verify finds a wrong one."""
     arrays = arrays_of(created(), created())
     arrays["digests"] = [bytes(32), codec.digest(created().payload())]
     append_arrays(connect("service"), *arrays.values())

@@ -17,6 +17,7 @@ from artifactstore.errors import Busy, translate
 from artifactstore.events import new_id
 from artifactstore.migrate import migrate
 from tests.databases import Connect
+from tests.effort import RACES
 from tests.log.door import append, append_json, created, id_of, ingested, refused, scalar, sequences
 from tests.log.sessions import alive, blocked, race, until
 
@@ -125,16 +126,16 @@ def test_many_append_at_once(connect: Connect) -> None:
     connections = [connect("service") for _ in range(32)]
     append(connections[0], created())
     answers = []
-    for _ in range(3):
+    for _ in range(RACES):
         results = race(connections, lambda connection, _: append(connection, created(), created()))
         assert not [result for result in results if isinstance(result, psycopg.Error)]
         answers += [row.sequence for result in results if isinstance(result, list) for row in result]
-    assert sorted(answers) == list(range(3, 3 + 3 * 64))
+    assert sorted(answers) == list(range(3, 3 + RACES * 64))
     assert all(second == first + 1 for first, second in zip(answers[::2], answers[1::2], strict=True))
-    assert sequences(connect()) == list(range(1, 3 + 3 * 64))
+    assert sequences(connect()) == list(range(1, 3 + RACES * 64))
 
 
-@pytest.mark.parametrize("round_", range(4))
+@pytest.mark.parametrize("round_", range(RACES))
 def test_many_begin_the_log_at_once(connect: Connect, round_: int) -> None:
     """LCK04: 32 appenders from an empty table: exactly 1 … 33, of which 1 is the beginning of the log."""
     connections = [connect("service" if (n + round_) % 2 else "writer") for n in range(32)]
@@ -215,7 +216,7 @@ def test_no_lock_is_taken_for_a_session(connect: Connect) -> None:
 
 @pytest.mark.parametrize("role", ["reader", "writer", "service", "operator"])
 def test_nobody_else_can_take_the_lock(connect: Connect, role: str) -> None:
-    """DESIGN §3.1: an advisory lock could be taken, and kept, by anyone who can connect; this one cannot."""
+    """Decision 0002: an advisory lock could be taken and kept by anyone who can connect; this one cannot."""
     connection = connect(role)
     for mode in ("ACCESS SHARE", "ROW EXCLUSIVE", "SHARE", "EXCLUSIVE", "ACCESS EXCLUSIVE"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
@@ -236,7 +237,7 @@ def test_readers_do_not_hold_appends_up(connect: Connect) -> None:
 
 
 def test_no_row_is_updated_by_every_append(connect: Connect) -> None:
-    """DESIGN §3.1: no counter row; under one old snapshot its versions would pile up and slow all down."""
+    """Decision 0002: no counter row; under one old snapshot its versions would pile up and slow all down."""
     service, superuser = connect("service"), connect()
     package = created()
     append(service, package, ingested(id_of(package), "first"))

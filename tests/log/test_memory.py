@@ -13,8 +13,9 @@ from artifactstore.events import NewEvent, PackageLabeled
 from bench.database import load
 from bench.workload import LogRow, realistic
 from tests.databases import TEST_PREFIX, create_database, drop_database
+from tests.effort import LONG_LOG
 
-SMALL, LARGE = 6_000, 300
+SMALL, LARGE = LONG_LOG
 LIMIT_MB = 300
 _PEAK_OF_CHILD = """
 import resource, subprocess, sys
@@ -25,7 +26,7 @@ sys.exit(done.returncode)
 
 
 def rows() -> Iterator[LogRow]:
-    """A realistic log, then label events of nearly 64 KiB, 18 MB of them."""
+    """A realistic log, then label events of nearly 64 KiB: in CI more than the limit, if all were kept."""
     last = None
     first_package = None
     for row in realistic(SMALL):
@@ -73,6 +74,7 @@ def test_replay_of_a_long_log_keeps_its_backend_small(long_log: str) -> None:
     ids=["replay", "verify", "events"],
 )
 def test_commands_on_a_long_log_stay_small(long_log: str, arguments: tuple[str, ...]) -> None:
+    """RPL01."""
     with psycopg.connect(long_log, autocommit=True) as connection:
         connection.execute(
             "SELECT artifactstore.replay() WHERE NOT EXISTS (SELECT FROM artifactstore.log_epochs)"

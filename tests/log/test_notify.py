@@ -32,6 +32,7 @@ def heard(connect: Connect) -> Callable[[], list[str]]:
 
 
 def test_each_append_rings_once_with_the_head(connect: Connect, heard: Callable[[], list[str]]) -> None:
+    """TL06."""
     service = connect("service")
     package = created()
     append(service, package)

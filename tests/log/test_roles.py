@@ -137,7 +137,7 @@ def test_functions_are_executed_by_those_they_are_for(connect: Connect) -> None:
 
 
 def test_nobody_executes_a_projector(connect: Connect) -> None:
-    """DESIGN §5.6: projectors, and whatever else writes, are the owner's alone."""
+    """Decision 0007: projectors, and whatever else writes, are the owner's alone."""
     found = granted(connect())
     projectors = {name for name in found if name.startswith(("project", "fold", "forbid", "append_init"))}
     assert len(projectors) > 20
@@ -277,7 +277,7 @@ SHORTENING = {
 
 
 def test_writers_bypass_nothing(connect: Connect, kept: UUID) -> None:
-    """DESIGN §3.8, RG01: what needs an operator is refused to a writer in psql too."""
+    """RG01: what needs an operator is refused to a writer in psql too."""
     writer, observer = connect("writer"), connect()
     calls = {
         "v1.package.deleted": {"reason": "r", "bypass_governance": True},
@@ -341,7 +341,7 @@ def test_types_of_operators_are_refused_to_writers(connect: Connect) -> None:
 
 
 def test_service_vouches_for_actor_and_bypass(connect: Connect) -> None:
-    """DESIGN §3.8: who may is decided by the service, for append takes the actor as given."""
+    """Who may is decided by the service, for append takes the actor as given."""
     service = connect("service")
     retention = Retention(mode="governance", until=datetime(2100, 1, 1, tzinfo=UTC))
     event = PackageCreated(purl="pkg:generic/kept@1", retention=retention)

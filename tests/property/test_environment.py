@@ -1,6 +1,6 @@
-"""Same log, same rows, whatever the time zone, the locale, the formats and the plans (DESIGN §5.1).
+"""Same log, same rows, whatever the time zone, the locale, the formats and the plans (decision 0004).
 
-Cases RPL06-09 and RPL11 of BUGS.md.
+Cases RPL06, RPL07, RPL08, RPL09 and RPL11.
 """
 
 from collections.abc import Iterator
@@ -110,6 +110,7 @@ def assert_same(found: list[Outcome], expected: list[Outcome]) -> None:
 def test_time_zone_locale_formats_and_plans_do_not_matter(
     worlds: list[Laboratory], expected: list[Outcome]
 ) -> None:
+    """RPL06."""
     histories = [history(seed) for seed in range(HISTORIES)]
     assert {one.refused is None for one in expected} == {True, False}
     for other in worlds[1:]:

@@ -1,6 +1,6 @@
-"""DESIGN §5.4: folding in ranges gives what folding one by one gives: rows, first refusal, code.
+"""Exact projection: folding in ranges gives what folding one by one gives: rows, first refusal, code.
 
-Cases RPL06 and RPL17 of BUGS.md.
+Cases RPL06 and RPL17.
 """
 
 import pytest

@@ -1,4 +1,4 @@
-"""A projector writes to the view set that search_path names, and to no other (DESIGN §5.6)."""
+"""A projector writes to the view set that search_path names, and to no other (decision 0007)."""
 
 import psycopg
 import pytest

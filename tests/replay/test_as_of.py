@@ -1,4 +1,4 @@
-"""The past: as-of equals what the log said then, with and without snapshots (BUGS GAP09)."""
+"""The past: as-of equals what the log said then, with and without snapshots (GAP09)."""
 
 from datetime import timedelta
 from random import Random

@@ -1,4 +1,4 @@
-"""replay beside the live views (BUGS RPL04, RPL05)."""
+"""replay beside the live views (RPL04, RPL05)."""
 
 import threading
 import time

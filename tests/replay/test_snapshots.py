@@ -1,4 +1,4 @@
-"""Snapshots: used when they can be trusted, refused with the reason when not (BUGS RPL13, RPL14)."""
+"""Snapshots: used when they can be trusted, refused with the reason when not (RPL13, RPL14)."""
 
 from collections.abc import Callable
 from typing import Any

@@ -58,6 +58,7 @@ def told(refusal: pytest.ExceptionInfo[Busy], *sessions: psycopg.Connection[Any]
 def test_a_snapshot_from_before_the_truncation_is_refused_not_answered(
     history: Store, stranger: psycopg.Connection[Any]
 ) -> None:
+    """F12."""
     with stranger.transaction():
         stranger.execute("SELECT 1")
         history.replay()

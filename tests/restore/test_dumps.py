@@ -28,6 +28,7 @@ def archives(cluster: server.Cluster) -> Path:
 def test_plain(
     cluster: server.Cluster, database: str, empty_database: str, archives: Path, tmp_path: Path
 ) -> None:
+    """RPL15."""
     head = fill(database, tmp_path / "files")
     file = str(archives / "dump.sql")
     run(cluster, "pg_dump", database, "--file", file)
@@ -47,6 +48,7 @@ def test_plain(
 def test_custom_behind_what_followers_saw(
     cluster: server.Cluster, database: str, empty_database: str, archives: Path, tmp_path: Path
 ) -> None:
+    """RPL15, RG03."""
     head = fill(database, tmp_path / "files")
     file = str(archives / "dump")
     run(cluster, "pg_dump", database, "--format", "custom", "--file", file)

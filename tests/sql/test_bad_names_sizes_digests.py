@@ -1,4 +1,4 @@
-"""append_json and what people write: names (BUGS RG10), sizes (RG11), digests (RG12), JSON forms (RPL12)."""
+"""append_json and what people write: names (RG10), sizes (RG11), digests (RG12), JSON forms (RPL12)."""
 
 import json
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""cbor_decode: the vectors and bad input of DESIGN §4, as Python judges them (see tests/vectors.py)."""
+"""cbor_decode: the vectors and bad input of AS-CBOR/1, as Python judges them (see tests/vectors.py)."""
 
 import time
 from typing import Any
@@ -42,6 +42,7 @@ def test_vectors(module_connection: psycopg.Connection[Any]) -> None:
 def test_cb01_to_cb08_bytes_that_are_no_payload_are_refused(
     module_connection: psycopg.Connection[Any],
 ) -> None:
+    """CB02."""
     for wrong, data in vectors.refused():
         start = time.monotonic()
         detail = refusal(module_connection, data)

@@ -1,4 +1,4 @@
-"""The destruction guard (BUGS RG01, RG02): holds, then retention, for each event that destroys."""
+"""The destruction guard (RG01, RG02): holds, then retention, for each event that destroys."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

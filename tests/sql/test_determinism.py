@@ -1,4 +1,4 @@
-"""Projectors are pure: same log, same rows in any session and locale (BUGS RPL06, RPL09, RPL11)."""
+"""Projectors are pure: same log, same rows in any session and locale (RPL06, RPL09, RPL11)."""
 
 import json
 import re

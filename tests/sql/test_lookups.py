@@ -41,6 +41,10 @@ LOOKUPS = {
     "retention_events by purl": (f"retention_events WHERE purl = '{purl(ONE)}'", 2),
     "retention_events by id": (f"retention_events WHERE package_id = '{package_id(ONE)}'", 2),
     "retention_events by actor": (f"retention_events WHERE actor = '{ANN}'", PACKAGES // 100),
+    "retention_events by time": (f"retention_events WHERE created_at > '{_LAST_SECONDS}'", 1),
+    "retention_events by actor and time": (
+        f"retention_events WHERE actor = 'user:ci' AND created_at > '{_LAST_SECONDS}'", 1),
+    "retention_events by sequence": (f"retention_events WHERE sequence > {EVENTS - 5}", 1),
     "audit_events by purl": (f"audit_events WHERE purl = '{purl(ONE)}' AND subject_kind = 'package'", 2),
     "audit_events by package_id": (
         f"audit_events WHERE package_id = '{package_id(ONE)}' AND subject_kind = 'package'", 2),

@@ -1,4 +1,4 @@
-"""parse_purl: the well-formed package URLs and their parts, by ASCII grammar alone (BUGS RG10)."""
+"""parse_purl: the well-formed package URLs and their parts, by ASCII grammar alone (RG10)."""
 
 from time import monotonic
 

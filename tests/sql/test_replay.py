@@ -1,4 +1,4 @@
-"""replay(): the live views again, from the log alone (BUGS RPL02, RPL03, RPL17, RPL18)."""
+"""replay(): the live views again, from the log alone (RPL02, RPL03, RPL17, RPL18)."""
 
 import json
 from itertools import islice

@@ -1,4 +1,4 @@
-"""AS-CBOR/1 in Python: vectors, every class of bad input of DESIGN §4, and what the errors say."""
+"""AS-CBOR/1 in Python: vectors, every class of bad input, and what the errors say."""
 
 import enum
 import math

@@ -166,6 +166,7 @@ def _serving(run: _Doomed) -> bool:
 def test_a_killed_cluster_leaves_nothing(
     begin: Callable[..., _Doomed], moment: Callable[[_Doomed], bool]
 ) -> None:
+    """F60."""
     run = begin("-c", _CLUSTER)
     run.until(moment)
     run.process.kill()
@@ -174,6 +175,7 @@ def test_a_killed_cluster_leaves_nothing(
 
 
 def test_a_killed_pytest_leaves_nothing_of_its_workers(begin: Callable[..., _Doomed]) -> None:
+    """F60."""
     run = begin(*_PYTEST)
     run.until(lambda seen: len(seen.servers) >= 1 and _serving(seen))
     run.process.kill()

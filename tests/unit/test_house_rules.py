@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house_rules import check_migration, check_sql
+from tests.house_rules import check_citations, check_migration, check_sql, documents
 
 GOOD = """-- purpose: p
 -- called by: c
@@ -76,3 +76,16 @@ def test_a_migration_that_breaks_a_rule_is_found(name: str, text: str, problem: 
     found = list(check_migration(Path(name), text))
     assert bool(found) == bool(problem)
     assert problem in " ".join(found)
+
+
+@pytest.mark.parametrize(
+    "cited",
+    ["PLANS" + ".md", "PLANS" + " §4", "PLANS" + " RG01", "the Design" + " document", "decision" + " 9999"],
+)
+def test_a_citation_of_what_nobody_has_is_found(cited: str) -> None:
+    assert len(list(check_citations(f"as in {cited}, which rules", documents()))) == 1
+
+
+def test_pages_decisions_and_standards_may_be_cited() -> None:
+    text = "README.md and CHANGELOG.md, docs/adr/0003-as-cbor-1.md, decision 0003, RFC 8949 §4.2.1, RG01, F07"
+    assert list(check_citations(text, documents())) == []

@@ -1,5 +1,5 @@
 -- purpose: the character of a text that nobody sees, or that not every version of Unicode normalizes alike
--- called by: check_purl_text, purl_segment
+-- called by: check_purl_text, name_problem, purl_segment
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.hidden_character(p_text text)
 RETURNS integer

@@ -32,6 +32,7 @@ BEGIN
                 'position', v_position, 'event_type', v_event.event_type) || v_problem);
         END IF;
     END LOOP;
+    PERFORM artifactstore.check_names(p_events);
     IF v_requests THEN
         PERFORM artifactstore.check_requests(p_events);
     END IF;
@@ -39,4 +40,4 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.check_door(artifactstore.decoded_event[]) IS
-'Refuses events that the log would understand but should not take: paths not in NFC, purls not in canonical form';
+'Refuses events that the log would understand but should not take: paths and names not in NFC, names with what cannot be seen, purls not in canonical form';

@@ -12,8 +12,12 @@ AS $$
 DECLARE
     v_payload jsonb := artifactstore.decode_payload('v1.system.token_issued', p_payload, '{"position": 1}');
     v_token_id uuid := (v_payload ->> 'token_id')::uuid;
+    v_problem jsonb := artifactstore.name_problem(p_holder);
     v_issued record;
 BEGIN
+    IF v_problem IS NOT NULL THEN
+        PERFORM artifactstore.refuse('bad-actor', v_problem || '{"field": "actor"}');
+    END IF;
     SELECT * INTO STRICT v_issued
     FROM artifactstore.append_token_event('v1.system.token_issued', p_payload, p_digest, p_actor);
     IF v_issued.appended THEN
