@@ -72,7 +72,10 @@ def data_directory(chosen: Path | None = None) -> Path:
         raise server.unavailable(f"{chosen or told}: {failure}", _ELSEWHERE) from failure
     if os.geteuid() == 0:
         return Path("/usr/local/var/artifactstore" if sys.platform == "darwin" else "/var/lib/artifactstore")
-    found = Path(platformdirs.user_data_dir("artifactstore", appauthor=False))
+    try:
+        found = Path(platformdirs.user_data_dir("artifactstore", appauthor=False))
+    except RuntimeError:  # of newer versions of platformdirs; older ones give a path with ~
+        found = Path("~")
     if not found.is_absolute():
         raise server.unavailable(f"user id {os.geteuid()} has no home directory for its data", _ELSEWHERE)
     return found
