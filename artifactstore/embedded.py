@@ -91,7 +91,10 @@ def data_directory(chosen: Path | None = None) -> Path:
         return Path(told) / "artifactstore"
     if os.geteuid() == 0:
         return _ROOTS_DIRECTORY
-    found = Path(platformdirs.user_data_dir("artifactstore", appauthor=False))
+    try:
+        found = Path(platformdirs.user_data_dir("artifactstore", appauthor=False))
+    except RuntimeError:  # of newer versions of platformdirs; older ones give a path with ~
+        found = Path("~")
     if not found.is_absolute():
         raise server.unavailable(f"user id {os.geteuid()} has no home directory for its data", _ELSEWHERE)
     return found

@@ -2,9 +2,8 @@
 
 import os
 import shutil
-import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -14,7 +13,6 @@ from psycopg.conninfo import make_conninfo
 from artifactstore import access, embedded, server
 from artifactstore.errors import ArtifactstoreError
 from tests import guardian
-from tests.cli.program import Outcome
 from tests.effort import SURROUNDINGS
 from tests.surroundings.running import Runner
 
@@ -43,6 +41,7 @@ TORN: dict[str, bytes] = {
 }
 READ = ("data/postmaster.pid", "run/.s.PGSQL.5432.lock", "data/PG_VERSION", "token", "keep", "users", "lock")
 """Files of a data directory that this software reads or opens, but for the log."""
+_FILES = ("postmaster.pid", "PG_VERSION", "keep", "users", "lock")
 
 
 @pytest.fixture(scope="module")
@@ -64,39 +63,36 @@ def used(parent: Path) -> Path:
 
 
 @pytest.fixture
-def copy(parent: Path, used: Path) -> Iterator[Callable[[str], Path]]:
-    """Makes a copy of a used data directory, of that name."""
-    made: list[Path] = []
+def copy(parent: Path, used: Path) -> Iterator[Path]:
+    """A copy of a used data directory, below a directory of its own."""
+    home = guardian.current().make_directory("as-dir-", parent=parent) / "home"
+    home.parent.chmod(0o755)
+    subprocess.run(["cp", "-a", "--", used, home], check=True)
+    yield home
+    if home.exists():
+        embedded.stop(home)
+    embedded.release()
+    shutil.rmtree(home.parent, ignore_errors=True)
 
-    def make(name: str) -> Path:
-        # Below a directory of its own, so that any name is free.
-        made.append(Path(os.path.join(guardian.current().make_directory("as-dir-", parent=parent), name)))  # noqa: PTH118
-        made[-1].parent.chmod(0o755)
-        subprocess.run(["cp", "-a", "--", used, made[-1]], check=True)
-        return made[-1]
 
-    yield make
-    for home in made:
+def test_f19_a_directory_of_any_name_serves(copy: Path) -> None:
+    """One after the other: the same data under each name."""
+    for name in NAMES[:SURROUNDINGS]:
+        home = copy.rename(copy.parent / name)
         try:
+            conninfo = embedded.ensure_running(home)
+            with psycopg.connect(make_conninfo(conninfo, user=server.SUPERUSER)) as connection:
+                row = connection.execute("SELECT current_setting('data_directory', true)").fetchone()
+            assert row is not None
+            if "\ufffd" not in os.fsencode(home).decode("utf-8", "replace"):
+                assert row[0] == str(home / "data")
+            assert embedded.status(home).running
+            assert embedded.stop(home)
+            assert not embedded.status(home).running
+        finally:
             embedded.stop(home)
-        except ArtifactstoreError:
-            assert not any((home / "run").glob(".s.*")), "a server is left"
-        embedded.release()
-        shutil.rmtree(home.parent, ignore_errors=True)
-
-
-@pytest.mark.parametrize("name", NAMES[:SURROUNDINGS], ids=range(len(NAMES[:SURROUNDINGS])))
-def test_f19_a_directory_of_any_name_serves(copy: Callable[[str], Path], name: str) -> None:
-    home = copy(name)
-    conninfo = embedded.ensure_running(home)
-    with psycopg.connect(make_conninfo(conninfo, user=server.SUPERUSER)) as connection:
-        row = connection.execute("SELECT current_setting('data_directory', true)").fetchone()
-    assert row is not None
-    if "�" not in os.fsencode(home).decode("utf-8", "replace"):
-        assert row[0] == str(home / "data")
-    assert embedded.status(home).running
-    assert embedded.stop(home)
-    assert not embedded.status(home).running
+            embedded.release()
+            home.rename(copy)
 
 
 def test_f19_such_a_directory_is_made_too(parent: Path) -> None:
@@ -109,62 +105,56 @@ def test_f19_such_a_directory_is_made_too(parent: Path) -> None:
         embedded.release()
 
 
-def test_f19_why_it_does_not_start_is_told(copy: Callable[[str], Path]) -> None:
-    home = copy("broken $x")
-    with (home / "data" / "postgresql.conf").open("a") as conf:
+def test_f19_why_it_does_not_start_is_told(copy: Path) -> None:
+    with (copy / "data" / "postgresql.conf").open("a") as conf:
         conf.write("no_such_setting_of_ours = 1\n")
     with pytest.raises(ArtifactstoreError, match="no_such_setting_of_ours"):
-        embedded.ensure_running(home)
+        embedded.ensure_running(copy)
 
 
-def test_f19_what_the_program_says_is_told_when_it_has_no_log(copy: Callable[[str], Path]) -> None:
-    home = copy("no log")
-    shutil.rmtree(home / "log")
-    (home / "log").write_text("in the way")
+def test_f19_what_the_shell_says_is_told_when_there_is_no_log(copy: Path) -> None:
+    shutil.rmtree(copy / "log")
+    (copy / "log").write_text("in the way")
     with pytest.raises(ArtifactstoreError, match="log"):
-        embedded.ensure_running(home)
+        embedded.ensure_running(copy)
 
 
-@pytest.mark.parametrize("torn", TORN)
-@pytest.mark.parametrize("file", READ[:3])
-def test_f18_torn_files_are_told_or_put_right(
-    copy: Callable[[str], Path], runner: Runner, file: str, torn: str
-) -> None:
-    """A lock file that says nothing is nobody's; a version that says nothing is damage, told by name."""
-    home = copy("torn")
-    (home / file).write_bytes(TORN[torn])
-    environment = {"ARTIFACTSTORE_DATA_DIR": str(home)}
-
-    def run(*arguments: str) -> Outcome:
-        return runner.run("--json", *arguments, environment=environment)
-
-    if file == "data/PG_VERSION" and torn not in ("half", "huge"):
-        for command in (["db", "status"], ["status"], ["doctor"], ["db", "start"], ["db", "stop"]):
-            told = run(*command)
-            assert (told.code, told.error["code"]) == (5, "unavailable"), command
-            assert "PG_VERSION" in told.error["message"]
-        return
-    if file == "data/PG_VERSION":
-        told = run("doctor")
-        assert (told.code, told.error["code"]) == (5, "unavailable")
-        return
-    assert run("db", "status").objects[0]["running"] is False
-    assert run("doctor").code in (0, 1, 3), run("doctor").stderr
-    assert run("status").code == 0
+def test_f18_a_torn_lock_file_is_nobodys(copy: Path, runner: Runner) -> None:
+    """Whatever is in it: status says that nothing runs, and the next command starts the server."""
+    environment = {"ARTIFACTSTORE_DATA_DIR": str(copy)}
+    for number, torn in enumerate(TORN.values()):
+        for file in ("data/postmaster.pid", "run/.s.PGSQL.5432.lock"):
+            (copy / file).write_bytes(torn)
+        told = runner.run("--json", "db", "status", environment=environment)
+        assert told.objects[0]["running"] is False
+        if number < SURROUNDINGS // 3:
+            assert runner.run("status", environment=environment).code == 0
+            assert runner.run("doctor", environment=environment).code in (0, 1)
 
 
-def test_f18_a_server_whose_lock_file_is_torn_is_not_doubled(copy: Callable[[str], Path]) -> None:
-    home = copy("torn alive")
-    conninfo = embedded.ensure_running(home)
-    text = (home / "data" / "postmaster.pid").read_text()
-    (home / "data" / "postmaster.pid").write_text("")
+def test_f18_a_torn_version_is_damage_that_is_told(copy: Path, runner: Runner) -> None:
+    environment = {"ARTIFACTSTORE_DATA_DIR": str(copy)}
+    for torn in TORN.values():
+        (copy / "data" / "PG_VERSION").write_bytes(torn)
+        for words in (["db", "status"], ["status"], ["doctor"], ["db", "start"], ["db", "stop"]):
+            told = runner.run("--json", *words, environment=environment)
+            assert (told.code, told.error["code"]) == (5, "unavailable"), (words, torn)
+            assert "PG_VERSION" in told.error["message"] or "is of PostgreSQL" in told.error["message"]
+    (copy / "data" / "PG_VERSION").write_text("18\n")
+
+
+def test_f18_a_server_whose_lock_file_is_torn_is_not_doubled(copy: Path) -> None:
+    conninfo = embedded.ensure_running(copy)
+    file = copy / "data" / "postmaster.pid"
+    text = file.read_text()
+    file.write_text("")
     try:
         with pytest.raises(ArtifactstoreError, match="a server answers"):
-            embedded.ensure_running(home)
+            embedded.ensure_running(copy)
         with psycopg.connect(conninfo) as connection:
             connection.execute("SELECT 1")
     finally:
-        (home / "data" / "postmaster.pid").write_text(text)
+        file.write_text(text)
 
 
 @pytest.mark.parametrize("torn", TORN)
@@ -177,11 +167,7 @@ def test_f18_a_torn_token_is_no_token(tmp_path: Path, torn: str) -> None:
 
 def test_f18_every_file_that_is_read_is_tried() -> None:
     """Those that the sources name: a file that is read later belongs into READ."""
-    sources = "".join(
-        (Path(server.__file__).parent / name).read_text() for name in ("cluster.py", "../embedded.py")
-    )
-    named = {
-        name for name in ("postmaster.pid", "PG_VERSION", "keep", "users", "lock") if f'"{name}"' in sources
-    }
+    directory = Path(server.__file__).parent
+    sources = (directory / "cluster.py").read_text() + (directory.parent / "embedded.py").read_text()
+    named = {name for name in _FILES if f'"{name}"' in sources}
     assert named == {Path(name).name for name in READ} - {"token", ".s.PGSQL.5432.lock"}
-    assert socket.AF_UNIX

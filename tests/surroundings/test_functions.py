@@ -18,7 +18,8 @@ _NEW = {
     '"retention": {"mode": "governance", "until": "2040-01-02T03:04:05.678901Z"}}',
     "v1.package.labeled": '{"set": {"n": "0.1", "d": "03/04/2031"}, "unset": ["k"], "reason": "c:\\\\d"}',
     "v1.retention.extended": '{"from": "2040-01-02T03:04:05.678901Z", "to": "2041-01-02T03:04:05+05:45"}',
-    "v1.retention.hold_placed": '{"hold_id": "0193a3c2-0000-7000-8000-000000000001", "case": "c", "reason": "r"}',
+    "v1.retention.hold_placed": '{"hold_id": "0193a3c2-0000-7000-8000-000000000001", "case": "c", '
+    '"reason": "r"}',
 }
 """Events that append_json is given, of one package, with what looks different where settings do."""
 _ARGUMENTS: dict[str, object] = {
@@ -72,7 +73,8 @@ def test_f14_views_and_functions_tell_the_same(
     plain, odd = sessions
     assert world.steps
     relations = plain.execute(
-        "SELECT relname FROM pg_class WHERE relnamespace = 'artifactstore'::regnamespace AND relkind IN ('r', 'v')"
+        "SELECT relname FROM pg_class WHERE relnamespace = 'artifactstore'::regnamespace "
+        "AND relkind IN ('r', 'v')"
     ).fetchall()
     for (name,) in relations:
         if name not in _MOVING:
@@ -80,7 +82,8 @@ def test_f14_views_and_functions_tell_the_same(
             assert _told(odd, query, []) == _told(plain, query, []), name
     functions = plain.execute(
         "SELECT proname, coalesce(proargnames[:pronargs], '{}'), pronargs - pronargdefaults FROM pg_proc "
-        "WHERE pronamespace = 'artifactstore'::regnamespace AND provolatile <> 'v' AND prorettype <> 'trigger'::regtype"
+        "WHERE pronamespace = 'artifactstore'::regnamespace AND provolatile <> 'v' "
+        "AND prorettype <> 'trigger'::regtype"
     ).fetchall()
     called = 0
     for name, parameters, needed in functions:
