@@ -122,6 +122,7 @@ class Service:
 
     async def close(self) -> None:
         """Append what waits, then close every connection; takes twice ``CLOSE_SECONDS`` at most."""
+        self._stopping = self._stopping or stopping()
         for close, seconds in ((self._writer.stop, CLOSE_SECONDS), (self._close_pool, CLOSE_SECONDS)):
             await to_thread.run_sync(close, seconds, limiter=self._few_threads, abandon_on_cancel=True)
         for threads in (self._threads, self._look_thread):

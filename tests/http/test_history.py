@@ -224,6 +224,8 @@ def within(conninfo: str, work: Callable[[CountedService, Tail], Coroutine[Any, 
         tail.open()
         try:
             await tail.head()
+            while tail.bell.state != "heard":  # it reads once to find out
+                await asyncio.sleep(0.01)
             await work(service, tail)
         finally:
             await tail.close()
