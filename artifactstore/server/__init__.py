@@ -3,7 +3,7 @@
 ``embedded.py`` decides where such a server lives and for how long; the test suite starts its own.
 """
 
-from artifactstore.server.account import Account, account, unavailable
+from artifactstore.server.account import Account, account, unusable
 from artifactstore.server.cluster import SUPERUSER, Cluster, check_private, socket_fits
 from artifactstore.server.programs import (
     WHEEL,
@@ -24,6 +24,6 @@ __all__ = [
     "check_private",
     "reachable_programs",
     "socket_fits",
-    "unavailable",
+    "unusable",
     "wheel_programs",
 ]
