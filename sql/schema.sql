@@ -195,6 +195,13 @@ ALTER FUNCTION artifactstore.begin_rebuild(p_snapshot text) OWNER TO artifactsto
 
 COMMENT ON FUNCTION artifactstore.begin_rebuild(p_snapshot text) IS 'Begins a rebuild in the schema artifactstore_rebuild, from a snapshot if one is named; one that the same projectors began of this history and nobody works on is resumed, any other is dropped, and told why. Returns the last sequence that it reflects; refuses busy while another session works on it';
 
+CREATE FUNCTION artifactstore.bell_rings() RETURNS boolean
+    LANGUAGE sql;
+
+ALTER FUNCTION artifactstore.bell_rings() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.bell_rings() IS 'Whether appends ring NOTIFY artifactstore_events: while the queue of notifications of the server, which a session that listens and stays in a transaction fills, is less than half full. Followers look from time to time in any case';
+
 CREATE FUNCTION artifactstore.blake3(p_data bytea) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE;
 
@@ -422,7 +429,7 @@ CREATE FUNCTION artifactstore.check_door(p_events artifactstore.decoded_event[])
 
 ALTER FUNCTION artifactstore.check_door(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.check_door(p_events artifactstore.decoded_event[]) IS 'Refuses events that the log would understand but should not take: paths not in NFC, purls not in canonical form';
+COMMENT ON FUNCTION artifactstore.check_door(p_events artifactstore.decoded_event[]) IS 'Refuses events that the log would understand but should not take: paths and names not in NFC, names with what cannot be seen, purls not in canonical form';
 
 CREATE FUNCTION artifactstore.check_home() RETURNS void
     LANGUAGE plpgsql;
@@ -436,7 +443,7 @@ CREATE FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestam
 
 ALTER FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_allow_future boolean) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_allow_future boolean) IS 'Refuses the first event of an import with an unknown type, another subject_kind than its type has, a time before that of the event before it, or one that is ahead of the clock (unless p_allow_future, and it does not destroy); and a log that does not begin with v1.system.initialized';
+COMMENT ON FUNCTION artifactstore.check_import(p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_allow_future boolean) IS 'Refuses the first event of an import with an unknown type, a number over 2^53 - 1, another subject_kind than its type has, a time before that of the event before it, or one that is ahead of the clock (unless p_allow_future, and it does not destroy); and a log that does not begin with v1.system.initialized';
 
 CREATE FUNCTION artifactstore.check_location(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql STABLE;
@@ -451,6 +458,13 @@ CREATE FUNCTION artifactstore.check_moment(p_events artifactstore.decoded_event[
 ALTER FUNCTION artifactstore.check_moment(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.check_moment(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) IS 'Refuses events whose subject is not at its expected version (row_version), and destructive events while the head is more than 60 s ahead of the clock';
+
+CREATE FUNCTION artifactstore.check_names(p_events artifactstore.decoded_event[]) RETURNS void
+    LANGUAGE plpgsql STABLE;
+
+ALTER FUNCTION artifactstore.check_names(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.check_names(p_events artifactstore.decoded_event[]) IS 'Refuses actors (bad-actor), on_behalf_of and keys of labels (bad-payload) that are not in NFC or hold what cannot be seen; labels are unset whatever they are';
 
 CREATE FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer DEFAULT NULL::integer) RETURNS TABLE(view_name text, key text, column_name text, left_value text, right_value text)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -797,7 +811,9 @@ ALTER FUNCTION artifactstore.find_token(p_token_id uuid) OWNER TO artifactstore_
 COMMENT ON FUNCTION artifactstore.find_token(p_token_id uuid) IS 'A token with the hash of its secret and the seconds until it expires (negative afterwards, null: never), by the clock of the database';
 
 CREATE FUNCTION artifactstore.fingerprint() RETURNS bytea
-    LANGUAGE plpgsql STABLE;
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'artifactstore', 'pg_temp'
+    SET quote_all_identifiers TO 'off';
 
 ALTER FUNCTION artifactstore.fingerprint() OWNER TO artifactstore_owner;
 
@@ -1011,6 +1027,13 @@ ALTER FUNCTION artifactstore.merge_labels(p_labels jsonb, p_payload jsonb) OWNER
 
 COMMENT ON FUNCTION artifactstore.merge_labels(p_labels jsonb, p_payload jsonb) IS 'Labels without those of unset, then with those of set: a key in both is set';
 
+CREATE FUNCTION artifactstore.name_problem(p_name text) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE;
+
+ALTER FUNCTION artifactstore.name_problem(p_name text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.name_problem(p_name text) IS 'NULL for a name in NFC that holds nothing that cannot be seen, else problem, at (from 1) and character (U+XXXX)';
+
 CREATE FUNCTION artifactstore.named_points() RETURNS TABLE(source text, name text, point artifactstore.log_point, noted_at timestamp with time zone)
     LANGUAGE plpgsql STABLE;
 
@@ -1030,7 +1053,7 @@ CREATE FUNCTION artifactstore.number_events(p_events artifactstore.decoded_event
 
 ALTER FUNCTION artifactstore.number_events(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.number_events(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone) IS 'The events with sequence and created_at: new ones after p_head, those of a known request as at first; refuses a key that was used for another request';
+COMMENT ON FUNCTION artifactstore.number_events(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone) IS 'The events with sequence and created_at: new ones after p_head, those of a known request as at first; refuses a key that was used for another request, and numbers over 2^53 - 1 (log-full)';
 
 CREATE FUNCTION artifactstore.open_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) RETURNS artifactstore.decoded_event[]
     LANGUAGE plpgsql STABLE;
@@ -1582,6 +1605,13 @@ ALTER FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_act
 
 COMMENT ON FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) IS 'Revokes a token: payload of v1.system.token_revoked and its digest, who revokes it. One that is revoked already gives the event that did';
 
+CREATE FUNCTION artifactstore.ring_bell(p_head bigint) RETURNS void
+    LANGUAGE plpgsql;
+
+ALTER FUNCTION artifactstore.ring_bell(p_head bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.ring_bell(p_head bigint) IS 'NOTIFY artifactstore_events with the head, once the transaction commits, while bell_rings()';
+
 CREATE FUNCTION artifactstore.row_version(p_event_type text, p_subject_kind text, p_subject_id uuid, p_expected bigint) RETURNS bigint
     LANGUAGE plpgsql STABLE;
 
@@ -1651,7 +1681,7 @@ CREATE FUNCTION artifactstore.take_scratch() RETURNS text
 
 ALTER FUNCTION artifactstore.take_scratch() OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.take_scratch() IS 'Schema of a scratch view set that is this transaction''s alone until it undoes what it did since; refuses busy when none gets free within 10 s';
+COMMENT ON FUNCTION artifactstore.take_scratch() IS 'Schema of a scratch view set that is this transaction''s alone until it undoes what it did since; refuses busy when none gets free within lock_timeout (5 s)';
 
 CREATE FUNCTION artifactstore.to_micros(p_instant timestamp with time zone) RETURNS bigint
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE;
@@ -2506,6 +2536,9 @@ GRANT ALL ON FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapsh
 REVOKE ALL ON FUNCTION artifactstore.begin_rebuild(p_snapshot text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.begin_rebuild(p_snapshot text) TO artifactstore_operator;
 
+REVOKE ALL ON FUNCTION artifactstore.bell_rings() FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.bell_rings() TO artifactstore_reader;
+
 REVOKE ALL ON FUNCTION artifactstore.blake3(p_data bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.blake3(p_data bytea) TO artifactstore_reader;
 
@@ -2584,6 +2617,8 @@ REVOKE ALL ON FUNCTION artifactstore.check_import(p_first bigint, p_created_at t
 REVOKE ALL ON FUNCTION artifactstore.check_location(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.check_moment(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.check_names(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) TO artifactstore_operator;
@@ -2766,6 +2801,8 @@ GRANT ALL ON FUNCTION artifactstore.log_head() TO artifactstore_reader;
 REVOKE ALL ON FUNCTION artifactstore.merge_labels(p_labels jsonb, p_payload jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.merge_labels(p_labels jsonb, p_payload jsonb) TO artifactstore_reader;
 
+REVOKE ALL ON FUNCTION artifactstore.name_problem(p_name text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.named_points() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.new_id() FROM PUBLIC;
@@ -2927,6 +2964,8 @@ REVOKE ALL ON FUNCTION artifactstore.retention_facts(p_code text, p_package_id u
 
 REVOKE ALL ON FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.revoke_token(p_payload bytea, p_digest bytea, p_actor text) TO artifactstore_service;
+
+REVOKE ALL ON FUNCTION artifactstore.ring_bell(p_head bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.row_version(p_event_type text, p_subject_kind text, p_subject_id uuid, p_expected bigint) FROM PUBLIC;
 

@@ -23,7 +23,7 @@ WITH codes (name, sqlstate, message, hint) AS (
      'the subject id is missing or not the one that the payload names',
      'give the id of the package, file, location or log that the event is about'),
     ('bad-actor', 'ST007',
-     'the actor is not a text of 1 to 255 bytes',
+     'the actor is not a text of 1 to 255 bytes, in NFC, all of which can be seen',
      'give the identity of who does it, e.g. user:ann'),
     ('bad-digest', 'ST008',
      'the payload digest is not the BLAKE3 of the payload',
@@ -189,6 +189,9 @@ WITH codes (name, sqlstate, message, hint) AS (
      'this database is not the home of the log',
      'was it moved here on purpose and lost nothing: artifactstore adopt; is it behind what '
      'followers saw: artifactstore restored --reason ...; is it a copy to look at: leave it'),
+    ('log-full', 'ST064',
+     'the log has no number left',
+     'the last one is 9007199254740991 (2^53 - 1): begin another log'),
     ('bad-view-set', 'ST068',
      'the snapshot cannot be used',
      'replay the whole log, then make a new snapshot')
