@@ -22,9 +22,9 @@ STEPS_OF_A_WALK = 100 if _CI else 40
 """Commands over HTTP after each of which every answer is read again."""
 SURROUNDINGS = 1_000 if _CI else 5
 """Of a table of odd surroundings, how many are tried."""
-SLICES = 1 if _CI else 8
+SLICES = 2 if _CI else 8
 """Of so many commands one is run in surroundings where all should be."""
-CUTS = 12 if _CI else 2
+CUTS = 3 if _CI else 1
 """Answers of a server after which its line is cut: each of the first ones, then in steps of a part of it."""
 CALLS = 24 if _CI else 6
 """Lists of arguments with which an attack calls a function; the product of all would be thousands."""

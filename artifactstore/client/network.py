@@ -32,7 +32,10 @@ def network(url: str, transport: object | None) -> dict[str, Any]:
         service = httpx.URL(url)
     except httpx.InvalidURL as failure:
         raise _unusable(f"the URL of the service: {failure}") from None
-    if service.scheme not in _SCHEMES or not service.host:
+    # What no name of a host can hold is escaped by httpx; in an address it begins the zone.
+    named = service.host and ("%" not in service.host or ":" in service.host)
+    named = named and (service.port or 1) < 65_536
+    if service.scheme not in _SCHEMES or not named:
         raise _unusable(f"{url!r} is no URL of a service, such as http://127.0.0.1:8321")
     chosen: dict[str, Any] = {"base_url": service, "trust_env": False}
     if transport is not None:

@@ -20,7 +20,7 @@ from tests.surroundings.places import LOCALES, PLACES, SHELLS, Place
 from tests.surroundings.running import Runner, fresh, on
 from tests.surroundings.story import compare, head, slices
 
-_PARTS = max(SLICES, 6)
+_PARTS = max(SLICES, 12)
 """Processes of odd surroundings share the commands among them: one in so many for each."""
 
 

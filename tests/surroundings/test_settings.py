@@ -119,7 +119,7 @@ def test_f14_limits_of_a_login_are_told_by_name(
 ) -> None:
     if "transaction_timeout" in LIMITS[limit] and major < 17:
         pytest.skip("transaction_timeout is of PostgreSQL 17")
-    steps = list(slices(world.steps, max(SLICES, 5), len(limit)))
+    steps = list(slices(world.steps, max(SLICES, 10), len(limit)))
     expected = plain(steps)
     conninfo = copy_of_world()
     with login(server_conninfo, conninfo, LIMITS[limit], "login") as odd:
