@@ -10,7 +10,7 @@ from artifactstore.errors import BadInput
 
 PREFIX = "ARTIFACTSTORE_"
 CLOSE_SECONDS = 2.0
-"""Within which the writer has ended, and within which the pool has, when the service stops."""
+"""Half of what a stop has for its own end: within it the writer appends what waits."""
 _POSITIVE = (
     "pool_timeout", "statement_timeout", "lock_timeout", "read_timeout", "write_timeout",
     "queue_commands", "body_bytes", "body_timeout", "page_bytes", "head_bytes", "head_count",
