@@ -38,6 +38,7 @@ _LOOK_SECONDS = 2.0
 _CHECK_SECONDS = 1.0
 """Within which a connection of the pool answers, or is replaced."""
 _POOL_THREADS = 3
+_CLOSE_POOL_SECONDS = 0.6
 _UNWATCHED_SECONDS = 0.1
 """How long a command waits for its outcome before it is watched whether its client leaves."""
 _RECONNECT_SECONDS = 5.0
@@ -123,7 +124,7 @@ class Service:
     async def close(self) -> None:
         """Append what waits, then close every connection; takes twice ``CLOSE_SECONDS`` at most."""
         self._stopping = self._stopping or stopping()
-        for close, seconds in ((self._writer.stop, CLOSE_SECONDS), (self._close_pool, CLOSE_SECONDS)):
+        for close, seconds in ((self._writer.stop, CLOSE_SECONDS), (self._close_pool, _CLOSE_POOL_SECONDS)):
             await to_thread.run_sync(close, seconds, limiter=self._few_threads, abandon_on_cancel=True)
         for threads in (self._threads, self._look_thread):
             threads.shutdown(wait=False)
@@ -263,7 +264,8 @@ class Service:
         self._writer.expire_all(self._stopping)
 
     def _close_pool(self, seconds: float) -> None:
-        self._pool.close(seconds / _POOL_THREADS)  # so long for each
+        # So long for each of its threads, which are of no use any more.
+        self._pool.close(seconds / _POOL_THREADS)
 
     def _check_connection(self, connection: Connection[Any]) -> None:
         check(connection, min(_CHECK_SECONDS, self.settings.pool_timeout / 2))

@@ -9,7 +9,7 @@ from artifactstore.errors import BadInput
 from artifactstore.variables import PREFIX, flag
 
 CLOSE_SECONDS = 2.0
-"""Within which the writer has ended, and within which the pool has, when the service stops."""
+"""Half of what a stop has for its own end: within it the writer appends what waits."""
 _MAY_BE_ZERO = ("prepare_threshold", "max_waiters", "token_seconds", "check_seconds")
 """What can be switched off; every other number is more than 0."""
 _MOST_SECONDS = 2_000_000.0

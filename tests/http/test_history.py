@@ -226,6 +226,7 @@ def within(conninfo: str, work: Callable[[CountedService, Tail], Coroutine[Any, 
             await tail.head()
             while tail.bell.state != "heard":  # it reads once to find out
                 await asyncio.sleep(0.01)
+            service.most = 0
             await work(service, tail)
         finally:
             await tail.close()
