@@ -15,6 +15,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from artifactstore import server
+from tests.directories import let_through
 from tests.http.running import Registry, issue, running
 from tests.needs import needs_program
 
@@ -53,8 +54,7 @@ def bouncer(service_conninfo: str, tmp_path: Path) -> Iterator[str]:
     config = tmp_path / "pgbouncer.ini"
     told = f"user = {account.name}" if account.switch else ""
     config.write_text(_CONFIG.format(host=parts["host"], user=parts["user"], port=port, account=told))
-    for directory in (tmp_path, *tmp_path.parents[:3]):
-        directory.chmod(0o755)
+    let_through(tmp_path)
     with subprocess.Popen([program, "--quiet", str(config)], stderr=subprocess.DEVNULL) as process:
         try:
             conninfo = make_conninfo(

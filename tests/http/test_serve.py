@@ -17,6 +17,7 @@ import pytest
 
 from artifactstore.access import parse_token
 from artifactstore.embedded import stop
+from tests.directories import let_through
 from tests.http.running import issue
 
 
@@ -53,8 +54,7 @@ def wait_ready(url: str) -> None:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The data directory of an embedded server; root's server must get through to it."""
     directory = tmp_path_factory.mktemp("serve")
-    for parent in (directory, *directory.parents[:3]):
-        parent.chmod(0o755)
+    let_through(directory)
     yield directory / "data"
     stop(directory / "data")
 
