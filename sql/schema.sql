@@ -1501,12 +1501,16 @@ DECLARE
     v_event artifactstore.decoded_event;
     v_position integer := 0;
     v_requests boolean := false;
+    v_names boolean := false;
     v_code text;
     v_problem jsonb;
 BEGIN
     FOREACH v_event IN ARRAY p_events LOOP
         v_position := v_position + 1;
         v_requests := v_requests OR v_event.payload ? 'request';
+        -- Most actors are printable ASCII, which has one form, and most events have no other name.
+        v_names := v_names OR v_event.actor ~ '[^ -~]'
+            OR v_event.payload ?| ARRAY['on_behalf_of', 'labels', 'set'];
         CASE v_event.event_type
             WHEN 'v1.file.ingested' THEN
                 IF v_event.payload ->> 'path' IS NOT NFC NORMALIZED THEN
@@ -1524,7 +1528,9 @@ BEGIN
                 'position', v_position, 'event_type', v_event.event_type) || v_problem);
         END IF;
     END LOOP;
-    PERFORM artifactstore.check_names(p_events);
+    IF v_names THEN
+        PERFORM artifactstore.check_names(p_events);
+    END IF;
     IF v_requests THEN
         PERFORM artifactstore.check_requests(p_events);
     END IF;
@@ -1718,11 +1724,8 @@ DECLARE
     v_name record;
 BEGIN
     SELECT e.position, e.event_type, n.code, n.field, artifactstore.name_problem(n.name) AS problem INTO v_name
-    FROM (
-        SELECT u.event_type, u.actor, u.payload, u.position
-        FROM unnest(p_events) WITH ORDINALITY
-            AS u (sequence, created_at, event_type, subject_id, actor, payload, position)
-        WHERE u.actor ~ '[^ -~]' OR u.payload ?| ARRAY['on_behalf_of', 'labels', 'set']) e,
+    FROM unnest(p_events) WITH ORDINALITY
+        AS e (sequence, created_at, event_type, subject_id, actor, payload, position),
     LATERAL (
         SELECT 'bad-actor' AS code, 'actor' AS field, e.actor AS name
         UNION ALL
@@ -1731,7 +1734,7 @@ BEGIN
         SELECT 'bad-payload', f.field || '.' || k.key, k.key
         FROM (VALUES ('labels'), ('set')) f (field),
             LATERAL jsonb_object_keys(coalesce(e.payload -> f.field, '{}')) k (key)) n
-    WHERE artifactstore.name_problem(n.name) IS NOT NULL
+    WHERE n.name ~ '[^ -~]' AND artifactstore.name_problem(n.name) IS NOT NULL
     ORDER BY e.position LIMIT 1;
     IF FOUND THEN
         PERFORM artifactstore.refuse(v_name.code, v_name.problem || jsonb_build_object(
@@ -3791,9 +3794,7 @@ COMMENT ON FUNCTION artifactstore.merge_labels(p_labels jsonb, p_payload jsonb) 
 CREATE FUNCTION artifactstore.name_problem(p_name text) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    -- Printable ASCII has one form: almost always that is all that is asked.
     SELECT CASE
-        WHEN p_name !~ '[^ -~]' THEN NULL
         WHEN h.at > 0 THEN jsonb_build_object(
             'problem', 'a character that cannot be seen, or a control character', 'at', h.at,
             'character', 'U+' || lpad(h.hex, greatest(length(h.hex), 4), '0'))
