@@ -5,9 +5,7 @@ CREATE OR REPLACE FUNCTION artifactstore.name_problem(p_name text)
 RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
-    -- Printable ASCII has one form: almost always that is all that is asked.
     SELECT CASE
-        WHEN p_name !~ '[^ -~]' THEN NULL
         WHEN h.at > 0 THEN jsonb_build_object(
             'problem', 'a character that cannot be seen, or a control character', 'at', h.at,
             'character', 'U+' || lpad(h.hex, greatest(length(h.hex), 4), '0'))

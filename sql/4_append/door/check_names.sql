@@ -9,11 +9,8 @@ DECLARE
     v_name record;
 BEGIN
     SELECT e.position, e.event_type, n.code, n.field, artifactstore.name_problem(n.name) AS problem INTO v_name
-    FROM (
-        SELECT u.event_type, u.actor, u.payload, u.position
-        FROM unnest(p_events) WITH ORDINALITY
-            AS u (sequence, created_at, event_type, subject_id, actor, payload, position)
-        WHERE u.actor ~ '[^ -~]' OR u.payload ?| ARRAY['on_behalf_of', 'labels', 'set']) e,
+    FROM unnest(p_events) WITH ORDINALITY
+        AS e (sequence, created_at, event_type, subject_id, actor, payload, position),
     LATERAL (
         SELECT 'bad-actor' AS code, 'actor' AS field, e.actor AS name
         UNION ALL
@@ -22,7 +19,7 @@ BEGIN
         SELECT 'bad-payload', f.field || '.' || k.key, k.key
         FROM (VALUES ('labels'), ('set')) f (field),
             LATERAL jsonb_object_keys(coalesce(e.payload -> f.field, '{}')) k (key)) n
-    WHERE artifactstore.name_problem(n.name) IS NOT NULL
+    WHERE n.name ~ '[^ -~]' AND artifactstore.name_problem(n.name) IS NOT NULL
     ORDER BY e.position LIMIT 1;
     IF FOUND THEN
         PERFORM artifactstore.refuse(v_name.code, v_name.problem || jsonb_build_object(
