@@ -134,7 +134,7 @@ def test_f23_the_truth_is_taken() -> None:
 @pytest.mark.parametrize("name", LIES)
 def test_f23_a_page_of_anything_but_plain_events_is_refused_by_name(name: str) -> None:
     for read in reads(answering(LIES[name], HEADERS)):
-        with pytest.raises(RemoteError, match="foreign-answer.*no page of the feed"):
+        with pytest.raises(RemoteError, match=r"foreign-answer.*no page of the feed"):
             read()
 
 
