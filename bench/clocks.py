@@ -5,8 +5,8 @@ from time import perf_counter
 import psycopg
 
 from artifactstore import db
+from artifactstore.jobs.verify import verify
 from artifactstore.store import Store
-from artifactstore.verify import verify
 from bench.database import Server, peak_megabytes
 from bench.plan import Failed
 
@@ -26,7 +26,7 @@ def seconds_to_replay(conninfo: str, server: Server, peaks: list[float]) -> floa
     """Seconds for SQL replay(); ``peaks`` gets the memory of both ends in MB, if visible."""
     with psycopg.connect(conninfo, autocommit=True) as connection:
         started = perf_counter()
-        connection.execute("SELECT * FROM artifactstore.replay()")
+        connection.execute("SELECT * FROM artifactstore.jobs.replay()")
         seconds = perf_counter() - started
         if server.local:
             peaks.append(peak_megabytes(connection.info.backend_pid) + peak_megabytes("self"))

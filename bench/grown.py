@@ -16,8 +16,8 @@ from psycopg import sql
 
 from artifactstore import codec
 from artifactstore import events as ev
+from artifactstore.jobs.verify_online import verify_online
 from artifactstore.store import Store
-from artifactstore.verify_online import verify_online
 from bench.database import copy_packed, past_the_doors, plan_as_replay
 from bench.plan import Failed, Say
 from bench.workload import SEED, STEP, Log, LogRow

@@ -20,7 +20,7 @@ from pathlib import Path
 from time import perf_counter
 
 from artifactstore import db
-from artifactstore.ingest import Ingested, ingest
+from artifactstore.jobs.ingest import Ingested, ingest
 from artifactstore.store import Store
 from bench.database import Server, scratch_database
 from bench.figures import ROUNDS, Figure, interleaved

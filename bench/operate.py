@@ -18,9 +18,9 @@ from time import perf_counter
 
 import psycopg
 
-from artifactstore import snapshots
 from artifactstore.events import FileIngested, NewEvent, PackageCreated, new_id
-from artifactstore.replay import ReplayedOnline, replay_online
+from artifactstore.jobs import snapshots
+from artifactstore.jobs.replay import ReplayedOnline, replay_online
 from artifactstore.store import Store, ViewSet
 from bench.database import Server, load, past_the_doors, peak_megabytes, reset_peak, scratch_database
 from bench.figures import Figure

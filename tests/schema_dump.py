@@ -1,7 +1,7 @@
 """The schema of a database as text that is equal for equal schemas, and the rows of its tables.
 
 As a program: writes sql/schema.sql, the schema as a fresh migrate makes it on the newest PostgreSQL of the
-wheel, and sql/installed.json, the same for ``artifactstore.guards``; with --check writes nothing and exits 1
+wheel, and sql/installed.json, the same for ``artifactstore.migrate.guards``; with --check writes nothing and exits 1
 if a file is stale.
 """
 
@@ -15,8 +15,7 @@ from tempfile import TemporaryDirectory
 import psycopg
 from psycopg import sql
 
-from artifactstore import guards
-from artifactstore.migrate import Source, migrate
+from artifactstore.migrate import Source, guards, migrate
 from artifactstore.migrate.files import packaged
 from artifactstore.server import Cluster, wheel_programs
 from artifactstore.store import Store

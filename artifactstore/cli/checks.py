@@ -6,10 +6,10 @@ from artifactstore.cli import options, values
 from artifactstore.cli.command import Command
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import EXIT_DIFFERENCES, BadInput
+from artifactstore.jobs.verify import Verification, Witness, refuse_read_only
+from artifactstore.jobs.verify import verify as verify_log
+from artifactstore.jobs.verify_online import verify_online
 from artifactstore.leaves import shown
-from artifactstore.verify import Verification, Witness, refuse_read_only
-from artifactstore.verify import verify as verify_log
-from artifactstore.verify_online import verify_online
 
 _SAMPLE = 100
 

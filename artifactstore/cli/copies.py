@@ -9,10 +9,10 @@ from artifactstore.cli import options, values
 from artifactstore.cli.command import Command
 from artifactstore.cli.progress import amount
 from artifactstore.cli.session import Session, with_session
-from artifactstore.copies import Checked, Finding
-from artifactstore.copies import check_files as check_copies
 from artifactstore.errors import EXIT_DIFFERENCES
-from artifactstore.ingest import BACKEND
+from artifactstore.jobs.copies import Checked, Finding
+from artifactstore.jobs.copies import check_files as check_copies
+from artifactstore.jobs.ingest import BACKEND
 from artifactstore.store import CopyQuery, Row
 
 _BAD = ("failure", "path", "uri", "problem", "observed_size", "sequence", "location_id")

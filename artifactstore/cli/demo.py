@@ -28,10 +28,10 @@ from artifactstore.events import (
     RetentionExtended,
     new_id,
 )
-from artifactstore.ingest import ingest
+from artifactstore.jobs.ingest import ingest
+from artifactstore.jobs.replay import replay
+from artifactstore.jobs.verify import verify
 from artifactstore.leaves import shown
-from artifactstore.replay import replay
-from artifactstore.verify import verify
 
 _INSTALLED = ("site-packages", "dist-packages")
 """What is below the standard library in some installations, but no part of it."""

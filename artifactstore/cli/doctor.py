@@ -31,7 +31,7 @@ def doctor(session: Session, fix: bool) -> int:
     artifactstore doctor --fix
     """
     from artifactstore.cli.output import jsonable
-    from artifactstore.doctor import examine, remove_leftovers
+    from artifactstore.jobs.doctor import examine, remove_leftovers
     from artifactstore.store import Store
 
     store = Store(session.connect("doctor"))

@@ -16,7 +16,7 @@ from artifactstore.errors import BadInput
 from artifactstore.leaves import shown
 
 if TYPE_CHECKING:
-    from artifactstore.exports import Summary
+    from artifactstore.jobs.exports import Summary
 
 _STANDARD = Path("-")
 _file = click.argument("file", metavar="FILE|-", type=click.Path(path_type=Path, allow_dash=True))
@@ -43,8 +43,8 @@ def export(session: Session, first: int, last: int | None, force: bool, file: Pa
     artifactstore export --from 120001 later.export
     artifactstore export - | zstd > registry.export.zst
     """
-    from artifactstore.exports import export as export_log
-    from artifactstore.exports import replacing
+    from artifactstore.jobs.exports import export as export_log
+    from artifactstore.jobs.exports import replacing
 
     with session.progress() as progress:
         if file == _STANDARD:
@@ -90,7 +90,7 @@ def import_(session: Session, allow_future: bool, file: Path) -> None:
     artifactstore import registry.export
     artifactstore verify
     """
-    from artifactstore.exports import import_log, spooled
+    from artifactstore.jobs.exports import import_log, spooled
 
     store = session.store
     with session.progress() as progress, _opened(file) as stream, spooled(stream) as again:
@@ -112,8 +112,8 @@ def verify_export(session: Session, file: Path) -> None:
     artifactstore verify-export registry.export
     zstd -dc registry.export.zst | artifactstore verify-export -
     """
-    from artifactstore.exports import LIMITS
-    from artifactstore.exports import verify_export as verify
+    from artifactstore.jobs.exports import LIMITS
+    from artifactstore.jobs.exports import verify_export as verify
 
     with session.progress() as progress, _opened(file) as stream:
         done = verify(stream, progress=progress)

@@ -8,8 +8,8 @@ from artifactstore.cli import options
 from artifactstore.cli.command import Command
 from artifactstore.cli.progress import amount
 from artifactstore.cli.session import Session, with_session
-from artifactstore.ingest import Ingested
-from artifactstore.ingest import ingest as ingest_tree
+from artifactstore.jobs.ingest import Ingested
+from artifactstore.jobs.ingest import ingest as ingest_tree
 
 
 @click.command(cls=Command)

@@ -8,12 +8,12 @@ import click
 from artifactstore.cli import options, values
 from artifactstore.cli.command import Group
 from artifactstore.cli.session import Session, with_session
-from artifactstore.copies import judge, local_path
 from artifactstore.errors import EXIT_DIFFERENCES, BadInput
 from artifactstore.events import StorageFailed, StorageRegistered, StorageRetired, StorageVerified, new_id
-from artifactstore.ingest import BACKEND
+from artifactstore.jobs.copies import judge, local_path
+from artifactstore.jobs.ingest import BACKEND
+from artifactstore.jobs.tree import hash_file
 from artifactstore.store import Row
-from artifactstore.tree import hash_file
 
 _LIST = (
     "path", "backend", "uri", "state", "removal", "needed_by", "checks", "failures", "last_checked_at",

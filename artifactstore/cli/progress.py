@@ -17,7 +17,7 @@ _LINE_SECONDS = 5.0
 
 
 class Reporter:
-    """An ``artifactstore.progress.Progress``: a bar on a terminal, else a line every few seconds."""
+    """An ``artifactstore.jobs.progress.Progress``: a bar on a terminal, else a line every few seconds."""
 
     def __init__(self, *, silent: bool = False) -> None:
         self._silent = silent

@@ -13,7 +13,7 @@ from artifactstore.leaves import shown
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from artifactstore.snapshots import Chosen
+    from artifactstore.jobs.snapshots import Chosen
     from artifactstore.store import ViewSet
 
 _WARNING = (
@@ -72,8 +72,8 @@ def replay(session: Session, truncate: bool, from_snapshot: str | int | None, ye
     artifactstore replay --truncate --yes
     """
     from artifactstore.cli.output import jsonable
-    from artifactstore.replay import ReplayedOnline, replay_online
-    from artifactstore.replay import replay as replay_truncating
+    from artifactstore.jobs.replay import ReplayedOnline, replay_online
+    from artifactstore.jobs.replay import replay as replay_truncating
 
     if truncate:
         session.confirm(_WARNING, yes)
@@ -97,7 +97,7 @@ def replay(session: Session, truncate: bool, from_snapshot: str | int | None, ye
 
 
 def _chosen(session: Session, wanted: str | int) -> "ViewSet | None":
-    from artifactstore import snapshots
+    from artifactstore.jobs import snapshots
 
     chosen = (
         snapshots.choose(session.store) if wanted == "latest" else snapshots.at(session.store, int(wanted))
@@ -127,7 +127,7 @@ def snapshot() -> None:
 @with_session
 def create(session: Session) -> None:
     """Store a snapshot of the live views; appends go on meanwhile."""
-    from artifactstore import snapshots
+    from artifactstore.jobs import snapshots
 
     made = snapshots.create(session.store)
     session.output.result(_shown(session, made))
@@ -155,8 +155,8 @@ def list_snapshots(session: Session) -> None:
 @with_session
 def show(session: Session, sequence: int) -> None:
     """Show a snapshot, and read all its rows to tell whether it can be trusted."""
-    from artifactstore import snapshots
     from artifactstore.cli.output import jsonable
+    from artifactstore.jobs import snapshots
 
     found = snapshots.find(session.store, sequence)
     row = {
@@ -172,7 +172,7 @@ def show(session: Session, sequence: int) -> None:
 @with_session
 def drop(session: Session, name: str) -> None:
     """Drop the snapshot of a sequence, or what as-of made in a schema."""
-    from artifactstore import snapshots
+    from artifactstore.jobs import snapshots
 
     is_sequence = name.isascii() and name.isdigit() and len(name) < 19
     schema = snapshots.find(session.store, int(name)).schema_name if is_sequence else name
@@ -185,7 +185,7 @@ def drop(session: Session, name: str) -> None:
 @with_session
 def prune(session: Session, keep: int) -> None:
     """Drop all snapshots but the newest N that can be used."""
-    from artifactstore import snapshots
+    from artifactstore.jobs import snapshots
 
     dropped = [one.schema_name for one in snapshots.prune(session.store, keep)]
     session.output.result({"dropped": dropped if session.json else ", ".join(dropped) or "none"})
@@ -212,7 +212,7 @@ def as_of(
     artifactstore as-of --time 2026-03-01T00:00:00Z --schema march
     artifactstore psql -- -c 'SELECT purl, state FROM march.artifact_packages'
     """
-    from artifactstore import snapshots
+    from artifactstore.jobs import snapshots
 
     if (sequence is None) == (instant is None):
         raise BadInput("usage", {"problem": "give either --sequence or --time"})

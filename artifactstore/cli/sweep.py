@@ -9,9 +9,9 @@ from artifactstore.cli import options, values
 from artifactstore.cli.command import Command
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import BadInput
+from artifactstore.jobs.sweep import Moment, Swept, guarded
+from artifactstore.jobs.sweep import sweep as sweep_packages
 from artifactstore.store import Row
-from artifactstore.sweep import Moment, Swept, guarded
-from artifactstore.sweep import sweep as sweep_packages
 
 _GRACE = "7d"
 _COLUMNS = ("purl", "action", "outcome", "sequence", "mode", "retain_until", "package_id")

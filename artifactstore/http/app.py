@@ -11,17 +11,17 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from artifactstore.http import logs
 from artifactstore.http.auth import Guard
-from artifactstore.http.connections import Connections
 from artifactstore.http.dispatch import Resource, nowhere
 from artifactstore.http.endpoint import Endpoint
-from artifactstore.http.front import Front
+from artifactstore.http.feed.tail import Tail
 from artifactstore.http.openapi import document
 from artifactstore.http.routes import ENDPOINTS
 from artifactstore.http.service import Service
 from artifactstore.http.settings import Settings
-from artifactstore.http.tail import Tail
+from artifactstore.http.web import logs
+from artifactstore.http.web.connections import Connections
+from artifactstore.http.web.front import Front
 
 _GC_OBJECTS = 20_000
 """New objects after which the youngest generation is collected."""

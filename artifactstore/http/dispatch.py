@@ -10,9 +10,9 @@ from artifactstore.codec import Problem
 from artifactstore.errors import Forbidden, error
 from artifactstore.events.fields import Field
 from artifactstore.http.auth import Guard, Identity, Role
-from artifactstore.http.conditions import expected_versions, is_known
 from artifactstore.http.endpoint import Answer, Call, Endpoint
-from artifactstore.http.request import (
+from artifactstore.http.web.conditions import expected_versions, is_known
+from artifactstore.http.web.request import (
     ParsedBody,
     bad_request,
     idempotency_key,
@@ -20,8 +20,8 @@ from artifactstore.http.request import (
     read_path,
     read_query,
 )
-from artifactstore.http.shapes import bad_payload, read_fields
-from artifactstore.http.trace import current, header, position_headers
+from artifactstore.http.web.shapes import bad_payload, read_fields
+from artifactstore.http.web.trace import current, header, position_headers
 
 _EMPTY = ParsedBody({}, b"\xa0")
 

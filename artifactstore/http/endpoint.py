@@ -11,11 +11,11 @@ from starlette.types import Receive, Scope
 from artifactstore.codec import MAX_INTEGER
 from artifactstore.events.fields import Field, Id, Int
 from artifactstore.http.auth import Guard, Identity, Role
-from artifactstore.http.json import render
-from artifactstore.http.request import Parameter
 from artifactstore.http.service import Service
-from artifactstore.http.shapes import Schema
-from artifactstore.http.trace import Trace
+from artifactstore.http.web.json import render
+from artifactstore.http.web.request import Parameter
+from artifactstore.http.web.shapes import Schema
+from artifactstore.http.web.trace import Trace
 from artifactstore.store import Position, Store
 
 T = TypeVar("T")

@@ -6,11 +6,11 @@ from typing import Any
 from artifactstore import __version__
 from artifactstore.errors import ERRORS
 from artifactstore.events import EVENT_TYPES
-from artifactstore.http import problems
-from artifactstore.http.answers import DIGEST, SCHEMAS, payload_schemas, record, ref
 from artifactstore.http.endpoint import JSON, Endpoint
-from artifactstore.http.request import Parameter
-from artifactstore.http.shapes import Schema, object_schema, schema
+from artifactstore.http.web import problems
+from artifactstore.http.web.answers import DIGEST, SCHEMAS, payload_schemas, record, ref
+from artifactstore.http.web.request import Parameter
+from artifactstore.http.web.shapes import Schema, object_schema, schema
 
 _HEADERS: dict[str, Schema] = {
     "X-Request-Id": {"type": "string"},

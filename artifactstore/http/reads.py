@@ -6,12 +6,12 @@ from uuid import UUID
 
 from artifactstore.codec import MAX_INTEGER, digest
 from artifactstore.events.fields import Int
-from artifactstore.http import metrics
-from artifactstore.http.answers import page_schema, ref, shown
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import AFTER, LIMIT, MIN_SEQUENCE, Answer, Call, Endpoint
-from artifactstore.http.json import render
-from artifactstore.http.request import Parameter
+from artifactstore.http.web import metrics
+from artifactstore.http.web.answers import page_schema, ref, shown
+from artifactstore.http.web.json import render
+from artifactstore.http.web.request import Parameter
 from artifactstore.store import Row, Store
 
 T = TypeVar("T")

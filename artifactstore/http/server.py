@@ -20,8 +20,8 @@ from uvicorn.supervisors import Multiprocess
 from artifactstore import system
 from artifactstore.errors import EXIT_OK, error
 from artifactstore.http.app import create_app
-from artifactstore.http.connections import capacity
 from artifactstore.http.settings import Settings
+from artifactstore.http.web.connections import capacity
 
 _BACKLOG = 2048
 _DESCRIPTORS = 65_536
@@ -77,7 +77,7 @@ def serve(settings: Settings, listening: socket.socket, workers: int) -> None:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        http="artifactstore.http.protocol:Protocol",
+        http="artifactstore.http.web.protocol:Protocol",
         ws="none",
         backlog=_BACKLOG,
         timeout_graceful_shutdown=settings.graceful_seconds,

@@ -15,17 +15,17 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from artifactstore import db
 from artifactstore.errors import ArtifactstoreError, error, translated
-from artifactstore.http import metrics
-from artifactstore.http.departure import Departure
-from artifactstore.http.group import Answered, Command, GroupWriter
-from artifactstore.http.group_append import GroupAppender, Work
-from artifactstore.http.history import History
-from artifactstore.http.links import check, no_answer, stopping
-from artifactstore.http.request import ClientLeftError
+from artifactstore.http.feed.history import History
+from artifactstore.http.web.links import check, no_answer, stopping
 from artifactstore.http.settings import CLOSE_SECONDS, Settings
+from artifactstore.http.web import metrics
+from artifactstore.http.web.departure import Departure
+from artifactstore.http.web.request import ClientLeftError
+from artifactstore.http.write.group import Answered, Command, GroupWriter
+from artifactstore.http.write.group_append import GroupAppender, Work
+from artifactstore.jobs.verify_online import Sampled, compare_sample
 from artifactstore.migrate import check_version
 from artifactstore.store import Position, Store
-from artifactstore.verify_online import Sampled, compare_sample
 
 T = TypeVar("T")
 

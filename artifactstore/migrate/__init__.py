@@ -12,11 +12,11 @@ from typing import TypeAlias
 import psycopg
 from psycopg import sql
 
-from artifactstore import __version__, db, guards
+from artifactstore import __version__, db
 from artifactstore.errors import error, translated
-from artifactstore.migrate import files, history, objects, roles
+from artifactstore.jobs.replay import replay_online
+from artifactstore.migrate import files, guards, history, objects, roles
 from artifactstore.migrate.files import Source, SqlFile
-from artifactstore.replay import replay_online
 from artifactstore.store import Store
 
 __all__ = ["LOCK_SECONDS", "MigrateResult", "Source", "check_version", "migrate"]

@@ -84,7 +84,7 @@ class Source:
         return self.migrations.glob("*.sql")
 
     def read_installed(self) -> dict[str, dict[str, dict[str, Any]]] | None:
-        """What a fresh install has, see ``artifactstore.guards``; None while it is being made."""
+        """What a fresh install has, see ``artifactstore.migrate.guards``; None while it is being made."""
         path = self.sql / "installed.json"
         return json.loads(_read(path)) if path.exists() else None
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from artifactstore.http import metrics
+from artifactstore.http.web import metrics
 from docs.generate.markdown import cell, code, page, table
 
 _INTRO = """\
@@ -21,7 +21,7 @@ number of workers for minutes.
 
 
 def generate() -> str:
-    """The page, from ``artifactstore.http.metrics``."""
+    """The page, from ``artifactstore.http.web.metrics``."""
     return page("Metrics", [*_INTRO.splitlines(), ""], table(["metric", "type", "labels", "what"], _rows()))
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from artifactstore.jobs.verify import verify
 from artifactstore.store import Store
-from artifactstore.verify import verify
 from bench import append_one, bulk, feed, growth, http_append, ingest, old_snapshot, replay, startup, tail
 from bench import verify as verify_bench
 from bench.benches import ALL, BENCHES, find

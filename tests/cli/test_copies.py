@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from artifactstore import codec
-from artifactstore.copies import BATCH, Checked, check_files, local_path
+from artifactstore.jobs.copies import BATCH, Checked, check_files, local_path
 from artifactstore.store import CopyQuery, Store
 from tests.cli.program import PURL, Outcome, Program
 

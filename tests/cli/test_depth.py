@@ -8,8 +8,8 @@ import pytest
 
 from artifactstore import codec
 from artifactstore.errors import BadInput
-from artifactstore.exports.rows import decode_event
-from artifactstore.tree import MAX_PATH, Tree
+from artifactstore.jobs.exports.rows import decode_event
+from artifactstore.jobs.tree import MAX_PATH, Tree
 from tests.cli.program import PURL, Program
 
 

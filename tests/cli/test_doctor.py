@@ -12,7 +12,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from artifactstore import server
-from artifactstore.doctor import examine
+from artifactstore.jobs.doctor import examine
 from artifactstore.migrate import migrate
 from artifactstore.store import Store
 from tests.cli.program import Program
@@ -109,7 +109,7 @@ def test_prepared_transactions(program_there: Program, monkeypatch: pytest.Monke
         connection.execute("SELECT count(*) FROM artifactstore.events")
         connection.execute("PREPARE TRANSACTION 'it''s old'")
     assert all_findings(program_there, "prepared") == []
-    monkeypatch.setattr("artifactstore.doctor.IDLE_SECONDS", 0.0)
+    monkeypatch.setattr("artifactstore.jobs.doctor.IDLE_SECONDS", 0.0)
     (found,) = all_findings(program_there, "prepared")
     assert (found["severity"], found["fix"]) == ("warning", "ROLLBACK PREPARED 'it''s old';")
     program_there.admin.execute(found["fix"].encode())
@@ -120,7 +120,7 @@ def test_a_prepared_transaction_that_has_the_append_lock(
     program_there: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No process has the lock then, so none can be ended: the transaction is told at once."""
-    monkeypatch.setattr("artifactstore.doctor.LOCK_SECONDS", 0.0)
+    monkeypatch.setattr("artifactstore.jobs.doctor.LOCK_SECONDS", 0.0)
     with psycopg.connect(program_there.conninfo) as connection:
         connection.execute("SELECT artifactstore.lock_log()")
         connection.execute("PREPARE TRANSACTION 'stuck'")
@@ -138,12 +138,12 @@ def test_a_prepared_transaction_that_has_the_append_lock(
 
 def test_little_disk(history: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the data directory; file systems that are really full are in tests/crash/test_disk_full.py."""
-    monkeypatch.setattr("artifactstore.doctor.LITTLE_DISK", 0)
+    monkeypatch.setattr("artifactstore.jobs.doctor.LITTLE_DISK", 0)
     assert all_findings(history, "disk") == []
-    monkeypatch.setattr("artifactstore.doctor.LITTLE_DISK", 1 << 62)
+    monkeypatch.setattr("artifactstore.jobs.doctor.LITTLE_DISK", 1 << 62)
     (found,) = all_findings(history, "disk")
     assert (found["severity"], found["fix"]) == ("warning", "see the runbook disk-full")
-    monkeypatch.setattr("artifactstore.doctor.NO_DISK", 1 << 62)
+    monkeypatch.setattr("artifactstore.jobs.doctor.NO_DISK", 1 << 62)
     (found,) = all_findings(history, "disk")
     assert found["severity"] == "error"
 
@@ -178,7 +178,7 @@ def no_entry(directory: Path) -> Iterator[None]:
 
 
 def test_who_holds_the_append_lock(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("artifactstore.doctor.LOCK_SECONDS", 0.0)
+    monkeypatch.setattr("artifactstore.jobs.doctor.LOCK_SECONDS", 0.0)
     with psycopg.connect(program.conninfo, application_name="stuck") as holder:
         holder.execute("SELECT artifactstore.lock_log()")
         found = only(program, "append-lock", "error")
@@ -190,7 +190,7 @@ def test_who_holds_the_append_lock(program: Program, monkeypatch: pytest.MonkeyP
 
 
 def test_idle_transactions(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("artifactstore.doctor.IDLE_SECONDS", 0.0)
+    monkeypatch.setattr("artifactstore.jobs.doctor.IDLE_SECONDS", 0.0)
     with psycopg.connect(program.conninfo) as idle:
         idle.execute("SELECT count(*) FROM artifactstore.events")
         found = only(program, "transaction", "warning")
@@ -202,14 +202,14 @@ def test_idle_transactions(program: Program, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_long_transactions(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("artifactstore.doctor.IDLE_SECONDS", 0.0)
+    monkeypatch.setattr("artifactstore.jobs.doctor.IDLE_SECONDS", 0.0)
     with ThreadPoolExecutor(1) as pool, psycopg.connect(program.conninfo, autocommit=True) as busy:
         running = pool.submit(busy.execute, "SELECT pg_sleep(60)")
         state = "SELECT state FROM pg_stat_activity WHERE pid = %s"
         pid = (busy.info.backend_pid,)
         until(lambda: program.admin.execute(state, pid).fetchone() == ("active",), "it works")
         assert findings(program) == []
-        monkeypatch.setattr("artifactstore.doctor.OLD_SECONDS", 0.0)
+        monkeypatch.setattr("artifactstore.jobs.doctor.OLD_SECONDS", 0.0)
         found = only(program, "transaction", "warning")
         assert "(active)" in found["what"]
         program.admin.execute(found["fix"].encode())

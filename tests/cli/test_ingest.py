@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from blake3 import blake3
 
-from artifactstore import ingest as ingesting
 from artifactstore.events import NewEvent, manifest_digest
+from artifactstore.jobs import ingest as ingesting
 from artifactstore.store import Store
 from tests.cli.program import PURL, Program
 

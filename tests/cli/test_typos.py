@@ -8,8 +8,8 @@ import pytest
 from artifactstore.cli import cli
 from artifactstore.errors import BadInput
 from artifactstore.events import EVENT_TYPES, GROUPS, types_of
-from artifactstore.http.request import read_query
 from artifactstore.http.routes import ENDPOINTS
+from artifactstore.http.web.request import read_query
 from tests.cli.program import PURL, Program
 
 MISTYPED = {

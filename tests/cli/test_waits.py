@@ -15,9 +15,10 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
-from artifactstore import db, embedded, replay
+from artifactstore import db, embedded
 from artifactstore.cli import cli
 from artifactstore.errors import Busy
+from artifactstore.jobs import replay
 from artifactstore.migrate import migrate
 from tests.cli.program import PURL, Outcome, Program
 from tests.databases import TEST_PREFIX

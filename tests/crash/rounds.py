@@ -30,9 +30,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from artifactstore import codec, server
 from artifactstore.errors import ArtifactstoreError
 from artifactstore.events import FileIngested, NewEvent, PackageCreated, Retention, new_id
-from artifactstore.exports import export
+from artifactstore.jobs.exports import export
+from artifactstore.jobs.replay import replay_online
 from artifactstore.migrate import migrate
-from artifactstore.replay import replay_online
 from artifactstore.store import Store
 from tests.databases import TEST_PREFIX, create_database, drop_database, programs, running_cluster
 

@@ -14,14 +14,17 @@ from typing import Any
 import click
 import pytest
 
-from artifactstore import codec, copies, feed
+from artifactstore import codec, feed
 from artifactstore.cli import cli
 from artifactstore.errors import ERRORS
 from artifactstore.events import EVENT_TYPES
-from artifactstore.exports import items
-from artifactstore.http import group, protocol, ring, tail
+from artifactstore.http.feed import ring, tail
 from artifactstore.http.routes import ENDPOINTS, events
 from artifactstore.http.settings import Settings
+from artifactstore.http.web import protocol
+from artifactstore.http.write import group
+from artifactstore.jobs import copies
+from artifactstore.jobs.exports import items
 from artifactstore.store import removals
 from docs.generate.cli import walk
 from tests.databases import Connect

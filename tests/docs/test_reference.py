@@ -12,9 +12,9 @@ import pytest
 from artifactstore.cli import cli
 from artifactstore.errors import ERRORS
 from artifactstore.events import EVENT_TYPES
-from artifactstore.http.metrics import REGISTRY
 from artifactstore.http.routes import ENDPOINTS
 from artifactstore.http.settings import Settings, variable
+from artifactstore.http.web.metrics import REGISTRY
 from docs.generate import decisions, pages
 from docs.generate.__main__ import main
 from docs.generate.cli import walk

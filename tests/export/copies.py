@@ -5,7 +5,7 @@ from typing import Any
 
 from psycopg.sql import SQL, Identifier
 
-from artifactstore.exports import Summary, export, import_log
+from artifactstore.jobs.exports import Summary, export, import_log
 from artifactstore.store import Store
 
 

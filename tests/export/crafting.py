@@ -9,8 +9,8 @@ import cbor2
 
 from artifactstore import codec
 from artifactstore.events import SystemInitialized, SystemRestored, from_payload
-from artifactstore.exports import Header, Summary, verify_export
-from artifactstore.exports.rows import Trailer, encode_event
+from artifactstore.jobs.exports import Header, Summary, verify_export
+from artifactstore.jobs.exports.rows import Trailer, encode_event
 from artifactstore.leaves import identity
 from artifactstore.store import LoggedEvent
 from tests.sql.workload import workload

@@ -7,8 +7,8 @@ import pytest
 
 from artifactstore import codec
 from artifactstore.events import PackageDeleted
-from artifactstore.exports import import_log
-from artifactstore.exports.check import CLOCK_TOLERANCE
+from artifactstore.jobs.exports import import_log
+from artifactstore.jobs.exports.check import CLOCK_TOLERANCE
 from artifactstore.store import LoggedEvent, Store
 from tests.export.copies import exported, imported, state
 from tests.export.crafting import export_of

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from artifactstore.errors import BadInput
-from artifactstore.exports import replacing, spooled
+from artifactstore.jobs.exports import replacing, spooled
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:

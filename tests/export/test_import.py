@@ -25,12 +25,12 @@ from artifactstore.events import (
     SystemRestored,
     new_id,
 )
-from artifactstore.exports import export, import_log
-from artifactstore.exports.importing import check_continuation
-from artifactstore.findings import Finding
+from artifactstore.jobs.exports import export, import_log
+from artifactstore.jobs.exports.importing import check_continuation
+from artifactstore.jobs.findings import Finding
+from artifactstore.jobs.verify import verify
 from artifactstore.leaves import identity
 from artifactstore.store import Store
-from artifactstore.verify import verify
 from tests.export.conftest import EVENTS, NewStore, open_connection
 from tests.export.copies import exported, imported, is_untouched, state
 from tests.export.crafting import changed, export_of, header_of, items_of, log, sealed
@@ -117,7 +117,7 @@ def test_the_same_range_has_the_same_bytes_whatever_came_later(written: Store) -
 
 
 def header_epoch(data: bytes) -> int:
-    from artifactstore.exports import ExportReader
+    from artifactstore.jobs.exports import ExportReader
 
     return ExportReader(io.BytesIO(data)).header.epoch
 
@@ -181,7 +181,7 @@ def test_damage_is_not_exported(written: Store, statement: str) -> None:
 
 
 def test_an_import_rings_the_bell_once(written: Store, empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("artifactstore.exports.importing._BATCH_EVENTS", 150)
+    monkeypatch.setattr("artifactstore.jobs.exports.importing._BATCH_EVENTS", 150)
     data = exported(written)
     listener = open_connection(empty.connection.info.dsn)
     listener.execute("LISTEN artifactstore_events")
@@ -253,7 +253,7 @@ def test_a_damaged_export_stops_before_the_first_row(written: Store, empty: Stor
 
 def test_a_log_that_no_projector_takes_leaves_nothing(empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file is whole, event 30 is not allowed: the rows and views of all before it go too."""
-    monkeypatch.setattr("artifactstore.exports.importing._BATCH_EVENTS", 7)
+    monkeypatch.setattr("artifactstore.jobs.exports.importing._BATCH_EVENTS", 7)
     events = log(29, seed=8)
     stray = ingested(new_id(), "a")
     payload = stray.payload()
@@ -334,7 +334,7 @@ def test_an_import_does_not_wait_for_ever(written: Store, empty: Store) -> None:
 
 def test_an_append_waits_for_an_import(written: Store, empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody gets between its batches."""
-    monkeypatch.setattr("artifactstore.exports.importing._BATCH_EVENTS", 150)
+    monkeypatch.setattr("artifactstore.jobs.exports.importing._BATCH_EVENTS", 150)
     data = exported(written)
     writer, observer = (open_connection(empty.connection.info.dsn) for _ in range(2))
     with ThreadPoolExecutor(1) as pool:

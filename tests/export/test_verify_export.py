@@ -12,9 +12,9 @@ import pytest
 
 from artifactstore import codec
 from artifactstore.errors import ArtifactstoreError, BadInput, Damaged
-from artifactstore.exports import verify_export
-from artifactstore.exports.items import MAX_ITEM
-from artifactstore.exports.rows import Trailer, encode_event
+from artifactstore.jobs.exports import verify_export
+from artifactstore.jobs.exports.items import MAX_ITEM
+from artifactstore.jobs.exports.rows import Trailer, encode_event
 from artifactstore.leaves import identity
 from tests.export.crafting import changed, check, export_of, header_of, items_of, log, offsets, sealed
 

@@ -17,7 +17,7 @@ import uvicorn
 from artifactstore.access import ROLES, new_token
 from artifactstore.events import TokenIssued, new_id
 from artifactstore.http import Settings, create_app
-from artifactstore.http.protocol import Protocol
+from artifactstore.http.web.protocol import Protocol
 from artifactstore.store import Store
 
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from artifactstore.http import bell
+from artifactstore.http.feed import bell
 from tests.databases import Connect
 from tests.http.faults import Proxy, frozen_proxy
 from tests.http.running import Registry, Running, issue, running

@@ -13,7 +13,7 @@ import pytest
 
 from artifactstore.client import AsyncClient, Client, Cursor, Event, FeedError, RemoteError
 from artifactstore.client.following import Following
-from artifactstore.http.representation import cbor_event
+from artifactstore.http.feed.representation import cbor_event
 from artifactstore.store import Store
 from tests.http.feeding import append_packages, fill
 from tests.http.running import Running, running

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from artifactstore.http.conditions import Tags, read_tags
 from artifactstore.http.endpoint import Endpoint
 from artifactstore.http.routes import ENDPOINTS
+from artifactstore.http.web.conditions import Tags, read_tags
 from tests.effort import STEPS_OF_A_WALK
 from tests.http.running import Registry
 

@@ -14,8 +14,8 @@ import pytest
 
 from artifactstore.errors import BadInput
 from artifactstore.http import Settings
-from artifactstore.http.connections import capacity
 from artifactstore.http.settings import variable
+from artifactstore.http.web.connections import capacity
 from tests.http.raw import Raw, head
 from tests.http.running import Registry, Running, running
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from artifactstore import codec
-from artifactstore.http.representation import json_event, prefers_cbor
+from artifactstore.http.feed.representation import json_event, prefers_cbor
 from artifactstore.store import LoggedEvent
 from tests.http.feeding import append_packages, page
 from tests.http.running import Running

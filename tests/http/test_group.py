@@ -14,9 +14,9 @@ from artifactstore.events import (
     NewEvent,
     PackageCreated,
 )
-from artifactstore.http.group import Answered, GroupWriter
-from artifactstore.http.group_append import GroupAppender, Run, Work
-from artifactstore.http.metrics import REGISTRY
+from artifactstore.http.web.metrics import REGISTRY
+from artifactstore.http.write.group import Answered, GroupWriter
+from artifactstore.http.write.group_append import GroupAppender, Run, Work
 from artifactstore.store import Store, prepare
 from tests.databases import Connect
 from tests.sql.commands import Commands, one_by_one, views_of

@@ -8,7 +8,7 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from artifactstore.http.request import SINGLE_HEADERS
+from artifactstore.http.web.request import SINGLE_HEADERS
 from tests.http.raw import Answered, Raw, head
 from tests.http.running import Registry, Running, running
 

@@ -15,11 +15,11 @@ import pytest
 from artifactstore.errors import ArtifactstoreError
 from artifactstore.feed import Query
 from artifactstore.http import Settings
-from artifactstore.http.history import History
-from artifactstore.http.logs import JsonFormatter
-from artifactstore.http.representation import JSON
+from artifactstore.http.feed.history import History
+from artifactstore.http.feed.representation import JSON
+from artifactstore.http.feed.tail import Ask, Tail
 from artifactstore.http.service import Service
-from artifactstore.http.tail import Ask, Tail
+from artifactstore.http.web.logs import JsonFormatter
 from artifactstore.migrate import migrate
 from artifactstore.store import Position
 from tests.databases import TEST_PREFIX, create_database, programs, running_cluster, superuser_conninfo

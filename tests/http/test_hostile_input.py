@@ -23,12 +23,12 @@ import artifactstore
 from artifactstore import access
 from artifactstore.codec import Problem
 from artifactstore.errors import ArtifactstoreError
-from artifactstore.http import conditions, request, shapes, trace
 from artifactstore.http.auth import Guard
-from artifactstore.http.json import parse
-from artifactstore.http.representation import prefers_cbor
+from artifactstore.http.feed.representation import prefers_cbor
 from artifactstore.http.routes import ENDPOINTS
 from artifactstore.http.service import Service
+from artifactstore.http.web import conditions, request, shapes, trace
+from artifactstore.http.web.json import parse
 
 _SECONDS = 0.1
 

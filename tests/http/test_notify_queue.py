@@ -13,10 +13,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from artifactstore.doctor import Finding, examine
 from artifactstore.errors import EXIT_RETRY, Busy, translated
 from artifactstore.events import NewEvent, PackageCreated, new_id
-from artifactstore.http import bell
+from artifactstore.http.feed import bell
+from artifactstore.jobs.doctor import Finding, examine
 from artifactstore.migrate import migrate
 from artifactstore.store import Store
 from tests.cli.program import Program

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from artifactstore.http.logs import JsonFormatter
+from artifactstore.http.web.logs import JsonFormatter
 from tests.http.running import Registry, Running, running
 
 

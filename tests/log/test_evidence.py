@@ -7,9 +7,9 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from artifactstore import snapshots
 from artifactstore.errors import Refused
 from artifactstore.events import HoldPlaced, TokenIssued, TokenRevoked, new_id
+from artifactstore.jobs import snapshots
 from artifactstore.store import Evidence, Store
 from tests.databases import Connect
 from tests.log.door import about, append, created, id_of, ingested, request

@@ -15,8 +15,8 @@ import pytest
 
 from artifactstore import codec
 from artifactstore.events import FileIngested, NewEvent, RetentionEscalated, new_id
+from artifactstore.jobs.verify import verify
 from artifactstore.store import Store
-from artifactstore.verify import verify
 from tests.databases import Connect
 from tests.effort import IN_CI
 from tests.log.door import (

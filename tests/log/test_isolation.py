@@ -17,7 +17,10 @@ DOORS: dict[str, tuple[str, Callable[[psycopg.Connection], object]]] = {
             connection, "v1.package.created", id_of(created()), {"purl": "pkg:generic/a@1"}
         ),
     ),
-    "replay": ("operator", lambda connection: scalar(connection, "SELECT head FROM artifactstore.replay()")),
+    "replay": (
+        "operator",
+        lambda connection: scalar(connection, "SELECT head FROM artifactstore.jobs.replay()"),
+    ),
 }
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from artifactstore import codec
 from artifactstore.events import NewEvent, PackageLabeled, new_id
+from artifactstore.jobs.verify import verify
 from artifactstore.store import Store
-from artifactstore.verify import verify
 from tests.databases import Connect
 from tests.log.door import (
     about,

@@ -8,11 +8,11 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from artifactstore import snapshots
 from artifactstore.errors import ArtifactstoreError, Busy, translate
 from artifactstore.events import TokenIssued, TokenRevoked, new_id
-from artifactstore.exports import import_log
-from artifactstore.replay import replay, replay_online
+from artifactstore.jobs import snapshots
+from artifactstore.jobs.exports import import_log
+from artifactstore.jobs.replay import replay, replay_online
 from artifactstore.store import Store, prepare
 from tests.databases import Connect
 from tests.export.crafting import export_of

@@ -5,9 +5,9 @@ from random import Random
 
 import pytest
 
-from artifactstore import snapshots
 from artifactstore.errors import NotFound, Refused
 from artifactstore.events import NewEvent, PackageCreated, new_id
+from artifactstore.jobs import snapshots
 from artifactstore.store import Store
 from tests.databases import TEST_PREFIX, Connect
 from tests.effort import SEQUENCES

@@ -9,10 +9,10 @@ import psycopg
 import pytest
 from psycopg import IsolationLevel
 
-from artifactstore.digests import DigestChecker
 from artifactstore.errors import ArtifactstoreError, Busy, Damaged
 from artifactstore.events import FileIngested, NewEvent, PackageCreated, new_id
-from artifactstore.replay import ReplayedOnline, replay_online
+from artifactstore.jobs.digests import DigestChecker
+from artifactstore.jobs.replay import ReplayedOnline, replay_online
 from artifactstore.store import Store
 from tests.databases import Connect
 from tests.replay.conftest import EVENTS, differences, schemas, tamper

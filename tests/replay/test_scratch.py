@@ -11,9 +11,9 @@ import pytest
 
 from artifactstore.errors import Busy
 from artifactstore.events import FileIngested, NewEvent, PackageCreated, new_id
+from artifactstore.jobs.verify_online import verify_online
 from artifactstore.migrate import migrate
 from artifactstore.store import Difference, Store
-from artifactstore.verify_online import verify_online
 from tests.databases import TEST_PREFIX, Connect
 from tests.replay.conftest import EVENTS
 

@@ -16,9 +16,9 @@ from psycopg.conninfo import make_conninfo
 
 from artifactstore import db, server
 from artifactstore.errors import Busy
-from artifactstore.replay import replay, replay_online
+from artifactstore.jobs.replay import replay, replay_online
+from artifactstore.jobs.verify import verify
 from artifactstore.store import PackageQuery, Store
-from artifactstore.verify import verify
 from tests.effort import ROUNDS_SIDE_BY_SIDE
 from tests.http.running import running
 from tests.replay.conftest import differences
@@ -102,7 +102,7 @@ def test_f12_side_by_side_none_fails_or_hangs_or_the_loser_is_told_and_can_be_re
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("artifactstore.db.LOCK_SECONDS", _LIMIT)
-    monkeypatch.setattr("artifactstore.replay._LEAVING", _LIMIT)
+    monkeypatch.setattr("artifactstore.jobs.replay._LEAVING", _LIMIT)
     packages = small.view_counts()["artifact_packages"]
     assert packages > 5
     side = _Side(database, cluster)

@@ -6,10 +6,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from artifactstore import snapshots
 from artifactstore.errors import ArtifactstoreError, BadInput, NotFound, Refused
 from artifactstore.events import NewEvent, PackageCreated, new_id
-from artifactstore.replay import replay, replay_online
+from artifactstore.jobs import snapshots
+from artifactstore.jobs.replay import replay, replay_online
 from artifactstore.store import Store, ViewSet
 from tests.databases import Connect
 from tests.replay.conftest import EVENTS, differences, schemas, tamper

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from artifactstore.events import NewEvent, PackageCreated, new_id
+from artifactstore.jobs.verify import verify
 from artifactstore.store import Store
-from artifactstore.verify import verify
 from tests.databases import Connect
 from tests.replay.conftest import EVENTS, schemas, tamper
 
@@ -67,7 +67,7 @@ def test_neither_transaction_is_idle_for_long(
     connect: Connect, monkeypatch: pytest.MonkeyPatch, slow: str
 ) -> None:
     """A server that ends idle transactions does not end the one that waits for the other."""
-    monkeypatch.setattr("artifactstore.verify._KEEP_ALIVE", 0.1)
+    monkeypatch.setattr("artifactstore.jobs.verify._KEEP_ALIVE", 0.1)
 
     def impatient() -> psycopg.Connection[Any]:
         connection = connect()

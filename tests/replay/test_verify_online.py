@@ -5,8 +5,8 @@ from random import Random
 import pytest
 
 from artifactstore.errors import BadInput, NotFound
+from artifactstore.jobs.verify_online import verify_online
 from artifactstore.store import Store
-from artifactstore.verify_online import verify_online
 from tests.databases import Connect
 from tests.replay.conftest import EVENTS, schemas, tamper
 

@@ -12,15 +12,16 @@ import pytest
 from psycopg import IsolationLevel
 from psycopg.conninfo import make_conninfo
 
-from artifactstore import server, snapshots
+from artifactstore import server
 from artifactstore.db import one_snapshot
-from artifactstore.doctor import examine, remove_leftovers
 from artifactstore.errors import Busy
+from artifactstore.jobs import snapshots
+from artifactstore.jobs.doctor import examine, remove_leftovers
+from artifactstore.jobs.replay import replay, replay_online
+from artifactstore.jobs.verify import verify
 from artifactstore.migrate import migrate
 from artifactstore.migrate.files import packaged
-from artifactstore.replay import replay, replay_online
 from artifactstore.store import PackageQuery, Store
-from artifactstore.verify import verify
 from tests.databases import TEST_PREFIX, Connect
 from tests.http.running import running
 from tests.replay.conftest import EVENTS, differences, schemas
@@ -253,7 +254,7 @@ def test_whatever_drops_a_view_set_is_refused_by_name_while_it_is_read(
 def test_the_advisory_lock_of_a_stranger_is_waited_for_with_a_limit(
     history: Store, another: Another, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("artifactstore.replay._LEAVING", 0.0)
+    monkeypatch.setattr("artifactstore.jobs.replay._LEAVING", 0.0)
     history.connection.execute("SET lock_timeout = '200ms'")
     other = connect(application_name="somebody")
     other.execute("SELECT pg_advisory_lock(1095976275, 2)")

@@ -12,13 +12,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
-from artifactstore import server, snapshots
+from artifactstore import server
 from artifactstore.errors import Busy, Refused
 from artifactstore.events import NewEvent, PackageCreated, new_id
+from artifactstore.jobs import snapshots
+from artifactstore.jobs.replay import replay, replay_online
+from artifactstore.jobs.verify import verify
 from artifactstore.migrate import migrate
-from artifactstore.replay import replay, replay_online
 from artifactstore.store import Store
-from artifactstore.verify import verify
 from tests.cli.program import Program
 from tests.databases import TEST_PREFIX, create_database, drop_database
 from tests.effort import RESTORES

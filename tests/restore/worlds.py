@@ -12,7 +12,8 @@ from uuid import UUID
 import psycopg
 from psycopg.sql import SQL, Composed, Identifier
 
-from artifactstore import codec, snapshots
+from artifactstore import codec
+from artifactstore.jobs import snapshots
 from artifactstore.store import Store
 from tests.property.histories import Row, Writer, make_random
 

@@ -22,8 +22,8 @@ from artifactstore.events import (
     StorageRegistered,
     new_id,
 )
+from artifactstore.jobs.sweep import Moment, guarded, sweep
 from artifactstore.store import Store
-from artifactstore.sweep import Moment, guarded, sweep
 from tests.cli.conftest import program_on
 from tests.cli.program import ACTOR, Program
 from tests.log.sessions import PATIENCE, until

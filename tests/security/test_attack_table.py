@@ -14,10 +14,10 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier, Literal
 
-from artifactstore import guards
 from artifactstore.codec import digest
 from artifactstore.events import NewEvent, PackageCreated, new_id
 from artifactstore.leaves import identity
+from artifactstore.migrate import guards
 from artifactstore.store import Store
 from tests.databases import Connect
 from tests.effort import CALLS, IN_CI

@@ -6,12 +6,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from artifactstore import doctor, guards
 from artifactstore.errors import ArtifactstoreError
-from artifactstore.migrate import migrate
+from artifactstore.jobs import doctor
+from artifactstore.jobs.verify import verify
+from artifactstore.migrate import guards, migrate
 from artifactstore.server import Cluster
 from artifactstore.store import Store
-from artifactstore.verify import verify
 from tests.databases import TEST_PREFIX, Connect
 from tests.migration.sources import fill
 
@@ -61,8 +61,8 @@ TAMPERED: dict[str, tuple[str, str]] = {
         "function artifactstore.forbid_change(): source is",
     ),
     "function without its path": (
-        "ALTER FUNCTION artifactstore.replay(text, boolean) RESET search_path",
-        "function artifactstore.replay(text,boolean): settings is",
+        "ALTER FUNCTION artifactstore.jobs.replay(text, boolean) RESET search_path",
+        "function artifactstore.jobs.replay(text,boolean): settings is",
     ),
     "function with the rights of its caller": (
         "ALTER FUNCTION artifactstore.find_token(uuid) SECURITY INVOKER",

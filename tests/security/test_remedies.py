@@ -18,7 +18,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from artifactstore import doctor, server
+from artifactstore import server
+from artifactstore.jobs import doctor
 from artifactstore.migrate import migrate
 from artifactstore.store import Store
 from tests.cli.program import PURL, Program
@@ -147,8 +148,8 @@ def without_sight(site: Site, _patch: pytest.MonkeyPatch) -> Iterator[None]:
 @case("append-lock", told="has the append lock")
 def held(site: Site, patch: pytest.MonkeyPatch) -> Iterator[None]:
     """By one backend twice: the table locked in two modes."""
-    patch.setattr("artifactstore.doctor.LOCK_SECONDS", 0.0)
-    patch.setattr("artifactstore.doctor.IDLE_SECONDS", 0.0)
+    patch.setattr("artifactstore.jobs.doctor.LOCK_SECONDS", 0.0)
+    patch.setattr("artifactstore.jobs.doctor.IDLE_SECONDS", 0.0)
     with psycopg.connect(site.conninfo) as holder:
         holder.execute("SELECT artifactstore.lock_log()")
         holder.execute("LOCK TABLE artifactstore.append_lock IN ACCESS EXCLUSIVE MODE")
@@ -161,7 +162,7 @@ def held(site: Site, patch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @case("transaction")
 def idle(site: Site, patch: pytest.MonkeyPatch) -> Iterator[None]:
-    patch.setattr("artifactstore.doctor.IDLE_SECONDS", 0.0)
+    patch.setattr("artifactstore.jobs.doctor.IDLE_SECONDS", 0.0)
     with psycopg.connect(site.conninfo) as sleeper:
         sleeper.execute("SELECT 1")
         yield
@@ -171,7 +172,7 @@ def idle(site: Site, patch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @case("prepared")
 def prepared(site: Site, patch: pytest.MonkeyPatch) -> Iterator[None]:
-    patch.setattr("artifactstore.doctor.IDLE_SECONDS", 0.0)
+    patch.setattr("artifactstore.jobs.doctor.IDLE_SECONDS", 0.0)
     with psycopg.connect(site.conninfo) as connection:
         connection.execute("SELECT count(*) FROM artifactstore.events")
         connection.execute("PREPARE TRANSACTION 'it''s; \\old'")
@@ -341,7 +342,7 @@ def size(site: Site, _patch: pytest.MonkeyPatch) -> Iterator[None]:
 @case("disk", stays=True)
 def little_disk(site: Site, patch: pytest.MonkeyPatch) -> Iterator[None]:
     del site
-    patch.setattr("artifactstore.doctor.LITTLE_DISK", 1 << 62)
+    patch.setattr("artifactstore.jobs.doctor.LITTLE_DISK", 1 << 62)
     yield
 
 

@@ -4,8 +4,8 @@ from uuid import UUID
 
 import pytest
 
-from artifactstore.doctor import CONTRADICTIONS, examine
 from artifactstore.events import FileIngested, FileRemoved, NewEvent, PackageCreated, new_id
+from artifactstore.jobs.doctor import CONTRADICTIONS, examine
 from artifactstore.store import Store
 from tests.databases import Connect
 

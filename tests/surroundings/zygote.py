@@ -18,9 +18,9 @@ from typing import Any
 from artifactstore.cli.main import SECTIONS, main
 
 _LATER = (
-    "artifactstore.client", "artifactstore.embedded", "artifactstore.exports", "artifactstore.migrate",
+    "artifactstore.client", "artifactstore.embedded", "artifactstore.jobs.exports", "artifactstore.migrate",
     "artifactstore.cli.failure", "artifactstore.cli.output", "artifactstore.cli.progress",
-    "artifactstore.cli.remote", "artifactstore.doctor", "artifactstore.store", "getpass",
+    "artifactstore.cli.remote", "artifactstore.jobs.doctor", "artifactstore.store", "getpass",
     "encodings.idna", "rich.console", "rich.progress", "rich.table",
 )  # fmt: skip
 """What commands import when they need it: an account without rights may not read it."""

@@ -10,11 +10,9 @@ from artifactstore.errors import Refused
 from artifactstore.events import EVENT_TYPES, GROUPS
 from artifactstore.events.fields import Id, Int, Text
 from artifactstore.feed import Filter, Query, Seen
-from artifactstore.http.answers import BOOL, COUNT, DIGEST, ID, TEXT, array, maybe, record, ref
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
-from artifactstore.http.problems import RETRY_SECONDS
-from artifactstore.http.representation import (
+from artifactstore.http.feed.representation import (
     CBOR,
     JSON,
     Form,
@@ -23,10 +21,12 @@ from artifactstore.http.representation import (
     json_event,
     prefers_cbor,
 )
-from artifactstore.http.request import Parameter, bad_request
+from artifactstore.http.feed.tail import Ask
 from artifactstore.http.routes.log import epochs
-from artifactstore.http.tail import Ask
-from artifactstore.http.trace import header
+from artifactstore.http.web.answers import BOOL, COUNT, DIGEST, ID, TEXT, array, maybe, record, ref
+from artifactstore.http.web.problems import RETRY_SECONDS
+from artifactstore.http.web.request import Parameter, bad_request
+from artifactstore.http.web.trace import header
 from artifactstore.leaves import identity
 from artifactstore.store import LoggedEvent, Position, Store
 

@@ -9,12 +9,12 @@ from anyio import to_thread
 from artifactstore import codec
 from artifactstore.events import FileIngested, FileRemoved, NewEvent, new_id
 from artifactstore.events.fields import Bool, Field, Hash, Id, Text, fields_of
-from artifactstore.http.answers import ID, SEQUENCE, TEXT, TIME, array, record
 from artifactstore.http.auth import Role
-from artifactstore.http.commands import FILE_ID, ON_BEHALF_OF, PACKAGE_ID, command, land, replayed
 from artifactstore.http.endpoint import Answer, Call, Endpoint
 from artifactstore.http.reads import changed_version, many, one
-from artifactstore.http.request import Parameter
+from artifactstore.http.web.answers import ID, SEQUENCE, TEXT, TIME, array, record
+from artifactstore.http.web.request import Parameter
+from artifactstore.http.write.commands import FILE_ID, ON_BEHALF_OF, PACKAGE_ID, command, land, replayed
 from artifactstore.store import FileQuery, LoggedEvent, Row, Store
 
 MAX_FILES = 10_000

@@ -5,10 +5,10 @@ from typing import Any
 
 from artifactstore.events import StorageFailed, StorageRegistered, StorageRetired, StorageVerified
 from artifactstore.events.fields import Id
-from artifactstore.http.commands import FILE_ID, LOCATION_ID, command
 from artifactstore.http.endpoint import Call
 from artifactstore.http.reads import changed_version, many, one
-from artifactstore.http.request import Parameter
+from artifactstore.http.web.request import Parameter
+from artifactstore.http.write.commands import FILE_ID, LOCATION_ID, command
 from artifactstore.store import Row, Store
 
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 from artifactstore import feed
-from artifactstore.http.answers import COUNT, DIGEST, ID, TEXT, TIME, array, maybe, record
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
-from artifactstore.http.representation import digest_text
+from artifactstore.http.feed.representation import digest_text
+from artifactstore.http.web.answers import COUNT, DIGEST, ID, TEXT, TIME, array, maybe, record
 from artifactstore.leaves import identity
 from artifactstore.store import Store
 

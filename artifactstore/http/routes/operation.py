@@ -2,11 +2,11 @@
 
 from typing import get_args
 
-from artifactstore.http import metrics
-from artifactstore.http.answers import record
 from artifactstore.http.auth import Role
-from artifactstore.http.bell import Bell, State
 from artifactstore.http.endpoint import Answer, Call, Endpoint
+from artifactstore.http.feed.bell import Bell, State
+from artifactstore.http.web import metrics
+from artifactstore.http.web.answers import record
 
 
 async def _health(_call: Call) -> Answer:

@@ -16,13 +16,21 @@ from artifactstore.events import (
     PackageYanked,
 )
 from artifactstore.events.fields import Field, Hash, Int, Text
-from artifactstore.http.answers import COUNT, HEX, ID, TEXT, array, event_schema, maybe, record
 from artifactstore.http.auth import Role
-from artifactstore.http.commands import ON_BEHALF_OF, PACKAGE_ID, REASON, Respell, answer_event, command, land
 from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
-from artifactstore.http.json import exact
 from artifactstore.http.reads import many, one, page
-from artifactstore.http.request import Parameter, bad_request
+from artifactstore.http.web.answers import COUNT, HEX, ID, TEXT, array, event_schema, maybe, record
+from artifactstore.http.web.json import exact
+from artifactstore.http.web.request import Parameter, bad_request
+from artifactstore.http.write.commands import (
+    ON_BEHALF_OF,
+    PACKAGE_ID,
+    REASON,
+    Respell,
+    answer_event,
+    command,
+    land,
+)
 from artifactstore.store import ManifestEntry, PackageQuery, Row, Store, check_manifest
 
 _SEAL_ATTEMPTS = 3

@@ -15,7 +15,10 @@ from artifactstore.events import (
     new_id,
 )
 from artifactstore.events.fields import Field, Id, fields_of
-from artifactstore.http.answers import (
+from artifactstore.http.auth import Role
+from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
+from artifactstore.http.reads import many, one
+from artifactstore.http.web.answers import (
     BOOL,
     COUNT,
     ID,
@@ -28,10 +31,7 @@ from artifactstore.http.answers import (
     one_of,
     record,
 )
-from artifactstore.http.auth import Role
-from artifactstore.http.commands import ON_BEHALF_OF, PACKAGE_ID, answer_event, command, land, path_id
-from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
-from artifactstore.http.reads import many, one
+from artifactstore.http.write.commands import ON_BEHALF_OF, PACKAGE_ID, answer_event, command, land, path_id
 from artifactstore.store import Row, Store
 
 _HOLD_ID = path_id("hold_id", "the hold")

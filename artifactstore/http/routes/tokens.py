@@ -7,13 +7,13 @@ from artifactstore.access import ROLES, AccessToken, new_token
 from artifactstore.codec import Problem
 from artifactstore.events import TokenIssued, TokenRevoked, from_payload, new_id
 from artifactstore.events.fields import Field, Text, Time
-from artifactstore.http.answers import ID, SEQUENCE, TEXT, TIME, array, maybe, one_of, record
 from artifactstore.http.auth import Role
-from artifactstore.http.commands import REASON, carry_out, path_id, read_back, replayed, request_of
 from artifactstore.http.endpoint import Answer, Call, Endpoint
-from artifactstore.http.group_append import Work
 from artifactstore.http.reads import many
-from artifactstore.http.shapes import SomeOf, bad_payload
+from artifactstore.http.web.answers import ID, SEQUENCE, TEXT, TIME, array, maybe, one_of, record
+from artifactstore.http.web.shapes import SomeOf, bad_payload
+from artifactstore.http.write.commands import REASON, carry_out, path_id, read_back, replayed, request_of
+from artifactstore.http.write.group_append import Work
 from artifactstore.store import Appended, Store
 
 _ROLES = SomeOf("what it allows; the highest counts", items=Text(enum=ROLES), max_items=len(ROLES))

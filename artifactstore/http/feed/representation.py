@@ -1,0 +1,182 @@
+"""Events and pages of them as they are sent: JSON for people and programs, a CBOR sequence for mirrors."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import cbor2
+
+from artifactstore.errors import BadInput
+from artifactstore.events.times import to_micros
+from artifactstore.feed import MAX_BYTES
+from artifactstore.http.web.answers import event_value
+from artifactstore.http.web.json import render
+from artifactstore.leaves import identity
+from artifactstore.store import LoggedEvent, Position
+
+Form: TypeAlias = Literal["application/json", "application/cbor-seq"]
+JSON: Form = "application/json"
+CBOR: Form = "application/cbor-seq"
+
+
+class Entry:
+    """An event with its identity and the forms that it was sent in, each made once, when it is asked for."""
+
+    __slots__ = ("_cbor", "_identity", "_json", "event")
+
+    def __init__(self, event: LoggedEvent) -> None:
+        self.event = event
+        self._identity: bytes | None = None
+        self._json: bytes | None = None
+        self._cbor: bytes | None = None
+
+    @property
+    def identity(self) -> bytes:
+        """What tells it from every other event, 32 bytes; see ``leaves.identity``."""
+        if self._identity is None:
+            self._identity = identity(self.event)
+        return self._identity
+
+    def encoded(self, form: Form) -> bytes:
+        """The event in a form."""
+        if form == CBOR:
+            if self._cbor is None:
+                self._cbor = cbor_event(self.event)
+            return self._cbor
+        if self._json is None:
+            self._json = json_event(self.event)
+        return self._json
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A page in one form.
+
+    Attributes:
+        count: events in it. full: it holds as many events, or bytes, as it may.
+        next, end: as in ``feed.Page``. source: where it was taken from.
+        next_digest: identity of the event at ``next``, 32 bytes; None when that is 0.
+        busy: too many wait, so this one did not.
+    """
+
+    form: Form
+    body: bytes
+    count: int
+    full: bool
+    next: int
+    next_digest: bytes | None
+    end: int
+    position: Position
+    source: Literal["memory", "database"]
+    busy: bool = False
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there is more to examine now."""
+        return self.next < self.end
+
+
+def json_event(event: LoggedEvent) -> bytes:
+    """An event as JSON; a payload that cannot be read is told as such, so that it hides no other event."""
+    try:
+        value = event_value(event)
+    except BadInput as failure:
+        problem = str(failure.detail.get("problem") or failure.message)
+        payload = {"unreadable": problem, "bytes": event.payload.hex()}
+        digest = f"blake3:{event.payload_digest.hex()}"
+        value = {**event._asdict(), "payload": payload, "payload_digest": digest}
+    return render(value)
+
+
+def cbor_event(event: LoggedEvent) -> bytes:
+    """An event as a CBOR map of its columns: time in µs, id, payload and digest as bytes."""
+    # The keys are in canonical order, and columns hold nothing that the profile lacks: no need to look again.
+    return cbor2.dumps(
+        {
+            "actor": event.actor,
+            "payload": event.payload,
+            "sequence": event.sequence,
+            "created_at": to_micros(event.created_at),
+            "event_type": event.event_type,
+            "subject_id": None if event.subject_id is None else event.subject_id.bytes,
+            "subject_kind": event.subject_kind,
+            "payload_digest": event.payload_digest,
+        }
+    )
+
+
+def digest_text(identity: bytes) -> str:
+    """The identity of an event as answers tell it."""
+    return f"sha256:{identity.hex()}"
+
+
+def compose(
+    entries: Iterable[Entry],
+    form: Form,
+    *,
+    limit: int,
+    examined: int,
+    end: int,
+    position: Position,
+    source: Literal["memory", "database"],
+    at: Callable[[int], Entry],
+    full: bool = False,
+) -> Answered:
+    """A page of the first entries, at most ``limit`` and ``MAX_BYTES``, but one at least.
+
+    Args:
+        examined: ``next`` of the page if it takes all entries. end: see ``feed.Page``.
+        at: gives the event at ``next`` when that is none of the entries.
+        full: whether a page of all entries is full although it has fewer than ``limit``.
+    """
+    parts: list[bytes] = []
+    size = 0
+    last: Entry | None = None
+    for entry in entries:
+        part = entry.encoded(form)
+        size += len(part)
+        if last is not None and (len(parts) == limit or size > MAX_BYTES):
+            full, examined = True, last.event.sequence
+            break
+        parts.append(part)
+        last = entry
+    full = full or len(parts) == limit
+    if examined and (last is None or last.event.sequence != examined):
+        last = at(examined)
+    next_digest = last.identity if examined and last is not None else None
+    if form == CBOR:
+        body = b"".join(parts)
+    else:
+        body = _json_page(parts, examined, next_digest, examined < end, position)
+    return Answered(form, body, len(parts), full, examined, next_digest, end, position, source)
+
+
+def prefers_cbor(accept: str | None) -> bool:
+    """Whether an Accept header asks for the CBOR sequence rather than for JSON (RFC 9110, 12.5.1)."""
+    weights = {CBOR: 0.0, JSON: 0.0}
+    for item in (accept or "").lower().split(","):
+        name, *parameters = (part.strip() for part in item.split(";"))
+        if name in weights:
+            weights[name] = _weight(parameters)
+    return weights[CBOR] > weights[JSON]
+
+
+def _weight(parameters: Iterable[str]) -> float:
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return float(parameter[2:])
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+def _json_page(
+    events: list[bytes], examined: int, next_digest: bytes | None, has_more: bool, position: Position
+) -> bytes:
+    head = render({"log_id": position.log_id, "epoch": position.epoch_name})[:-1]
+    more = b"true" if has_more else b"false"
+    digest = render(None if next_digest is None else digest_text(next_digest))
+    return b'%s,"events":[%s],"next":%d,"next_digest":%s,"head":%d,"has_more":%s}' % (
+        head, b",".join(events), examined, digest, position.head, more,
+    )  # fmt: skip

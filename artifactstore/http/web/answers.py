@@ -1,0 +1,243 @@
+"""What answers hold: their JSON Schema, and rows and events in that form."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from artifactstore import codec
+from artifactstore.errors import BadInput
+from artifactstore.events import EVENT_TYPES, Event, Origin
+from artifactstore.events.fields import fields_of
+from artifactstore.http.web.shapes import Schema, describer, stored_object_schema
+from artifactstore.store import LoggedEvent, Row
+
+ID: Schema = {"type": "string", "format": "uuid"}
+TIME: Schema = {"type": "string", "format": "date-time"}
+HEX: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+DIGEST: Schema = {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"}
+"""The identity of an event: see ``artifactstore.leaves``."""
+TEXT: Schema = {"type": "string"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+SEQUENCE: Schema = {"type": "integer", "minimum": 1}
+BOOL: Schema = {"type": "boolean"}
+LABELS: Schema = {"type": "object", "additionalProperties": {"type": "string"}}
+
+
+def ref(name: str) -> Schema:
+    """A reference to a shared schema."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def maybe(schema: Schema) -> Schema:
+    """The schema, or null."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def one_of(*values: str) -> Schema:
+    """One of these texts."""
+    return {"type": "string", "enum": list(values)}
+
+
+def array(schema: Schema) -> Schema:
+    """A list of these."""
+    return {"type": "array", "items": schema}
+
+
+def record(doc: str, **properties: Schema) -> Schema:
+    """An object that has exactly these members."""
+    return {
+        "type": "object",
+        "description": doc,
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+_ROW = {"created_sequence": SEQUENCE, "last_sequence": SEQUENCE}
+_CHANGED_ROW = {**_ROW, "changed_sequence": SEQUENCE}
+
+_LOCATION: dict[str, Schema] = {
+    "location_id": ID,
+    "file_id": ID,
+    "package_id": ID,
+    "backend": TEXT,
+    "uri": TEXT,
+    "state": one_of("registered", "verified", "failed", "retiring", "retired"),
+    "failure": maybe(TEXT),
+    "checks": COUNT,
+    "failures": COUNT,
+    "registered_at": TIME,
+    "last_checked_at": maybe(TIME),
+    "last_verified_at": maybe(TIME),
+    "retired_at": maybe(TIME),
+    "retire_outcome": maybe(one_of("deleted", "not_found", "detached")),
+    **_CHANGED_ROW,
+}
+
+SCHEMAS: dict[str, Schema] = {
+    "Package": record(
+        "A package as the log left it.",
+        package_id=ID,
+        purl=TEXT,
+        type=TEXT,
+        namespace=maybe(TEXT),
+        name=TEXT,
+        version=maybe(TEXT),
+        media_type=maybe(TEXT),
+        state=one_of("open", "sealed", "deleted", "purged"),
+        prior_state=maybe(one_of("open", "sealed")),
+        yanked=BOOL,
+        producer=TEXT,
+        labels=LABELS,
+        manifest_digest=maybe(HEX),
+        file_count=maybe(COUNT),
+        total_bytes=maybe(COUNT),
+        created_at=TIME,
+        sealed_at=maybe(TIME),
+        deleted_at=maybe(TIME),
+        purged_at=maybe(TIME),
+        **_ROW,
+    ),
+    "File": record(
+        "A file of a package.",
+        file_id=ID,
+        package_id=ID,
+        path=TEXT,
+        size=COUNT,
+        blake3=HEX,
+        sha256=maybe(HEX),
+        media_type=maybe(TEXT),
+        state=one_of("ingested", "verified", "corrupted", "removed", "purged"),
+        ingested_at=TIME,
+        last_verified_at=maybe(TIME),
+        removed_at=maybe(TIME),
+        **_CHANGED_ROW,
+    ),
+    "Location": record(
+        "A place where a copy of a file is stored. Whether its bytes may be removed while it is retiring, "
+        "/removals tells.",
+        **_LOCATION,
+    ),
+    "Copy": record(
+        "A place where a copy of a file is stored, and what becomes of its bytes. removal, while state is "
+        "retiring: remove the bytes, then retire it as deleted (not_found if they were not there); detach: "
+        "other locations need the bytes, leave them and retire it as detached; wait: other locations that "
+        "are retiring, too, are to be detached first. Else null.",
+        **_LOCATION,
+        removal=maybe(one_of("remove", "detach", "wait")),
+        needed_by=maybe(
+            record(
+                "The first of the other locations that name the same bytes and are not retired.",
+                location_id=ID,
+                file_id=ID,
+                package_id=ID,
+                purl=TEXT,
+                state=one_of("registered", "verified", "failed", "retiring"),
+                more=COUNT,
+            )
+        ),
+    ),
+    "Retention": record(
+        "How long a package must be kept.",
+        package_id=ID,
+        mode=one_of("none", "governance", "compliance"),
+        retain_until=maybe(TIME),
+        policy=maybe(TEXT),
+        hold_count=COUNT,
+        extensions=COUNT,
+        last_actor=TEXT,
+        **_ROW,
+    ),
+    "Hold": record(
+        "A legal hold, in force until it is released.",
+        package_id=ID,
+        hold_id=ID,
+        case_ref=TEXT,
+        reason=TEXT,
+        placed_by=TEXT,
+        placed_at=TIME,
+        released_by=maybe(TEXT),
+        released_at=maybe(TIME),
+        **_ROW,
+    ),
+    "Token": record(
+        "An access token, without its secret.",
+        token_id=ID,
+        actor=TEXT,
+        roles=array(one_of("reader", "producer", "operator")),
+        state=one_of("good", "expired", "revoked"),
+        issued_sequence=SEQUENCE,
+        issued_at=TIME,
+        issued_by=TEXT,
+        expires_at=maybe(TIME),
+        revoked_sequence=maybe(SEQUENCE),
+        revoked_at=maybe(TIME),
+    ),
+    "Event": record(
+        "An event of the log.",
+        sequence=SEQUENCE,
+        created_at=TIME,
+        event_type=TEXT,
+        subject_kind=one_of("package", "file", "retention", "storage", "system"),
+        subject_id=maybe(ID),
+        actor=TEXT,
+        payload={"type": "object"},
+        payload_digest={"type": "string", "pattern": "^blake3:[0-9a-f]{64}$"},
+    ),
+}
+"""Shared schemas by name; those of event types are made by ``event_schema``."""
+
+_DESCRIBE = {name: describer((*fields_of(model), *fields_of(Origin))) for name, model in EVENT_TYPES.items()}
+
+
+def shown(name: str) -> Callable[[Row], dict[str, Any]]:
+    """Turns a row into the object of a shared schema."""
+    columns = list(SCHEMAS[name]["properties"])
+    return lambda row: {column: row[column] for column in columns}
+
+
+def page_schema(name: str, items: str) -> Schema:
+    """A page of rows: ``next`` is what ``after`` must be for the next page, null on the last."""
+    return record("A page.", **{items: array(ref(name)), "next": maybe(ID)})
+
+
+def payload_schema(model: type[Event]) -> Schema:
+    """The payload of an event type as answers show it."""
+    return stored_object_schema((*fields_of(model), *fields_of(Origin))) | {"description": model.__doc__}
+
+
+def event_schema(model: type[Event]) -> Schema:
+    """The event that a command answers with."""
+    return {
+        "allOf": [
+            ref("Event"),
+            {
+                "properties": {
+                    "event_type": {"const": model.event_type},
+                    "payload": ref(f"Payload.{model.event_type}"),
+                }
+            },
+        ]
+    }
+
+
+def event_value(event: LoggedEvent) -> dict[str, Any]:
+    """An event as answers show it; raises ``BadInput`` for a payload that is damaged or of unknown type."""
+    describe = _DESCRIBE.get(event.event_type)
+    if describe is None:
+        raise BadInput("unknown-event-type", {"event_type": event.event_type, "sequence": event.sequence})
+    return {
+        "sequence": event.sequence,
+        "created_at": event.created_at,
+        "event_type": event.event_type,
+        "subject_kind": event.subject_kind,
+        "subject_id": event.subject_id,
+        "actor": event.actor,
+        "payload": describe(codec.decode_stored(event.payload, event.payload_digest, event.event_type)),
+        "payload_digest": f"blake3:{event.payload_digest.hex()}",
+    }
+
+
+def payload_schemas(models: Iterable[type[Event]]) -> dict[str, Schema]:
+    """Schemas of payloads by the names that ``event_schema`` refers to."""
+    return {f"Payload.{model.event_type}": payload_schema(model) for model in models}

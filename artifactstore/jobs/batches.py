@@ -1,0 +1,60 @@
+"""Appending many events that do not depend on each other, while others append too."""
+
+import time
+from collections.abc import Sequence
+
+from artifactstore.errors import Busy, Refused
+from artifactstore.events import NewEvent
+from artifactstore.jobs.progress import Progress, quiet
+from artifactstore.store import Appended, Store
+
+_BUSY_SECONDS = 600.0
+"""How long a batch is tried again while others hold the log, e.g. for a replay."""
+_OVERTAKEN = frozenset(
+    {
+        "changed",
+        "gone",
+        "legal-hold",
+        "manifest-changed",
+        "purged",
+        "retention-active",
+        "retired",
+        "wrong-state",
+    }
+)
+"""Refusals of one event because somebody else was there first; any other is about all of them."""
+
+
+def append_patiently(store: Store, events: Sequence[NewEvent], progress: Progress = quiet) -> list[Appended]:
+    """As ``Store.append``, again and again while others hold the log, for ten minutes."""
+    started = time.monotonic()
+    while True:
+        try:
+            return store.append(events)
+        except Busy as busy:
+            # After any other failure of the connection nobody knows whether the events are in the log.
+            if busy.code != "busy" or time.monotonic() - started > _BUSY_SECONDS:
+                raise
+            progress("waiting for the log", 0, 0, "")
+
+
+def append_each(
+    store: Store, events: Sequence[NewEvent], progress: Progress = quiet
+) -> list[Appended | Refused]:
+    """Append every event that can be; for each, where it landed or why the state does not allow it any more.
+
+    All go in one append. If it is refused, its halves are tried, so that one event that came too late
+    costs a few appends, and never stops another one. Raises as ``Store.append`` for what concerns all of
+    them; halves that were appended before stay.
+    """
+    if not events:
+        return []
+    try:
+        return list(append_patiently(store, events, progress))
+    except Refused as refusal:
+        if refusal.code not in _OVERTAKEN:
+            raise
+        if len(events) == 1:
+            return [refusal]
+    middle = len(events) // 2
+    return [*append_each(store, events[:middle], progress), *append_each(store, events[middle:], progress)]

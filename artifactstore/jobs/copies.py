@@ -1,0 +1,205 @@
+"""Read copies of files again, and record whether they are still what was ingested.
+
+What was found goes to the log in batches. A run that was interrupted is taken up by running it again: the
+copies whose check is the longest ago come first.
+"""
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from artifactstore.errors import Refused
+from artifactstore.events import NewEvent, StorageFailed, StorageVerified
+from artifactstore.jobs.batches import append_each
+from artifactstore.jobs.progress import Progress, quiet
+from artifactstore.jobs.tree import Entry, Hashed, Tree, hash_files
+from artifactstore.store import CopyQuery, Row, Store
+
+BATCH = 500
+"""Events per append at most."""
+_SECONDS = 5.0
+"""After so long a batch is appended although it is not full: what was read is not lost."""
+
+_FILE_URI = re.compile(r"file:(?:///|//localhost/|/(?!/))([^?#]*)", re.IGNORECASE | re.ASCII | re.DOTALL)
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})", re.ASCII)
+
+
+@dataclass(slots=True)
+class Checked:
+    """What a check of copies found, so far.
+
+    Attributes:
+        copies, bytes: to be checked; good, bad: found so; overtaken: retired or checked by somebody else
+            meanwhile, nothing was recorded; unusable: with a URI that names no local file.
+        recent: left out because they were checked lately. read: bytes.
+        elsewhere: copies that cannot be read from here, by backend and scheme.
+    """
+
+    copies: int = 0
+    bytes: int = 0
+    good: int = 0
+    bad: int = 0
+    overtaken: int = 0
+    unusable: int = 0
+    recent: int = 0
+    read: int = 0
+    seconds: float = 0.0
+    elsewhere: list[Row] = field(default_factory=list)
+
+
+class Finding(NamedTuple):
+    """A copy that is not good: ``failure`` as in the event, or bad-uri; ``sequence`` of its event, if any."""
+
+    copy: Row
+    failure: str
+    problem: str | None
+    observed_size: int | None
+    observed_blake3: bytes | None
+    sequence: int | None
+
+
+def local_path(uri: str) -> bytes:
+    """The absolute path that a ``file://`` URI (RFC 8089) names; ``ValueError`` says why it does not."""
+    match = _FILE_URI.fullmatch(uri)
+    if match is None:
+        raise ValueError("not file:///path with ? and # escaped, or on another host")
+    if _BAD_ESCAPE.search(match[1]):
+        raise ValueError("% without two hex digits behind it")
+    path = b"/" + unquote_to_bytes(match[1])
+    if b"\0" in path:
+        raise ValueError("a path cannot hold the byte 00")
+    return path
+
+
+def judge(row: Row, file: Hashed, reason: str | None = None) -> StorageVerified | StorageFailed:
+    """The event that says what a copy was found to be.
+
+    Args:
+        row: of the location, with ``size`` and ``blake3`` of its file.
+    """
+    failure = file.problem and ("missing" if file.missing else "unreachable")
+    if failure is None and file.size != row["size"]:
+        failure = "size_mismatch"
+    if failure is None and file.blake3 != row["blake3"]:
+        failure = "digest_mismatch"
+    package_id, file_id = row["package_id"], row["file_id"]
+    if failure is None:
+        return StorageVerified(package_id=package_id, file_id=file_id, method="full_read", reason=reason)
+    return StorageFailed(
+        package_id=package_id,
+        file_id=file_id,
+        failure=failure,
+        observed_size=None if file.problem else file.size,
+        observed_blake3=None if file.problem else file.blake3 or None,
+        reason=reason or file.problem,
+    )
+
+
+def check_files(
+    store: Store,
+    where: CopyQuery,
+    report: Checked,
+    *,
+    actor: str,
+    record: bool = True,
+    workers: int | None = None,
+    progress: Progress = quiet,
+) -> Iterator[Finding]:
+    """Read the copies and append what was found, good or bad; the bad ones, as they are found.
+
+    Args:
+        report: is filled on the way.
+        record: False appends nothing.
+        workers: threads that read and hash; default: one per core.
+
+    Raises as ``Store.append``; what was appended before stays.
+    """
+    started = time.monotonic()
+    totals = store.copy_totals(where)
+    report.copies, report.bytes, report.recent = totals["copies"], totals["bytes"], totals["recent"]
+    report.elsewhere = store.other_copies(where)
+    run = _Run(store, report, actor, record, progress)
+    try:
+        yield from run.check(where, workers or os.cpu_count() or 1)
+    finally:
+        report.seconds = time.monotonic() - started
+
+
+@dataclass(slots=True)
+class _Run:
+    """One check of copies."""
+
+    store: Store
+    report: Checked
+    actor: str
+    record: bool
+    progress: Progress
+    _reading: dict[str, list[Row]] = field(default_factory=dict)
+    _unusable: list[Finding] = field(default_factory=list)
+    _batch: list[tuple[Row, StorageVerified | StorageFailed]] = field(default_factory=list)
+    _next: float = 0.0
+
+    def check(self, where: CopyQuery, workers: int) -> Iterator[Finding]:
+        """Hash in the order of the rows, and append what is done from time to time."""
+        self._next = time.monotonic() + _SECONDS
+        entries = self._entries(self.store.copies_to_check(where))
+        for file in hash_files(Tree(Path("/")), entries, workers, self._tick, check=True):
+            yield from self._take_unusable()
+            # Several locations may name one file; results come in the order of the entries.
+            row = self._reading[file.path].pop(0)
+            if not self._reading[file.path]:
+                del self._reading[file.path]
+            self._batch.append((row, judge(row, file)))
+            if len(self._batch) == BATCH or time.monotonic() > self._next:
+                yield from self._append()
+        yield from self._take_unusable()
+        yield from self._append()
+
+    def _entries(self, rows: Iterator[Row]) -> Iterator[Entry]:
+        for row in rows:
+            try:
+                path = os.fsdecode(local_path(row["uri"]).lstrip(b"/"))
+            except ValueError as error:
+                self.report.unusable += 1
+                self._unusable.append(Finding(row, "bad-uri", str(error), None, None, None))
+                continue
+            self._reading.setdefault(path, []).append(row)
+            yield Entry(path, row["size"])
+
+    def _take_unusable(self) -> Iterator[Finding]:
+        found, self._unusable = self._unusable, []
+        yield from found
+
+    def _tick(self, read: int) -> None:
+        self.report.read = read
+        self.progress("reading copies", read, self.report.bytes, "bytes")
+
+    def _append(self) -> Iterator[Finding]:
+        batch, self._batch = self._batch, []
+        self._next = time.monotonic() + _SECONDS
+        sequences: list[int | None] = [None] * len(batch)
+        if self.record:
+            events = [
+                NewEvent(event, row["location_id"], self.actor, row["changed_sequence"])
+                for row, event in batch
+            ]
+            results = append_each(self.store, events, self.progress)
+            self.report.overtaken += sum(isinstance(result, Refused) for result in results)
+            kept = [
+                (one, result.sequence)
+                for one, result in zip(batch, results, strict=True)
+                if not isinstance(result, Refused)
+            ]
+            batch, sequences = [one for one, _ in kept], [sequence for _, sequence in kept]
+        for (row, event), sequence in zip(batch, sequences, strict=True):
+            if isinstance(event, StorageVerified):
+                self.report.good += 1
+                continue
+            self.report.bad += 1
+            size, blake3 = event.observed_size, event.observed_blake3
+            yield Finding(row, event.failure, event.reason, size, blake3, sequence)

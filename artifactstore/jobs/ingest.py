@@ -1,0 +1,305 @@
+"""Register a directory tree as the files of a package.
+
+Three passes: list (names are checked, nothing is read), compare (files that the package has already are
+read and must be the same), append (the others are read and appended in batches). A run that was
+interrupted is taken up by running it again. Memory grows with the number of files that the package has
+when the run begins, not with the size of the tree.
+"""
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+from uuid import UUID
+
+from artifactstore import system
+from artifactstore.errors import BadInput, NotFound, Refused
+from artifactstore.events import FileIngested, Location, NewEvent, PackageCreated, PackageSealed, new_id
+from artifactstore.jobs.batches import append_patiently
+from artifactstore.jobs.progress import Progress, quiet
+from artifactstore.jobs.tree import Entry, Hashed, Tree, hash_files
+from artifactstore.store import Appended, Store
+
+BACKEND = "file"
+BATCH = 1_000
+"""Events per append: one lock, one projection and one commit for all of them."""
+
+_NAMES = 20
+"""File names that an error or a summary lists; it counts the rest."""
+
+_RACED = frozenset({"path-taken", "not-open", "purged", "manifest-changed"})
+_AGAIN = (
+    "somebody else, such as another ingest, changed the package meanwhile: run it again; what the package "
+    "has by then is compared, and only the rest is appended"
+)
+
+_Known: TypeAlias = Mapping[str, tuple[int, bytes]]
+"""Files that a package has: path → size in bytes, BLAKE3."""
+
+
+@dataclass(slots=True)
+class Names:
+    """Names of files with something in common: all are counted, the first are kept."""
+
+    count: int = 0
+    first: list[str] = field(default_factory=list)
+
+    def add(self, name: str) -> None:
+        """Count a name, and keep it while there is room."""
+        self.count += 1
+        if len(self.first) < _NAMES:
+            self.first.append(name)
+
+    def __str__(self) -> str:
+        more = self.count - len(self.first)
+        return ", ".join(self.first) + (f" and {more} more" if more else "")
+
+
+@dataclass(slots=True)
+class Ingested:
+    """What an ingest did.
+
+    Attributes:
+        created: whether this run made the package. state: of the package at the end.
+        files, bytes: regular files of the tree, and the sum of their sizes.
+        appended: files that this run appended; unchanged: files that the package had already.
+        skipped: what is no regular file, as ``name (symbolic link)``.
+        absent: files of the package that the tree does not have.
+        events: events of this run, from first_sequence to last_sequence (None when there are none; with
+            other writers at work not all between are of this run).
+        seconds: of the whole run; append_seconds: of the appends in it.
+        sealed: set when this run sealed the package.
+    """
+
+    purl: str
+    package_id: UUID
+    created: bool = False
+    state: str = "open"
+    files: int = 0
+    bytes: int = 0
+    appended: int = 0
+    unchanged: int = 0
+    skipped: Names = field(default_factory=Names)
+    absent: int = 0
+    events: int = 0
+    first_sequence: int | None = None
+    last_sequence: int | None = None
+    seconds: float = 0.0
+    append_seconds: float = 0.0
+    sealed: PackageSealed | None = None
+
+
+def ingest(
+    store: Store,
+    directory: Path,
+    purl: str,
+    *,
+    actor: str,
+    seal: bool = False,
+    exclude: Iterable[str] = (),
+    workers: int | None = None,
+    progress: Progress = quiet,
+) -> Ingested:
+    """Append every regular file below ``directory`` that package ``purl`` does not have yet.
+
+    The package is made when there is none; ``purl`` may have any valid spelling. Each file gets one
+    location: its ``file://`` URI.
+
+    Args:
+        exclude: paths in the directory that are left out.
+        workers: threads that read and hash; default: one per core.
+
+    Raises:
+        BadInput: file (no directory, files that cannot be read), usage (no files), bad-path (names that no
+            package can have) or invalid-purl. Nothing was appended.
+        Refused: path-taken (the package has files of this name with other content) or not-open (new
+            files for a package that takes none). Nothing was appended.
+        Refused: manifest-changed: some files changed while they were read; all others were appended.
+    """
+    started = time.monotonic()
+    try:
+        tree = Tree(directory, exclude)
+    except OSError as error:
+        raise system.refused(error, directory) from error
+    run = _Run(store, tree, actor, workers or os.cpu_count() or 1, progress, Ingested(purl, new_id()))
+    run.list_tree()
+    known = run.find_package()
+    run.compare(known)
+    run.append_new(known)
+    if seal and run.report.state == "open":
+        run.seal()
+    run.report.seconds = time.monotonic() - started
+    return run.report
+
+
+@dataclass(slots=True)
+class _Run:
+    """One ingest; the methods are its steps, in order."""
+
+    store: Store
+    tree: Tree
+    actor: str
+    workers: int
+    progress: Progress
+    report: Ingested
+    _found: bool = False
+    _read: int = 0
+
+    def list_tree(self) -> None:
+        """Count the files and check their names."""
+        bad, unreadable = Names(), Names()
+        for entry in self.tree.walk():
+            if entry.skip is not None:
+                self.report.skipped.add(f"{entry.path} ({entry.skip})")
+            elif entry.problem is not None:
+                (unreadable if entry.unreadable else bad).add(f"{entry.path} ({entry.problem})")
+            else:
+                self.report.files += 1
+                self.report.bytes += entry.size
+                if self.report.files % BATCH == 0:
+                    self.progress("listing", self.report.files, 0, "files")
+        if bad.count:
+            raise BadInput("bad-path", {"problem": str(bad), "files": bad.count})
+        if unreadable.count:
+            raise BadInput("file", {"problem": f"cannot be read: {unreadable}", "files": unreadable.count})
+        if not self.report.files:
+            raise BadInput("usage", {"problem": f"no regular file in {os.fsdecode(self.tree.root)}"})
+
+    def find_package(self) -> _Known:
+        """Size and BLAKE3 of the files that the package has, by path; none if there is no package."""
+        try:
+            package = self.store.package(self.report.purl)
+        except NotFound:
+            self.report.purl = self.store.canonical_purl(self.report.purl)
+            return {}
+        self._found = True
+        self.report.purl = package["purl"]
+        self.report.package_id, self.report.state = package["package_id"], package["state"]
+        if self.report.state not in ("open", "sealed"):
+            raise Refused("not-open", {"problem": f"{self.report.purl} is {self.report.state}"})
+        manifest = self.store.manifest(self.report.package_id)
+        return {entry.path: (entry.size, entry.blake3) for entry in manifest}
+
+    def compare(self, known: _Known) -> None:
+        """Read the files that the package has already: they must be the same, and new ones be welcome."""
+        changed, failed = Names(), Names()
+        for file in self._hash(entry for entry in self._files() if entry.path in known):
+            if file.problem is not None:
+                failed.add(f"{file.path} ({file.problem})")
+            elif known[file.path] == (file.size, file.blake3):
+                self.report.unchanged += 1
+            else:
+                changed.add(file.path)
+        if changed.count:
+            problem = f"other content than was ingested: {changed}"
+            raise Refused("path-taken", {"problem": problem, "files": changed.count})
+        _refuse_failed(failed)
+        self.report.absent = len(known) - self.report.unchanged
+        if self.report.state == "sealed" and self.report.unchanged < self.report.files:
+            new = Names()
+            for entry in self._files():
+                if entry.path not in known:
+                    new.add(entry.path)
+            problem = f"{self.report.purl} is sealed and lacks {new}"
+            raise Refused("not-open", {"problem": problem, "files": new.count})
+
+    def append_new(self, known: _Known) -> None:
+        """Read and append the files that the package does not have, in batches."""
+        if self.report.unchanged == self.report.files:
+            return
+        self._create()
+        failed = Names()
+        batch: list[NewEvent] = []
+        for file in self._hash(entry for entry in self._files() if entry.path not in known):
+            if file.problem is not None:
+                failed.add(f"{file.path} ({file.problem})")
+                continue
+            batch.append(self._event(file))
+            self.report.appended += 1
+            if len(batch) == BATCH:
+                self._append(batch)
+                batch = []
+        if batch:
+            self._append(batch)
+        _refuse_failed(failed)
+
+    def seal(self) -> None:
+        """Seal the package with the files that it has."""
+        with _overtaken():
+            appended, self.report.sealed = self.store.seal(self.report.package_id, self.actor)
+        self._note([appended])
+        self.report.state = "sealed"
+
+    def _files(self) -> Iterator[Entry]:
+        return (entry for entry in self.tree.walk() if entry.skip is None and entry.problem is None)
+
+    def _hash(self, entries: Iterator[Entry]) -> Iterator[Hashed]:
+        before = self._read
+
+        def tick(read: int) -> None:
+            self._read = before + read
+            self.progress("reading", self._read, self.report.bytes, "bytes")
+
+        return hash_files(self.tree, entries, self.workers, tick)
+
+    def _event(self, file: Hashed) -> NewEvent:
+        event = FileIngested(
+            package_id=self.report.package_id,
+            path=file.path,
+            size=file.size,
+            blake3=file.blake3,
+            sha256=file.sha256,
+            locations=(Location(location_id=new_id(), backend=BACKEND, uri=self.tree.uri(file.path)),),
+        )
+        return NewEvent(event, new_id(), self.actor)
+
+    def _create(self) -> None:
+        """Make the package unless it was found; another ingest may make it meanwhile."""
+        if self._found:
+            return
+        event = NewEvent(PackageCreated(purl=self.report.purl), self.report.package_id, self.actor)
+        try:
+            self._append([event])
+        except Refused as refusal:
+            if refusal.code != "name-taken":
+                raise
+            self.report.package_id = self.store.package(self.report.purl)["package_id"]
+        else:
+            self.report.created = True
+
+    def _append(self, events: list[NewEvent]) -> None:
+        started = time.monotonic()
+        with _overtaken():
+            appended = append_patiently(self.store, events, self.progress)
+        self.report.append_seconds += time.monotonic() - started
+        self._note(appended)
+
+    def _note(self, appended: list[Appended]) -> None:
+        self.report.events += len(appended)
+        self.report.first_sequence = self.report.first_sequence or appended[0].sequence
+        self.report.last_sequence = appended[-1].sequence
+
+
+@contextmanager
+def _overtaken() -> Iterator[None]:
+    """Tell what is refused although the package was looked at before: somebody changed it since.
+
+    Most often another ingest of the same tree. What cures the refusal elsewhere, such as to remove the file,
+    would undo its work.
+    """
+    try:
+        yield
+    except Refused as refusal:
+        if refusal.code not in _RACED:
+            raise
+        facts = {name: value for name, value in refusal.detail.items() if name != "code"}
+        raise type(refusal)(refusal.code, facts, _AGAIN, refusal.sqlstate) from refusal
+
+
+def _refuse_failed(failed: Names) -> None:
+    if failed.count:
+        problem = f"not ingested: {failed}"
+        raise Refused("manifest-changed", {"problem": problem, "files": failed.count}, "run it again")
