@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, LiteralString, TypeAlias, TypeVar
+from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import RowFactory, dict_row
-from psycopg.sql import SQL, Composed
+from psycopg.sql import SQL, Composed, Identifier
 
 from artifactstore.errors import ArtifactstoreError, BadInput, NotFound, translated
 from artifactstore.store.rows import Row
@@ -96,3 +97,44 @@ class Connected:
                 cursor.itersize = _STREAM_ROWS
                 cursor.execute(query, _checked(parameters), binary=True)
                 yield from cursor
+
+
+class Paged(Connected):
+    """Pages of a view in a stable order, each from the row after the last of the one before."""
+
+    def _page(
+        self,
+        view: str,
+        order: tuple[str, ...],
+        key: str,
+        conditions: Mapping[str, object],
+        parameters: Mapping[str, object],
+        after: UUID | None,
+        limit: int,
+        beside: LiteralString = "",
+    ) -> Iterator[Row]:
+        """Rows of a view; ``beside`` joins to each row of ``page`` what is asked for as it is read."""
+        table = Identifier("artifactstore", view)
+        columns = SQL(", ").join(Identifier(column) for column in order)
+        wanted: list[SQL | Composed] = [
+            SQL(condition) for condition, value in conditions.items() if value is not None
+        ]
+        values = {**parameters, "limit": limit}
+        if after is not None:
+            values |= self._cursor(table, order, key, after)
+            marks = SQL(", ").join(SQL("%(after_{})s").format(SQL(column)) for column in order)
+            wanted.append(SQL("({}) > ({})").format(columns, marks))
+        where = SQL("WHERE {}").format(SQL(" AND ").join(wanted)) if wanted else SQL("")
+        rows = SQL("SELECT * FROM {} {} ORDER BY {} LIMIT %(limit)s").format(table, where, columns)
+        query = SQL("SELECT * FROM ({}) page {} ORDER BY {}").format(rows, SQL(beside), columns)
+        return self._some(dict_row, query, values)
+
+    def _cursor(self, table: Identifier, order: tuple[str, ...], key: str, after: UUID) -> dict[str, object]:
+        """The order columns of the row ``after``: as values, so that the index is searched from there."""
+        columns = SQL(", ").join(Identifier(column) for column in order)
+        query = SQL("SELECT {} FROM {} WHERE {} = %s").format(columns, table, Identifier(key))
+        found = self._all(dict_row, query, (after,))
+        if not found:
+            problem = f"after is the {key} of the last row of the page before, not {after}"
+            raise BadInput("bad-request", {"problem": problem, "parameter": "after"})
+        return {f"after_{column}": value for column, value in found[0].items()}

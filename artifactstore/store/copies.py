@@ -31,8 +31,8 @@ class CopyQuery:
         return {"backend": self.backend, "package": self.package_id, "before": self.checked_before}
 
 
-class CopyReads(Connected):
-    """The methods of ``Store`` on copies to be checked; retired and retiring ones are none of them."""
+class Copies(Connected):
+    """``store.copies``: copies to be checked; retired and retiring ones are none of them."""
 
     def copy_totals(self, where: CopyQuery) -> Row:
         """``copies`` and ``bytes`` to be checked, and ``recent`` ones that were checked lately."""

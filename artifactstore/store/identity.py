@@ -89,8 +89,8 @@ def epoch_name(epoch: int, epoch_id: UUID) -> str:
     return f"{epoch}-{epoch_id.hex[:8]}"
 
 
-class Identity(Connected):
-    """The methods of ``Store`` that tell which log this is, and change where it is at home."""
+class Identification(Connected):
+    """``store.identity``: which log this is, how far it goes, where it is at home."""
 
     def position(self) -> Position:
         """Identity and head, as the transaction sees them; raises ``Busy`` when it sees empty views."""

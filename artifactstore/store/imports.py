@@ -19,7 +19,7 @@ _IMPORT = SQL(
 
 
 class Imports(Connected):
-    """The methods of ``Store`` behind export and import."""
+    """``store.imports``: what export and import need."""
 
     def epochs_of_log(self, last: int) -> list[LoggedEvent]:
         """The events up to ``last`` that say which log this is and of which epoch, in order."""

@@ -22,8 +22,13 @@ _OF_PACKAGE: LiteralString = """
     """
 
 
-class LogReads(Connected):
-    """The methods of ``Store`` that read the log."""
+class Log(Connected):
+    """``store.log``: events, and where the log ends."""
+
+    def clock(self) -> datetime:
+        """What the clock of the database says; no other clock decides what is destroyed."""
+        now: datetime = self._row(SQL("SELECT clock_timestamp() AS now"))["now"]
+        return now
 
     def read_only(self) -> str | None:
         """Why nothing can be written over this connection, None if it can."""

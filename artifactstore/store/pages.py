@@ -7,14 +7,13 @@ Rows come one by one, so that whoever has enough of them can stop: it is the las
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import LiteralString
 from uuid import UUID
 
-from psycopg.rows import args_row, dict_row
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.rows import args_row
+from psycopg.sql import SQL
 
 from artifactstore.errors import BadInput
-from artifactstore.store.base import Connected
+from artifactstore.store.base import Paged
 from artifactstore.store.rows import ManifestEntry, Row
 
 
@@ -65,8 +64,8 @@ def prefix_end(prefix: str) -> str:
     return prefix[:-1] + chr(ord(prefix[-1]) + 1)
 
 
-class Pages(Connected):
-    """The methods of ``Store`` that read one page; ``after`` is the id of the last row of the page before."""
+class Pages(Paged):
+    """``store.pages``: one page at a time; ``after`` is the id of the last row of the page before."""
 
     def package_page(self, where: PackageQuery, after: UUID | None, limit: int) -> Iterator[Row]:
         """Packages by purl bytes; raises ``BadInput`` bad-request when there is no package ``after``."""
@@ -150,40 +149,3 @@ class Pages(Connected):
         )
         count: int = self._row(query, (package_id,))["files"]
         return count
-
-    def _page(
-        self,
-        view: str,
-        order: tuple[str, ...],
-        key: str,
-        conditions: Mapping[str, object],
-        parameters: Mapping[str, object],
-        after: UUID | None,
-        limit: int,
-        beside: LiteralString = "",
-    ) -> Iterator[Row]:
-        """Rows of a view; ``beside`` joins to each row of ``page`` what is asked for as it is read."""
-        table = Identifier("artifactstore", view)
-        columns = SQL(", ").join(Identifier(column) for column in order)
-        wanted: list[SQL | Composed] = [
-            SQL(condition) for condition, value in conditions.items() if value is not None
-        ]
-        values = {**parameters, "limit": limit}
-        if after is not None:
-            values |= self._cursor(table, order, key, after)
-            marks = SQL(", ").join(SQL("%(after_{})s").format(SQL(column)) for column in order)
-            wanted.append(SQL("({}) > ({})").format(columns, marks))
-        where = SQL("WHERE {}").format(SQL(" AND ").join(wanted)) if wanted else SQL("")
-        rows = SQL("SELECT * FROM {} {} ORDER BY {} LIMIT %(limit)s").format(table, where, columns)
-        query = SQL("SELECT * FROM ({}) page {} ORDER BY {}").format(rows, SQL(beside), columns)
-        return self._some(dict_row, query, values)
-
-    def _cursor(self, table: Identifier, order: tuple[str, ...], key: str, after: UUID) -> dict[str, object]:
-        """The order columns of the row ``after``: as values, so that the index is searched from there."""
-        columns = SQL(", ").join(Identifier(column) for column in order)
-        query = SQL("SELECT {} FROM {} WHERE {} = %s").format(columns, table, Identifier(key))
-        found = self._all(dict_row, query, (after,))
-        if not found:
-            problem = f"after is the {key} of the last row of the page before, not {after}"
-            raise BadInput("bad-request", {"problem": problem, "parameter": "after"})
-        return {f"after_{column}": value for column, value in found[0].items()}

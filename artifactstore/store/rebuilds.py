@@ -14,7 +14,7 @@ from artifactstore.store.rows import Difference, Manifest, Row
 
 
 class Rebuilds(Connected):
-    """The methods of ``Store`` behind replay and verify; progress comes as notices of the connection."""
+    """``store.rebuilds``: replay and comparison; progress comes as notices of the connection."""
 
     def replay(self, snapshot: str | None = None, *, doubted: bool = False) -> Row:
         """Empty the live views and fill them, all or nothing, from the log or from a snapshot and the rest.

@@ -11,7 +11,7 @@ from uuid import UUID
 from psycopg.rows import dict_row
 from psycopg.sql import SQL
 
-from artifactstore.store.pages import Pages
+from artifactstore.store.base import Paged
 from artifactstore.store.rows import Row
 
 COUNTED = 1_000
@@ -25,8 +25,8 @@ _OF_PACKAGES: Final = """state = 'retiring' AND retired_at IS NULL AND file_id =
 _OF_ALL: Final = "state = 'retiring'"
 
 
-class RemovalReads(Pages):
-    """The methods of ``Store`` on copies and what becomes of their bytes."""
+class Removals(Paged):
+    """``store.removals``: copies and what becomes of their bytes."""
 
     def locations(self, *, package_id: UUID | None = None, file_id: UUID | None = None) -> Iterator[Row]:
         """Locations of all files of a package, or of one file, by path, oldest first.

@@ -1,6 +1,5 @@
 """Access tokens of the service."""
 
-from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -26,7 +25,7 @@ class Token(NamedTuple):
 
 
 class Tokens(Connected):
-    """The methods of ``Store`` about tokens; they need the role service."""
+    """``store.tokens``: tokens of the service; needs the role service."""
 
     def issue_token(
         self, event: TokenIssued, actor: str, holder: str, secret_hash: bytes, request: Request | None = None
@@ -60,11 +59,6 @@ class Tokens(Connected):
         """Tokens by id, without their hashes; ``state`` is good, expired or revoked."""
         query = SQL("SELECT * FROM artifactstore.list_tokens(%s, %s)")
         return self._all(dict_row, query, (after, limit))
-
-    def clock(self) -> datetime:
-        """The time of the database."""
-        now: datetime = self._row(SQL("SELECT clock_timestamp() AS now"))["now"]
-        return now
 
     def _appended(self, query: SQL, parameters: tuple[object, ...]) -> Appended:
         with translated(), self.connection.cursor(row_factory=args_row(Appended)) as cursor:

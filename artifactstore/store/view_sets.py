@@ -49,7 +49,7 @@ class Begun(NamedTuple):
 
 
 class ViewSets(Connected):
-    """The methods of ``Store`` on view sets other than the live one."""
+    """``store.view_sets``: view sets other than the live one."""
 
     def view_sets(self, purposes: Sequence[str] = ("snapshot", "past")) -> list[ViewSet]:
         """The stored view sets, the newest sequence first."""

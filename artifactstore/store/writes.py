@@ -1,17 +1,20 @@
 """Appending to the log."""
 
 from collections.abc import Sequence
+from itertools import accumulate, islice
 from uuid import UUID
 
 from psycopg.rows import args_row
 from psycopg.sql import SQL
 
 from artifactstore import codec
-from artifactstore.errors import ArtifactstoreError, BadInput, Refused, translated
+from artifactstore.errors import ArtifactstoreError, BadInput, Refused, by_sqlstate, translated
 from artifactstore.events import NewEvent, PackageSealed
-from artifactstore.store.base import check_integers
+from artifactstore.store.base import Connected, check_integers
+from artifactstore.store.identity import Position
+from artifactstore.store.packages import Packages
+from artifactstore.store.prepared import Outcome, PreparedEvent, Standing
 from artifactstore.store.rows import Appended
-from artifactstore.store.views import ViewReads
 
 _SEAL_ATTEMPTS = 3
 _NO_JSON = "22P02"
@@ -25,9 +28,17 @@ _APPEND = SQL(
     """
 )
 
+_APPEND_COMMANDS = SQL(
+    """
+    SELECT * FROM artifactstore.append_commands(
+        %b::text[], %b::uuid[], %b::text[], %b::bytea[], %b::bytea[], %b::bigint[], %b::integer[],
+        %b::integer)
+    """
+)
 
-class Writes(ViewReads):
-    """The methods of ``Store`` that append events."""
+
+class Writes(Connected):
+    """``store.writes``: appending to the log."""
 
     def append(self, events: Sequence[NewEvent]) -> list[Appended]:
         """Append events all or nothing, in their order, and project them.
@@ -74,7 +85,7 @@ class Writes(ViewReads):
         make the manifest that is given.
         """
         for attempt in range(1, _SEAL_ATTEMPTS + 1):
-            event = self.sealing(package_id, reason)
+            event = Packages(self.connection).sealing(package_id, reason)
             check_manifest(event, manifest_digest)
             try:
                 return self.append([NewEvent(event, package_id, actor, expected)])[0], event
@@ -82,6 +93,48 @@ class Writes(ViewReads):
                 if refusal.code != "manifest-changed" or attempt == _SEAL_ATTEMPTS:
                     raise
         raise AssertionError("the loop returns or raises")
+
+    def lock_wait(self) -> float:
+        """Seconds that the last append of this transaction waited for its turn."""
+        # Not there, or empty, if nothing took the lock.
+        query = SQL(
+            """
+            SELECT coalesce(nullif(current_setting('artifactstore.lock_wait', true), '')::float8, 0) AS wait
+            """
+        )
+        seconds: float = self._row(query)["wait"]
+        return seconds
+
+    def append_commands(
+        self, commands: Sequence[Sequence[PreparedEvent]], together: int
+    ) -> tuple[list[Outcome], Standing]:
+        """Append commands, each all or nothing, with the outcomes that they would have one by one.
+
+        Args:
+            commands: events of each; no two share an idempotency key, and one that expects a
+                ``last_sequence`` is the first on its subject.
+            together: how many are tried at once, before smaller parts of them.
+
+        Raises what concerns all: ``Busy``, ``moved``; in the caller's transaction, which it then spoils.
+        """
+        events = [event for command in commands for event in command]
+        lasts = list(accumulate(map(len, commands)))
+        arguments = arrays(
+            [event.event_type for event in events],
+            [event.subject_id for event in events],
+            [event.actor for event in events],
+            [event.payload for event in events],
+            [event.expected for event in events],
+        )
+        with translated(), self.connection.cursor(binary=True) as cursor:
+            (row,) = cursor.execute(_APPEND_COMMANDS, (*arguments, lasts, together)).fetchall()
+        sequences, times, appended, refusals, *position, lock_wait = row
+        landed = zip(sequences, times, appended, strict=True)
+        outcomes: list[Outcome] = []
+        for command, refusal in zip(commands, refusals, strict=True):
+            rows = [Appended(place, *row) for place, row in enumerate(islice(landed, len(command)), 1)]
+            outcomes.append(rows if refusal is None else by_sqlstate(**refusal))
+        return outcomes, Standing(Position(*position), lock_wait)
 
     def _append(
         self,

@@ -12,8 +12,8 @@ from artifactstore.store.base import Connected
 from artifactstore.store.rows import ManifestEntry, Row
 
 
-class ViewReads(Connected):
-    """The methods of ``Store`` that read views."""
+class Packages(Connected):
+    """``store.packages``: packages, their files, locations and retention, one by one or as a stream."""
 
     def package(self, reference: UUID | str) -> Row:
         """The row of a package, by id or by purl in any valid spelling.

@@ -7,8 +7,8 @@ from artifactstore.store.base import Connected
 from artifactstore.store.rows import Row
 
 
-class Diagnosis(Connected):
-    """The methods of ``Store`` behind doctor; each reads catalogs, none takes a lock."""
+class Health(Connected):
+    """``store.health``: what doctor asks; each reads catalogs, none takes a lock."""
 
     def append_locks(self) -> list[Row]:
         """Who holds or awaits the append lock: pid, login, application, state, granted, seconds.

@@ -241,7 +241,7 @@ _QUERIES = (
 
 
 class Installation(Connected):
-    """The methods of ``Store`` on what is installed; none takes a lock that an append would wait for."""
+    """``store.installation``: what is installed; none takes a lock that an append would wait for."""
 
     def installed(self) -> Iterator[Installed]:
         """All of it. Fits into any transaction, read-only ones too, and leaves its settings as they are."""
