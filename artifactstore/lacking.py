@@ -59,9 +59,9 @@ def explained(failure: ArtifactstoreError, conninfo: str) -> ArtifactstoreError:
     try:
         with db.connect(conninfo, purpose="what is lacking") as connection:
             store = Store(connection)
-            roles, has = store.roles_of_parts(), store.parts_of_login()
+            roles, has = store.grants.roles_of_parts(), store.grants.parts_of_login()
             login = connection.info.user
-            may = [str(needs)] if needs else store.parts_that_may(denied[2]) if denied else []
+            may = [str(needs)] if needs else store.grants.parts_that_may(denied[2]) if denied else []
     except ArtifactstoreError:
         return failure
     if len(roles) < len(KINDS):

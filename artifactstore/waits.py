@@ -25,7 +25,7 @@ def explained(failure: ArtifactstoreError, conninfo: str) -> ArtifactstoreError:
     ):
         with translated():
             connection.execute(_SHORT)
-        holders = Store(connection).lock_holders()
+        holders = Store(connection).health.lock_holders()
     pids = failure.detail.get("pids")
     if isinstance(pids, list) and pids:
         holders = [one for one in holders if one["pid"] in pids] or holders

@@ -99,9 +99,9 @@ def _tell_grants(session: Session, granted: list[lacking.Grant], result: Migrate
 def status(session: Session) -> None:
     """Show the database, the head of the log and what is in the views."""
     store = session.store
-    row = store.status()
+    row = store.log.status()
     row = {**row, "identity": shown(row["identity"]), "embedded": session.target.embedded}
-    views = store.view_counts()
+    views = store.rebuilds.view_counts()
     session.output.result({**row, "views": views} if session.json else {**row, **views})
 
 

@@ -63,7 +63,7 @@ def check_files(
         backend,
         None if package is None else session.package_id(package),
         # Counted from the clock that wrote last_checked_at.
-        None if older_than is None else values.add_duration(store.clock(), older_than, -1),
+        None if older_than is None else values.add_duration(store.log.clock(), older_than, -1),
     )
     report = Checked()
     with session.progress() as progress:

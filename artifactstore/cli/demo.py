@@ -60,7 +60,7 @@ def demo(session: Session, directory: Path | None, yes: bool) -> None:
     session.data_directory = embedded.demo_directory()
     place = session.place()
     session.output.say(f"The registry is in {place}")
-    status = session.store.status()
+    status = session.store.log.status()
     begun = f"its log is {status['log_id']}, its head {status['head']}" if status["log_id"] else "no log yet"
     session.output.say(f"  {begun}")
     if not session.target.embedded:
@@ -112,7 +112,7 @@ class _Demo:
             "purl": purl,
             "head": verification.head,
             "identity": shown(verification.identity),
-            "packages": self.store.view_counts()["artifact_packages"],
+            "packages": self.store.rebuilds.view_counts()["artifact_packages"],
             "files": report.files,
             "bytes": report.bytes,
             "seconds": round(monotonic() - started, 1),
@@ -135,7 +135,7 @@ class _Demo:
         self._refused(package_id)
 
     def _append(self, package_id: UUID, event: Event) -> None:
-        appended = self.store.append([NewEvent(event, package_id, self.session.actor)])[0]
+        appended = self.store.writes.append([NewEvent(event, package_id, self.session.actor)])[0]
         self.say(f"   event {appended.sequence}: {event.event_type}")
 
     def _refused(self, package_id: UUID) -> None:
@@ -156,7 +156,7 @@ def _purl(session: Session, root: Path, is_default: bool) -> str:
     for run in count(1):
         purl = f"{base}-{run}"
         try:
-            session.store.package(purl)
+            session.store.packages.package(purl)
         except NotFound:
             return purl
     raise AssertionError("count does not end")

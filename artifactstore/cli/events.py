@@ -20,7 +20,7 @@ from artifactstore.store import EventFilter, Row
 
 if TYPE_CHECKING:
     from artifactstore.cli.remote import Remote
-    from artifactstore.store import Store
+    from artifactstore.store.log import Log
 
 _KINDS = ("package", "file", "retention", "storage", "system")
 _NEWEST = 20
@@ -82,9 +82,9 @@ def _selecting(command: Callable[..., None]) -> Callable[..., None]:
         token: str | None = None,
         **others: Any,
     ) -> None:
-        log: Store | Remote
+        log: Log | Remote
         if url is None:
-            log = session.store
+            log = session.store.log
         elif package is not None:
             raise error("usage", {"problem": "--package needs the database: with --url give --subject"})
         else:
@@ -134,10 +134,10 @@ def events(session: Session, selection: _Selection, follow: bool, remote: "Remot
         return
     store, where, limit = session.store, selection.where, selection.limit
     if selection.newest:
-        session.output.rows(_EVENTS, store.newest_events(where, limit or _NEWEST))
+        session.output.rows(_EVENTS, store.log.newest_events(where, limit or _NEWEST))
     else:
-        _page_end(where, store.head())
-        session.output.rows(_EVENTS, _unbroken(where, store.events(where, limit)))
+        _page_end(where, store.log.head())
+        session.output.rows(_EVENTS, _unbroken(where, store.log.events(where, limit)))
 
 
 @click.command(cls=Command)
@@ -153,7 +153,9 @@ def audit(session: Session, selection: _Selection) -> None:
     artifactstore audit --actor user:ann --since 7d
     """
     store, where, limit = session.store, selection.where, selection.limit
-    rows = store.newest_audit(where, limit or _NEWEST) if selection.newest else store.audit(where, limit)
+    rows = (
+        store.log.newest_audit(where, limit or _NEWEST) if selection.newest else store.log.audit(where, limit)
+    )
     session.output.rows(_AUDIT, rows)
 
 
@@ -175,7 +177,7 @@ def append(session: Session, event_type: str, subject_id: UUID, payload: str, ex
     artifactstore append v1.package.yanked --subject 0193a3c2-… --payload '{"reason": "broken"}'
     """
     text = _read_stdin() if payload == "-" else payload
-    appended = session.store.append_json(event_type, subject_id, session.actor, text, expected)
+    appended = session.store.writes.append_json(event_type, subject_id, session.actor, text, expected)
     session.tell_appended(appended, event_type, subject_id)
 
 
@@ -197,14 +199,14 @@ def _remote(session: Session, url: str, token: str | None) -> "Remote":
     return remote
 
 
-def _sequence(log: "Store | Remote", position: int | str | datetime) -> int:
+def _sequence(log: "Log | Remote", position: int | str | datetime) -> int:
     """The sequence that a position means."""
     if isinstance(position, datetime):
         return log.sequence_at(position)
     return log.head() if isinstance(position, str) else position
 
 
-def _until(log: "Store | Remote", position: int | str | datetime) -> int | None:
+def _until(log: "Log | Remote", position: int | str | datetime) -> int | None:
     """The sequence of the end, None for the head: a time that has not come ends nothing."""
     if isinstance(position, datetime) and position > values.now():
         return None
@@ -230,15 +232,15 @@ def _following(session: Session, selection: _Selection) -> Iterator[Row]:
     with translated():
         listener.execute(f"LISTEN {CHANNEL}")
     if selection.newest:
-        newest = store.newest_events(where, min(left, _NEWEST))
+        newest = store.log.newest_events(where, min(left, _NEWEST))
         yield from newest
         left -= len(newest)
-        where = replace(where, since=newest[-1]["sequence"] if newest else store.head())
+        where = replace(where, since=newest[-1]["sequence"] if newest else store.log.head())
     while left > 0:
         # Read up to the present head: what a filter leaves out need not be looked at again.
-        end = _page_end(where, store.head())
+        end = _page_end(where, store.log.head())
         page = replace(where, until=end)
-        for row in _unbroken(page, store.events(page, left)):
+        for row in _unbroken(page, store.log.events(page, left)):
             yield row
             left -= 1
         if end == where.until:

@@ -32,13 +32,13 @@ def adopt(session: Session, yes: bool) -> None:
     artifactstore adopt --yes    after a promotion: the warning about the timeline ends
     """
     store = session.store
-    before = store.home()
+    before = store.identity.home()
     session.confirm(_ADOPT, yes)
-    home = store.adopt()
+    home = store.identity.adopt()
     session.output.result(
         {
             "adopted": before is None or (before.place, before.timeline) != (home.place, home.timeline),
-            "head": store.head(),
+            "head": store.log.head(),
             # Text: more than 2^53, which JSON readers may round.
             "system_identifier": str(home.system_identifier),
             "database_oid": home.database_oid,
@@ -77,8 +77,8 @@ def restored(session: Session, last_shared: int | None, reason: str, yes: bool) 
     """
     store = session.store
     session.confirm(_RESTORED, yes)
-    sequence = store.restored(reason, session.actor, last_shared)
-    epoch = store.epochs()[-1]
+    sequence = store.identity.restored(reason, session.actor, last_shared)
+    epoch = store.identity.epochs()[-1]
     session.output.result(
         {
             "sequence": sequence,

@@ -47,7 +47,7 @@ def list_locations(session: Session, package: UUID | str | None, path: str | Non
     artifactstore location list --retiring
     """
     if retiring and path is None:
-        found = session.store.removals(None if package is None else session.package_id(package))
+        found = session.store.removals.removals(None if package is None else session.package_id(package))
         session.output.rows(_RETIRING, _told(session, found))
         return
     if package is None or retiring:
@@ -55,9 +55,11 @@ def list_locations(session: Session, package: UUID | str | None, path: str | Non
         raise BadInput("usage", {"problem": problem})
     package_id = session.package_id(package)
     if path is None:
-        found = session.store.locations(package_id=package_id)
+        found = session.store.removals.locations(package_id=package_id)
     else:
-        found = session.store.locations(file_id=session.store.file_at(package_id, path)["file_id"])
+        found = session.store.removals.locations(
+            file_id=session.store.packages.file_at(package_id, path)["file_id"]
+        )
     session.output.rows(_LIST, _told(session, found))
 
 
@@ -85,7 +87,7 @@ def add(
     \b
     artifactstore location add pkg:generic/app@1.0 bin/app --backend s3 --uri s3://bucket/app
     """
-    file = session.store.file_at(session.package_id(package), path)
+    file = session.store.packages.file_at(session.package_id(package), path)
     event = StorageRegistered(
         package_id=file["package_id"],
         file_id=file["file_id"],
@@ -115,7 +117,7 @@ def verify(
 
     Exit code 1 when the copy is bad or missing; that is recorded, too.
     """
-    row = session.store.location(location_id)
+    row = session.store.packages.location(location_id)
     event: StorageVerified | StorageFailed
     if method is not None:
         event = StorageVerified(
@@ -151,7 +153,7 @@ def fail(
     expected: int | None,
 ) -> None:
     """Record that a check that was done elsewhere found a copy bad or missing."""
-    row = session.store.location(location_id)
+    row = session.store.packages.location(location_id)
     event = StorageFailed(
         package_id=row["package_id"],
         file_id=row["file_id"],
@@ -183,7 +185,7 @@ def retire(session: Session, location_id: UUID, outcome: str, reason: str, expec
     Refused for the last good copy of a live file; and for its last copy of all while hold or retention
     protects the package, unless not_found.
     """
-    row = session.store.location(location_id)
+    row = session.store.packages.location(location_id)
     event = StorageRetired(
         package_id=row["package_id"], file_id=row["file_id"], outcome=outcome, reason=reason
     )

@@ -75,7 +75,7 @@ def create(
         retention = Retention(mode=retain_mode, until=retain_until, policy=policy)
     elif retain_mode is not None or retain_until is not None or policy is not None:
         raise BadInput("usage", {"problem": "--retain-mode and --retain-until go together"})
-    purl = session.store.canonical_purl(purl)
+    purl = session.store.packages.canonical_purl(purl)
     event = PackageCreated(
         purl=purl, media_type=media_type, labels=dict(labels) or None, retention=retention, reason=reason
     )
@@ -125,7 +125,7 @@ def list_packages(
 
 
 def _packages(store: Store, where: PackageQuery, after: UUID | None) -> Iterator[Row]:
-    while page := list(store.package_page(where, after, _PAGE)):
+    while page := list(store.pages.package_page(where, after, _PAGE)):
         yield from page
         after = page[-1]["package_id"]
 
@@ -135,16 +135,22 @@ def _packages(store: Store, where: PackageQuery, after: UUID | None) -> Iterator
 @with_session
 def show(session: Session, package: UUID | str) -> None:
     """Show a package: its row, what it holds now, its retention and the holds in force."""
-    row = session.store.package(package)
+    row = session.store.packages.package(package)
     package_id = row["package_id"]
-    retention = session.store.retention(package_id)
-    holds = [hold for hold in session.store.holds(package_id) if hold["released_at"] is None]
+    retention = session.store.packages.retention(package_id)
+    holds = [hold for hold in session.store.packages.holds(package_id) if hold["released_at"] is None]
     names = ("mode", "retain_until", "policy", "hold_count")
     if session.json:
-        more = {"totals": session.store.package_totals(package_id), "retention": retention, "holds": holds}
+        more = {
+            "totals": session.store.packages.package_totals(package_id),
+            "retention": retention,
+            "holds": holds,
+        }
         session.output.result({**row, **more})
         return
-    totals = {f"now_{name}": value for name, value in session.store.package_totals(package_id).items()}
+    totals = {
+        f"now_{name}": value for name, value in session.store.packages.package_totals(package_id).items()
+    }
     session.output.result({**row, **totals, **{f"retention_{name}": retention[name] for name in names}})
     for hold in holds:
         session.output.say(f"hold {hold['hold_id']}: {hold['case_ref']} ({hold['reason']})")
@@ -157,7 +163,7 @@ def show(session: Session, package: UUID | str) -> None:
 def files(session: Session, package: UUID | str, removed: bool) -> None:
     """List the files of a package by path."""
     package_id = session.package_id(package)
-    session.output.rows(_FILES, session.store.files(package_id, removed=removed))
+    session.output.rows(_FILES, session.store.packages.files(package_id, removed=removed))
 
 
 @package.command()
@@ -172,7 +178,7 @@ def history(session: Session, package: UUID | str, newest: bool, limit: int | No
     artifactstore package history pkg:generic/app@1.0 --newest --limit 10
     """
     package_id = session.package_id(package)
-    rows = session.store.package_history(package_id, newest_first=newest, limit=limit)
+    rows = session.store.log.package_history(package_id, newest_first=newest, limit=limit)
     session.output.rows(_HISTORY, rows)
 
 
@@ -201,7 +207,7 @@ def seal(
 ) -> None:
     """Seal a package: its files are final from then on."""
     package_id = session.package_id(package)
-    appended, event = session.store.seal(
+    appended, event = session.store.writes.seal(
         package_id, session.actor, reason=reason, expected=expected, manifest_digest=manifest_digest
     )
     session.tell_appended(
@@ -301,8 +307,8 @@ def purge(
 
     Which bytes may be removed then, location list --retiring tells: others may need them.
     """
-    row = session.store.package(package)
-    files = session.store.package_totals(row["package_id"])["files"]
+    row = session.store.packages.package(package)
+    files = session.store.packages.package_totals(row["package_id"])["files"]
     session.confirm(f"Purge {row['purl']} with {files} files? Nothing brings it back.", yes)
     event = PackagePurged(reason=reason, file_count=files, bypass_governance=bypass_governance or None)
     session.append(event, row["package_id"], expected, purl=row["purl"])
@@ -325,6 +331,6 @@ def remove_file(
 ) -> None:
     """Remove the file PATH from an open package; the path is free again."""
     package_id = session.package_id(package)
-    file_id = session.store.file_at(package_id, path)["file_id"]
+    file_id = session.store.packages.file_at(package_id, path)["file_id"]
     event = FileRemoved(package_id=package_id, reason=reason, bypass_governance=bypass_governance or None)
     session.append(event, file_id, expected, path=path)

@@ -142,8 +142,8 @@ def list_snapshots(session: Session) -> None:
     """
     store = session.store
     rows = (
-        {**_shown(session, one), "problem": store.view_set_problem(one.schema_name, rows=False)}
-        for one in store.view_sets()
+        {**_shown(session, one), "problem": store.view_sets.view_set_problem(one.schema_name, rows=False)}
+        for one in store.view_sets.view_sets()
     )
     session.output.rows(
         ("sequence", "identity", "purpose", "schema_name", "created_at", "bytes", "problem"), rows
@@ -162,7 +162,7 @@ def show(session: Session, sequence: int) -> None:
     row = {
         **jsonable(found),
         **_shown(session, found),
-        "problem": session.store.view_set_problem(found.schema_name),
+        "problem": session.store.view_sets.view_set_problem(found.schema_name),
     }
     session.output.result(row)
 
@@ -176,7 +176,7 @@ def drop(session: Session, name: str) -> None:
 
     is_sequence = name.isascii() and name.isdigit() and len(name) < 19
     schema = snapshots.find(session.store, int(name)).schema_name if is_sequence else name
-    session.store.drop_view_set(schema)
+    session.store.view_sets.drop_view_set(schema)
     session.output.result({"dropped": schema})
 
 
@@ -217,7 +217,7 @@ def as_of(
     if (sequence is None) == (instant is None):
         raise BadInput("usage", {"problem": "give either --sequence or --time"})
     store = session.store
-    last = int(sequence or 0) if instant is None else store.sequence_at(instant, strict=True)
+    last = int(sequence or 0) if instant is None else store.log.sequence_at(instant, strict=True)
     with session.progress() as progress:
         made, chosen = snapshots.as_of(store, schema, last, use_snapshots=not no_snapshot, progress=progress)
     _warn(chosen)
@@ -233,5 +233,5 @@ def _shown(session: Session, one: "ViewSet") -> dict[str, object]:
         "schema_name": one.schema_name,
         "created_at": one.created_at,
         "rows": sum(view["rows"] for view in one.digests.values()),
-        "bytes": session.store.view_set_bytes(one.schema_name),
+        "bytes": session.store.view_sets.view_set_bytes(one.schema_name),
     }

@@ -142,7 +142,9 @@ def release(
     """Release a legal hold; HOLD_ID may be left out when only one is in force."""
     package_id = session.package_id(package)
     if hold_id is None:
-        held = [row["hold_id"] for row in session.store.holds(package_id) if row["released_at"] is None]
+        held = [
+            row["hold_id"] for row in session.store.packages.holds(package_id) if row["released_at"] is None
+        ]
         if not held:
             raise Refused("no-such-hold", {"package_id": str(package_id), "holds": []})
         if len(held) > 1:
@@ -158,8 +160,8 @@ def release(
 def show(session: Session, package: UUID | str) -> None:
     """Show the retention of a package and its holds, released ones too."""
     package_id = session.package_id(package)
-    row = session.store.retention(package_id)
-    holds = session.store.holds(package_id)
+    row = session.store.packages.retention(package_id)
+    holds = session.store.packages.holds(package_id)
     if session.json:
         session.output.result({**row, "holds": holds})
         return
@@ -179,7 +181,7 @@ def history(session: Session, package: UUID | str) -> None:
     artifactstore retention history pkg:generic/app@1.0
     """
     package_id = session.package_id(package)
-    session.output.rows(_HISTORY, session.store.retention_history(package_id))
+    session.output.rows(_HISTORY, session.store.log.retention_history(package_id))
 
 
 @retention.command()
@@ -207,15 +209,15 @@ def due(session: Session, before: str | None, only_due: bool, limit: int | None,
     instant: datetime | None = None
     if before is not None:
         is_time = "-" in before or ":" in before
-        instant = parse_time(before) if is_time else values.add_duration(session.store.clock(), before)
+        instant = parse_time(before) if is_time else values.add_duration(session.store.log.clock(), before)
     wanted = True if only_due else None
-    session.output.rows(_DUE, session.store.due(instant, due=wanted, after=after, limit=limit))
+    session.output.rows(_DUE, session.store.retention.due(instant, due=wanted, after=after, limit=limit))
 
 
 def _present(session: Session, package: UUID | str) -> tuple[UUID, datetime]:
     """The package's id and the end of its retention."""
     package_id = session.package_id(package)
-    until: datetime | None = session.store.retention(package_id)["retain_until"]
+    until: datetime | None = session.store.packages.retention(package_id)["retain_until"]
     if until is None:
         raise Refused("retention-changed", {"problem": "none was applied", "package_id": str(package_id)})
     return package_id, until

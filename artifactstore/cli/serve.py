@@ -63,7 +63,7 @@ def _tell_lacking_role(session: Session) -> None:
 
     try:
         with db.connect(session.target.conninfo, purpose="serve", connect_timeout=2) as connection:
-            commands = Store(connection).role_commands()
+            commands = Store(connection).health.role_commands()
     except ArtifactstoreError as failure:
         click.echo(f"warning: not ready: {failure.message}", err=True)
         return
@@ -86,7 +86,7 @@ def _owners_token(session: Session) -> Path:
         event = TokenIssued(token_id=token.token_id, roles=("operator",), reason=reason)
         # Kept before it is committed: the secret of a token that exists must not be lost.
         with translated(), session.store.connection.transaction():
-            session.store.issue_token(event, session.actor, session.actor, token.secret_hash)
+            session.store.tokens.issue_token(event, session.actor, session.actor, token.secret_hash)
             access.write_token(path, token)
     session.store.connection.close()
     return path
@@ -94,7 +94,7 @@ def _owners_token(session: Session) -> Path:
 
 def _token_problem(store: "Store", token: access.AccessToken) -> str | None:
     """Why an operator cannot use a token, None if it is good."""
-    known = store.find_token(token.token_id)
+    known = store.tokens.find_token(token.token_id)
     if known is None or known.secret_hash != token.secret_hash:
         return "this log does not know it"
     if known.revoked:

@@ -132,7 +132,7 @@ class Session:
 
         Another spelling of a purl is told by its canonical form: to people, and with what is appended.
         """
-        row = self.store.package(reference)
+        row = self.store.packages.package(reference)
         if isinstance(reference, str) and row["purl"] != reference:
             self.respelled = row["purl"]
             if not self.json:
@@ -145,7 +145,7 @@ class Session:
         from artifactstore.events import NewEvent
 
         new = NewEvent(event, subject_id, self.actor, expected)
-        self.tell_appended(self.store.append([new])[0], event.event_type, subject_id, **more)
+        self.tell_appended(self.store.writes.append([new])[0], event.event_type, subject_id, **more)
 
     def tell_appended(
         self, appended: "Appended", event_type: str, subject_id: "UUID", **more: object

@@ -49,10 +49,10 @@ def sweep(session: Session, dry_run: bool, apply: bool, most: int | None, grace:
     if apply and most is None:
         raise BadInput("usage", {"problem": "--apply needs --max: how many packages at most"})
     store = session.store
-    instant = store.clock()
+    instant = store.log.clock()
     moment = Moment(instant, values.add_duration(instant, grace, -1))
     rows: Iterable[Row] = (
-        store.sweepable(moment.instant, moment.deleted_before)
+        store.retention.sweepable(moment.instant, moment.deleted_before)
         if most is None
         else guarded(store, moment, most)
     )
@@ -66,9 +66,9 @@ def sweep(session: Session, dry_run: bool, apply: bool, most: int | None, grace:
             session.output.rows(_COLUMNS, _told(_counted(swept, done)), live=True)
         figures = {name: len(packages) for name, packages in done.items()}
         # Of the bytes of what was purged: others may need them.
-        copies = store.removal_counts(done["purged"])
+        copies = store.removals.removal_counts(done["purged"])
         figures |= {f"copies_to_{name}": count for name, count in copies.items()}
-    in_grace = store.sweep_counts(moment.instant, moment.deleted_before)["in_grace"]
+    in_grace = store.retention.sweep_counts(moment.instant, moment.deleted_before)["in_grace"]
     # The list is what stdout is for.
     session.output.result({"instant": instant, **figures, "in_grace": in_grace, "grace": grace}, err=True)
 

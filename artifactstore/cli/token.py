@@ -46,7 +46,7 @@ def create(
     The token is shown this once.
     """
     ends = None if expires is None else values.instant(expires)
-    if ends is not None and ends <= session.store.clock():
+    if ends is not None and ends <= session.store.log.clock():
         raise BadInput("usage", {"problem": f"{expires!r} is not in the future"})
     made = access.new_token(new_id())
     event = TokenIssued(
@@ -58,7 +58,7 @@ def create(
     store = session.store
     # Told before it is committed: a token whose secret nobody was told must not come to be.
     with _not_made(), translated(), store.connection.transaction():
-        issued = store.issue_token(event, session.actor, holder, made.secret_hash)
+        issued = store.tokens.issue_token(event, session.actor, holder, made.secret_hash)
         session.output.result(
             {
                 "token": made.text,
@@ -88,7 +88,7 @@ def _not_made() -> Iterator[None]:
 @with_session
 def list_(session: Session) -> None:
     """List tokens, also those that ended; never their secrets."""
-    session.output.rows(_COLUMNS, session.store.tokens())
+    session.output.rows(_COLUMNS, session.store.tokens.tokens())
 
 
 @token.command()
@@ -98,7 +98,7 @@ def list_(session: Session) -> None:
 def revoke(session: Session, token_id: str, reason: str | None) -> None:
     """Revoke a token; services that run refuse it within 5 seconds."""
     event = TokenRevoked(token_id=values.identity(token_id), reason=reason)
-    revoked = session.store.revoke_token(event, session.actor)
+    revoked = session.store.tokens.revoke_token(event, session.actor)
     session.output.result(
         {
             "token_id": event.token_id,

@@ -120,7 +120,7 @@ class Guard:
         now, generation = time.monotonic(), self._service.history.generation
         this = asyncio.current_task()
         try:
-            token = await self._service.read(lambda store: store.find_token(token_id))
+            token = await self._service.read(lambda store: store.tokens.find_token(token_id))
             known = _Known(token, now, generation)
         finally:
             current = self._reading.get(token_id) is this

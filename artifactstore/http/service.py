@@ -16,10 +16,10 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from artifactstore import db
 from artifactstore.errors import ArtifactstoreError, error, translated
 from artifactstore.http.feed.history import History
-from artifactstore.http.web.links import check, no_answer, stopping
 from artifactstore.http.settings import CLOSE_SECONDS, Settings
 from artifactstore.http.web import metrics
 from artifactstore.http.web.departure import Departure
+from artifactstore.http.web.links import check, no_answer, stopping
 from artifactstore.http.web.request import ClientLeftError
 from artifactstore.http.write.group import Answered, Command, GroupWriter
 from artifactstore.http.write.group_append import GroupAppender, Work
@@ -304,13 +304,13 @@ class Service:
     def _look_ready(self, departure: Departure) -> ArtifactstoreError | None:
         try:
             with self._connection(departure, _READY_SECONDS / 2) as connection:
-                lacking = Store(connection).role_commands()
+                lacking = Store(connection).health.role_commands()
                 if lacking:
                     return error("role-missing", {"problem": " ".join(lacking), "commands": lacking})
                 check_version(connection)
                 with translated(), connection.transaction():
                     connection.execute(_SHORT_WAIT)
-                    Store(connection).check_views()
+                    Store(connection).identity.check_views()
         except PoolTimeout:
             return self._why_no_connection()
         except ArtifactstoreError as failure:
@@ -360,7 +360,7 @@ class Service:
             began = time.monotonic()
             connection.execute(self._begin("READ WRITE" if scratch else "READ ONLY"))
             store = Store(connection)
-            position = store.position()
+            position = store.identity.position()
             self.history.note(position, began)
             note(position)
             if min_sequence is not None and min_sequence > position.head:

@@ -30,7 +30,7 @@ def append_patiently(store: Store, events: Sequence[NewEvent], progress: Progres
     started = time.monotonic()
     while True:
         try:
-            return store.append(events)
+            return store.writes.append(events)
         except Busy as busy:
             # After any other failure of the connection nobody knows whether the events are in the log.
             if busy.code != "busy" or time.monotonic() - started > _BUSY_SECONDS:

@@ -120,9 +120,9 @@ def check_files(
     Raises as ``Store.append``; what was appended before stays.
     """
     started = time.monotonic()
-    totals = store.copy_totals(where)
+    totals = store.copies.copy_totals(where)
     report.copies, report.bytes, report.recent = totals["copies"], totals["bytes"], totals["recent"]
-    report.elsewhere = store.other_copies(where)
+    report.elsewhere = store.copies.other_copies(where)
     run = _Run(store, report, actor, record, progress)
     try:
         yield from run.check(where, workers or os.cpu_count() or 1)
@@ -147,7 +147,7 @@ class _Run:
     def check(self, where: CopyQuery, workers: int) -> Iterator[Finding]:
         """Hash in the order of the rows, and append what is done from time to time."""
         self._next = time.monotonic() + _SECONDS
-        entries = self._entries(self.store.copies_to_check(where))
+        entries = self._entries(self.store.copies.copies_to_check(where))
         for file in hash_files(Tree(Path("/")), entries, workers, self._tick, check=True):
             yield from self._take_unusable()
             # Several locations may name one file; results come in the order of the entries.

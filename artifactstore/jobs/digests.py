@@ -20,7 +20,7 @@ def check_digests(store: Store, since: int = 0) -> Iterator[LoggedEvent]:
 
     Raises ``Damaged`` at the first that is not.
     """
-    for event in store.stored_events(since):
+    for event in store.log.stored_events(since):
         if codec.digest(event.payload) != event.payload_digest:
             problem = "the digest is not that of the payload"
             detail = {"sequence": event.sequence, "event_type": event.event_type, "problem": problem}
@@ -67,7 +67,7 @@ class DigestChecker(threading.Thread):
         """
         last = self._last
         if last is not None:
-            if list(store.stored_events(last.sequence - 1, last.sequence)) != [last]:
+            if list(store.log.stored_events(last.sequence - 1, last.sequence)) != [last]:
                 problem = f"foreign: event {last.sequence} was another one when its digest was checked"
                 raise error("rebuild-outdated", {"problem": problem})
             self._since = last.sequence

@@ -97,7 +97,7 @@ def remove_leftovers(store: Store) -> Iterator[Finding]:
     for finding in _leftovers(store):
         if finding.schema is not None:
             try:
-                store.drop_leftover(finding.schema)
+                store.health.drop_leftover(finding.schema)
             except Busy as refusal:
                 what = f"the schema {finding.schema} stays: {refusal.detail.get('problem')}"
                 finding = Finding("warning", "leftover", what, finding.fix)
@@ -105,10 +105,10 @@ def remove_leftovers(store: Store) -> Iterator[Finding]:
 
 
 def _home(store: Store) -> Iterator[Finding]:
-    home = store.home()
+    home = store.identity.home()
     if home is None:
         return
-    here = store.here()
+    here = store.identity.here()
     if home.place != here.place:
         what = (
             f"this is database {here.database_oid} of server {here.system_identifier}, the log is at home in "
@@ -126,7 +126,7 @@ def _home(store: Store) -> Iterator[Finding]:
 
 def _evidence(store: Store) -> Iterator[Finding]:
     try:
-        store.check_views()
+        store.identity.check_views()
         found = list(evidence_findings(store))
     except Busy as behind:
         if behind.code != "views-behind":
@@ -135,7 +135,7 @@ def _evidence(store: Store) -> Iterator[Finding]:
         return
     except Forbidden:
         what = "this login may not ask what speaks of lost events: that takes the role operator or service"
-        roles = store.roles_of_parts()
+        roles = store.grants.roles_of_parts()
         granted = lacking.grants(roles, store.connection.info.user)[-1].statement if roles else None
         yield Finding("info", "sight", what, granted, by="deployer")
         return
@@ -147,7 +147,7 @@ def _evidence(store: Store) -> Iterator[Finding]:
 
 
 def _locks(store: Store) -> Iterator[Finding]:
-    locks = store.append_locks()
+    locks = store.health.append_locks()
     waiting = [lock for lock in locks if not lock["granted"]]
     longest = max((lock["seconds"] or 0.0 for lock in waiting), default=0.0)
     for lock in locks:
@@ -160,28 +160,28 @@ def _locks(store: Store) -> Iterator[Finding]:
 
 
 def _transactions(store: Store) -> Iterator[Finding]:
-    if not store.sees_sessions():
+    if not store.health.sees_sessions():
         what = "this login does not see what other sessions do: old transactions are not checked"
         granted = SQL("GRANT pg_read_all_stats TO {};").format(Identifier(store.connection.info.user))
         yield Finding("info", "sight", what, granted.as_string(None), by="superuser")
     # Those who have the append lock or wait for it are told with it: ending one session once is enough.
-    of_the_lock = {lock["pid"] for lock in store.append_locks()}
-    for one in store.old_transactions(IDLE_SECONDS):
+    of_the_lock = {lock["pid"] for lock in store.health.append_locks()}
+    for one in store.health.old_transactions(IDLE_SECONDS):
         idle = str(one["state"]).startswith("idle in transaction")
         if one["pid"] in of_the_lock or (not idle and one["seconds"] < OLD_SECONDS):
             continue
         lasts = f"for {one['seconds']:.0f} s ({one['state']})"
         what = f"{_who(one)} is in a transaction {lasts}: vacuum cannot clean"
         yield Finding("warning", "transaction", what, _terminate(one), by="superuser")
-    locked = any(lock["granted"] and lock["pid"] is None for lock in store.append_locks())
-    for one in store.prepared_transactions():
+    locked = any(lock["granted"] and lock["pid"] is None for lock in store.health.append_locks())
+    for one in store.health.prepared_transactions():
         if locked or one["seconds"] >= IDLE_SECONDS:
             what = f"the transaction {one['gid']} is prepared for {one['seconds']:.0f} s: it keeps its locks"
             what += ", and it or another one the append lock" if locked else ""
             severity = "error" if locked else "warning"
             undone = SQL("ROLLBACK PREPARED {};").format(one["gid"]).as_string(None)
             yield Finding(severity, "prepared", what, undone, by="superuser")
-    for one in store.idle_slots():
+    for one in store.health.idle_slots():
         kept = "" if one["bytes"] is None else f" and keeps {one['bytes']} bytes of WAL"
         name = one["name"]
         what = f"nobody uses the replication slot {name}{kept} ({one['wal_status']})"
@@ -190,12 +190,12 @@ def _transactions(store: Store) -> Iterator[Finding]:
 
 
 def _notifications(store: Store) -> Iterator[Finding]:
-    queue = store.notify_queue()
+    queue = store.health.notify_queue()
     if queue["rings"]:
         return
     full = f"the server's queue of notifications is {queue['usage']:.0%} full"
     what = f"{full}: appends tell nobody, followers look from time to time; once it is, every NOTIFY fails"
-    holders = store.notify_holders()
+    holders = store.health.notify_holders()
     if not holders:
         what += "; a session that listens and stays in a transaction keeps it, the server's log names one"
         yield Finding("error", "notifications", what)
@@ -206,7 +206,7 @@ def _notifications(store: Store) -> Iterator[Finding]:
 
 
 def _projectors(store: Store) -> Iterator[Finding]:
-    if store.views_are_stale():
+    if store.health.views_are_stale():
         what = (
             "the live views were made by other projectors than those installed, or are about to be replaced"
         )
@@ -214,7 +214,7 @@ def _projectors(store: Store) -> Iterator[Finding]:
 
 
 def _leftovers(store: Store) -> Iterator[Finding]:
-    for one in store.leftovers():
+    for one in store.health.leftovers():
         if one["worker"] is not None:
             what = (
                 f"a replay is under way in {one['name']}, in backend {one['worker']}: a dump beside it must "
@@ -237,16 +237,16 @@ def _guards(store: Store) -> Iterator[Finding]:
 
 
 def _privileges(store: Store) -> Iterator[Finding]:
-    if not store.owner_makes_schemas():
+    if not store.health.owner_makes_schemas():
         what = "the owner role may not create schemas in this database: verify and replay cannot work"
         yield Finding("error", "privilege", what, _MIGRATE, by="deployer")
-    for one in store.members_of_owner():
+    for one in store.health.members_of_owner():
         what = f"{one['member']} may act as {one['owner']}, who can write the log behind its functions"
         yield Finding("warning", "privilege", what, one["fix"], by="superuser")
 
 
 def _copies(store: Store) -> Iterator[Finding]:
-    counts = store.removal_counts()
+    counts = store.removals.removal_counts()
     least = "at least " if sum(counts.values()) == COUNTED else ""
     fix = "artifactstore location list --retiring"
     if counts["detach"]:
@@ -262,7 +262,7 @@ def _copies(store: Store) -> Iterator[Finding]:
 
 def _contents(store: Store) -> Iterator[Finding]:
     """What nobody can put right by a statement: which of two files is told wrongly, only their bytes say."""
-    for one in store.contradictions(CONTRADICTIONS):
+    for one in store.health.contradictions(CONTRADICTIONS):
         value, other = (
             f"{one[name]} bytes" if one["what"] == "size" else one[name] for name in ("value", "other")
         )
@@ -275,7 +275,7 @@ def _contents(store: Store) -> Iterator[Finding]:
 
 
 def _settings(store: Store) -> Iterator[Finding]:
-    for one in store.settings_off(list(_SETTINGS)):
+    for one in store.health.settings_off(list(_SETTINGS)):
         severity, harm = _SETTINGS[one["name"]]
         what = f"{one['name']} is off: {harm}"
         if one["source"] in _STARTED_WITH:
@@ -285,10 +285,10 @@ def _settings(store: Store) -> Iterator[Finding]:
 
 
 def _disk(store: Store) -> Iterator[Finding]:
-    sizes = store.sizes()
+    sizes = store.health.sizes()
     what = ", ".join(f"{name.removesuffix('_bytes')} {value} bytes" for name, value in sizes.items())
     yield Finding("info", "size", what)
-    directory = store.data_directory()
+    directory = store.health.data_directory()
     if directory is None:
         return
     for place, free in _volumes(Path(directory)):

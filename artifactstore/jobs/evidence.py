@@ -11,5 +11,5 @@ from artifactstore.store import Store
 
 def evidence_findings(store: Store) -> Iterator[Finding]:
     """Each as a finding ``evidence``; a loss that an event v1.system.restored tells of is none."""
-    for one in store.evidence():
+    for one in store.identity.evidence():
         yield Finding("evidence", f"{one.source} {one.name}: {one.problem}", sequence=one.sequence)

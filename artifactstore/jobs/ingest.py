@@ -171,16 +171,16 @@ class _Run:
     def find_package(self) -> _Known:
         """Size and BLAKE3 of the files that the package has, by path; none if there is no package."""
         try:
-            package = self.store.package(self.report.purl)
+            package = self.store.packages.package(self.report.purl)
         except NotFound:
-            self.report.purl = self.store.canonical_purl(self.report.purl)
+            self.report.purl = self.store.packages.canonical_purl(self.report.purl)
             return {}
         self._found = True
         self.report.purl = package["purl"]
         self.report.package_id, self.report.state = package["package_id"], package["state"]
         if self.report.state not in ("open", "sealed"):
             raise Refused("not-open", {"problem": f"{self.report.purl} is {self.report.state}"})
-        manifest = self.store.manifest(self.report.package_id)
+        manifest = self.store.packages.manifest(self.report.package_id)
         return {entry.path: (entry.size, entry.blake3) for entry in manifest}
 
     def compare(self, known: _Known) -> None:
@@ -229,7 +229,7 @@ class _Run:
     def seal(self) -> None:
         """Seal the package with the files that it has."""
         with _overtaken():
-            appended, self.report.sealed = self.store.seal(self.report.package_id, self.actor)
+            appended, self.report.sealed = self.store.writes.seal(self.report.package_id, self.actor)
         self._note([appended])
         self.report.state = "sealed"
 
@@ -266,7 +266,7 @@ class _Run:
         except Refused as refusal:
             if refusal.code != "name-taken":
                 raise
-            self.report.package_id = self.store.package(self.report.purl)["package_id"]
+            self.report.package_id = self.store.packages.package(self.report.purl)["package_id"]
         else:
             self.report.created = True
 

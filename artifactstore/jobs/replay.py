@@ -87,7 +87,7 @@ def replay(
         ArtifactstoreError: any other, also those of projectors; all name ``sequence`` in ``detail`` when an
             event is the reason. The views are then as they were before.
     """
-    store.refuse_read_only()
+    store.log.refuse_read_only()
     since = 0 if snapshot is None else snapshot.sequence
     with (
         _views_doubted(store),
@@ -96,9 +96,9 @@ def replay(
         store.connection.transaction(),
     ):
         with from_notices(store.connection, "projecting", progress):
-            row = store.replay(None if snapshot is None else snapshot.schema_name, doubted=True)
+            row = store.rebuilds.replay(None if snapshot is None else snapshot.schema_name, doubted=True)
         while not checker.finished.wait(_KEEP_ALIVE):
-            store.head()
+            store.log.head()
         _raise_damage(checker)
         checker.check_rest(store)
     return Replayed(row["head"], since, row["seconds"])
@@ -110,12 +110,12 @@ def _views_doubted(store: Store) -> Iterator[None]:
 
     ``replay`` trusts them again; if it fails, they are what they were, and so is what is said of them.
     """
-    made_by = store.doubt_views()
+    made_by = store.rebuilds.doubt_views()
     try:
         yield
     except BaseException:
         with suppress(ArtifactstoreError):
-            store.trust_views(made_by)
+            store.rebuilds.trust_views(made_by)
         raise
 
 
@@ -132,7 +132,7 @@ def replay_online(
     that was interrupted leaves a rebuild that the next one goes on with.
     """
     started = monotonic()
-    store.refuse_read_only()
+    store.log.refuse_read_only()
     since = 0 if snapshot is None else snapshot.sequence
     with translated(), _digests_checked(store, connect, since) as checker:
         begun = _begin(store, None if snapshot is None else snapshot.schema_name)
@@ -142,7 +142,7 @@ def replay_online(
         _raise_damage(checker)
         mending = _Mending(store, checker, progress)
         mending.mend()
-        store.end_rebuild()
+        store.view_sets.end_rebuild()
         leftover = _drop(store)
     return ReplayedOnline(
         head=mending.head,
@@ -185,7 +185,7 @@ def _begin(store: Store, snapshot: str | None) -> Begun:
     deadline = monotonic() + _LEAVING
     while True:
         try:
-            return store.begin_rebuild(snapshot)
+            return store.view_sets.begin_rebuild(snapshot)
         except Busy:
             if monotonic() > deadline:
                 raise
@@ -195,7 +195,7 @@ def _begin(store: Store, snapshot: str | None) -> Begun:
 def _drop(store: Store) -> str | None:
     """Drop the rebuild; why it cannot be done now, when a dump or somebody else reads it."""
     try:
-        store.drop_rebuild()
+        store.view_sets.drop_rebuild()
     except Busy as refusal:
         return str(refusal.detail.get("problem"))
     return None
@@ -203,12 +203,12 @@ def _drop(store: Store) -> str | None:
 
 def _catch_up(store: Store, begun: int, progress: Progress) -> None:
     """Project range by range, each a transaction, until few events are left."""
-    last, head = begun, store.head()
+    last, head = begun, store.log.head()
     while head - last > _NEAR:
-        last = store.rebuild_next()
+        last = store.view_sets.rebuild_next()
         progress("projecting", last, head)
         if last >= head:
-            head = store.head()
+            head = store.log.head()
 
 
 class _Mending:
@@ -237,7 +237,7 @@ class _Mending:
     def _find(self) -> int:
         self._progress("comparing views", 0, 1, "")
         with one_snapshot(self._store.connection):
-            self.head, packages, rows = self._store.find_differences()
+            self.head, packages, rows = self._store.view_sets.find_differences()
             self._checker.check_rest(self._store)
         self._progress("comparing views", 1, 1, "")
         return packages + rows
@@ -264,7 +264,7 @@ class _Mending:
     def _batch(self, packages: int) -> tuple[int, float]:
         started = monotonic()
         with translated(), self._store.connection.transaction():
-            left, written, held = self._store.equalize(packages)
+            left, written, held = self._store.view_sets.equalize(packages)
             before_commit = monotonic()
         stall = held + monotonic() - before_commit
         self.rows += written

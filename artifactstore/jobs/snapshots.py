@@ -24,17 +24,17 @@ class Chosen:
 def create(store: Store) -> ViewSet:
     """Store the live views as they are; appends go on."""
     with one_snapshot(store.connection):
-        return store.create_snapshot()
+        return store.view_sets.create_snapshot()
 
 
 def choose(store: Store, last: int | None = None, *, progress: Progress = quiet) -> Chosen:
     """The newest snapshot that can be trusted and reflects nothing after ``last`` (default: the head)."""
     chosen = Chosen(None)
-    for snapshot in store.view_sets(["snapshot"]):
+    for snapshot in store.view_sets.view_sets(["snapshot"]):
         if last is not None and snapshot.sequence > last:
             continue
         progress("checking snapshot", 0, 1, "")
-        problem = store.view_set_problem(snapshot.schema_name)
+        problem = store.view_sets.view_set_problem(snapshot.schema_name)
         progress("checking snapshot", 1, 1, "")
         if problem is None:
             return Chosen(snapshot, chosen.refused)
@@ -45,13 +45,13 @@ def choose(store: Store, last: int | None = None, *, progress: Progress = quiet)
 def at(store: Store, sequence: int) -> Chosen:
     """The snapshot of this sequence, or none with the reason why it cannot be used."""
     snapshot = find(store, sequence)
-    problem = store.view_set_problem(snapshot.schema_name)
+    problem = store.view_sets.view_set_problem(snapshot.schema_name)
     return Chosen(snapshot) if problem is None else Chosen(None, [(snapshot, problem)])
 
 
 def find(store: Store, sequence: int) -> ViewSet:
     """The snapshot of this sequence; raises ``NotFound``."""
-    for snapshot in store.view_sets(["snapshot"]):
+    for snapshot in store.view_sets.view_sets(["snapshot"]):
         if snapshot.sequence == sequence:
             return snapshot
     raise NotFound("no-such-view-set", {"problem": f"no snapshot of sequence {sequence}"})
@@ -63,12 +63,12 @@ def prune(store: Store, keep: int) -> Iterator[ViewSet]:
     Yields what was dropped. Rows are not read: damage there is found when a snapshot is used.
     """
     good = 0
-    for snapshot in store.view_sets(["snapshot"]):
-        if store.view_set_problem(snapshot.schema_name, rows=False) is None:
+    for snapshot in store.view_sets.view_sets(["snapshot"]):
+        if store.view_sets.view_set_problem(snapshot.schema_name, rows=False) is None:
             good += 1
             if good <= keep:
                 continue
-        store.drop_view_set(snapshot.schema_name)
+        store.view_sets.drop_view_set(snapshot.schema_name)
         yield snapshot
 
 
@@ -83,4 +83,4 @@ def as_of(
     chosen = choose(store, last, progress=progress) if use_snapshots else Chosen(None)
     base = None if chosen.snapshot is None else chosen.snapshot.schema_name
     with from_notices(store.connection, "projecting", progress):
-        return store.as_of(schema, last, base), chosen
+        return store.view_sets.as_of(schema, last, base), chosen

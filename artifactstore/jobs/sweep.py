@@ -49,9 +49,9 @@ def guarded(store: Store, moment: Moment, most: int) -> list[Row]:
     Raises ``Refused`` too-many-due when there are more than ``most``: a wrong clock or a wrong policy
     makes everything due at once.
     """
-    rows = list(store.sweepable(moment.instant, moment.deleted_before, most + 1))
+    rows = list(store.retention.sweepable(moment.instant, moment.deleted_before, most + 1))
     if len(rows) > most:
-        counts = store.sweep_counts(moment.instant, moment.deleted_before)
+        counts = store.retention.sweep_counts(moment.instant, moment.deleted_before)
         due = counts["deletions"] + counts["purges"]
         problem = f"{due} packages are due, {most} are allowed"
         detail = {"problem": problem, "due": due, "max": most, "instant": _rfc3339(moment.instant)}

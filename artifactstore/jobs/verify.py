@@ -127,7 +127,7 @@ def verify(
     except Forbidden as failure:
         unasked = failure
     with one_snapshot(store.connection, force_rollback=True):
-        total = store.head()
+        total = store.log.head()
 
         def check_log(other: Store, stopped: Callable[[], bool]) -> None:
             verification.add(_log_findings(other, verification, total, progress, stopped))
@@ -148,7 +148,7 @@ def verify(
 
 def refuse_read_only(store: Store) -> None:
     """Raise ``Refused`` read-only where no scratch tables can be made, before work that would be in vain."""
-    problem = store.read_only()
+    problem = store.log.read_only()
     if problem is not None:
         hint = "artifactstore verify --log checks all but the views here; compare them on the primary, in a "
         hint += "session that may write: what is written is rolled back"
@@ -179,7 +179,7 @@ def _beside(
         try:
             yield
             while wait([working], _KEEP_ALIVE).not_done:
-                store.head()
+                store.log.head()
             working.result()
         finally:
             stopping.set()
@@ -191,8 +191,8 @@ def _log_findings(
     """Check each event by itself and against the one before it; note the head."""
     expected = 1
     last: LoggedEvent | None = None
-    possible = store.latest_possible()
-    for event in store.stored_events(since=_BEFORE_ALL):
+    possible = store.identity.latest_possible()
+    for event in store.log.stored_events(since=_BEFORE_ALL):
         sequence = event.sequence
         if sequence != expected:
             missing = str(expected) if sequence == expected + 1 else f"{expected} to {sequence - 1}"
@@ -245,7 +245,7 @@ def _witness_findings(store: Store, verification: Verification, witness: Witness
         return
     if witness.digest is None:
         return
-    for event in store.stored_events(witness.head - 1, witness.head):
+    for event in store.log.stored_events(witness.head - 1, witness.head):
         found = {"sha256": identity(event), "blake3": event.payload_digest}
         equal = [kind for kind in found if found[kind] == witness.digest and witness.kind in (kind, None)]
         if equal:
@@ -264,10 +264,10 @@ def _view_findings(store: Store, progress: Progress, tampered: bool) -> Iterator
     scratch = f"artifactstore_verify_{store.connection.info.backend_pid}"
     try:
         with from_notices(store.connection, "rebuilding views", progress), store.connection.transaction():
-            store.rebuild(scratch)
+            store.rebuilds.rebuild(scratch)
         progress("comparing views", 0, 1, "")
         # Live views that others made something of are not read: that is refused too.
-        for view, key, column, live, rebuilt in store.compare("artifactstore", scratch):
+        for view, key, column, live, rebuilt in store.rebuilds.compare("artifactstore", scratch):
             what = f"is {_shown(live)}, the log says {_shown(rebuilt)}"
             yield Finding("view", what, view=view, key=key, column=column)
         progress("comparing views", 1, 1, "")
@@ -281,7 +281,7 @@ def _view_findings(store: Store, progress: Progress, tampered: bool) -> Iterator
 
 def _manifest_findings(store: Store, progress: Progress) -> Iterator[Finding]:
     progress("checking manifests", 0, 1, "")
-    for purl, stated, found in store.manifests():
+    for purl, stated, found in store.rebuilds.manifests():
         names = ("manifest_digest", "file_count", "total_bytes")
         for name, then, now in zip(names, stated, found, strict=True):
             if then != now:

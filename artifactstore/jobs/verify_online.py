@@ -30,19 +30,19 @@ def compare_sample(store: Store, events: int, max_events: int | None = None) -> 
     Args:
         max_events: leave out packages of more events.
     """
-    head = store.head()
-    sample = store.sample_packages(events)
+    head = store.log.head()
+    sample = store.rebuilds.sample_packages(events)
     return Sampled(head, len(sample), _check(store, sample, max_events))
 
 
 def verify_online(store: Store, sample: int, *, progress: Progress = quiet) -> Sampled:
     """Check the packages of ``sample`` random events, each once, a few in each transaction."""
     total = Sampled()
-    chosen = store.sample_packages(sample)
+    chosen = store.rebuilds.sample_packages(sample)
     for start in range(0, len(chosen), _BATCH):
         batch = chosen[start : start + _BATCH]
         with one_snapshot(store.connection):
-            total.head = store.head()
+            total.head = store.log.head()
             total.differences += _check(store, batch)
         total.packages += len(batch)
         progress("checking packages", total.packages, len(chosen), "packages")
@@ -54,4 +54,4 @@ def _check(
 ) -> list[Difference]:
     packages = [package for package, _ in sample]
     sequences = [sequence for _, found in sample for sequence in found]
-    return store.check_packages(packages, sequences, max_events) if packages else []
+    return store.rebuilds.check_packages(packages, sequences, max_events) if packages else []

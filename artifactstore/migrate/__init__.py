@@ -121,7 +121,7 @@ def migrate(
                     raise error("projectors-changed")
             if grant_to_login:
                 roles.grant_to_login(conn, names)
-            login, let_in = conn.info.user, frozenset(Store(conn).parts_of_login())
+            login, let_in = conn.info.user, frozenset(Store(conn).grants.parts_of_login())
         if stale:
             _replay(conn, conninfo, names["operator"], progress)
     done = tuple(one.id for one in todo)

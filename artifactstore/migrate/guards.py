@@ -84,7 +84,7 @@ def differences(store: Store, expected: Snapshot | None = None) -> list[Differen
         for name, one in named.items()
     }
     found = _normalised(store)
-    owner = store.owner_of_schema()
+    owner = store.installation.owner_of_schema()
     told = []
     for key in sorted(wanted.keys() | found.keys()):
         if key not in found:
@@ -114,7 +114,10 @@ def repair(store: Store, expected: Snapshot) -> None:
     if added:
         raise error("undefined-object", {"problem": " ".join(added), "commands": added})
     left = [
-        statement for one in found for statement in _repairs(one, expected) if not store.put_back(statement)
+        statement
+        for one in found
+        for statement in _repairs(one, expected)
+        if not store.installation.put_back(statement)
     ]
     if left:
         raise error("forbidden", {"problem": f"the owner role may not: {' '.join(left)}", "commands": left})
@@ -139,8 +142,8 @@ def refuse_foreign(store: Store, expected: Snapshot) -> None:
 
 def _normalised(store: Store) -> dict[tuple[str, str], tuple[Definition, str]]:
     """(kind, name) → definition and the statement that removes it, with parts for roles."""
-    rows = list(store.installed())
-    parts = _parts(store.owner_of_schema(), rows)
+    rows = list(store.installation.installed())
+    parts = _parts(store.installation.owner_of_schema(), rows)
     found = {}
     for row in rows:
         definition = {key: _value(row, key, value, parts) for key, value in row.definition.items()}

@@ -72,7 +72,7 @@ def test_a_grown_log_and_its_views_are_what_appends_would_have_made(connect: Con
     connection = connect()
     grow(connection, events, quiet)
     store = Store(connection)
-    assert store.head() == events
+    assert store.log.head() == events
     assert verify(store, connect).findings == []
 
 

@@ -12,7 +12,7 @@ from blake3 import blake3
 
 from artifactstore.events import NewEvent, manifest_digest
 from artifactstore.jobs import ingest as ingesting
-from artifactstore.store import Store
+from artifactstore.store.writes import Writes
 from tests.cli.program import PURL, Program
 
 FILES = {
@@ -95,7 +95,7 @@ def test_an_interrupted_run_is_taken_up(
 ) -> None:
     monkeypatch.setattr(ingesting, "BATCH", 2)
     with monkeypatch.context() as broken:
-        broken.setattr(Store, "append", _interrupted_at(3, Store.append))
+        broken.setattr(Writes, "append", _interrupted_at(3, Writes.append))
         outcome = program.run("ingest", tree, "--purl", PURL)
         assert (outcome.code, outcome.stderr.strip()) == (130, "interrupted")
     present = {row["path"] for row in program.rows("package", "files", PURL)}
@@ -215,13 +215,13 @@ def test_more_files_than_a_batch_are_contiguous_and_in_path_order(
 
 
 def _interrupted_at(call: int, append: Any) -> Any:
-    """Store.append that is interrupted, as by Ctrl-C, at its n-th call."""
+    """Writes.append that is interrupted, as by Ctrl-C, at its n-th call."""
     calls = count(1)
 
-    def interrupted(store: Store, events: list[NewEvent]) -> Any:
+    def interrupted(writes: Writes, events: list[NewEvent]) -> Any:
         if next(calls) == call:
             raise KeyboardInterrupt
-        return append(store, events)
+        return append(writes, events)
 
     return interrupted
 

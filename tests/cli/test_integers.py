@@ -88,10 +88,10 @@ def test_f22_the_library_says_so_too_and_not_that_the_schema_is_old(number: int,
     event = NewEvent(PackageYanked(reason="r"), new_id(), "user:a", expected=number)
     json = '{"reason": "r"}'
     calls: list[Callable[[], object]] = [
-        lambda: store.append([event]),
-        lambda: store.append_json("v1.package.yanked", new_id(), "user:a", json, number),
-        lambda: store.newest_events(EventFilter(), number),
-        lambda: list(store.events(EventFilter(since=number, until=number))),
+        lambda: store.writes.append([event]),
+        lambda: store.writes.append_json("v1.package.yanked", new_id(), "user:a", json, number),
+        lambda: store.log.newest_events(EventFilter(), number),
+        lambda: list(store.log.events(EventFilter(since=number, until=number))),
     ]
     for call in calls:
         told = "none"

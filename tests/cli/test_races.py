@@ -29,7 +29,7 @@ def _tree(directory: Path) -> Path:
 def _file(store: Store, path: str, content: bytes) -> NewEvent:
     import hashlib
 
-    package = store.package(PURL)
+    package = store.packages.package(PURL)
     event = FileIngested(
         package_id=package["package_id"],
         path=path,
@@ -42,21 +42,21 @@ def _file(store: Store, path: str, content: bytes) -> NewEvent:
 
 
 def _same_file(store: Store) -> None:
-    store.append([_file(store, "b", b"b")])
+    store.writes.append([_file(store, "b", b"b")])
 
 
 def _other_content(store: Store) -> None:
-    store.append([_file(store, "b", b"other")])
+    store.writes.append([_file(store, "b", b"other")])
 
 
 def _all_and_sealed(store: Store) -> None:
-    store.append([_file(store, name, name.encode()) for name in ("a", "b", "c")])
-    store.seal(store.package(PURL)["package_id"], "user:winner")
+    store.writes.append([_file(store, name, name.encode()) for name in ("a", "b", "c")])
+    store.writes.seal(store.packages.package(PURL)["package_id"], "user:winner")
 
 
 def _sealed_with_less(store: Store) -> None:
-    store.append([_file(store, "a", b"a")])
-    store.seal(store.package(PURL)["package_id"], "user:winner")
+    store.writes.append([_file(store, "a", b"a")])
+    store.writes.seal(store.packages.package(PURL)["package_id"], "user:winner")
 
 
 RACES: dict[str, tuple[Callable[[Store], None], str, int]] = {

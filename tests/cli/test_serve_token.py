@@ -24,9 +24,9 @@ def _issued(
     store: Store, roles: Sequence[str] = ("operator",), seconds: float | None = None
 ) -> access.AccessToken:
     token = access.new_token(new_id())
-    expires = None if seconds is None else store.clock() + timedelta(seconds=seconds)
+    expires = None if seconds is None else store.log.clock() + timedelta(seconds=seconds)
     event = TokenIssued(token_id=token.token_id, roles=tuple(roles), expires=expires, reason="r")
-    store.issue_token(event, "user:a", "user:a", token.secret_hash)
+    store.tokens.issue_token(event, "user:a", "user:a", token.secret_hash)
     return token
 
 
@@ -38,7 +38,7 @@ def _expired(store: Store) -> access.AccessToken:
 
 def _revoked(store: Store) -> access.AccessToken:
     token = _issued(store)
-    store.revoke_token(TokenRevoked(token_id=token.token_id, reason="r"), "user:a")
+    store.tokens.revoke_token(TokenRevoked(token_id=token.token_id, reason="r"), "user:a")
     return token
 
 
@@ -85,7 +85,7 @@ def _serve(session: Session) -> tuple[access.AccessToken, str]:
 
 def _works(database: str, token: access.AccessToken) -> bool:
     with psycopg.connect(database, autocommit=True) as connection:
-        known = Store(connection).find_token(token.token_id)
+        known = Store(connection).tokens.find_token(token.token_id)
     assert known is not None
     left = known.seconds_left
     return not known.revoked and "operator" in known.roles and (left is None or left > 0)

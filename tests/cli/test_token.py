@@ -11,7 +11,7 @@ def test_a_token_is_made_listed_and_revoked(program: Program) -> None:
     made = program.row("token", "create", "user:ann", "--role", "producer", "--role", "reader")
     token = parse_token(made["token"])
     assert token is not None
-    stored = Store(program.admin).find_token(token.token_id)
+    stored = Store(program.admin).tokens.find_token(token.token_id)
     assert stored is not None
     assert (stored.secret_hash, stored.actor, stored.revoked) == (token.secret_hash, "user:ann", False)
     (listed,) = program.rows("token", "list")
@@ -29,7 +29,7 @@ def test_a_token_is_made_listed_and_revoked(program: Program) -> None:
 
 def test_a_token_may_end(program: Program) -> None:
     made = program.row("token", "create", "user:ann", "--role", "reader", "--expires", "90d")
-    stored = Store(program.admin).find_token(parse_token(made["token"]).token_id)  # type: ignore[union-attr]
+    stored = Store(program.admin).tokens.find_token(parse_token(made["token"]).token_id)  # type: ignore[union-attr]
     assert stored is not None
     assert stored.seconds_left is not None
     assert 89 * 86_400 < stored.seconds_left < 91 * 86_400

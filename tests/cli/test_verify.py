@@ -196,11 +196,11 @@ def test_a_witness_notices_another_event_in_its_place(history: Program) -> None:
 
 
 def test_appends_go_on_while_a_verification_runs(history: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    from artifactstore.store import Store
+    from artifactstore.store.rebuilds import Rebuilds
 
-    rebuild = Store.rebuild
+    rebuild = Rebuilds.rebuild
 
-    def appending_rebuild(store: Store, schema: str, last: int | None = None) -> int:
+    def appending_rebuild(store: Rebuilds, schema: str, last: int | None = None) -> int:
         label = """
             SELECT artifactstore.append_json('v1.package.labeled', package_id, '{"set": {"late": "1"}}')
             FROM artifactstore.artifact_packages
@@ -208,7 +208,7 @@ def test_appends_go_on_while_a_verification_runs(history: Program, monkeypatch: 
         history.admin.execute(label)
         return rebuild(store, schema, last)
 
-    monkeypatch.setattr(Store, "rebuild", appending_rebuild)
+    monkeypatch.setattr(Rebuilds, "rebuild", appending_rebuild)
     outcome = history.run("--json", "verify")
     assert (outcome.code, outcome.objects[0]["head"], history.head()) == (0, 10, 12)
 

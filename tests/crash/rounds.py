@@ -180,7 +180,7 @@ class Rounds:
         created = PackageCreated(purl=f"pkg:generic/{package}", retention=past)
         file = FileIngested(package_id=package, path="a", size=1, blake3=bytes(32))
         events = [NewEvent(created, package, "user:w"), NewEvent(file, new_id(), "user:w")]
-        for event, appended in zip(events, Store(conn).append(events), strict=True):
+        for event, appended in zip(events, Store(conn).writes.append(events), strict=True):
             self._acknowledged[appended.sequence] = event.payload()
 
     def _kill(self, target: str, command: subprocess.Popen[bytes] | None) -> None:
@@ -227,7 +227,7 @@ class Rounds:
 
     def _whole(self, store: Store, conninfo: str, what: str) -> dict[int, bytes]:
         """The payloads of a log that has no hole and no damage, and whose views are what it says."""
-        events = list(store.stored_events())
+        events = list(store.log.stored_events())
         numbers = [event.sequence for event in events]
         assert numbers == list(range(1, len(numbers) + 1)), f"{what}: the log has a hole"
         for event in events:

@@ -55,7 +55,7 @@ def append_until_refused(conninfo: str) -> tuple[dict[int, bytes], list[Artifact
             while True:
                 event = created()
                 try:
-                    (appended,) = store.append([event])
+                    (appended,) = store.writes.append([event])
                 except ArtifactstoreError as refusal:
                     return refusal
                 acknowledged[appended.sequence] = event.payload()
@@ -84,7 +84,7 @@ def assert_kept(conninfo: str, acknowledged: dict[int, bytes]) -> int:
     with psycopg.connect(conninfo, autocommit=True) as connection:
         numbers = sequences(connection)
         assert numbers == list(range(1, len(numbers) + 1))
-        stored = {event.sequence: event.payload for event in Store(connection).stored_events()}
+        stored = {event.sequence: event.payload for event in Store(connection).log.stored_events()}
     lost = [number for number, payload in acknowledged.items() if stored.get(number) != payload]
     assert lost == []
     return len(stored)

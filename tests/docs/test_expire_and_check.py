@@ -36,8 +36,8 @@ def test_expire_packages(registry: Registry, cluster: server.Cluster, tmp_path: 
     blocks = [one for one in snippets(DOCS / "how-to" / "expire-packages.md") if one.language == "sql"]
     told = run_psql(cluster.programs, registry.program.conninfo, psql_script(blocks))
     assert "legal-hold" in told
-    until = registry.store.retention(registry.packages["nightly"])["retain_until"]
-    assert until > registry.store.clock() + timedelta(days=300)
+    until = registry.store.packages.retention(registry.packages["nightly"])["retain_until"]
+    assert until > registry.store.log.clock() + timedelta(days=300)
 
 
 def test_check_copies(program: Program, tmp_path: Path) -> None:

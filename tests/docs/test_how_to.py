@@ -115,7 +115,7 @@ def test_add_a_view_column(database: str, connect: Connect, tmp_path: Path) -> N
     """The steps of the page fill the column by a replay; the log stays as it is, old snapshots are stale."""
     conn = connect()
     store = Store(conn)
-    store.append(list(islice(workload(400, seed=9), 400)))
+    store.writes.append(list(islice(workload(400, seed=9), 400)))
     snapshot = snapshots.create(store)
     log = conn.execute("SELECT md5(string_agg(e::text, '' ORDER BY sequence)) FROM artifactstore.events e")
     before = log.fetchone()
@@ -149,9 +149,9 @@ def test_add_a_view_column(database: str, connect: Connect, tmp_path: Path) -> N
     log = conn.execute("SELECT md5(string_agg(e::text, '' ORDER BY sequence)) FROM artifactstore.events e")
     assert log.fetchone() == before
     with conn.transaction(force_rollback=True):
-        store.rebuild("scratch")
-        assert list(store.compare("artifactstore", "scratch")) == []
-    problem = store.view_set_problem(snapshot.schema_name)
+        store.rebuilds.rebuild("scratch")
+        assert list(store.rebuilds.compare("artifactstore", "scratch")) == []
+    problem = store.view_sets.view_set_problem(snapshot.schema_name)
     assert problem == "stale: other projectors or views made it"
     assert not migrate(database, role_prefix=TEST_PREFIX, source=source).replayed
 

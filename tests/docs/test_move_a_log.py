@@ -28,7 +28,7 @@ def new(server_conninfo: str, template: str) -> Iterator[str]:
 
 def test_move_a_log(database: str, new: str, login_names: dict[str, str], tmp_path: Path) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
-        Store(connection).append(list(workload(EVENTS, seed=12)))
+        Store(connection).writes.append(list(workload(EVENTS, seed=12)))
     blocks = [
         block for block in snippets(DOCS / "how-to" / "move-a-log.md") if block.language in ("sh", "text")
     ]

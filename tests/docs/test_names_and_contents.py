@@ -17,10 +17,10 @@ def test_f51_a_package_may_have_all_paths_of_the_page(connect: Connect) -> None:
     store = Store(connect())
     package = new_id()
     files = [FileIngested(package_id=package, path=path, size=1, blake3=bytes(32)) for path in sorted(paths)]
-    store.append(
+    store.writes.append(
         [
             NewEvent(PackageCreated(purl="pkg:generic/a@1"), package, "user:ann"),
             *(NewEvent(file, new_id(), "user:ann") for file in files),
         ]
     )
-    assert {row["path"] for row in store.files(package)} == paths
+    assert {row["path"] for row in store.packages.files(package)} == paths

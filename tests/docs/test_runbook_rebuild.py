@@ -13,7 +13,7 @@ from tests.sql.workload import workload
 
 def test_runbook_rebuild(database: str, connect: Connect, login_names: dict[str, str]) -> None:
     store = Store(connect())
-    store.append(list(islice(workload(300, seed=4), 300)))
+    store.writes.append(list(islice(workload(300, seed=4), 300)))
     with psycopg.connect(database) as tampering:
         tampering.execute("SET LOCAL artifactstore.projecting = 'on'")
         tampering.execute("UPDATE artifactstore.artifact_packages SET producer = 'user:forged'")
@@ -26,5 +26,5 @@ def test_runbook_rebuild(database: str, connect: Connect, login_names: dict[str,
         told += done.stdout
     assert "longest_stall" in told
     assert "the log is whole, the views are equal" in told
-    assert store.view_sets(["past"]) == []
-    assert len(store.view_sets(["snapshot"])) == 1
+    assert store.view_sets.view_sets(["past"]) == []
+    assert len(store.view_sets.view_sets(["snapshot"])) == 1

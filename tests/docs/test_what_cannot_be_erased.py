@@ -94,11 +94,11 @@ def test_f51_another_log_without_a_text(
     """The program of the page, and its commands, word for word."""
     with psycopg.connect(database, autocommit=True) as connection:
         store = Store(connection)
-        store.append(list(workload(150, seed=12)))
+        store.writes.append(list(workload(150, seed=12)))
         for number in range(3):
             created = PackageCreated(purl=f"pkg:generic/by-ann@{number}")
-            store.append([NewEvent(created, new_id(), PERSON, on_behalf_of=PERSON)])
-        log_id, head = store.position().log_id, store.head()
+            store.writes.append([NewEvent(created, new_id(), PERSON, on_behalf_of=PERSON)])
+        log_id, head = store.identity.position().log_id, store.log.head()
         assert _words(connection, PERSON)
     (program,) = (block for block in snippets(PAGE) if block.language == "python")
     (tmp_path / "forget.py").write_text(program.text)
@@ -112,8 +112,8 @@ def test_f51_another_log_without_a_text(
         store = Store(connection)
         assert _words(connection, PERSON) == {}
         assert _words(connection, PSEUDONYM)["events"] == 3
-        assert store.head() == head
-        assert store.position().log_id != log_id
+        assert store.log.head() == head
+        assert store.identity.position().log_id != log_id
         rows = connection.execute("SELECT payload, payload_digest FROM artifactstore.events").fetchall()
         assert all(codec.digest(payload) == digest for payload, digest in rows)
     assert "ann.smith" not in (tmp_path / "new.export").read_bytes().decode("latin-1")

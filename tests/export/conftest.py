@@ -41,5 +41,5 @@ def empty(new_store: NewStore) -> Store:
 def written(new_store: NewStore) -> Store:
     """A store whose log has ``EVENTS`` allowed events of every type."""
     store = new_store()
-    store.append(list(workload(EVENTS, seed=5)))
+    store.writes.append(list(workload(EVENTS, seed=5)))
     return store

@@ -23,7 +23,7 @@ def imported(store: Store, data: bytes) -> Summary:
 
 def state(store: Store) -> dict[str, list[tuple[Any, ...]]]:
     """Every row and column of the log and of the live views."""
-    names = ["events", *store.view_counts()]
+    names = ["events", *store.rebuilds.view_counts()]
     rows = {}
     for name in names:
         query = SQL("SELECT t::text FROM {} t ORDER BY 1").format(Identifier("artifactstore", name))

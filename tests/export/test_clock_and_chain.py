@@ -19,12 +19,12 @@ from tests.log.door import about, append, created, id_of
 def far_ahead(store: Store, ahead: timedelta) -> tuple[list[LoggedEvent], LoggedEvent]:
     """The events of a log, and one more, harmless but for its time."""
     append(store.connection, created())
-    events = list(store.stored_events())
+    events = list(store.log.stored_events())
     later = created("pkg:generic/harmless@1")
     payload = later.payload()
     return events, events[-1]._replace(
         sequence=events[-1].sequence + 1,
-        created_at=store.clock() + ahead,
+        created_at=store.log.clock() + ahead,
         subject_id=later.subject_id,
         payload=payload,
         payload_digest=codec.digest(payload),
@@ -43,7 +43,7 @@ def test_f08_an_event_ahead_of_the_clock_is_refused_by_name(empty: Store, ahead:
     assert {"clock", "problem"} < found.detail.keys()
     assert state(empty) == before
     import_log(empty, io.BytesIO(data), allow_future=True)
-    assert empty.head() == poison.sequence
+    assert empty.log.head() == poison.sequence
 
 
 def test_f08_a_clock_a_little_ahead_is_no_reason(empty: Store) -> None:

@@ -52,8 +52,8 @@ def test_a_random_log_comes_out_as_it_went_in(
 ) -> None:
     """As a whole, and in two parts cut anywhere."""
     source, whole, parts = new_store(), new_store(), new_store()
-    source.append(list(workload(events, seed)))
-    head = source.head()
+    source.writes.append(list(workload(events, seed)))
+    head = source.log.head()
     data = exported(source)
     imported(whole, data)
     middle = max(1, min(head, round(cut * head)))
@@ -74,8 +74,8 @@ def test_an_import_is_whole_and_goes_on_where_the_log_ended(written: Store, empt
     """RPL15: the first append after it has the next number; the log keeps its identity, and is at home."""
     data = exported(written)
     done = imported(empty, data)
-    assert (done.count, done.identity) == (EVENTS, identity(list(written.stored_events())[-1]))
-    assert empty.position() == written.position()
+    assert (done.count, done.identity) == (EVENTS, identity(list(written.log.stored_events())[-1]))
+    assert empty.identity.position() == written.identity.position()
     appended = append(empty.connection, created())[0]
     assert appended.sequence == EVENTS + 1
     at_home = "SELECT database_oid FROM artifactstore.home"
@@ -99,12 +99,12 @@ def test_holds_and_retention_are_in_force_after_an_import(empty: Store, new_stor
     imported(copy, exported(empty))
     for package, code in ((retained, "retention-active"), (held, "legal-hold")):
         event = about(package, PackageDeleted(reason="no longer wanted"))
-        assert refusal(lambda event=event: copy.append([event])).code == code  # type: ignore[misc]
+        assert refusal(lambda event=event: copy.writes.append([event])).code == code  # type: ignore[misc]
 
 
 def test_the_same_range_has_the_same_bytes_whatever_came_later(written: Store) -> None:
     before, part = exported(written), exported(written, 101, 200)
-    position = written.position()
+    position = written.identity.position()
     assert position.log_id is not None
     assert position.epoch is not None
     restored = SystemRestored(
@@ -135,7 +135,7 @@ def test_an_export_has_the_events_of_one_moment(written: Store) -> None:
     stream = Appending()
     done = export(written, stream)
     other.close()
-    assert (done.count, written.head()) == (EVENTS, EVENTS + 1)
+    assert (done.count, written.log.head()) == (EVENTS, EVENTS + 1)
     assert stream.getvalue() == exported(written, 1, EVENTS)
 
 
@@ -271,7 +271,7 @@ def test_a_log_that_no_projector_takes_leaves_nothing(empty: Store, monkeypatch:
     assert (found.code, found.detail["sequence"]) == ("not-found", 30)
     assert is_untouched(empty)
     imported(empty, export_of(events[:29]))
-    assert empty.head() == 29
+    assert empty.log.head() == 29
 
 
 def test_a_payload_that_does_not_fit_its_type_is_refused_by_the_projectors(empty: Store) -> None:
@@ -318,7 +318,7 @@ def test_an_import_waits_for_who_appends_and_then_looks_again(written: Store, em
     writer.close()
     assert isinstance(found, Refused)
     assert (found.code, found.detail["head"]) == ("no-continuation", 2)
-    assert empty.head() == 2
+    assert empty.log.head() == 2
 
 
 def test_an_import_does_not_wait_for_ever(written: Store, empty: Store) -> None:
@@ -418,7 +418,7 @@ def test_a_time_that_is_made_up_ends_no_retention(empty: Store) -> None:
         "user:ann",
     )
     append(empty.connection, kept)
-    events = list(empty.stored_events())
+    events = list(empty.log.stored_events())
     payload = about(kept, PackageDeleted(reason="forged")).payload()
     forged = events[-1]._replace(
         sequence=3,
@@ -438,7 +438,7 @@ def test_another_homes_copy_is_not_imported_into(written: Store, empty: Store) -
     imported(empty, data)
     empty.connection.execute("UPDATE artifactstore.home SET database_oid = 1")
     assert refusal(lambda: imported(empty, exported(written, 101))).code == "moved"
-    assert empty.head() == 100
+    assert empty.log.head() == 100
 
 
 def test_the_early_look_is_only_that(written: Store, empty: Store) -> None:
@@ -458,5 +458,5 @@ def test_labels_after_an_import_know_their_last_sequence(written: Store, empty: 
     ).fetchone()
     assert open_package is not None
     label = NewEvent(PackageLabeled(set={"moved": "yes"}), open_package[0], "user:ann", open_package[1])
-    assert empty.append([label])[0].sequence == EVENTS + 1
+    assert empty.writes.append([label])[0].sequence == EVENTS + 1
     assert id_of(label) == open_package[0]

@@ -25,7 +25,7 @@ def append_packages(conninfo: str, count: int, name: str = "app", actor: str = "
         for number, package_id in enumerate(ids)
     ]
     with psycopg.connect(conninfo, autocommit=True) as connection:
-        Store(connection).append(events)
+        Store(connection).writes.append(events)
     return ids
 
 

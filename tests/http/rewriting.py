@@ -65,4 +65,4 @@ def identity(conninfo: str, sequence: int) -> str:
 def stored(conninfo: str) -> Sequence[tuple[int, str]]:
     """Sequence and actor of each event."""
     with psycopg.connect(conninfo, autocommit=True) as connection:
-        return [(event.sequence, event.actor) for event in Store(connection).stored_events()]
+        return [(event.sequence, event.actor) for event in Store(connection).log.stored_events()]

@@ -103,7 +103,7 @@ def issue(conninfo: str, **fields: Any) -> dict[str, str]:
     with psycopg.connect(conninfo, autocommit=True) as connection, connection.transaction():
         for role, token in made.items():
             event = TokenIssued(token_id=token.token_id, roles=(role,), **fields)
-            Store(connection).issue_token(event, "test:issuer", f"user:{role}", token.secret_hash)
+            Store(connection).tokens.issue_token(event, "test:issuer", f"user:{role}", token.secret_hash)
     return {role: token.text for role, token in made.items()}
 
 

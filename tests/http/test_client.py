@@ -55,7 +55,7 @@ def test_a_tail_delivers_every_event_with_its_bytes(service: Running, client: Cl
     assert tail.cursor == Cursor(34, log["epoch"], events[-1].identity)
     assert log["head_digest"] == f"sha256:{events[-1].identity.hex()}"
     with psycopg.connect(service.settings.database_url, autocommit=True) as connection:
-        stored = list(Store(connection).stored_events())
+        stored = list(Store(connection).log.stored_events())
     assert [(e.created_at, e.subject_id, e.payload_bytes) for e in events] == [
         (e.created_at, e.subject_id, e.payload) for e in stored
     ]
@@ -138,8 +138,8 @@ def answers(service: Running, *pages: tuple[list[int], dict[str, str]]) -> httpx
     """A service that answers these pages of the real log, with these headers changed."""
     with psycopg.connect(service.settings.database_url, autocommit=True) as connection:
         store = Store(connection)
-        stored = {event.sequence: event for event in store.stored_events()}
-        epoch = str(store.position().epoch_name)
+        stored = {event.sequence: event for event in store.log.stored_events()}
+        epoch = str(store.identity.position().epoch_name)
     rest = iter(pages)
 
     def answer(_request: httpx.Request) -> httpx.Response:

@@ -82,7 +82,7 @@ def test_gap05_next_of_a_filtered_page_passes_nothing(service: Running, client: 
         store = Store(connection)
         for number, package_id in enumerate(ids):
             actor = f"user:{number % 3}"
-            store.append([NewEvent(PackageLabeled(set={"n": str(number)}), package_id, actor)])
+            store.writes.append([NewEvent(PackageLabeled(set={"n": str(number)}), package_id, actor)])
     whole = walk(client, limit=1000)
     chosen: list[dict[str, Any]] = [
         {"event_type": ["v1.package.labeled"]},
@@ -209,7 +209,7 @@ def test_a_page_is_bounded_by_bytes_but_has_one_event(service: Running, client: 
         store = Store(connection)
         for number in range(80):
             event = PackageLabeled(set={**labels, "number": str(number)})
-            store.append([NewEvent(event, ids[0], "test:large")])
+            store.writes.append([NewEvent(event, ids[0], "test:large")])
     for accept in ("application/json", "application/cbor-seq"):
         first = client.get("/events?limit=1000", headers={"Accept": accept})
         assert feed.MAX_BYTES * 0.9 < len(first.content) <= feed.MAX_BYTES + 4096

@@ -32,7 +32,9 @@ def log(service: Running, database: str) -> str:
     one, two = append_packages(service.settings.database_url, 24)[:2]
     with psycopg.connect(service.settings.database_url, autocommit=True) as connection:
         for package_id in (one, two):
-            Store(connection).append([NewEvent(PackageLabeled(set={"a": "b"}), package_id, "test:feed")])
+            Store(connection).writes.append(
+                [NewEvent(PackageLabeled(set={"a": "b"}), package_id, "test:feed")]
+            )
     return database
 
 
@@ -84,7 +86,7 @@ def test_f05_a_page_that_ends_early_for_its_bytes_tells_where(service: Running, 
     with psycopg.connect(service.settings.database_url, autocommit=True) as connection:
         for number in range(80):
             event = PackageLabeled(set={**labels, "number": str(number)})
-            Store(connection).append([NewEvent(event, package_id, "test:large")])
+            Store(connection).writes.append([NewEvent(event, package_id, "test:large")])
     for query in ({}, {"actor": "test:large"}):
         got = page(client, limit=1000, **query)
         assert got["has_more"]

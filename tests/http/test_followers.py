@@ -40,7 +40,7 @@ def label(conninfo: str, package_id: uuid.UUID) -> None:
     """The event with the payload that two histories share."""
     with psycopg.connect(conninfo, autocommit=True) as connection:
         event = NewEvent(PackageLabeled(set={"same": "payload"}), package_id, "test:feed")
-        Store(connection).append([event])
+        Store(connection).writes.append([event])
 
 
 @dataclass
@@ -167,7 +167,7 @@ def test_f05_ten_other_events_after_a_restore_in_place(
             restored_at = time.monotonic()
             if recorded:
                 with psycopg.connect(database, autocommit=True) as connection:
-                    Store(connection).restored("a drill")
+                    Store(connection).identity.restored("a drill")
             append_packages(database, 8 if recorded else 9, "new")
             label(database, two)
             time.sleep(1)

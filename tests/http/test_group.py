@@ -90,7 +90,7 @@ def test_a_command_with_a_job_has_a_transaction_of_its_own(database: str, admin:
     neighbour = NewEvent(PackageCreated(purl="pkg:generic/neighbour@1"), UUID(int=2), "user:a")
 
     def job(store: Store) -> Any:
-        store.append([package])
+        store.writes.append([package])
         raise ArtifactstoreError("internal")
 
     works = [Work(job=job), Work([prepare(neighbour)])]

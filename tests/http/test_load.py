@@ -70,11 +70,11 @@ def _fill(conninfo: str) -> None:
     with psycopg.connect(conninfo, autocommit=True) as connection:
         store = Store(connection)
         light = [PackageCreated(purl=f"pkg:generic/light@{number}") for number in range(300)]
-        store.append([NewEvent(one, new_id(), "test:filler") for one in light])
+        store.writes.append([NewEvent(one, new_id(), "test:filler") for one in light])
         for number in range(_HEAVY):
             events = [PackageCreated(purl=f"pkg:generic/zz@{number:03}"), *labels]
             package_id = new_id()
-            store.append([NewEvent(one, package_id, "test:filler") for one in events])
+            store.writes.append([NewEvent(one, package_id, "test:filler") for one in events])
 
 
 @contextmanager

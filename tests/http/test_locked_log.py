@@ -86,7 +86,7 @@ def test_lck01_a_stuck_holder_is_ended_by_the_server(
     event = NewEvent(PackageCreated(purl="pkg:generic/stuck@1"), new_id(), "user:stuck")
     stuck = psycopg.connect(service_conninfo)
     stuck.execute("SET idle_in_transaction_session_timeout = '1s'")
-    Store(stuck).append([event])
+    Store(stuck).writes.append([event])
     assert registry.client.post("/packages", json={"purl": "pkg:generic/a@1"}).status_code in (201, 503)
     _until(lambda: _count(admin) == 0)
     registry.post("/packages", {"purl": "pkg:generic/b@1"}, 201)

@@ -22,7 +22,7 @@ def test_writes_are_refused_until_the_log_is_adopted(
     assert "artifactstore adopt" in refusal["hint"]
     assert refusal["home"]["since"]
     assert registry.get(package)["state"] == "open"
-    Store(admin).adopt()
+    Store(admin).identity.adopt()
     registry.post("/packages", {"purl": "pkg:generic/x@1"}, 201)
     assert service.client().get("/readyz").status_code == 200
 
@@ -45,7 +45,7 @@ def test_a_follower_is_told_what_was_lost(
     with Client(service.url, service.tokens["reader"]) as client:
         events = list(client.tail(0, until=head))
         first = client.get("/log")["epoch"]
-    assert Store(admin).restored("a drill") == head + 1
+    assert Store(admin).identity.restored("a drill") == head + 1
     told = registry.get("/log")
     old, new = told["epochs"]
     assert (old["epoch"], old["first_sequence"], old["from_sequence"], old["reason"]) == (

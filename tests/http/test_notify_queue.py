@@ -128,7 +128,7 @@ def test_f30_appends_go_on_and_everybody_is_told(
         "SELECT artifactstore.append_json('v1.package.labeled', %s, %s)",
         (package.rpartition("/")[2], json.dumps({"set": {"a": "1"}})),
     )
-    Store(admin).append([NewEvent(PackageCreated(purl="pkg:generic/cli@1"), new_id(), "user:a")])
+    Store(admin).writes.append([NewEvent(PackageCreated(purl="pkg:generic/cli@1"), new_id(), "user:a")])
 
     found = _findings(admin)
     assert {one.severity for one in found} == {"error"}
@@ -165,7 +165,7 @@ def test_f30_the_next_append_frees_the_queue_when_the_stranger_has_left(
         connection.execute("LISTEN artifactstore_events")
         for n in range(2):
             event = PackageCreated(purl=f"pkg:generic/freed{n}@1")
-            Store(admin).append([NewEvent(event, new_id(), "user:a")])
+            Store(admin).writes.append([NewEvent(event, new_id(), "user:a")])
         assert len(list(connection.notifies(timeout=1))) >= 1
     assert _usage(admin) < 0.1
 
@@ -186,7 +186,7 @@ def test_f30_a_commit_that_fails_for_it_is_told_by_name_at_every_door(
             assert "doctor" in problem["hint"]
         store = Store(admin)
         with pytest.raises(Busy) as raised:
-            store.append([NewEvent(PackageCreated(purl="pkg:generic/door@2"), new_id(), "user:a")])
+            store.writes.append([NewEvent(PackageCreated(purl="pkg:generic/door@2"), new_id(), "user:a")])
         assert (raised.value.code, raised.value.exit_code) == ("notify-queue-full", EXIT_RETRY)
         told = Program(small, admin).run("--json", "package", "create", "pkg:generic/door@3")
         assert (told.code, told.error["code"]) == (EXIT_RETRY, "notify-queue-full")

@@ -227,7 +227,7 @@ def test_nobody_misses_an_event(service_conninfo: str, database: str) -> None:
         world.head = int(second.client().get("/log").json()["head"]) + RESTARTS
         append_packages(service_conninfo, RESTARTS, "last")
         with psycopg.connect(database, autocommit=True) as connection:
-            log = list(Store(connection).stored_events())
+            log = list(Store(connection).log.stored_events())
         for thread in readers:
             thread.join(60)
         assert not world.failures

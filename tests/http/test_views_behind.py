@@ -21,7 +21,7 @@ def test_f04_writes_are_503_and_readyz_says_so_until_a_replay(
     token = {"actor": "user:x", "roles": ["reader"]}
     assert registry.post("/tokens", token, 503)["code"] == "views-behind"
     assert until_it_looked_again(service) == (503, "views-behind")
-    Store(admin).replay()
+    Store(admin).rebuilds.replay()
     registry.post("/packages", {"purl": "pkg:generic/x@1"}, 201)
     assert until_it_looked_again(service) == (200, None)
 

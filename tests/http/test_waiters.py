@@ -264,7 +264,7 @@ def test_a_new_epoch_is_told_to_those_who_follow_the_old_one(service: Running) -
     with psycopg.connect(service.settings.database_url, autocommit=True) as connection:
         restored = SystemRestored(epoch=2, epoch_id=new_id(), from_sequence=head, reason="a drill")
         store = Store(connection)
-        store.append([NewEvent(restored, store.position().log_id, "test:operator")])
+        store.writes.append([NewEvent(restored, store.identity.position().log_id, "test:operator")])
     status, _, problem = follower.answer(timeout=3)
     assert (status, problem["code"]) == (409, "epoch-mismatch")
     assert problem["epoch"].startswith("2-")

@@ -20,7 +20,7 @@ VIEWS = ("artifact_packages", "artifact_files", "storage_locations", "retention_
 
 def issue(store: Store) -> TokenIssued:
     event = TokenIssued(token_id=new_id(), roles=("reader",))
-    store.issue_token(event, "user:ann", "user:bob", bytes(32))
+    store.tokens.issue_token(event, "user:ann", "user:bob", bytes(32))
     return event
 
 
@@ -51,19 +51,19 @@ def sources(found: Sequence[Evidence]) -> list[tuple[str, int]]:
 
 def test_f06_a_good_log_has_none(connect: Connect) -> None:
     store = Store(connect())
-    assert store.evidence() == []
+    assert store.identity.evidence() == []
     append(store.connection, created())
     token = issue(store)
-    store.revoke_token(TokenRevoked(token_id=token.token_id), "user:ann")
+    store.tokens.revoke_token(TokenRevoked(token_id=token.token_id), "user:ann")
     snapshots.create(store)
-    store.as_of("past", 2, None)
+    store.view_sets.as_of("past", 2, None)
     store.connection.execute("SELECT artifactstore.begin_rebuild()")
     store.connection.execute("SELECT artifactstore.rebuild_next()")
-    store.adopt()
-    assert store.evidence() == []
-    store.restored("a drill")
+    store.identity.adopt()
+    assert store.identity.evidence() == []
+    store.identity.restored("a drill")
     append(store.connection, created())
-    assert store.evidence() == []
+    assert store.identity.evidence() == []
 
 
 def test_f06_token_events_that_were_cut_off_are_named_by_the_tokens(connect: Connect) -> None:
@@ -71,9 +71,9 @@ def test_f06_token_events_that_were_cut_off_are_named_by_the_tokens(connect: Con
     store = Store(connect())
     append(store.connection, created())
     first, second = issue(store), issue(store)
-    store.revoke_token(TokenRevoked(token_id=first.token_id), "user:ann")
+    store.tokens.revoke_token(TokenRevoked(token_id=first.token_id), "user:ann")
     cut(store.connection, 2)
-    found = store.evidence()
+    found = store.identity.evidence()
     assert sources(found) == [("tokens", 3), ("tokens", 4), ("tokens", 5)]
     assert [one.name for one in found] == [str(token.token_id) for token in (first, second, first)]
     assert [one.problem.split()[0] for one in found] == [
@@ -83,7 +83,7 @@ def test_f06_token_events_that_were_cut_off_are_named_by_the_tokens(connect: Con
     ]
     # Other events in their places are no better.
     append(store.connection, created(), created(), created())
-    assert sources(store.evidence()) == [("tokens", 3), ("tokens", 4), ("tokens", 5)]
+    assert sources(store.identity.evidence()) == [("tokens", 3), ("tokens", 4), ("tokens", 5)]
 
 
 COLUMNS = """
@@ -103,15 +103,15 @@ def test_f06_every_column_that_names_a_sequence_is_asked(connect: Connect) -> No
     store = Store(superuser)
     append(superuser, created())
     token = issue(store)
-    store.revoke_token(TokenRevoked(token_id=token.token_id), "user:ann")
+    store.tokens.revoke_token(TokenRevoked(token_id=token.token_id), "user:ann")
     package = created(request=request("key"))
     hold = HoldPlaced(hold_id=new_id(), case="c", reason="r")
     append(superuser, package, ingested(id_of(package), "a"), about(package, hold))
     snapshots.create(store)
     superuser.execute("SELECT artifactstore.begin_rebuild()")
     superuser.execute("SELECT artifactstore.rebuild_next()")
-    store.adopt()
-    assert store.evidence() == []
+    store.identity.adopt()
+    assert store.identity.evidence() == []
 
     found = superuser.execute(COLUMNS).fetchall()
     assert len(found) >= 16 + 5
@@ -122,7 +122,7 @@ def test_f06_every_column_that_names_a_sequence_is_asked(connect: Connect) -> No
             if name in VIEWS:
                 superuser.execute("SELECT set_config('artifactstore.projecting', 'on', true)")
             superuser.execute(statement)
-            [evidence] = store.evidence()
+            [evidence] = store.identity.evidence()
             source = (evidence.source, evidence.name) if name in VIEWS else (evidence.source, None)
             assert source == (("views", name) if name in VIEWS else (name, None)), (table, column)
             assert evidence.sequence == 1000
@@ -140,10 +140,10 @@ def test_f06_another_event_in_its_place_is_seen(connect: Connect, source: str) -
         superuser.execute("SELECT artifactstore.begin_rebuild()")
         superuser.execute("SELECT artifactstore.rebuild_next()")
     else:
-        store.adopt()
-    assert store.evidence() == []
+        store.identity.adopt()
+    assert store.identity.evidence() == []
     unguarded(superuser, "events", b"UPDATE artifactstore.events SET actor = 'user:eve' WHERE sequence = 2")
-    assert sources(store.evidence()) == [(source, 2)]
+    assert sources(store.identity.evidence()) == [(source, 2)]
 
 
 def test_f06_adopt_is_refused_where_events_were_lost_and_restored_tells_which(connect: Connect) -> None:
@@ -153,25 +153,25 @@ def test_f06_adopt_is_refused_where_events_were_lost_and_restored_tells_which(co
     issue(store)
     cut(superuser, 3, "artifact_packages", "retention_state")
     with pytest.raises(Refused) as lost:
-        store.adopt()
+        store.identity.adopt()
     assert (lost.value.code, lost.value.exit_code) == ("events-lost", 3)
     assert (lost.value.detail["source"], lost.value.detail["named"]) == ("tokens", 5)
     assert "restored" in lost.value.hint
-    store.restored("a drill")
-    assert store.epochs()[-1].from_sequence == 3
+    store.identity.restored("a drill")
+    assert store.identity.epochs()[-1].from_sequence == 3
     # It is told, so it is no finding any more; the log may be moved again.
-    assert store.evidence() == []
-    store.adopt()
+    assert store.identity.evidence() == []
+    store.identity.adopt()
 
 
 def test_f06_what_is_lost_after_a_restore_is_not_taken_for_told(connect: Connect) -> None:
     superuser = connect()
     store = Store(superuser)
     append(superuser, created())
-    store.restored("a drill")
+    store.identity.restored("a drill")
     issue(store)
     cut(superuser, 3)
-    assert sources(store.evidence()) == [("tokens", 4)]
+    assert sources(store.identity.evidence()) == [("tokens", 4)]
 
 
 def test_f05_restored_takes_the_fork_point_and_no_later_one_than_can_be(connect: Connect) -> None:
@@ -180,21 +180,21 @@ def test_f05_restored_takes_the_fork_point_and_no_later_one_than_can_be(connect:
     store = Store(superuser)
     append(superuser, *(created() for _ in range(9)))
     snapshots.create(store)
-    assert store.head() == 10
+    assert store.log.head() == 10
     cut(superuser, 5, "artifact_packages", "retention_state")
     append(superuser, *(created() for _ in range(9)))
-    assert store.head() == 14
+    assert store.log.head() == 14
     for late in (10, 14):
         with pytest.raises(Refused) as refusal:
-            store.restored("a drill", last_shared=late)
+            store.identity.restored("a drill", last_shared=late)
         assert (refusal.value.code, refusal.value.detail["at_most"]) == ("events-lost", 9)
     list(snapshots.prune(store, 0))
     for wrong, code in ((15, "not-found"), (0, "bad-payload"), (-1, "bad-payload")):
         with pytest.raises(Exception, match=code):
-            store.restored("a drill", last_shared=wrong)
-    store.restored("a drill", last_shared=5)
-    assert store.epochs()[-1].from_sequence == 5
-    assert store.head() == 15
+            store.identity.restored("a drill", last_shared=wrong)
+    store.identity.restored("a drill", last_shared=5)
+    assert store.identity.epochs()[-1].from_sequence == 5
+    assert store.log.head() == 15
 
 
 def test_f05_without_a_fork_point_it_is_the_last_that_nothing_speaks_against(connect: Connect) -> None:
@@ -204,8 +204,8 @@ def test_f05_without_a_fork_point_it_is_the_last_that_nothing_speaks_against(con
     snapshots.create(store)
     cut(superuser, 5, "artifact_packages", "retention_state")
     append(superuser, *(created() for _ in range(9)))
-    store.restored("a drill")
-    assert store.epochs()[-1].from_sequence == 9
+    store.identity.restored("a drill")
+    assert store.identity.epochs()[-1].from_sequence == 9
 
 
 def test_f06_views_that_name_later_events_must_be_replayed_first(connect: Connect) -> None:
@@ -213,16 +213,16 @@ def test_f06_views_that_name_later_events_must_be_replayed_first(connect: Connec
     store = Store(superuser)
     append(superuser, *(created() for _ in range(4)))
     cut(superuser, 3)
-    assert sources(store.evidence()) == [("views", 4), ("views", 4)]
+    assert sources(store.identity.evidence()) == [("views", 4), ("views", 4)]
     with pytest.raises(Exception, match="views-behind"):
-        store.restored("a drill")
-    store.replay()
-    store.restored("a drill")
+        store.identity.restored("a drill")
+    store.rebuilds.replay()
+    store.identity.restored("a drill")
 
 
 def test_f06_who_may_ask(connect: Connect) -> None:
     for role in ("service", "operator"):
-        assert Store(connect(role)).evidence() == []
+        assert Store(connect(role)).identity.evidence() == []
     for role in ("reader", "writer"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connect(role).execute("SELECT artifactstore.log_evidence()")

@@ -39,20 +39,20 @@ def write(conninfo: str, events: int) -> None:
 
 def test_the_first_append_is_at_home(connect: Connect) -> None:
     superuser = connect()
-    assert Store(superuser).home() is None
+    assert Store(superuser).identity.home() is None
     with superuser.transaction(force_rollback=True):
         append(superuser, created())
-        assert Store(superuser).home() is not None
-    assert Store(superuser).home() is None
+        assert Store(superuser).identity.home() is not None
+    assert Store(superuser).identity.home() is None
     append(connect("service"), created())
-    home, here = Store(superuser).home(), Store(superuser).here()
+    home, here = Store(superuser).identity.home(), Store(superuser).identity.here()
     assert home is not None
     assert (home.place, home.timeline) == (here.place, here.timeline)
     oid = superuser.execute("SELECT oid FROM pg_database WHERE datname = current_database()").fetchone()
     system = superuser.execute("SELECT system_identifier FROM pg_control_system()").fetchone()
     assert (system, oid) == ((home.system_identifier,), (home.database_oid,))
     append(connect("service"), created())
-    assert Store(superuser).home() == home
+    assert Store(superuser).identity.home() == home
 
 
 def test_a_copy_takes_no_event_until_it_is_adopted(
@@ -67,11 +67,11 @@ def test_a_copy_takes_no_event_until_it_is_adopted(
         append_json(copy, "v1.package.created", new_id(), '{"purl": "pkg:generic/x@1"}')
     copy.execute("SELECT artifactstore.jobs.replay()")
     assert scalar(copy, "SELECT artifactstore.log_head()") == 3
-    adopted = Store(copy).adopt()
-    assert adopted.place == Store(copy).here().place
+    adopted = Store(copy).identity.adopt()
+    assert adopted.place == Store(copy).identity.here().place
     (row,) = append(copy, created())
     assert row.sequence == 4
-    assert Store(copy).adopt().since == adopted.since
+    assert Store(copy).identity.adopt().since == adopted.since
     # The original is at home as before.
     write(database, 1)
 
@@ -82,12 +82,14 @@ def test_another_server_is_another_place_in_a_session_that_wrote_before(connect:
     superuser.execute("UPDATE artifactstore.home SET system_identifier = system_identifier - 1")
     with refused(service, "moved") as refusal:
         append(service, created())
-    assert refusal.detail["here"]["system_identifier"] == str(Store(superuser).here().system_identifier)
+    assert refusal.detail["here"]["system_identifier"] == str(
+        Store(superuser).identity.here().system_identifier
+    )
     # What the session remembers is no proof: neither a right nor a wrong one changes the answer.
     service.execute("SET artifactstore.place = '1/1'")
     with refused(service, "moved"):
         append(service, created())
-    Store(connect("operator")).adopt()
+    Store(connect("operator")).identity.adopt()
     service.execute("SET artifactstore.place = '1/1'")
     append(service, created())
     assert scalar(service, "SELECT current_setting('artifactstore.place')") != "1/1"
@@ -103,7 +105,7 @@ def test_a_promotion_only_warns_and_once_a_session(connect: Connect) -> None:
     append(service, created())
     (warning,) = warnings
     assert "timeline 1, not 2" in warning
-    Store(superuser).adopt()
+    Store(superuser).identity.adopt()
     later = connect("service")
     later.add_notice_handler(lambda notice: warnings.append(str(notice.message_primary)))
     append(later, created())
@@ -115,11 +117,11 @@ def test_restored_begins_an_epoch(database: str, copied: Callable[[], str], conn
     copy = connect(conninfo=copied())
     operator = connect("operator", conninfo=copy.info.dsn)
     store = Store(operator)
-    (first,) = store.epochs()
+    (first,) = store.identity.epochs()
     assert (first.epoch, first.first_sequence, first.from_sequence, first.reason) == (1, 1, None, None)
-    assert store.restored("a drill", "user:ann") == 4
+    assert store.identity.restored("a drill", "user:ann") == 4
     assert append(connect("service", conninfo=copy.info.dsn), created())[0].sequence == 5
-    again, second = store.epochs()
+    again, second = store.identity.epochs()
     assert again == first
     assert (second.epoch, second.first_sequence, second.from_sequence) == (2, 4, 3)
     assert second.reason == "a drill"
@@ -139,8 +141,8 @@ def test_two_restores_of_one_backup_are_two_epochs(
     ids: set[UUID] = set()
     for conninfo in (copied(), copied()):
         store = Store(connect(conninfo=conninfo))
-        store.restored("a drill")
-        ids.add(store.epochs()[-1].epoch_id)
+        store.identity.restored("a drill")
+        ids.add(store.identity.epochs()[-1].epoch_id)
     assert len(ids) == 2
 
 
@@ -152,9 +154,9 @@ def test_restored_fails_whole(connect: Connect) -> None:
     append(superuser, created())
     superuser.execute("UPDATE artifactstore.home SET database_oid = 1")
     with pytest.raises(ArtifactstoreError) as failure:
-        store.restored("")
+        store.identity.restored("")
     assert failure.value.code == "bad-payload"
-    home = store.home()
+    home = store.identity.home()
     assert home is not None
     assert home.database_oid == 1
 

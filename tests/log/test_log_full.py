@@ -38,32 +38,32 @@ def almost_full(connect: Connect) -> Store:
     """A log in which two numbers are left."""
     connection = connect()
     store = Store(connection)
-    store.append([created()])
+    store.writes.append([created()])
     move_head(connection, LAST - 2)
-    assert store.head() == LAST - 2
+    assert store.log.head() == LAST - 2
     return store
 
 
 def test_f22_the_last_numbers_are_given_and_then_the_log_is_full(almost_full: Store) -> None:
     store = almost_full
-    assert store.append([created()])[0].sequence == LAST - 1
+    assert store.writes.append([created()])[0].sequence == LAST - 1
     both: list[NewEvent] = [created(), created()]
     with pytest.raises(Refused) as refused:
-        store.append(both)
+        store.writes.append(both)
     assert refused.value.code == "log-full"
     assert refused.value.sqlstate == "ST064"
     assert refused.value.detail["position"] == 2
-    assert store.head() == LAST - 1
-    assert store.append([created()])[0].sequence == LAST
+    assert store.log.head() == LAST - 1
+    assert store.writes.append([created()])[0].sequence == LAST
     for _ in range(2):
         with pytest.raises(ArtifactstoreError, match="log-full"):
-            store.append([created()])
-    assert store.head() == LAST
+            store.writes.append([created()])
+    assert store.log.head() == LAST
 
 
 def test_f22_what_the_log_gave_its_interfaces_take(almost_full: Store) -> None:
     store = almost_full
-    appended = [store.append([created()])[0].sequence for _ in range(2)]
-    assert [event["sequence"] for event in store.newest_events(limit=2)] == appended
-    row = store.package(store.newest_events(limit=1)[0]["subject_id"])
+    appended = [store.writes.append([created()])[0].sequence for _ in range(2)]
+    assert [event["sequence"] for event in store.log.newest_events(limit=2)] == appended
+    row = store.packages.package(store.log.newest_events(limit=1)[0]["subject_id"])
     assert row["last_sequence"] == LAST

@@ -49,12 +49,12 @@ def without_views(connect: Connect) -> psycopg.Connection:
 
 def issue(superuser: psycopg.Connection) -> TokenIssued:
     event = TokenIssued(token_id=new_id(), roles=("reader",))
-    Store(superuser).issue_token(event, "user:ann", "user:bob", bytes(32))
+    Store(superuser).tokens.issue_token(event, "user:ann", "user:bob", bytes(32))
     return event
 
 
 def import_one_more(superuser: psycopg.Connection) -> None:
-    events = list(Store(superuser).stored_events())
+    events = list(Store(superuser).log.stored_events())
     later = events[-1]._replace(sequence=events[-1].sequence + 1)
     import_log(Store(superuser), io.BytesIO(export_of([*events, later], first=later.sequence)))
 
@@ -64,12 +64,12 @@ DOORS: dict[str, Callable[[psycopg.Connection], Any]] = {
     "a request that is known": lambda superuser: append(
         superuser, ingested(new_id(), "a", request=request("key"))
     ),
-    "append_commands": lambda superuser: Store(superuser).append_commands([[prepare(created())]], 1),
+    "append_commands": lambda superuser: Store(superuser).writes.append_commands([[prepare(created())]], 1),
     "append_json": lambda superuser: append_json(
         superuser, "v1.package.created", new_id(), {"purl": "pkg:generic/taken@1"}
     ),
     "issue_token": issue,
-    "restored": lambda superuser: Store(superuser).restored("a drill"),
+    "restored": lambda superuser: Store(superuser).identity.restored("a drill"),
     "import_events": import_one_more,
 }
 """Whatever appends to a log that has begun; revoke_token has a test of its own."""
@@ -119,8 +119,11 @@ def test_f04_a_token_is_not_revoked_either(connect: Connect) -> None:
     token = issue(superuser)
     empty(superuser, *VIEWS)
     revoke = TokenRevoked(token_id=token.token_id)
-    assert refusal(superuser, lambda on: Store(on).revoke_token(revoke, "user:ann")).code == "views-behind"
-    found = Store(superuser).find_token(token.token_id)
+    assert (
+        refusal(superuser, lambda on: Store(on).tokens.revoke_token(revoke, "user:ann")).code
+        == "views-behind"
+    )
+    found = Store(superuser).tokens.find_token(token.token_id)
     assert found is not None
     assert not found.revoked
 
@@ -137,8 +140,8 @@ def test_f04_a_replay_opens_them_again(
     with refused(without_views, "name-taken"):
         append(without_views, created("pkg:generic/taken@1"))
     with without_views.transaction(force_rollback=True):
-        store.rebuild("scratch")
-        assert list(store.compare("artifactstore", "scratch")) == []
+        store.rebuilds.rebuild("scratch")
+        assert list(store.rebuilds.compare("artifactstore", "scratch")) == []
 
 
 def test_f04_views_that_are_empty_are_no_snapshot(without_views: psycopg.Connection) -> None:

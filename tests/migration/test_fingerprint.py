@@ -56,11 +56,11 @@ def test_f10_what_decides_the_rows_needs_a_replay(
     store = Store(conn)
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        snapshot = store.create_snapshot().schema_name
-    assert store.view_set_problem(snapshot) is None
+        snapshot = store.view_sets.create_snapshot().schema_name
+    assert store.view_sets.view_set_problem(snapshot) is None
     source = extended(tmp_path, sql={path: edited(path, old, new)})
     assert migrate(database, source=source).replayed
-    assert str(store.view_set_problem(snapshot)).startswith("stale: ")
+    assert str(store.view_sets.view_set_problem(snapshot)).startswith("stale: ")
     assert not migrate(database, source=source).replayed
 
 

@@ -23,7 +23,7 @@ def written(server_conninfo: str, template: str) -> Iterator[str]:
         store = Store(connection)
         events = workload(EVENTS, seed=11)
         while batch := list(islice(events, 500)):
-            store.append(batch)
+            store.writes.append(batch)
         name = connection.info.dbname
     yield name
     drop_database(server_conninfo, conninfo)
@@ -73,8 +73,8 @@ def tamper(store: Store, *statements: str) -> None:
 def differences(store: Store, schema: str = "artifactstore", last: int | None = None) -> list[Any]:
     """In what a view set differs from what the log says at ``last``."""
     with store.connection.transaction(force_rollback=True):
-        store.rebuild("scratch", last)
-        return list(store.compare(schema, "scratch"))
+        store.rebuilds.rebuild("scratch", last)
+        return list(store.rebuilds.compare(schema, "scratch"))
 
 
 def schemas(store: Store) -> Iterator[str]:

@@ -37,8 +37,8 @@ def test_at_many_sequences_it_is_what_a_fresh_database_would_have(history: Store
         if sequence > at:
             execute("SELECT artifactstore.rebuild_next(%s)", (sequence,))
             at = sequence
-        assert list(history.compare(made[sequence], "artifactstore_rebuild")) == [], sequence
-    history.drop_rebuild()
+        assert list(history.rebuilds.compare(made[sequence], "artifactstore_rebuild")) == [], sequence
+    history.view_sets.drop_rebuild()
 
 
 def store_snapshot(store: Store, schema: str, sequence: int) -> None:
@@ -51,7 +51,7 @@ def store_snapshot(store: Store, schema: str, sequence: int) -> None:
         (f"artifactstore_snapshot_{sequence}", schema),
     )
     store.connection.execute(f"CREATE SCHEMA artifactstore_snapshot_{sequence}".encode())
-    for view in store.view_counts():
+    for view in store.rebuilds.view_counts():
         store.connection.execute(
             f"CREATE TABLE artifactstore_snapshot_{sequence}.{view} AS TABLE {schema}.{view}".encode()
         )
@@ -60,7 +60,7 @@ def store_snapshot(store: Store, schema: str, sequence: int) -> None:
         f"GRANT SELECT ON ALL TABLES IN SCHEMA artifactstore_snapshot_{sequence} TO PUBLIC".encode()
     )
     store.connection.execute("RESET ROLE")
-    assert store.view_set_problem(f"artifactstore_snapshot_{sequence}") is None
+    assert store.view_sets.view_set_problem(f"artifactstore_snapshot_{sequence}") is None
 
 
 def test_gap09_every_event_of_an_instant_counts(connect: Connect) -> None:
@@ -69,14 +69,16 @@ def test_gap09_every_event_of_an_instant_counts(connect: Connect) -> None:
     batches = []
     for number in range(5):
         purls = [f"pkg:generic/a{number}@{position}" for position in range(3)]
-        appended = store.append([NewEvent(PackageCreated(purl=purl), new_id(), "user:a") for purl in purls])
+        appended = store.writes.append(
+            [NewEvent(PackageCreated(purl=purl), new_id(), "user:a") for purl in purls]
+        )
         batches.append((appended[0].created_at, appended[-1].sequence, appended[0].sequence))
         assert len({one.created_at for one in appended}) == 1
     for instant, last, first in batches:
-        assert store.sequence_at(instant) == last
-        before = store.sequence_at(instant - timedelta(microseconds=1))
+        assert store.log.sequence_at(instant) == last
+        before = store.log.sequence_at(instant - timedelta(microseconds=1))
         assert before == (first - 1 if first > 2 else 0)
-    assert store.sequence_at(batches[0][0] - timedelta(days=1)) == 0
+    assert store.log.sequence_at(batches[0][0] - timedelta(days=1)) == 0
 
 
 def test_readers_query_it_and_it_is_dropped(history: Store, connect: Connect) -> None:
@@ -87,8 +89,8 @@ def test_readers_query_it_and_it_is_dropped(history: Store, connect: Connect) ->
         .fetchone()
     )
     assert row == (True, True)
-    history.drop_view_set("march")
-    assert history.view_sets() == []
+    history.view_sets.drop_view_set("march")
+    assert history.view_sets.view_sets() == []
     assert list(schemas(history)) == []
 
 
@@ -102,5 +104,5 @@ def test_a_schema_that_exists_is_left_alone(history: Store) -> None:
 def test_the_future_is_refused_and_nothing_is_left(history: Store) -> None:
     with pytest.raises(NotFound, match=f"the log ends at {EVENTS}"):
         snapshots.as_of(history, "future", EVENTS + 1)
-    assert history.view_sets() == []
+    assert history.view_sets.view_sets() == []
     assert history.connection.execute("SELECT to_regnamespace('future')").fetchone() == (None,)

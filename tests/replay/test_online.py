@@ -39,7 +39,7 @@ TAMPERED = (
 def test_equal_views_are_not_touched_and_appends_never_stand_still(history: Store, another: Another) -> None:
     before = versions(history)
     done = replay_online(history, another)
-    assert done.head == history.head() == EVENTS
+    assert done.head == history.log.head() == EVENTS
     assert (done.since, done.resumed, done.packages, done.rows, done.stalls) == (0, None, 0, 0, 0)
     assert versions(history) == before
     assert list(schemas(history)) == []
@@ -86,7 +86,7 @@ def test_rpl04_writers_go_on_and_nothing_is_missed_or_applied_twice(
     stop = threading.Event()
     failures: list[Exception] = []
     appended = [0] * 4
-    packages = history.view_counts()["artifact_packages"]
+    packages = history.rebuilds.view_counts()["artifact_packages"]
 
     def write(number: int) -> None:
         store = Store(connect("service"))
@@ -97,7 +97,7 @@ def test_rpl04_writers_go_on_and_nothing_is_missed_or_applied_twice(
                     PackageCreated(purl=f"pkg:generic/w{number}@{appended[number]}"), package, "user:w"
                 )
                 file = FileIngested(package_id=package, path="a", size=1, blake3=bytes(32))
-                store.append([created, NewEvent(file, new_id(), "user:w")])
+                store.writes.append([created, NewEvent(file, new_id(), "user:w")])
                 appended[number] += 1
         except Exception as failure:  # whatever it is fails the test
             failures.append(failure)
@@ -125,7 +125,7 @@ def test_rpl04_writers_go_on_and_nothing_is_missed_or_applied_twice(
             thread.join()
     assert failures == []
     assert differences(history) == []
-    assert history.head() == EVENTS + 2 * sum(appended)
+    assert history.log.head() == EVENTS + 2 * sum(appended)
     assert all(appended)
     assert [run.packages for run in runs[1:]] == [0, 0]
 
@@ -144,7 +144,7 @@ def test_old_snapshots_see_the_rows_that_they_saw(history: Store, another: Anoth
 
 def begin(store: Store, ranges: int) -> int:
     """Leave a rebuild unfinished after so many ranges of a tenth of the log."""
-    sequence = store.begin_rebuild(None).sequence
+    sequence = store.view_sets.begin_rebuild(None).sequence
     for _ in range(ranges):
         sequence = store.connection.execute(
             "SELECT artifactstore.rebuild_next(%s)", (sequence + EVENTS // 10,)
@@ -159,10 +159,10 @@ def test_rpl05_a_killed_replay_is_resumed(
     tamper(history, *TAMPERED)
     killed = Store(connect())
     sequence = begin(killed, tenths)
-    before = history.view_counts()
+    before = history.rebuilds.view_counts()
     pid = killed.connection.info.backend_pid
     history.connection.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
-    assert history.view_counts() == before, "the live views are the old ones"
+    assert history.rebuilds.view_counts() == before, "the live views are the old ones"
     assert list(schemas(history)) == ["artifactstore_rebuild"]
     done = replay_online(history, another)
     assert done.resumed == sequence
@@ -190,7 +190,7 @@ def test_two_at_once_are_refused(history: Store, another: Another, connect: Conn
     with pytest.raises(Busy, match=f"backend {working.connection.info.backend_pid}"):
         replay_online(history, another)
     with pytest.raises(Busy):
-        history.drop_rebuild()
+        history.view_sets.drop_rebuild()
     assert replay_online(working, another).resumed == 2 * (EVENTS // 10)
 
 
@@ -235,7 +235,7 @@ def test_an_empty_log_and_one_event(connect: Connect, another: Another) -> None:
         done = replay_online(store, another)
         assert (done.head, done.packages) == (head, 0)
         assert time.monotonic() - started < 10
-        store.append([NewEvent(PackageCreated(purl=f"pkg:generic/a@{head}"), new_id(), "user:ann")])
+        store.writes.append([NewEvent(PackageCreated(purl=f"pkg:generic/a@{head}"), new_id(), "user:ann")])
 
 
 def test_only_operators_may(history: Store, connect: Connect, another: Another) -> None:

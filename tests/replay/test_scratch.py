@@ -14,6 +14,7 @@ from artifactstore.events import FileIngested, NewEvent, PackageCreated, new_id
 from artifactstore.jobs.verify_online import verify_online
 from artifactstore.migrate import migrate
 from artifactstore.store import Difference, Store
+from artifactstore.store.rebuilds import Rebuilds
 from tests.databases import TEST_PREFIX, Connect
 from tests.replay.conftest import EVENTS
 
@@ -52,7 +53,7 @@ def test_f48_no_request_leaves_rows_in_the_catalogs(history: Store) -> None:
     verify_online(history, 1)
     before = written_rows(history.connection)
     for number in range(REQUESTS):
-        history.package_at(ids[number % len(ids)], EVENTS)
+        history.rebuilds.package_at(ids[number % len(ids)], EVENTS)
     checked = verify_online(history, REQUESTS)
     assert checked.packages > 20
     assert checked.differences == []
@@ -63,14 +64,14 @@ def test_f48_no_request_leaves_rows_in_the_catalogs(history: Store) -> None:
 def test_f48_requests_side_by_side_are_all_answered_right(history: Store, connect: Connect) -> None:
     """More of them than there are view sets, for the same packages: none sees the rows of another."""
     ids = packages(history)[:6]
-    expected = {package: history.package_at(package, EVENTS) for package in ids}
-    assert expected == {package: history.package(package) for package in ids}
+    expected = {package: history.rebuilds.package_at(package, EVENTS) for package in ids}
+    assert expected == {package: history.packages.package(package) for package in ids}
     stores = [Store(connect("service")) for _ in range(8)]
 
     def ask(store: Store) -> None:
         store.connection.execute("SET TimeZone = 'UTC'")
         for package in ids * 3:
-            assert store.package_at(package, EVENTS) == expected[package]
+            assert store.rebuilds.package_at(package, EVENTS) == expected[package]
 
     with ThreadPoolExecutor(len(stores)) as threads:
         list(threads.map(ask, stores))
@@ -84,8 +85,8 @@ def test_f48_who_finds_all_taken_waits_and_is_told(history: Store, connect: Conn
             holder.execute(f"LOCK TABLE {schema}.log_epochs IN EXCLUSIVE MODE".encode())
         history.connection.execute("SET statement_timeout = '30s'")
         with pytest.raises(Busy, match="all scratch view sets are in use"):
-            history.package_at(package, EVENTS)
-    assert history.package_at(package, EVENTS)["package_id"] == package
+            history.rebuilds.package_at(package, EVENTS)
+    assert history.rebuilds.package_at(package, EVENTS)["package_id"] == package
 
 
 def test_f48_a_set_that_is_missing_or_looks_otherwise_is_made_again(history: Store, database: str) -> None:
@@ -107,15 +108,15 @@ def test_f39_a_package_is_checked_once_however_many_samples_led_to_it(
     history: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[UUID] = []
-    original = Store.check_packages
+    original = Rebuilds.check_packages
 
     def counted(
-        self: Store, ids: Sequence[UUID], sequences: Sequence[int], max_events: int | None = None
+        self: Rebuilds, ids: Sequence[UUID], sequences: Sequence[int], max_events: int | None = None
     ) -> list[Difference]:
         asked.extend(ids)
         return original(self, ids, sequences, max_events)
 
-    monkeypatch.setattr(Store, "check_packages", counted)
+    monkeypatch.setattr(Rebuilds, "check_packages", counted)
     checked = verify_online(history, 300)
     assert len(asked) == len(set(asked)) == checked.packages > 40
     assert checked.differences == []
@@ -133,7 +134,7 @@ def test_f39_a_package_of_many_files_is_folded_in_ranges(
         file = FileIngested(package_id=package, path=f"f{number}", size=1, blake3=bytes(32))
         events.append(NewEvent(file, new_id(), "user:ann"))
     started = perf_counter()
-    store.append(events)
+    store.writes.append(events)
     appending = perf_counter() - started
     started = perf_counter()
     checked = verify_online(store, 100)

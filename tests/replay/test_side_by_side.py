@@ -90,7 +90,7 @@ def small(database: str) -> Iterator[Store]:
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         store = Store(connection)
-        store.append(list(islice(workload(_EVENTS, seed=37), _EVENTS)))
+        store.writes.append(list(islice(workload(_EVENTS, seed=37), _EVENTS)))
         yield store
 
 
@@ -103,7 +103,7 @@ def test_f12_side_by_side_none_fails_or_hangs_or_the_loser_is_told_and_can_be_re
 ) -> None:
     monkeypatch.setattr("artifactstore.db.LOCK_SECONDS", _LIMIT)
     monkeypatch.setattr("artifactstore.jobs.replay._LEAVING", _LIMIT)
-    packages = small.view_counts()["artifact_packages"]
+    packages = small.rebuilds.view_counts()["artifact_packages"]
     assert packages > 5
     side = _Side(database, cluster)
     chance = random.Random(12)  # noqa: S311 - a test that can be repeated
@@ -122,7 +122,7 @@ def test_f12_side_by_side_none_fails_or_hangs_or_the_loser_is_told_and_can_be_re
                 side.actors()[name]()
     assert lost["dump"] == 0
     assert differences(small) == []
-    assert not small.views_are_stale()
+    assert not small.health.views_are_stale()
     assert min(looks.values()) > 0, looks
 
 
@@ -162,8 +162,8 @@ def _reading(client: httpx.Client, side: _Side, packages: int) -> Iterator[dict[
             while not stop.wait(0.02):
                 try:
                     with db.one_snapshot(connection):
-                        assert store.position().head >= _EVENTS
-                        found = list(store.package_page(PackageQuery(), None, _ALL))
+                        assert store.identity.position().head >= _EVENTS
+                        found = list(store.pages.package_page(PackageQuery(), None, _ALL))
                 except Busy:
                     continue
                 assert len(found) == packages

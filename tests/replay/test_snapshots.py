@@ -29,19 +29,22 @@ def append(store: Store, packages: int) -> None:
     created = (
         NewEvent(PackageCreated(purl=f"pkg:generic/{new_id()}"), new_id(), "user:a") for _ in range(packages)
     )
-    store.append(list(created))
+    store.writes.append(list(created))
 
 
 def test_a_snapshot_is_the_live_views_at_its_sequence(history: Store, snapshot: ViewSet) -> None:
     assert (snapshot.sequence, snapshot.purpose) == (EVENTS, "snapshot")
     assert differences(history, snapshot.schema_name, EVENTS) == []
-    assert history.view_set_problem(snapshot.schema_name) is None
-    assert snapshot.digests["artifact_packages"]["rows"] == history.view_counts()["artifact_packages"] - 10
+    assert history.view_sets.view_set_problem(snapshot.schema_name) is None
+    assert (
+        snapshot.digests["artifact_packages"]["rows"]
+        == history.rebuilds.view_counts()["artifact_packages"] - 10
+    )
 
 
 def test_it_sees_one_sequence_or_is_refused(history: Store) -> None:
     with pytest.raises(BadInput, match="REPEATABLE READ"):
-        history.create_snapshot()
+        history.view_sets.create_snapshot()
 
 
 @pytest.mark.parametrize("run", [replay, replay_online])
@@ -61,14 +64,14 @@ def test_a_replay_from_it_projects_only_what_came_after(
 
 def test_rpl13_it_does_not_outlive_the_projectors_that_made_it(history: Store, snapshot: ViewSet) -> None:
     tamper(history, "UPDATE artifactstore.software SET projectors = sha256('new')")
-    problem = history.view_set_problem(snapshot.schema_name)
+    problem = history.view_sets.view_set_problem(snapshot.schema_name)
     assert problem == "stale: other projectors or views made it"
     assert snapshots.choose(history).snapshot is None
 
 
 def test_rpl13_nor_the_columns_of_the_views(history: Store, snapshot: ViewSet) -> None:
     history.connection.execute("ALTER TABLE artifactstore.artifact_files ADD COLUMN origin text")
-    problem = history.view_set_problem(snapshot.schema_name)
+    problem = history.view_sets.view_set_problem(snapshot.schema_name)
     assert problem == "stale: other projectors or views made it"
 
 
@@ -103,14 +106,14 @@ def test_rpl14_a_future_foreign_or_damaged_one_is_never_used(
     assert chosen.snapshot is None
     [(_, problem)] = chosen.refused
     assert problem.startswith(reason)
-    before = history.view_counts()
+    before = history.rebuilds.view_counts()
     for run in (replay, replay_online):
         with pytest.raises(ArtifactstoreError) as caught:
             run(history, another, snapshot=snapshot)
         assert caught.value.code == "bad-view-set"
-    assert history.view_counts() == before
+    assert history.rebuilds.view_counts() == before
     with pytest.raises(ArtifactstoreError, match="bad-view-set"):
-        history.as_of("past", EVENTS, snapshot.schema_name)
+        history.view_sets.as_of("past", EVENTS, snapshot.schema_name)
     made, _ = snapshots.as_of(history, "past", EVENTS)
     assert differences(history, made.schema_name, EVENTS) == []
 
@@ -131,8 +134,8 @@ def test_made_again_at_the_same_sequence_it_is_replaced(history: Store) -> None:
     history.connection.execute(f"DELETE FROM {first.schema_name}.artifact_files".encode())
     second = snapshots.create(history)
     assert second.schema_name == first.schema_name
-    assert history.view_set_problem(second.schema_name) is None
-    assert len(history.view_sets()) == 1
+    assert history.view_sets.view_set_problem(second.schema_name) is None
+    assert len(history.view_sets.view_sets()) == 1
 
 
 def test_pruning_keeps_the_newest_that_are_good(history: Store) -> None:
@@ -143,7 +146,7 @@ def test_pruning_keeps_the_newest_that_are_good(history: Store) -> None:
     tamper(history, f"UPDATE artifactstore.view_sets SET log_id = NULL WHERE sequence = {made[3].sequence}")
     dropped = [one.sequence for one in snapshots.prune(history, 2)]
     assert dropped == [made[3].sequence, made[0].sequence]
-    assert [one.sequence for one in history.view_sets()] == [made[2].sequence, made[1].sequence]
+    assert [one.sequence for one in history.view_sets.view_sets()] == [made[2].sequence, made[1].sequence]
     assert list(schemas(history)) == sorted(one.schema_name for one in made[1:3])
 
 
@@ -152,15 +155,15 @@ def test_dropping_takes_nothing_of_others(history: Store, snapshot: ViewSet) -> 
         f"CREATE VIEW public.mine AS SELECT purl FROM {snapshot.schema_name}.artifact_packages".encode()
     )
     with pytest.raises(Refused) as caught:
-        history.drop_view_set(snapshot.schema_name)
+        history.view_sets.drop_view_set(snapshot.schema_name)
     assert caught.value.code == "view-set-in-use"
-    assert history.view_set_problem(snapshot.schema_name) is None
+    assert history.view_sets.view_set_problem(snapshot.schema_name) is None
     history.connection.execute("DROP VIEW public.mine")
-    history.drop_view_set(snapshot.schema_name)
+    history.view_sets.drop_view_set(snapshot.schema_name)
     assert list(schemas(history)) == []
     for schema in ("artifactstore", "public", snapshot.schema_name):
         with pytest.raises(NotFound) as missing:
-            history.drop_view_set(schema)
+            history.view_sets.drop_view_set(schema)
         assert missing.value.code == "no-such-view-set"
 
 
@@ -168,7 +171,7 @@ def test_operators_make_them_and_readers_read_them(history: Store, connect: Conn
     made = snapshots.create(Store(connect("operator")))
     reader = connect("reader")
     counted = reader.execute(f"SELECT count(*) FROM {made.schema_name}.artifact_packages".encode()).fetchone()
-    assert counted == (history.view_counts()["artifact_packages"],)
+    assert counted == (history.rebuilds.view_counts()["artifact_packages"],)
     with pytest.raises(ArtifactstoreError, match="forbidden"):
         snapshots.create(Store(reader))
     with pytest.raises(psycopg.errors.InsufficientPrivilege):

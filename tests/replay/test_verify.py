@@ -22,12 +22,12 @@ def test_what_is_appended_meanwhile_is_in_no_part_of_it(history: Store, connect:
         if step not in steps:
             steps[step] = total
             created = PackageCreated(purl=f"pkg:generic/meanwhile@{len(steps)}")
-            writer.append([NewEvent(created, new_id(), "user:w")])
+            writer.writes.append([NewEvent(created, new_id(), "user:w")])
 
     done = verify(history, connect, progress=append)
     assert (done.findings, done.head) == ([], EVENTS)
     assert (steps["checking events"], steps["rebuilding views"]) == (EVENTS, EVENTS)
-    assert history.head() == EVENTS + len(steps)
+    assert history.log.head() == EVENTS + len(steps)
 
 
 def test_findings_in_events_come_first_and_count_towards_the_limit(history: Store, connect: Connect) -> None:
@@ -43,7 +43,7 @@ def test_findings_in_events_come_first_and_count_towards_the_limit(history: Stor
     done = verify(history, connect, limit=3)
     found = [(finding.kind, finding.sequence) for finding in done.findings]
     assert found == [("digest", 7), ("digest", 9), ("view", None)]
-    assert done.found == 2 + history.view_counts()["artifact_packages"]
+    assert done.found == 2 + history.rebuilds.view_counts()["artifact_packages"]
 
 
 @pytest.mark.parametrize("wanted", ["checking events", "comparing views"])

@@ -43,7 +43,7 @@ def test_a_missing_package_is_found(history: Store) -> None:
 
 
 def test_the_service_may_and_readers_may_not(history: Store, connect: Connect) -> None:
-    assert history.head() == EVENTS
+    assert history.log.head() == EVENTS
     assert verify_online(Store(connect("service")), 5).differences == []
     assert verify_online(Store(connect("operator")), 5).differences == []
     with pytest.raises(Exception, match="permission denied"):
@@ -52,7 +52,7 @@ def test_the_service_may_and_readers_may_not(history: Store, connect: Connect) -
 
 def test_it_sees_one_sequence_or_is_refused(history: Store) -> None:
     with pytest.raises(BadInput, match="REPEATABLE READ"):
-        history.check_packages([], [])
+        history.rebuilds.check_packages([], [])
 
 
 def test_packages_of_many_events_can_be_left_out(history: Store) -> None:
@@ -60,9 +60,9 @@ def test_packages_of_many_events_can_be_left_out(history: Store) -> None:
     connection = history.connection
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        packages = [package for package, _ in history.sample_packages(50)]
-        assert history.check_packages(packages, [], 0) == []
-        assert len({one.key for one in history.check_packages(packages, [])}) == len(packages)
+        packages = [package for package, _ in history.rebuilds.sample_packages(50)]
+        assert history.rebuilds.check_packages(packages, [], 0) == []
+        assert len({one.key for one in history.rebuilds.check_packages(packages, [])}) == len(packages)
 
 
 def test_a_package_as_it_was(history: Store) -> None:
@@ -74,12 +74,12 @@ def test_a_package_as_it_was(history: Store) -> None:
         execute("SELECT artifactstore.rebuild_next(%s)", (sequence,))
         rows = execute("SELECT package_id FROM artifactstore_rebuild.artifact_packages").fetchall()
         for (package_id,) in rng.sample(rows, 3):
-            then = history.package_at(package_id, sequence)
+            then = history.rebuilds.package_at(package_id, sequence)
             cursor = execute(
                 "SELECT * FROM artifactstore_rebuild.artifact_packages WHERE package_id = %s", (package_id,)
             )
             assert tuple(then.values()) == cursor.fetchone()
-    history.drop_rebuild()
+    history.view_sets.drop_rebuild()
     assert list(schemas(history)) == []
 
 
@@ -87,8 +87,8 @@ def test_before_it_was_created_there_is_none(history: Store) -> None:
     [package] = history.connection.execute(
         "SELECT package_id, created_sequence FROM artifactstore.artifact_packages ORDER BY 2 DESC LIMIT 1"
     ).fetchall()
-    assert history.package_at(package[0], package[1])["created_sequence"] == package[1]
+    assert history.rebuilds.package_at(package[0], package[1])["created_sequence"] == package[1]
     with pytest.raises(NotFound):
-        history.package_at(package[0], package[1] - 1)
+        history.rebuilds.package_at(package[0], package[1] - 1)
     with pytest.raises(NotFound, match=f"the log ends at {EVENTS}"):
-        history.package_at(package[0], EVENTS + 1)
+        history.rebuilds.package_at(package[0], EVENTS + 1)

@@ -44,7 +44,7 @@ def stranger(connect: Connect) -> psycopg.Connection[Any]:
 @pytest.fixture
 def packages(history: Store) -> int:
     """How many packages there are: what every reader must see at any time."""
-    return history.view_counts()["artifact_packages"]
+    return history.rebuilds.view_counts()["artifact_packages"]
 
 
 def told(refusal: pytest.ExceptionInfo[Busy], *sessions: psycopg.Connection[Any]) -> str:
@@ -62,11 +62,11 @@ def test_a_snapshot_from_before_the_truncation_is_refused_not_answered(
     """F12."""
     with stranger.transaction():
         stranger.execute("SELECT 1")
-        history.replay()
+        history.rebuilds.replay()
         with pytest.raises(Busy, match="its views are empty"):
-            Store(stranger).position()
+            Store(stranger).identity.position()
     with stranger.transaction():
-        assert Store(stranger).position().head == EVENTS
+        assert Store(stranger).identity.position().head == EVENTS
 
 
 def test_whoever_looks_twice_waits_before_its_snapshot(
@@ -77,10 +77,10 @@ def test_whoever_looks_twice_waits_before_its_snapshot(
     def read() -> None:
         store = Store(connect("reader"))
         with one_snapshot(store.connection):
-            seen.append(len(list(store.package_page(PackageQuery(), None, ALL))))
+            seen.append(len(list(store.pages.package_page(PackageQuery(), None, ALL))))
 
     with history.connection.transaction():
-        history.replay()
+        history.rebuilds.replay()
         reader = threading.Thread(target=read)
         reader.start()
         _until(lambda: _waiting(history) == 1)
@@ -97,7 +97,7 @@ def test_the_service_answers_busy_meanwhile_and_then_all(
         paths = ("/packages", "/log", "/events?since=0", "/events/1", "/locations?limit=1", "/files")
         before = {path: client.get(path).status_code for path in paths}
         with history.connection.transaction():
-            history.replay()
+            history.rebuilds.replay()
             for path in paths:
                 answer = client.get(path)
                 if before[path] == 200:
@@ -120,7 +120,7 @@ def test_requests_that_wait_through_it_see_everything(
 
         get()  # and the token is known from now on
         with history.connection.transaction():
-            history.replay()
+            history.rebuilds.replay()
             threads = [threading.Thread(target=get) for _ in range(3)]
             for thread in threads:
                 thread.start()
@@ -139,7 +139,7 @@ def test_a_reader_at_the_door_makes_it_busy_by_name(
     with one_snapshot(reader), pytest.raises(Busy) as refusal:
         replay(history, another)
     assert "the live views" in told(refusal, reader)
-    assert not history.views_are_stale(), "they are what they were"
+    assert not history.health.views_are_stale(), "they are what they were"
     assert replay(history, another).head == EVENTS
 
 
@@ -152,7 +152,7 @@ def test_a_reader_of_one_view_makes_it_busy_by_name(
         with pytest.raises(Busy) as refusal:
             replay(history, another)
     told(refusal, stranger)
-    assert not history.views_are_stale()
+    assert not history.health.views_are_stale()
 
 
 def test_an_old_snapshot_without_a_lock_makes_it_busy_by_name(
@@ -168,21 +168,21 @@ def test_an_old_snapshot_without_a_lock_makes_it_busy_by_name(
         query = "SELECT count(*) FROM artifactstore.artifact_packages"
         assert stranger.execute(query).fetchone() == (packages,)
     assert replay(history, another).head == EVENTS
-    assert not history.views_are_stale()
+    assert not history.health.views_are_stale()
 
 
 def test_a_dump_that_began_meanwhile_says_itself_that_its_views_are_to_be_made(
     history: Store, cluster: server.Cluster, database: str, new_database: Callable[[], str], packages: int
 ) -> None:
     dumped: list[str] = []
-    history.doubt_views()
+    history.rebuilds.doubt_views()
     with history.connection.transaction():
-        history.replay(doubted=True)
+        history.rebuilds.replay(doubted=True)
         dump = threading.Thread(target=lambda: dumped.append(cluster.run("pg_dump", "--dbname", database)))
         dump.start()
         _until(lambda: _waiting(history) >= 1)
     dump.join(60)
-    assert not history.views_are_stale()
+    assert not history.health.views_are_stale()
     restored = new_database()
     with psycopg.connect(restored) as connection:
         directory = cluster.sockets.parent / f"dump-{connection.info.dbname}"
@@ -193,11 +193,11 @@ def test_a_dump_that_began_meanwhile_says_itself_that_its_views_are_to_be_made(
                 "--dbname", restored)  # fmt: skip
     with psycopg.connect(restored, autocommit=True) as connection:
         store = Store(connection)
-        assert store.view_counts()["artifact_packages"] == 0
+        assert store.rebuilds.view_counts()["artifact_packages"] == 0
         with pytest.raises(Busy, match="artifactstore replay"):
-            store.position()
+            store.identity.position()
         assert migrate(restored, role_prefix=TEST_PREFIX).replayed
-        assert store.view_counts()["artifact_packages"] == packages
+        assert store.rebuilds.view_counts()["artifact_packages"] == packages
         assert differences(store) == []
 
 
@@ -206,7 +206,7 @@ def test_a_finished_replay_that_a_dump_reads_succeeds_and_tells_what_is_left(
 ) -> None:
     history.connection.execute("SET lock_timeout = '200ms'")
     unfinished = Store(connect())
-    unfinished.begin_rebuild(None)
+    unfinished.view_sets.begin_rebuild(None)
     unfinished.connection.close()
     dump = connect(application_name="pg_dump")
     with dump.transaction():
@@ -220,7 +220,7 @@ def test_a_finished_replay_that_a_dump_reads_succeeds_and_tells_what_is_left(
         assert finding.schema is None
         assert f"backend {dump.info.backend_pid} (pg_dump)" in finding.what
         with pytest.raises(Busy) as refusal:
-            history.drop_leftover("artifactstore_rebuild")
+            history.health.drop_leftover("artifactstore_rebuild")
         told(refusal, dump)
     assert list(schemas(history)) == ["artifactstore_rebuild"]
     assert replay_online(history, another).leftover is None
@@ -231,12 +231,12 @@ def test_whatever_drops_a_view_set_is_refused_by_name_while_it_is_read(
     history: Store, connect: Connect
 ) -> None:
     made = snapshots.create(history)
-    history.as_of("past", 10, None)
+    history.view_sets.as_of("past", 10, None)
     actions: dict[str, Callable[[], Any]] = {
         made.schema_name: lambda: snapshots.create(history),
         f"{made.schema_name} ": lambda: list(snapshots.prune(history, 0)),
-        f"{made.schema_name}  ": lambda: history.drop_view_set(made.schema_name),
-        "past": lambda: history.drop_view_set("past"),
+        f"{made.schema_name}  ": lambda: history.view_sets.drop_view_set(made.schema_name),
+        "past": lambda: history.view_sets.drop_view_set("past"),
     }
     history.connection.execute("SET lock_timeout = '200ms'")
     dump = connect(application_name="pg_dump")
@@ -246,8 +246,8 @@ def test_whatever_drops_a_view_set_is_refused_by_name_while_it_is_read(
             with pytest.raises(Busy) as refusal:
                 action()
             assert "tables of the schema" in told(refusal, dump)
-    assert len(history.view_sets()) == 2
-    history.drop_view_set("past")
+    assert len(history.view_sets.view_sets()) == 2
+    history.view_sets.drop_view_set("past")
     assert list(snapshots.prune(history, 0)) == [made]
 
 
@@ -267,8 +267,11 @@ def test_two_that_make_one_schema_do_not_wait_for_ever(history: Store, connect: 
     first = Store(connect())
     history.connection.execute("SET lock_timeout = '200ms'")
     with first.connection.transaction(force_rollback=True):
-        first.as_of("past", 10, None)
-        for action in (lambda: history.as_of("past", 10, None), lambda: history.rebuild("past", 10)):
+        first.view_sets.as_of("past", 10, None)
+        for action in (
+            lambda: history.view_sets.as_of("past", 10, None),
+            lambda: history.rebuilds.rebuild("past", 10),
+        ):
             with pytest.raises(Busy):
                 action()
 
@@ -279,7 +282,7 @@ def test_verify_and_a_truncation_wait_for_each_other_with_a_limit(
     monkeypatch.setattr("artifactstore.db.LOCK_SECONDS", 0.2)
     other = Store(connect())
     with other.connection.transaction():
-        other.replay()
+        other.rebuilds.replay()
         for look in (lambda: verify(history, another), lambda: snapshots.create(history)):
             with pytest.raises(Busy):
                 look()
@@ -288,7 +291,7 @@ def test_verify_and_a_truncation_wait_for_each_other_with_a_limit(
 
 def test_doctor_tells_of_a_replay_under_way(history: Store, connect: Connect) -> None:
     working = Store(connect())
-    working.begin_rebuild(None)
+    working.view_sets.begin_rebuild(None)
     reader = Store(connect("operator"))
     found = [one for one in examine(reader) if one.check in ("replay", "leftover")]
     assert [(one.severity, one.check) for one in found] == [("info", "replay")]

@@ -104,8 +104,8 @@ def test_f02_the_next_step_of_a_rebuild_sees_that_the_log_was_replaced(
         run(cluster, "pg_dump", database, "--format", "custom", "--file", archive)
         create(program, *LOST)
     with psycopg.connect(database, autocommit=True) as rebuilding:
-        assert Store(rebuilding).begin_rebuild(None).sequence == 0
-        assert Store(rebuilding).rebuild_next() == 4
+        assert Store(rebuilding).view_sets.begin_rebuild(None).sequence == 0
+        assert Store(rebuilding).view_sets.rebuild_next() == 4
         restore_in_place(cluster, database, archive)
         with opened(database) as program:
             program.row("restored", "--reason", "a drill", "--yes")

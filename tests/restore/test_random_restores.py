@@ -113,7 +113,7 @@ def by_the_runbook(world: World) -> None:
     """Views first if they are not there; then the new epoch, at once or after unannounced events."""
     if world.told[-1].startswith("restore of log"):
         package = NewEvent(PackageCreated(purl="pkg:generic/onto-nothing@1"), new_id(), "user:early")
-        for refused in (lambda: world.store.append([package]), world.restored, world.snapshot):
+        for refused in (lambda: world.store.writes.append([package]), world.restored, world.snapshot):
             with pytest.raises(Busy, match="views-behind"):
                 refused()
     if not world.told[-1].startswith("restore of whole"):
@@ -148,14 +148,14 @@ def ends_equal(world: World) -> None:
     verification = verify(store, world.connect)
     assert verification.findings == []
     assert verification.identity == world.log[-1]
-    for one in store.view_sets():
-        if store.view_set_problem(one.schema_name) is None:
+    for one in store.view_sets.view_sets():
+        if store.view_sets.view_set_problem(one.schema_name) is None:
             with store.connection.transaction(force_rollback=True):
-                store.rebuild("scratch", one.sequence)
-                assert list(store.compare(one.schema_name, "scratch")) == [], one.sequence
+                store.rebuilds.rebuild("scratch", one.sequence)
+                assert list(store.rebuilds.compare(one.schema_name, "scratch")) == [], one.sequence
     for (purl,) in store.connection.execute(_SOME_PURLS).fetchall():
         with pytest.raises(Refused) as taken:
-            store.append([NewEvent(PackageCreated(purl=purl), new_id(), "user:twice")])
+            store.writes.append([NewEvent(PackageCreated(purl=purl), new_id(), "user:twice")])
         assert taken.value.code == "name-taken"
 
 

@@ -42,7 +42,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Log]:
             program.row("token", "create", "user:a", "--role", "reader")
             program.row("snapshot", "create")
             with psycopg.connect(database, autocommit=True) as connection:
-                Store(connection).begin_rebuild(None)
+                Store(connection).view_sets.begin_rebuild(None)
         with standby_of(primary) as standby:
             yield Log(database, make_conninfo(database, host=str(standby.sockets)), files)
 

@@ -78,7 +78,7 @@ class World:
 
     def follow(self) -> None:
         """A follower reads on; what the epochs that are new to it did not keep, it gives up first."""
-        found = self.store.epochs()
+        found = self.store.identity.epochs()
         new = [one for one in found if (one.epoch, one.epoch_id) not in self.epochs]
         kept = min([len(self.read), *(one.from_sequence or 0 for one in new if self.read)])
         del self.read[kept:]
@@ -95,7 +95,7 @@ class World:
         with self.connect() as connection:
             other = Store(connection)
             chosen = snapshots.choose(other).snapshot if self.rng.random() < 0.3 else None
-            begun = other.begin_rebuild(None if chosen is None else chosen.schema_name)
+            begun = other.view_sets.begin_rebuild(None if chosen is None else chosen.schema_name)
             last = self.rng.choice((len(self.log), self.rng.randint(begun.sequence, len(self.log))))
             connection.execute("SELECT artifactstore.rebuild_next(%s)", (last,))
         self.wait_for_others()
@@ -152,11 +152,11 @@ class World:
 
     def restored(self, last_shared: int | None = None) -> int:
         """Begin a new epoch; the last event that it says to have kept."""
-        self.store.restored("a drill", last_shared=last_shared)
+        self.store.identity.restored("a drill", last_shared=last_shared)
         self.writer.world.tick()
         self.writer.world.epoch += 1
         self.log += self.identities(len(self.log))
-        kept = self.store.epochs()[-1].from_sequence
+        kept = self.store.identity.epochs()[-1].from_sequence
         assert kept is not None
         self.told.append(f"restored from {kept}")
         return kept

@@ -54,9 +54,9 @@ class Registry:
     ) -> UUID:
         """A package ``pkg:generic/<name>@1`` with retention until so long from now (None: no retention)."""
         package_id = self.packages[name] = new_id()
-        retention = None if until is None else Retention(mode=mode, until=self.store.clock() + until)
+        retention = None if until is None else Retention(mode=mode, until=self.store.log.clock() + until)
         self.append(package_id, PackageCreated(purl=f"pkg:generic/{name}@1", retention=retention))
-        (landed,) = self.store.append([ingested(package_id, "a", b"abc")])
+        (landed,) = self.store.writes.append([ingested(package_id, "a", b"abc")])
         if state != "open":
             digest = manifest_digest([("a", 3, codec.digest(b"abc"))])
             self.append(
@@ -90,24 +90,26 @@ class Registry:
 
     def append(self, package_id: UUID, event: Event) -> int:
         """Append an event about a package; its sequence."""
-        return self.store.append([NewEvent(event, package_id, ACTOR)])[0].sequence
+        return self.store.writes.append([NewEvent(event, package_id, ACTOR)])[0].sequence
 
     def lapse(self) -> datetime:
         """Wait until every retention that ends soon has ended; the end of the last."""
-        ends = [self.store.retention(one)["retain_until"] for one in self.packages.values()]
-        soon = self.store.clock() + timedelta(minutes=1)
+        ends = [self.store.packages.retention(one)["retain_until"] for one in self.packages.values()]
+        soon = self.store.log.clock() + timedelta(minutes=1)
         last: datetime = max(end for end in ends if end is not None and end < soon)
-        while self.store.clock() < last:
+        while self.store.log.clock() < last:
             time.sleep(0.02)
         return last
 
     def rows(self, before: datetime | None = None) -> dict[str, Row]:
         """Name → what ``retention_due`` says."""
-        return {row["purl"][len("pkg:generic/") : -len("@1")]: row for row in self.store.due(before)}
+        return {
+            row["purl"][len("pkg:generic/") : -len("@1")]: row for row in self.store.retention.due(before)
+        }
 
     def states(self) -> dict[str, str]:
         """Name → state of the package."""
-        return {name: self.store.package(one)["state"] for name, one in self.packages.items()}
+        return {name: self.store.packages.package(one)["state"] for name, one in self.packages.items()}
 
     def destroyed(self) -> list[tuple[str, UUID]]:
         """Type and package of every deletion and purge by a sweep, in order."""

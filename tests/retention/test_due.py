@@ -53,7 +53,7 @@ def test_due_is_what_the_projectors_accept(registry: Registry) -> None:
         connection = registry.store.connection
         try:
             with connection.transaction(force_rollback=True):
-                registry.store.append([NewEvent(event, package_id, "user:test")])
+                registry.store.writes.append([NewEvent(event, package_id, "user:test")])
             problem = None
         except Refused as refusal:
             problem = refusal.code
@@ -72,7 +72,7 @@ def test_due_at_an_instant_is_what_the_guard_allows_at_it(
     """RG04: at any instant, in any zone of the server, for every kind of package; 60 examples."""
     if not registry.packages:
         registry.make_all()
-    end = registry.store.retention(registry.packages["open"])["retain_until"]
+    end = registry.store.packages.retention(registry.packages["open"])["retain_until"]
     instant = end + microseconds * MICROSECOND
     connection = registry.store.connection
     with connection.transaction(force_rollback=True):
@@ -107,7 +107,7 @@ def test_the_zone_of_the_server_does_not_matter(registry: Registry, zone: str) -
     swept = registry.program.rows("sweep", "--apply", "--max", "5")
     assert [row["purl"] for row in swept] == ["pkg:generic/now@1"]
 
-    end: datetime = registry.store.retention(registry.packages["in-an-hour"])["retain_until"]
+    end: datetime = registry.store.packages.retention(registry.packages["in-an-hour"])["retain_until"]
     for before, due in ((end - MICROSECOND, False), (end, True), (end + MICROSECOND, True)):
         listed = registry.program.rows("retention", "due", "--before", before.isoformat())
         assert {row["purl"]: row["due"] for row in listed}["pkg:generic/in-an-hour@1"] is due
@@ -157,7 +157,7 @@ def test_an_extension_takes_a_package_off_the_list(registry: Registry) -> None:
     package_id = registry.make("p")
     end = registry.lapse()
     assert registry.rows()["p"]["due"]
-    later = registry.store.clock() + timedelta(days=1)
+    later = registry.store.log.clock() + timedelta(days=1)
     registry.append(package_id, RetentionExtended(from_=end, to=later))
     assert registry.rows()["p"]["why"] == "retention-active"
 

@@ -92,13 +92,13 @@ def test_f01_a_purge_counts_what_may_go_and_what_others_need(registry: Registry)
     """Two packages that name the same bytes in two places, and others each in a place of its own."""
     for name in ("first", "second"):
         package_id = registry.make(name)
-        (file,) = registry.store.files(package_id)
+        (file,) = registry.store.packages.files(package_id)
         for uri in ("file:///shared", f"file:///{name}"):
             event = StorageRegistered(
                 package_id=package_id, file_id=file["file_id"], backend="file", uri=uri, size=3,
                 blake3=file["blake3"],
             )  # fmt: skip
-            registry.store.append([NewEvent(event, new_id(), ACTOR)])
+            registry.store.writes.append([NewEvent(event, new_id(), ACTOR)])
     registry.lapse()
     told = []
     for _ in range(3):
@@ -124,10 +124,13 @@ def test_grace(registry: Registry) -> None:
 def test_between_the_end_of_retention_and_the_sweep_nothing_changes(registry: Registry) -> None:
     """RG14: the end of retention allows, it does not do: state, files and retention stay as they are."""
     package_id = registry.make("p")
-    before = registry.store.package(package_id), registry.store.retention(package_id)
+    before = registry.store.packages.package(package_id), registry.store.packages.retention(package_id)
     with registry.program.unchanged():
         registry.lapse()
-    assert (registry.store.package(package_id), registry.store.retention(package_id)) == before
+    assert (
+        registry.store.packages.package(package_id),
+        registry.store.packages.retention(package_id),
+    ) == before
     assert registry.program.row("package", "show", str(package_id))["state"] == "open"
 
 
@@ -156,7 +159,7 @@ def test_the_clock_of_the_client_does_not_matter(registry: Registry, days: int) 
     registry.make("ended")
     registry.make("ends", until=timedelta(days=30))
     end = registry.lapse()
-    before = registry.store.clock()
+    before = registry.store.log.clock()
     for mode in (["--dry-run"], ["--apply", "--max", "5"]):
         command = [sys.executable, "-c", SHIFTED, str(days), "--json", "--actor", "user:sweeper"]
         command += ["--database-url", registry.program.conninfo, "sweep", *mode]
@@ -189,12 +192,12 @@ def test_what_changed_since_it_was_read_is_skipped(registry: Registry) -> None:
     held, kept, deleted, free = (registry.make(name) for name in ("held", "kept", "deleted", "free"))
     registry.lapse()
     store = registry.store
-    instant = store.clock()
+    instant = store.log.clock()
     moment = Moment(instant, instant)
     rows = guarded(store, moment, 4)
     registry.append(held, HoldPlaced(hold_id=new_id(), case="c", reason="r"))
-    end = store.retention(kept)["retain_until"]
-    registry.append(kept, RetentionExtended(from_=end, to=store.clock() + timedelta(days=1)))
+    end = store.packages.retention(kept)["retain_until"]
+    registry.append(kept, RetentionExtended(from_=end, to=store.log.clock() + timedelta(days=1)))
     registry.program.row("package", "delete", str(deleted), "--reason", "by hand")
     outcomes = {one.package["package_id"]: one.outcome for one in sweep(store, moment, rows, "user:s")}
     assert outcomes == {
@@ -267,7 +270,7 @@ def test_two_sweeps_with_the_same_list(registry: Registry) -> None:
     with ThreadPoolExecutor(2) as pool:
         connections = [psycopg.connect(registry.program.conninfo, autocommit=True) for _ in range(2)]
         stores = [Store(connection) for connection in connections]
-        moments = [Moment(store.clock(), store.clock()) for store in stores]
+        moments = [Moment(store.log.clock(), store.log.clock()) for store in stores]
         lists = [guarded(store, moment, count) for store, moment in zip(stores, moments, strict=True)]
         assert [len(rows) for rows in lists] == [count, count]
         outcomes = [one for outcome in pool.map(run, stores, lists, moments) for one in outcome]

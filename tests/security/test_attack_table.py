@@ -44,12 +44,12 @@ def filled(connect: Connect) -> psycopg.Connection:
     """A superuser's session in a database with a log, a snapshot and a past."""
     superuser = connect()
     store = Store(superuser)
-    store.append(list(islice(workload(EVENTS, seed=5), EVENTS)))
+    store.writes.append(list(islice(workload(EVENTS, seed=5), EVENTS)))
     with superuser.transaction():
         superuser.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        store.create_snapshot()
-    store.append([NewEvent(PackageCreated(purl="pkg:generic/last@1"), new_id(), "user:ann")])
-    store.as_of("past", 20, None)
+        store.view_sets.create_snapshot()
+    store.writes.append([NewEvent(PackageCreated(purl="pkg:generic/last@1"), new_id(), "user:ann")])
+    store.view_sets.as_of("past", 20, None)
     return superuser
 
 
@@ -74,11 +74,11 @@ class Arguments:
     def __init__(self, superuser: psycopg.Connection, schemas: Sequence[str]) -> None:
         packages = superuser.execute("SELECT package_id FROM artifactstore.artifact_packages").fetchall()
         self.packages: list[UUID] = [package for (package,) in packages]
-        head = Store(superuser).head()
+        head = Store(superuser).log.head()
         purl = PackageCreated(purl="pkg:generic/attack@1")
         event = NewEvent(purl, new_id(), "user:eve")
         payload = event.payload()
-        snapshots = [one.schema_name for one in Store(superuser).view_sets()]
+        snapshots = [one.schema_name for one in Store(superuser).view_sets.view_sets()]
         texts = [
             *schemas, "artifactstore", *snapshots, "made_by_attack", "artifact_packages", "public",
             "pg_catalog", "pg_toast", "information_schema", "no such schema", "", 'a"b', "x" * 70, None,
@@ -109,8 +109,8 @@ class Arguments:
             " 'v1.system.token_revoked']) t",
             (token,),
         ).fetchall()
-        position = Store(superuser).position()
-        last = list(Store(superuser).stored_events(head - 1, head))[-1]
+        position = Store(superuser).identity.position()
+        last = list(Store(superuser).log.stored_events(head - 1, head))[-1]
         self._whole: dict[str, list[list[Any]]] = {
             "append": [[*arrays, None], [*arrays, [0]]],
             "append_commands": [[*arrays, None, [1], 1]],
@@ -260,14 +260,14 @@ def test_f52_an_operator_does_not_become_the_owner(
         " ALTER TABLE artifactstore.events ENABLE ALWAYS TRIGGER events_forbid_change;"
         " END IF; RETURN true; END $$"
     )
-    for view in Store(filled).view_counts():
+    for view in Store(filled).rebuilds.view_counts():
         if view != "artifact_packages":
             hostile.run(operator, "CREATE TEMP TABLE {} (LIKE artifactstore.{} INCLUDING ALL)", view, view)
     operator.execute(
         "CREATE TEMP VIEW artifact_packages AS"
         " SELECT * FROM artifactstore.artifact_packages WHERE pg_temp.evil()"
     )
-    for view in Store(filled).view_counts():
+    for view in Store(filled).rebuilds.view_counts():
         hostile.run(operator, "GRANT ALL ON pg_temp.{} TO PUBLIC", view)
     before = dump_rows(filled.info.dsn)
     ((temporary,),) = operator.execute(
@@ -293,7 +293,7 @@ def test_f52_a_view_that_a_view_set_lacks_is_not_looked_for_elsewhere(
     operator.execute(hostile.EVIL.encode())
     operator.execute("SELECT artifactstore.begin_rebuild()")
     hostile.views(operator)
-    for view in Store(filled).view_counts():
+    for view in Store(filled).rebuilds.view_counts():
         with filled.transaction(force_rollback=False):
             filled.execute(f"ALTER TABLE artifactstore_rebuild.{view} RENAME TO away".encode())
         for function in ("rebuild_next()", "equalize(10)", "find_differences()"):

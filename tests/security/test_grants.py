@@ -133,7 +133,7 @@ def test_f41_whoever_obeys_the_hints_of_a_command_can_run_it(migrated: Site, com
     # Not let in was the first answer, and the last one is about the command itself.
     assert outcome.code != 7, outcome.stderr
     with psycopg.connect(make_conninfo(migrated.conninfo, user=login), autocommit=True) as conn:
-        assert "reader" in Store(conn).parts_of_login()
+        assert "reader" in Store(conn).grants.parts_of_login()
 
 
 def test_f41_the_hint_for_people_has_the_statement_for_each_kind_of_work(migrated: Site) -> None:

@@ -164,7 +164,7 @@ def test_f13_guards_refuse_without_their_error_codes(world: World) -> None:
         assert sqlstate(world.superuser.execute, statement) == "ST000"
     event = NewEvent(PackageDeleted(reason="x"), new_id(), "user:ann")
     with pytest.raises(ArtifactstoreError) as raised:
-        Store(world.superuser).append([event])
+        Store(world.superuser).writes.append([event])
     assert raised.value.code == "not-found"
 
 
@@ -173,9 +173,9 @@ def test_f13_projectors_that_are_not_known_are_trusted_by_nobody(world: World) -
     store = Store(world.superuser)
     with world.superuser.transaction():
         world.superuser.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        snapshot = store.create_snapshot().schema_name
+        snapshot = store.view_sets.create_snapshot().schema_name
     gone(world, "DELETE FROM artifactstore.software")
-    assert store.views_are_stale()
+    assert store.health.views_are_stale()
     for query in (
         "SELECT artifactstore.fingerprint()",
         "SELECT artifactstore.begin_rebuild()",

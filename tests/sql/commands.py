@@ -92,7 +92,7 @@ def one_by_one(conninfo: str, commands: Sequence[list[NewEvent]]) -> list[Any]:
         store = Store(connection)
         for events in commands:
             try:
-                outcomes.append([(row.sequence, row.appended) for row in store.append(events)])
+                outcomes.append([(row.sequence, row.appended) for row in store.writes.append(events)])
             except ArtifactstoreError as refusal:
                 outcomes.append(refusal.code)
     return outcomes

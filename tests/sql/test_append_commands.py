@@ -41,11 +41,11 @@ def test_outcomes_are_those_of_one_by_one(
         prepared = [prepare(event) for event in events or ()]
         apart = any(one.expected is not None or one.request_key is not None for one in prepared)
         if group and (events is None or apart):
-            found += store.append_commands(group, together)[0]
+            found += store.writes.append_commands(group, together)[0]
             group = []
         group.append(prepared)
         if apart:
-            found += store.append_commands(group, together)[0]
+            found += store.writes.append_commands(group, together)[0]
             group = []
     plain = [
         outcome.code
@@ -60,11 +60,11 @@ def test_outcomes_are_those_of_one_by_one(
 
 def test_it_tells_where_the_log_stands(connect: Connect) -> None:
     store = Store(connect("service"))
-    outcomes, standing = store.append_commands(
+    outcomes, standing = store.writes.append_commands(
         [[created("pkg:generic/a@1")], [created("pkg:generic/a@1")]], 9
     )
     assert codes(outcomes) == [[2], "name-taken"]
-    assert standing.position == store.position()
+    assert standing.position == store.identity.position()
     assert 0 <= standing.lock_wait < 1
 
 
@@ -74,7 +74,7 @@ def test_what_the_door_refuses_is_told_with_its_place_in_the_command(connect: Co
     good, changed = created("pkg:generic/a@1"), created("pkg:generic/d@1", expected=7)
     bad = PreparedEvent("v1.package.created", new_id(), "user:a", b"\xa1", None, None, None)
     commands = [[good], [created("pkg:generic/b@1"), created("pkg:Generic/B@1")], [bad], [changed]]
-    outcomes, standing = store.append_commands([*commands, [created("pkg:generic/e@1")]], 100)
+    outcomes, standing = store.writes.append_commands([*commands, [created("pkg:generic/e@1")]], 100)
     assert codes(outcomes) == [[2], "invalid-purl", "bad-payload", "changed", [3]]
     assert standing.position.head == 3
     refusal = outcomes[1]
@@ -85,7 +85,7 @@ def test_what_the_door_refuses_is_told_with_its_place_in_the_command(connect: Co
 def test_a_log_does_not_begin_with_a_refusal(connect: Connect) -> None:
     observer = connect()
     label = prepare(NewEvent(PackageLabeled(set={"a": "b"}), new_id(), "user:a"))
-    outcomes, standing = Store(connect("service")).append_commands([[label], [label]], 1)
+    outcomes, standing = Store(connect("service")).writes.append_commands([[label], [label]], 1)
     assert codes(outcomes) == ["not-found", "not-found"]
     assert standing.position.head == 0
     assert observer.execute("SELECT count(*) FROM artifactstore.events").fetchone() == (0,)
@@ -117,4 +117,4 @@ def test_an_actor_that_cannot_be_is_refused_before_the_database(connect: Connect
     event = prepare(NewEvent(PackageCreated(purl="pkg:generic/a@1"), new_id(), "user:a"))
     spoiled = PreparedEvent(event.event_type, event.subject_id, "user:\0", event.payload, None, None, None)
     with pytest.raises(BadInput, match="bad-actor"):
-        Store(connect("service")).append_commands([[spoiled]], 1)
+        Store(connect("service")).writes.append_commands([[spoiled]], 1)

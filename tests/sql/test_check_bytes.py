@@ -261,7 +261,7 @@ def test_f01_a_command_among_many_is_refused_alone(connect: Connect) -> None:
     packages, files, copies = ([new_id() for _ in range(3)] for _ in range(3))
     for number, package in enumerate(packages):
         place = Location(location_id=copies[number], backend="file", uri=URI)
-        store.append(
+        store.writes.append(
             [
                 NewEvent(PackageCreated(purl=f"pkg:generic/p{number}@1"), package, ANN),
                 NewEvent(
@@ -281,7 +281,9 @@ def test_f01_a_command_among_many_is_refused_alone(connect: Connect) -> None:
 
     commands = [retire(0, "deleted"), retire(1, "detached"), retire(2, "deleted"), retire(0, "detached"),
                 retire(2, "deleted")]  # fmt: skip
-    outcomes, standing = store.append_commands([[prepare(one) for one in each] for each in commands], 5)
+    outcomes, standing = store.writes.append_commands(
+        [[prepare(one) for one in each] for each in commands], 5
+    )
     head = standing.position.head
     assert list(map(told, outcomes)) == ["bytes-needed", head - 2, "bytes-needed", head - 1, head]
 

@@ -54,7 +54,7 @@ def test_f50_names_with_what_cannot_be_seen_are_refused(store: Store, kind: str,
     field, event = list(events(name).items())[place]
     fine = NewEvent(created(), new_id(), "user:ann")
     with pytest.raises(ArtifactstoreError) as caught:
-        store.append([fine, event])
+        store.writes.append([fine, event])
     assert caught.value.code == ("bad-actor" if field == "actor" else "bad-payload")
     told = caught.value.detail
     assert (told["field"], told["position"], told.get("at"), told.get("character")) == (
@@ -63,15 +63,15 @@ def test_f50_names_with_what_cannot_be_seen_are_refused(store: Store, kind: str,
         at,
         character,
     )
-    assert store.head() == 0
+    assert store.log.head() == 0
 
 
 @pytest.mark.parametrize("name", GOOD)
 def test_f50_names_in_any_script_are_taken(store: Store, name: str) -> None:
     package = new_id()
-    store.append([NewEvent(created(labels={name: "x"}), package, name, on_behalf_of=name)])
-    store.append([NewEvent(PackageLabeled(set={name: "y"}), package, name)])
-    found = store.package(package)
+    store.writes.append([NewEvent(created(labels={name: "x"}), package, name, on_behalf_of=name)])
+    store.writes.append([NewEvent(PackageLabeled(set={name: "y"}), package, name)])
+    found = store.packages.package(package)
     assert (found["labels"], found["producer"]) == ({name: "y"}, name)
 
 
@@ -80,19 +80,21 @@ def test_f50_the_holder_of_a_token_is_such_a_name(store: Store, kind: str) -> No
     """All that is done with the token would be refused."""
     name, _, _ = HIDDEN.get(kind, (NFD, None, None))
     with pytest.raises(ArtifactstoreError, match="bad-actor"):
-        store.issue_token(TokenIssued(token_id=new_id(), roles=("reader",)), "user:op", name, bytes(32))
-    assert store.head() == 0
+        store.tokens.issue_token(
+            TokenIssued(token_id=new_id(), roles=("reader",)), "user:op", name, bytes(32)
+        )
+    assert store.log.head() == 0
 
 
 def test_f50_free_text_is_kept_as_it_was_written(store: Store) -> None:
     package = new_id()
     family = "👩\u200d👩\u200d👧 " + NFD
-    store.append([NewEvent(created(labels={"who": family}), package, "user:ann")])
+    store.writes.append([NewEvent(created(labels={"who": family}), package, "user:ann")])
     labeled = PackageLabeled(set={"why": family}, reason=family)
-    (appended,) = store.append([NewEvent(labeled, package, "user:ann")])
-    payload = next(store.stored_events(appended.sequence - 1)).payload
+    (appended,) = store.writes.append([NewEvent(labeled, package, "user:ann")])
+    payload = next(store.log.stored_events(appended.sequence - 1)).payload
     assert codec.decode(payload)["reason"] == family
-    assert store.package(package)["labels"] == {"who": family, "why": family}
+    assert store.packages.package(package)["labels"] == {"who": family, "why": family}
 
 
 def test_f50_psql_meets_the_same_rule(connect: Connect) -> None:
@@ -107,13 +109,13 @@ def test_f50_a_label_of_an_older_log_can_be_unset(connect: Connect, store: Store
     """What the door let in once must not stay for ever because it would not be let in again."""
     owner = connect()
     package = new_id()
-    store.append([NewEvent(created(labels={"a": "x"}), package, "user:ann")])
+    store.writes.append([NewEvent(created(labels={"a": "x"}), package, "user:ann")])
     owner.execute("SET artifactstore.projecting = 'on'")
     owner.execute(
         "UPDATE artifactstore.artifact_packages SET labels = jsonb_build_object(%s::text, 'x')", ("a\u200b",)
     )
-    store.append([NewEvent(PackageLabeled(unset=("a\u200b",)), package, "user:ann")])
-    assert store.package(package)["labels"] == {}
+    store.writes.append([NewEvent(PackageLabeled(unset=("a\u200b",)), package, "user:ann")])
+    assert store.packages.package(package)["labels"] == {}
 
 
 def test_f50_the_position_is_that_of_the_first(store: Store) -> None:
@@ -121,5 +123,5 @@ def test_f50_the_position_is_that_of_the_first(store: Store) -> None:
     made = NewEvent(created(), package, "user:ann")
     bad = [NewEvent(PackageYanked(reason="r"), package, f"user:{n}\u200b") for n in range(3)]
     with pytest.raises(ArtifactstoreError) as caught:
-        store.append([made, *bad])
+        store.writes.append([made, *bad])
     assert caught.value.detail["position"] == 2

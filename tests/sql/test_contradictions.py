@@ -24,7 +24,7 @@ def ingest(
     package, file = new_id(), new_id()
     created = PackageCreated(purl=f"pkg:generic/a{number}@1")
     ingested = FileIngested(package_id=package, path="a", size=size, blake3=blake3, sha256=sha256)
-    store.append([NewEvent(created, package, "user:ann"), NewEvent(ingested, file, "user:ann")])
+    store.writes.append([NewEvent(created, package, "user:ann"), NewEvent(ingested, file, "user:ann")])
     return package, file
 
 
@@ -42,7 +42,7 @@ def test_f51_one_content_of_two_sizes_is_told(store: Store) -> None:
     assert f"3 files have blake3:{A.hex()}" in what
     assert f"5 bytes and 6 bytes, files {first} and {other}" in what
 
-    store.append([NewEvent(FileRemoved(package_id=package, reason="wrong"), other, "user:ann")])
+    store.writes.append([NewEvent(FileRemoved(package_id=package, reason="wrong"), other, "user:ann")])
     assert told(store) == []
 
 

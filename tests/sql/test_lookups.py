@@ -132,12 +132,12 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 READS: dict[str, tuple[Callable[[Store], list[Any]], int]] = {
-    "audit of a package": (lambda s: s.newest_audit(EventFilter(package_id=package_id(ONE)), 5), 5),
-    "events of a package": (lambda s: s.newest_events(EventFilter(package_id=package_id(ONE)), 5), 5),
-    "audit of an actor": (lambda s: s.newest_audit(EventFilter(actors=[ANN]), 5), 5),
-    "events of a type": (lambda s: s.newest_events(EventFilter(event_types=["v1.retention.*"]), 5), 5),
-    "retention history": (lambda s: list(s.retention_history(package_id(ONE))), 2),
-    "package history": (lambda s: list(s.package_history(package_id(ONE), limit=5)), 5),
+    "audit of a package": (lambda s: s.log.newest_audit(EventFilter(package_id=package_id(ONE)), 5), 5),
+    "events of a package": (lambda s: s.log.newest_events(EventFilter(package_id=package_id(ONE)), 5), 5),
+    "audit of an actor": (lambda s: s.log.newest_audit(EventFilter(actors=[ANN]), 5), 5),
+    "events of a type": (lambda s: s.log.newest_events(EventFilter(event_types=["v1.retention.*"]), 5), 5),
+    "retention history": (lambda s: list(s.log.retention_history(package_id(ONE))), 2),
+    "package history": (lambda s: list(s.log.package_history(package_id(ONE), limit=5)), 5),
 }
 
 
@@ -153,16 +153,19 @@ def test_the_views_are_those_of_the_log(long: psycopg.Connection[Any]) -> None:
     with long.transaction():
         long.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         assert (
-            Store(long).check_packages([package_id(0), package_id(ONE), package_id(PACKAGES - 1)], []) == []
+            Store(long).rebuilds.check_packages(
+                [package_id(0), package_id(ONE), package_id(PACKAGES - 1)], []
+            )
+            == []
         )
 
 
 def test_f37_history_is_that_of_the_package_alone(long: psycopg.Connection[Any]) -> None:
     store = Store(long)
-    history = list(store.package_history(package_id(ONE)))
+    history = list(store.log.package_history(package_id(ONE)))
     first = 2 + ONE * PER_PACKAGE
     assert [row["sequence"] for row in history] == list(range(first, first + PER_PACKAGE))
-    newest = list(store.package_history(package_id(ONE), newest_first=True, limit=3))
+    newest = list(store.log.package_history(package_id(ONE), newest_first=True, limit=3))
     assert [row["sequence"] for row in newest] == [first + PER_PACKAGE - n for n in (1, 2, 3)]
     assert (history[2]["path"], history[3]["path"]) == (path(ONE, 0), path(ONE, 0))
     assert history[-2]["payload"]["reason"] == history[-2]["reason"] == "audit"

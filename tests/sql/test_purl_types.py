@@ -111,7 +111,7 @@ def test_f50_a_namespace_and_a_prefix_are_found_by_index(
         return []
 
     monkeypatch.setattr(store, "_all", explained)
-    store.package_page(where, None, 101)
+    store.pages.package_page(where, None, 101)
     for plan in plans:
         assert index in plan
         assert "Seq Scan" not in plan

@@ -47,7 +47,7 @@ def test_a_row_changes_exactly_when_its_version_becomes_that_of_the_event(store:
     before: dict[tuple[str, str], tuple[int, str]] = {}
     changed_by_others = 0
     for event in islice(workload(_EVENTS, seed=9), _EVENTS):
-        (appended,) = store.append([event])
+        (appended,) = store.writes.append([event])
         now = _rows(store.connection)
         first = 1 if appended.sequence == 2 else appended.sequence
         for name, (version, text) in now.items():

@@ -19,8 +19,8 @@ from psycopg.sql import SQL, Identifier
 from artifactstore import db
 from artifactstore.errors import ArtifactstoreError
 from artifactstore.feed import CHANNEL, LOOK, PROOF_CHANNEL
-from artifactstore.http.web.links import give_up
 from artifactstore.http.web import metrics
+from artifactstore.http.web.links import give_up
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0

@@ -18,9 +18,9 @@ from artifactstore.http.feed.bell import Bell
 from artifactstore.http.feed.representation import Answered, Entry, Form, compose
 from artifactstore.http.feed.ring import MAX_EVENTS, Ring
 from artifactstore.http.feed.waiters import Waiter, Waiters
-from artifactstore.http.web.links import GRACE_SECONDS, no_answer
 from artifactstore.http.service import Service
 from artifactstore.http.web import metrics
+from artifactstore.http.web.links import GRACE_SECONDS, no_answer
 from artifactstore.http.web.request import ClientLeftError
 from artifactstore.store import LoggedEvent, Position, Store
 
@@ -122,7 +122,7 @@ class Tail:
             await self._confirmed()
             if self._ring.position is not None:
                 return self._ring.position.head
-        return await self._service.read(lambda store: store.head())
+        return await self._service.read(lambda store: store.log.head())
 
     async def _wait(self, ask: Ask, looked: Answered, client_left: Callable[[], Awaitable[None]]) -> Answered:
         if len(self._waiters) >= self._service.settings.max_waiters:
@@ -228,7 +228,7 @@ class Tail:
 
     async def _prove(self, text: str) -> None:
         """Ring for the bell itself."""
-        await self._service.read(lambda store: store.ring(feed.PROOF_CHANNEL, text))
+        await self._service.read(lambda store: store.log.ring(feed.PROOF_CHANNEL, text))
 
     async def _confirmed(self) -> None:
         """Return when memory was compared with the log by a read that began after this call.

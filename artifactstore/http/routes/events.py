@@ -93,7 +93,7 @@ async def _event(call: Call) -> Answer:
     position: list[Position] = []
 
     def read(store: Store) -> LoggedEvent:
-        position.append(store.position())
+        position.append(store.identity.position())
         feed.check_epoch(query["epoch"], position[-1])
         return feed.read_event(store.connection, call.path["sequence"], position[-1])
 

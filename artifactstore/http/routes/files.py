@@ -26,18 +26,18 @@ _REMOVED = Parameter("removed", Bool(), "whether to give removed files too", def
 
 def _of_package(store: Store, call: Call, limit: int) -> Iterator[Row]:
     package_id = call.id("package_id")
-    store.package(package_id)
+    store.packages.package(package_id)
     query = call.query
     where = FileQuery(
         package_id=package_id, path=query["path"], state=query["state"], removed=query["removed"]
     )
-    return store.file_page(where, query["after"], limit)
+    return store.pages.file_page(where, query["after"], limit)
 
 
 def _everywhere(store: Store, call: Call, limit: int) -> Iterator[Row]:
     query = call.query
     where = FileQuery(blake3=query["blake3"], sha256=query["sha256"], removed=query["removed"])
-    return store.file_page(where, query["after"], limit)
+    return store.pages.file_page(where, query["after"], limit)
 
 
 async def _ingest(call: Call) -> Answer:
@@ -149,7 +149,7 @@ ENDPOINTS = (
         "A file",
         tag="files",
         key=FILE_ID,
-        find=Store.file,
+        find=lambda store, file_id: store.packages.file(file_id),
         version=changed_version,
     ),
     command(
@@ -158,7 +158,7 @@ ENDPOINTS = (
         "Remove a file from an open package",
         tag="files",
         subject=FILE_ID,
-        derive=lambda store, call: {"package_id": store.file(call.id("file_id"))["package_id"]},
+        derive=lambda store, call: {"package_id": store.packages.file(call.id("file_id"))["package_id"]},
         drop=("package_id",),
         refusals=(
             "not-found",

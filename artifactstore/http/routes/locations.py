@@ -14,22 +14,22 @@ from artifactstore.store import Row, Store
 
 def _of_file(store: Store, call: Call, limit: int) -> Iterator[Row]:
     file_id = call.id("file_id")
-    store.file(file_id)
-    return store.location_page(file_id, call.query["after"], limit)
+    store.packages.file(file_id)
+    return store.removals.location_page(file_id, call.query["after"], limit)
 
 
 def _removals(store: Store, call: Call, limit: int) -> Iterator[Row]:
     query = call.query
-    return store.removal_page(query["package_id"], query["after"], limit)
+    return store.removals.removal_page(query["package_id"], query["after"], limit)
 
 
 def _file(store: Store, call: Call) -> dict[str, Any]:
-    row = store.file(call.id("file_id"))
+    row = store.packages.file(call.id("file_id"))
     return {name: row[name] for name in ("package_id", "file_id", "size", "blake3")}
 
 
 def _location(store: Store, call: Call) -> dict[str, Any]:
-    row = store.location(call.id("location_id"))
+    row = store.packages.location(call.id("location_id"))
     return {name: row[name] for name in ("package_id", "file_id")}
 
 
@@ -76,7 +76,7 @@ ENDPOINTS = (
         "A location",
         tag="locations",
         key=LOCATION_ID,
-        find=Store.location,
+        find=lambda store, location_id: store.packages.location(location_id),
         version=changed_version,
     ),
     command(

@@ -15,7 +15,7 @@ _EPOCHS = 1_000
 
 async def _log(call: Call) -> Answer:
     def read(store: Store) -> dict[str, Any]:
-        position = store.position()
+        position = store.identity.position()
         last = feed.read_event(store.connection, position.head, position) if position.head else None
         return {
             "log_id": position.log_id,
@@ -39,7 +39,7 @@ def epochs(store: Store) -> list[dict[str, Any]]:
             "started_at": one.started_at,
             "reason": one.reason,
         }
-        for one in store.epochs()[-_EPOCHS:]
+        for one in store.identity.epochs()[-_EPOCHS:]
     ]
 
 

@@ -50,18 +50,18 @@ def _find(store: Store, call: Call, limit: int) -> Iterator[Row]:
         producer=query["actor"],
         labels=_labels(query["label"]),
     )
-    rows = store.package_page(where, query["after"], limit)
+    rows = store.pages.package_page(where, query["after"], limit)
     if where.purl is None:
         return rows
     # As it stands first, as Store.package does. To the end: a purl has one package at most.
     if (found := list(rows)) or (canonical := _canonical(store, where.purl)) == where.purl:
         return iter(found)
-    return store.package_page(replace(where, purl=canonical), query["after"], limit)
+    return store.pages.package_page(replace(where, purl=canonical), query["after"], limit)
 
 
 def _canonical(store: Store, purl: str) -> str:
     try:
-        return store.canonical_purl(purl)
+        return store.packages.canonical_purl(purl)
     except BadInput as refusal:
         if refusal.code != "invalid-purl":
             raise
@@ -71,7 +71,7 @@ def _canonical(store: Store, purl: str) -> str:
 
 def _respell(store: Store, event: PackageCreated) -> PackageCreated:
     """The same with the canonical purl; raises ``BadInput`` invalid-purl."""
-    return replace(event, purl=store.canonical_purl(event.purl))
+    return replace(event, purl=store.packages.canonical_purl(event.purl))
 
 
 def _labels(given: list[str]) -> dict[str, str]:
@@ -90,7 +90,7 @@ async def _seal(call: Call) -> Answer:
     package_id = call.id("package_id")
     attempt = 1
     while True:
-        event = await call.read(lambda store: store.sealing(package_id, call.body.get("reason")))
+        event = await call.read(lambda store: store.packages.sealing(package_id, call.body.get("reason")))
         check_manifest(event, call.body.get("manifest_digest"))
         new = NewEvent(event, package_id, call.actor, on_behalf_of=call.body.get("on_behalf_of"))
         try:
@@ -107,7 +107,7 @@ async def _manifest(call: Call) -> Answer:
     package_id = call.id("package_id")
 
     def read(store: Store) -> bytes:
-        package, found = store.package(package_id), store.sealing(package_id)
+        package, found = store.packages.package(package_id), store.packages.sealing(package_id)
         head = {
             "package_id": package_id,
             "purl": package["purl"],
@@ -118,7 +118,7 @@ async def _manifest(call: Call) -> Answer:
             "total_bytes": exact(found.total_bytes),
             "as_of": found.as_of,
         }
-        files = store.manifest_page(package_id, call.query["after"], call.query["limit"] + 1)
+        files = store.pages.manifest_page(package_id, call.query["after"], call.query["limit"] + 1)
         return page(call, head, "files", files, ManifestEntry._asdict, lambda entry: entry.path)
 
     return Answer(await call.read(read))
@@ -173,9 +173,9 @@ ENDPOINTS = (
         "A package",
         tag="packages",
         key=PACKAGE_ID,
-        find=Store.package,
-        version=Store.package_version,
-        past=Store.package_at,
+        find=lambda store, package_id: store.packages.package(package_id),
+        version=lambda store, row: store.packages.package_version(row),
+        past=lambda store, package_id, at: store.rebuilds.package_at(package_id, at),
     ),
     command(
         PackageLabeled,
@@ -239,7 +239,7 @@ ENDPOINTS = (
         "Purge a deleted package for good",
         tag="packages",
         subject=PACKAGE_ID,
-        derive=lambda store, call: {"file_count": store.file_count(call.id("package_id"))},
+        derive=lambda store, call: {"file_count": store.pages.file_count(call.id("package_id"))},
         optional=("file_count",),
         refusals=(
             "not-found",

@@ -40,7 +40,7 @@ _HOLD_ID = path_id("hold_id", "the hold")
 def _current_until(store: Store, call: Call) -> dict[str, Any]:
     if "from_" in call.body:
         return {}
-    until = store.retention(call.id("package_id"))["retain_until"]
+    until = store.packages.retention(call.id("package_id"))["retain_until"]
     if until is None:
         raise Refused("retention-changed", {"problem": "the package has no retention"})
     return {"from_": until}
@@ -48,8 +48,8 @@ def _current_until(store: Store, call: Call) -> dict[str, Any]:
 
 def _holds(store: Store, call: Call, limit: int) -> Iterator[Row]:
     package_id = call.id("package_id")
-    store.package(package_id)
-    return store.hold_page(package_id, call.query["after"], limit)
+    store.packages.package(package_id)
+    return store.pages.hold_page(package_id, call.query["after"], limit)
 
 
 async def _place(call: Call) -> Answer:
@@ -63,7 +63,7 @@ async def _place(call: Call) -> Answer:
 
 
 async def _explain(call: Call) -> Answer:
-    found = await call.read(lambda store: store.explain_retention(call.id("package_id")))
+    found = await call.read(lambda store: store.retention.explain_retention(call.id("package_id")))
     return Answer(explanation(found))
 
 
@@ -124,7 +124,7 @@ ENDPOINTS = (
         "How long a package must be kept",
         tag="retention",
         key=PACKAGE_ID,
-        find=Store.retention,
+        find=lambda store, package_id: store.packages.retention(package_id),
     ),
     Endpoint(
         method="GET",

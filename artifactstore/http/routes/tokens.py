@@ -33,7 +33,7 @@ async def _issue(call: Call) -> Answer:
     def job(store: Store) -> list[Appended]:
         _check_expiry(store, event.expires)
         request = request_of(call, 1)
-        return [store.issue_token(event, call.actor, holder, made.secret_hash, request)]
+        return [store.tokens.issue_token(event, call.actor, holder, made.secret_hash, request)]
 
     (issued,) = await carry_out(call, Work(job=job, job_types=(event.event_type,)))
     if not issued.appended:
@@ -42,7 +42,7 @@ async def _issue(call: Call) -> Answer:
 
 
 def _check_expiry(store: Store, expires: datetime | None) -> None:
-    if expires is not None and expires <= store.clock():
+    if expires is not None and expires <= store.log.clock():
         raise bad_payload(Problem("must be in the future", "expires"))
 
 
@@ -52,7 +52,7 @@ async def _issued_before(call: Call, issued: Appended) -> Answer:
     event, _ = from_payload(logged.event_type, logged.payload)
     if not isinstance(event, TokenIssued):
         raise TypeError(f"the request appended {event.event_type}")
-    token = await call.service.read(lambda store: store.find_token(event.token_id))
+    token = await call.service.read(lambda store: store.tokens.find_token(event.token_id))
     return _issued(call, issued, event, token.actor if token is not None else "", None)
 
 
@@ -75,7 +75,7 @@ async def _revoke(call: Call) -> Answer:
     token_id = call.id("token_id")
     event = TokenRevoked(token_id=token_id, reason=call.body.get("reason"))
     work = Work(
-        job=lambda store: [store.revoke_token(event, call.actor, request_of(call, 1))],
+        job=lambda store: [store.tokens.revoke_token(event, call.actor, request_of(call, 1))],
         job_types=(event.event_type,),
     )
     (revoked,) = await carry_out(call, work)
@@ -92,7 +92,7 @@ ENDPOINTS = (
         "/tokens",
         "Access tokens, oldest first",
         tag="tokens",
-        find=lambda store, call, limit: store.tokens(call.query["after"], limit),
+        find=lambda store, call, limit: store.tokens.tokens(call.query["after"], limit),
         role=Role.OPERATOR,
     ),
     Endpoint(

@@ -12,8 +12,8 @@ from anyio import CapacityLimiter, to_thread
 from psycopg import Connection
 
 from artifactstore.errors import ArtifactstoreError
-from artifactstore.http.web.links import GRACE_SECONDS, give_up, no_answer, stopping
 from artifactstore.http.web import metrics
+from artifactstore.http.web.links import GRACE_SECONDS, give_up, no_answer, stopping
 from artifactstore.http.web.request import ClientLeftError
 
 T = TypeVar("T")

@@ -184,7 +184,7 @@ async def carry_out(call: Call, work: Work) -> list[Appended]:
 async def read_back(call: Call, appended: Sequence[Appended]) -> list[LoggedEvent]:
     """The events that an earlier request appended."""
     since, until = appended[0].sequence - 1, appended[-1].sequence
-    return await call.service.read(lambda store: list(store.stored_events(since, until)))
+    return await call.service.read(lambda store: list(store.log.stored_events(since, until)))
 
 
 def _logged(event: PreparedEvent, where: Appended) -> LoggedEvent:

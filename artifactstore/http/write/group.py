@@ -16,8 +16,8 @@ from typing import TypeAlias
 from uuid import UUID
 
 from artifactstore.errors import ArtifactstoreError, error
-from artifactstore.http.web.links import stopping
 from artifactstore.http.web import metrics
+from artifactstore.http.web.links import stopping
 from artifactstore.http.write.group_append import GroupAppender, Run, Work, nothing_appended
 from artifactstore.store import Outcome, Position
 

@@ -12,8 +12,8 @@ from psycopg.sql import SQL
 
 from artifactstore import db
 from artifactstore.errors import ArtifactstoreError, error, translate
-from artifactstore.http.web.links import give_up
 from artifactstore.http.web import metrics
+from artifactstore.http.web.links import give_up
 from artifactstore.migrate import check_version
 from artifactstore.store import Appended, Outcome, Position, PreparedEvent, Store
 
@@ -172,7 +172,7 @@ class GroupAppender:
         # Where refusals are usual, trying all together is wasted.
         together = max(1, min(len(group), round(_REFUSED_TOGETHER / max(self._refused, 1e-3))))
         with self._transaction(deadline, pipelined=True) as store:
-            outcomes, standing = store.append_commands([one.events for one in group], together)
+            outcomes, standing = store.writes.append_commands([one.events for one in group], together)
         self.position = standing.position
         metrics.LOCK_WAIT_SECONDS.observe(standing.lock_wait)
         metrics.GROUP_COMMANDS.observe(len(group))
@@ -184,8 +184,8 @@ class GroupAppender:
         try:
             with self._transaction(deadline) as store:
                 appended = job(store)
-                position = store.position()
-                metrics.LOCK_WAIT_SECONDS.observe(store.lock_wait())
+                position = store.identity.position()
+                metrics.LOCK_WAIT_SECONDS.observe(store.writes.lock_wait())
         except ArtifactstoreError as refusal:
             if _concerns_all(refusal):
                 raise
@@ -197,7 +197,7 @@ class GroupAppender:
         """Where the log stands; read only when all were refused and no transaction told it."""
         if self.position is None:
             with suppress(ArtifactstoreError, _NotCommittedError):
-                self.position = self._open_store().position()
+                self.position = self._open_store().identity.position()
         return self.position
 
     @contextmanager

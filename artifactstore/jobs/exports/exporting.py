@@ -41,14 +41,14 @@ def export(
 
 
 def _header(store: Store, first: int, last: int | None) -> Header:
-    head = store.head()
+    head = store.log.head()
     last = head if last is None else last
     if not first <= last <= head:
         problem = f"events {first} to {last} of a log that ends at {head}"
         raise Refused("nothing-to-export", {"problem": problem, "head": head})
     epoch, log_id = None, None
     # From the log itself: it can be exported whatever became of its views.
-    for event in store.epochs_of_log(last):
+    for event in store.imports.epochs_of_log(last):
         try:
             content, _ = from_payload(event.event_type, event.payload)
         except BadInput as refusal:
@@ -59,7 +59,7 @@ def _header(store: Store, first: int, last: int | None) -> Header:
             log_id = event.subject_id
     if epoch is None or log_id is None:
         _refuse(1, "it does not begin with v1.system.initialized")
-    before = next((identity(event) for event in store.stored_events(first - 2, first - 1)), None)
+    before = next((identity(event) for event in store.log.stored_events(first - 2, first - 1)), None)
     if first > 1 and before is None:
         _refuse(first - 1, "the event is missing")
     return Header(log_id, *epoch, first, last, before if first > 1 else None)
@@ -83,7 +83,7 @@ def _write(store: Store, header: Header, stream: BinaryIO, progress: Progress) -
 
 def _items(store: Store, header: Header, chain: Chain) -> Iterator[bytes]:
     yield header.encode()
-    for event in store.stored_events(header.first - 1, header.last):
+    for event in store.log.stored_events(header.first - 1, header.last):
         _check(chain, event)
         yield encode_event(event)
     try:

@@ -49,7 +49,7 @@ def import_log(
 
 def check_continuation(store: Store, header: Header) -> None:
     """Refuse early, without lock, what ``import_events`` would refuse under it; raises ``Refused``."""
-    head = store.head()
+    head = store.log.head()
     if head + 1 != header.first:
         hint = (
             None
@@ -64,7 +64,7 @@ def _write(store: Store, stream: BinaryIO, verified: Summary, allow_future: bool
     reader = ExportReader(stream)
     header, before = reader.header, reader.header.before
     for batch in _batches(reader.events(content=False)):
-        store.import_events(header.log_id, before, header.last, batch, allow_future=allow_future)
+        store.imports.import_events(header.log_id, before, header.last, batch, allow_future=allow_future)
         before = identity(batch[-1])
         progress("importing", batch[-1].sequence - header.first + 1, verified.count)
     if not reader.whole or reader.file_digest != verified.digest:
