@@ -10,7 +10,7 @@ from artifactstore.cli.command import Command
 from artifactstore.cli.progress import amount
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import EXIT_DIFFERENCES
-from artifactstore.jobs.copies import Checked, Finding
+from artifactstore.jobs.copies import BadCopy, Checked
 from artifactstore.jobs.copies import check_files as check_copies
 from artifactstore.jobs.ingest import BACKEND
 from artifactstore.store import CopyQuery, Row
@@ -81,7 +81,7 @@ def check_files(
     return EXIT_DIFFERENCES if report.bad or report.unusable else 0
 
 
-def _told(found: Iterable[Finding]) -> Iterator[Row]:
+def _told(found: Iterable[BadCopy]) -> Iterator[Row]:
     for one in found:
         copy = {name: one.copy[name] for name in ("location_id", "file_id", "package_id", "path", "uri")}
         yield {**copy, **{name: value for name, value in one._asdict().items() if name != "copy"}}

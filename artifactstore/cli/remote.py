@@ -10,7 +10,7 @@ from itertools import islice
 import httpx
 
 from artifactstore import access
-from artifactstore.client import Client, Cursor, Event, FeedError, RemoteError
+from artifactstore.client import Client, Cursor, FeedError, FeedEvent, RemoteError
 from artifactstore.errors import ERRORS, BadInput, error
 from artifactstore.events import parse_time
 from artifactstore.http.web.answers import event_value
@@ -107,7 +107,7 @@ class Remote:
         return list(deque(self.events(where, None, follow=False), maxlen=limit))
 
 
-def _row(event: Event) -> Row:
+def _row(event: FeedEvent) -> Row:
     try:
         return event_value(event.stored)
     except BadInput as failure:

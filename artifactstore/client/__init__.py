@@ -9,7 +9,7 @@
 
 from artifactstore.client.asynchronous import AsyncClient, AsyncTail
 from artifactstore.client.following import Cursor, FeedError
-from artifactstore.client.messages import Event, Page, RemoteError
+from artifactstore.client.messages import FeedEvent, FeedPage, RemoteError
 from artifactstore.client.synchronous import Client, Tail
 
 __all__ = [
@@ -17,9 +17,9 @@ __all__ = [
     "AsyncTail",
     "Client",
     "Cursor",
-    "Event",
     "FeedError",
-    "Page",
+    "FeedEvent",
+    "FeedPage",
     "RemoteError",
     "Tail",
 ]

@@ -12,8 +12,8 @@ import httpx
 from artifactstore.client.following import Cursor, Following
 from artifactstore.client.messages import (
     CBOR,
-    Event,
-    Page,
+    FeedEvent,
+    FeedPage,
     Query,
     RemoteError,
     parameters,
@@ -74,7 +74,7 @@ class AsyncClient:
             answer = await self._http.post(path, json=body, headers=post_headers(key, expected))
         return read_json(answer)
 
-    async def events(self, since: int = 0, *, wait: int = 0, **query: object) -> Page:
+    async def events(self, since: int = 0, *, wait: int = 0, **query: object) -> FeedPage:
         """One page of the feed, as it comes; ``query``: limit, until, epoch, filters (docs/reference)."""
         return await self._page({"since": since, "wait": wait, **query})
 
@@ -108,13 +108,13 @@ class AsyncClient:
         }
         return AsyncTail(self, Following(cursor_of(since), query, min(wait, MAX_WAIT), retry_seconds))
 
-    async def _page(self, query: Query) -> Page:
+    async def _page(self, query: Query) -> FeedPage:
         with readable():
             answer = await self._http.get("/events", params=parameters(query), headers={"Accept": CBOR})
         return read_page(answer)
 
 
-class AsyncTail(AsyncIterator[Event]):
+class AsyncTail(AsyncIterator[FeedEvent]):
     """Events in order, each once.
 
     Contiguity, epoch and digests are checked. What cannot be right raises ``FeedError``; a service that
@@ -131,12 +131,12 @@ class AsyncTail(AsyncIterator[Event]):
         """Where to go on after the event that was last returned: keep it with what was made of that."""
         return self._following.cursor
 
-    async def __anext__(self) -> Event:
+    async def __anext__(self) -> FeedEvent:
         return await anext(self._events)
 
-    async def _follow(self) -> AsyncIterator[Event]:
+    async def _follow(self) -> AsyncIterator[FeedEvent]:
         following = self._following
-        ahead: asyncio.Future[Page] | None = None
+        ahead: asyncio.Future[FeedPage] | None = None
         try:
             while not following.ended:
                 try:

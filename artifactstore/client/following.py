@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from artifactstore.client.messages import Event, Page, RemoteError
+from artifactstore.client.messages import FeedEvent, FeedPage, RemoteError
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 10.0
@@ -77,7 +77,7 @@ class Following:
         self, cursor: Cursor | None, query: Mapping[str, object], wait: int, retry_seconds: float | None
     ) -> None:
         self._cursor = cursor or Cursor()
-        self._delivered: tuple[Event, str | None] | None = None
+        self._delivered: tuple[FeedEvent, str | None] | None = None
         self._at_head = cursor is None
         self._query = {name: value for name, value in query.items() if value not in (None, (), [])}
         self._filtered = bool(self._query.keys() - {"until", "limit"})
@@ -116,7 +116,7 @@ class Following:
             "since_digest": None if self._at_head else self.cursor.digest,
         }
 
-    def ahead(self, page: Page) -> dict[str, Any] | None:
+    def ahead(self, page: FeedPage) -> dict[str, Any] | None:
         """Parameters of the request after a page that was checked, if that can be sent at once.
 
         The next page is fetched while this one is dealt with: it need not wait for anything, and goes on
@@ -127,7 +127,7 @@ class Following:
         known = {"since": page.next, "epoch": page.epoch, "since_digest": page.next_digest}
         return {**self._query, **known, "wait": 0}
 
-    def check(self, page: Page) -> None:
+    def check(self, page: FeedPage) -> None:
         """Raise ``FeedError`` unless the page goes on exactly where the cursor is."""
         self._pause, self._failing_since = _FIRST_PAUSE, None
         if self._at_head and not page.events:
@@ -153,11 +153,11 @@ class Following:
             code = "bad-digest" if page.events else "diverged"
             self._fail(code, f"event {last} is not the one that the page says it is")
 
-    def passed(self, event: Event, epoch: str | None) -> None:
+    def passed(self, event: FeedEvent, epoch: str | None) -> None:
         """An event was delivered."""
         self._delivered = (event, epoch)
 
-    def finished(self, page: Page) -> None:
+    def finished(self, page: FeedPage) -> None:
         """All events of a page were delivered."""
         cursor, digest = self.cursor, page.next_digest
         if digest is None and page.next == cursor.sequence:

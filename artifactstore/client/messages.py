@@ -65,7 +65,7 @@ class RemoteError(Exception):
 
 
 @dataclass(frozen=True)
-class Event:
+class FeedEvent:
     """An event as it is stored: ``payload_bytes`` are the exact bytes, of which the digest is the BLAKE3."""
 
     sequence: int
@@ -108,7 +108,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class FeedPage:
     """A page of the feed.
 
     Attributes:
@@ -120,7 +120,7 @@ class Page:
 
     epoch: str | None
     head: int
-    events: Sequence[Event]
+    events: Sequence[FeedEvent]
     next: int
     next_digest: bytes | None
     has_more: bool
@@ -149,7 +149,7 @@ def read_json(response: httpx.Response) -> Any:
         raise _foreign(response, problem.text) from None
 
 
-def read_page(response: httpx.Response) -> Page:
+def read_page(response: httpx.Response) -> FeedPage:
     """The page that was asked for as CBOR; raises ``RemoteError``, also for what is no page."""
     check(response)
     kind = _media_type(response)
@@ -157,7 +157,7 @@ def read_page(response: httpx.Response) -> Page:
         raise _foreign(response, f"it is {kind or 'of no type'}, not {CBOR}")
     headers = response.headers
     try:
-        return Page(
+        return FeedPage(
             headers.get("Artifactstore-Epoch"),
             _number(headers, "Artifactstore-Head"),
             [_event(item) for item in codec.load_items(response.content, _LEVELS)],
@@ -262,7 +262,7 @@ def _digest(text: str | None) -> bytes | None:
     return digest
 
 
-def _event(item: object) -> Event:
+def _event(item: object) -> FeedEvent:
     if type(item) is not dict or item.keys() != _COLUMNS:
         raise Problem("an item is not the columns of an event")
-    return Event(*leaves.from_columns([item[name] for name in leaves.COLUMNS]))
+    return FeedEvent(*leaves.from_columns([item[name] for name in leaves.COLUMNS]))

@@ -12,8 +12,8 @@ import httpx
 from artifactstore.client.following import Cursor, Following
 from artifactstore.client.messages import (
     CBOR,
-    Event,
-    Page,
+    FeedEvent,
+    FeedPage,
     Query,
     RemoteError,
     parameters,
@@ -74,7 +74,7 @@ class Client:
             answer = self._http.post(path, json=body, headers=post_headers(key, expected))
         return read_json(answer)
 
-    def events(self, since: int = 0, *, wait: int = 0, **query: object) -> Page:
+    def events(self, since: int = 0, *, wait: int = 0, **query: object) -> FeedPage:
         """One page of the feed, as it comes; ``query``: limit, until, epoch, filters (docs/reference)."""
         return self._page({"since": since, "wait": wait, **query})
 
@@ -108,13 +108,13 @@ class Client:
         }
         return Tail(self, Following(cursor_of(since), query, min(wait, MAX_WAIT), retry_seconds))
 
-    def _page(self, query: Query) -> Page:
+    def _page(self, query: Query) -> FeedPage:
         with readable():
             answer = self._http.get("/events", params=parameters(query), headers={"Accept": CBOR})
         return read_page(answer)
 
 
-class Tail(Iterator[Event]):
+class Tail(Iterator[FeedEvent]):
     """Events in order, each once.
 
     Contiguity, epoch and digests are checked. What cannot be right raises ``FeedError``; a service that
@@ -131,14 +131,14 @@ class Tail(Iterator[Event]):
         """Where to go on after the event that was last returned: keep it with what was made of that."""
         return self._following.cursor
 
-    def __next__(self) -> Event:
+    def __next__(self) -> FeedEvent:
         return next(self._events)
 
-    def _follow(self) -> Iterator[Event]:
+    def _follow(self) -> Iterator[FeedEvent]:
         following = self._following
         # One thread: nothing is asked for before the page that came before it was checked.
         reader = ThreadPoolExecutor(1, thread_name_prefix="artifactstore-tail")
-        ahead: Future[Page] | None = None
+        ahead: Future[FeedPage] | None = None
         try:
             while not following.ended:
                 try:

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from artifactstore.http.auth import Guard
 from artifactstore.http.dispatch import Resource, nowhere
 from artifactstore.http.endpoint import Endpoint
-from artifactstore.http.feed.tail import Tail
+from artifactstore.http.feed.tail import LiveFeed
 from artifactstore.http.openapi import document
 from artifactstore.http.routes import ENDPOINTS
 from artifactstore.http.service import Service
@@ -60,7 +60,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
     service = Service(replace(settings, max_waiters=waiters))
     app.state.service = service
     app.state.guard = Guard(service, app.state.settings.token_seconds)
-    app.state.tail = tail = Tail(service)
+    app.state.tail = tail = LiveFeed(service)
     await service.open()
     tail.open()
     _collect_less()

@@ -37,7 +37,7 @@ class Role(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class Caller:
     """Who asks, and what the token allows."""
 
     actor: str
@@ -73,7 +73,7 @@ class Guard:
         self._known: OrderedDict[UUID, _Known] = OrderedDict()
         self._reading: dict[UUID, asyncio.Task[_Known]] = {}
 
-    async def identify(self, authorization: str | None) -> Identity:
+    async def identify(self, authorization: str | None) -> Caller:
         """Who gave this Authorization header; raises ``Forbidden`` unauthorized."""
         if authorization is None:
             raise error("unauthorized")
@@ -95,7 +95,7 @@ class Guard:
         role = highest(known.token.roles)
         if role is None:
             raise _refused("the token has no role that this service knows")
-        return Identity(known.token.actor, role, given.token_id)
+        return Caller(known.token.actor, role, given.token_id)
 
     def forget(self, token_id: UUID) -> None:
         """Read a token anew the next time; other processes do after ``seconds``."""

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 from artifactstore.codec import Problem
 from artifactstore.errors import Forbidden, error
 from artifactstore.events.fields import Field
-from artifactstore.http.auth import Guard, Identity, Role
+from artifactstore.http.auth import Caller, Guard, Role
 from artifactstore.http.endpoint import Answer, Call, Endpoint
 from artifactstore.http.web.conditions import expected_versions, is_known
 from artifactstore.http.web.request import (
@@ -63,7 +63,7 @@ async def nowhere(scope: Scope, _receive: Receive, _send: Send) -> None:
     raise error("no-such-path", {"problem": scope["path"]})
 
 
-async def identify(scope: Scope) -> Identity:
+async def identify(scope: Scope) -> Caller:
     """Who asks; raises ``Forbidden`` unauthorized."""
     guard: Guard = scope["app"].state.guard
     identity = await guard.identify(header(scope, b"authorization"))
@@ -71,7 +71,7 @@ async def identify(scope: Scope) -> Identity:
     return identity
 
 
-def _check_role(identity: Identity, needed: Role) -> None:
+def _check_role(identity: Caller, needed: Role) -> None:
     if identity.role < needed:
         needs = needed.title
         problem = f"it needs the role {needs}, the token has {identity.role.title}"

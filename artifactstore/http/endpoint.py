@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope
 
 from artifactstore.codec import MAX_INTEGER
 from artifactstore.events.fields import Field, Id, Int
-from artifactstore.http.auth import Guard, Identity, Role
+from artifactstore.http.auth import Caller, Guard, Role
 from artifactstore.http.service import Service
 from artifactstore.http.web.json import render
 from artifactstore.http.web.request import Parameter
@@ -61,7 +61,7 @@ class Call:
     trace: Trace
     scope: Scope
     receive: Receive
-    identity: Identity | None = None
+    identity: Caller | None = None
     path: Mapping[str, Any] = field(default_factory=dict)
     query: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class Call:
         return self.who.actor
 
     @property
-    def who(self) -> Identity:
+    def who(self) -> Caller:
         """Who asks and what the token allows; only for endpoints that need a role."""
         if self.identity is None:
             raise TypeError("the endpoint asks for no token")

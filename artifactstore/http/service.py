@@ -21,7 +21,7 @@ from artifactstore.http.web import metrics
 from artifactstore.http.web.departure import Departure
 from artifactstore.http.web.links import check, no_answer, stopping
 from artifactstore.http.web.request import ClientLeftError
-from artifactstore.http.write.group import Answered, Command, GroupWriter
+from artifactstore.http.write.group import Answered, GroupWriter, Pending
 from artifactstore.http.write.group_append import GroupAppender, Work
 from artifactstore.jobs.verify_online import Sampled, compare_sample
 from artifactstore.migrate import check_version
@@ -245,7 +245,7 @@ class Service:
         if self._readiness is not None and self._readiness[2] is not None:
             raise self._readiness[2]
 
-    async def _abandon_when(self, client_left: Callable[[], Awaitable[None]], queued: Command) -> None:
+    async def _abandon_when(self, client_left: Callable[[], Awaitable[None]], queued: Pending) -> None:
         await client_left()
         await to_thread.run_sync(
             self._writer.abandon, queued, limiter=self._few_threads, abandon_on_cancel=True

@@ -17,7 +17,7 @@ from artifactstore.errors import Refused
 from artifactstore.events import NewEvent, StorageFailed, StorageVerified
 from artifactstore.jobs.batches import append_each
 from artifactstore.jobs.progress import Progress, quiet
-from artifactstore.jobs.tree import Entry, Hashed, Tree, hash_files
+from artifactstore.jobs.tree import Hashed, Tree, TreeFile, hash_files
 from artifactstore.store import CopyQuery, Row, Store
 
 BATCH = 500
@@ -52,7 +52,7 @@ class Checked:
     elsewhere: list[Row] = field(default_factory=list)
 
 
-class Finding(NamedTuple):
+class BadCopy(NamedTuple):
     """A copy that is not good: ``failure`` as in the event, or bad-uri; ``sequence`` of its event, if any."""
 
     copy: Row
@@ -109,7 +109,7 @@ def check_files(
     record: bool = True,
     workers: int | None = None,
     progress: Progress = quiet,
-) -> Iterator[Finding]:
+) -> Iterator[BadCopy]:
     """Read the copies and append what was found, good or bad; the bad ones, as they are found.
 
     Args:
@@ -123,7 +123,7 @@ def check_files(
     totals = store.copies.copy_totals(where)
     report.copies, report.bytes, report.recent = totals["copies"], totals["bytes"], totals["recent"]
     report.elsewhere = store.copies.other_copies(where)
-    run = _Run(store, report, actor, record, progress)
+    run = _Check(store, report, actor, record, progress)
     try:
         yield from run.check(where, workers or os.cpu_count() or 1)
     finally:
@@ -131,7 +131,7 @@ def check_files(
 
 
 @dataclass(slots=True)
-class _Run:
+class _Check:
     """One check of copies."""
 
     store: Store
@@ -140,11 +140,11 @@ class _Run:
     record: bool
     progress: Progress
     _reading: dict[str, list[Row]] = field(default_factory=dict)
-    _unusable: list[Finding] = field(default_factory=list)
+    _unusable: list[BadCopy] = field(default_factory=list)
     _batch: list[tuple[Row, StorageVerified | StorageFailed]] = field(default_factory=list)
     _next: float = 0.0
 
-    def check(self, where: CopyQuery, workers: int) -> Iterator[Finding]:
+    def check(self, where: CopyQuery, workers: int) -> Iterator[BadCopy]:
         """Hash in the order of the rows, and append what is done from time to time."""
         self._next = time.monotonic() + _SECONDS
         entries = self._entries(self.store.copies.copies_to_check(where))
@@ -160,18 +160,18 @@ class _Run:
         yield from self._take_unusable()
         yield from self._append()
 
-    def _entries(self, rows: Iterator[Row]) -> Iterator[Entry]:
+    def _entries(self, rows: Iterator[Row]) -> Iterator[TreeFile]:
         for row in rows:
             try:
                 path = os.fsdecode(local_path(row["uri"]).lstrip(b"/"))
             except ValueError as error:
                 self.report.unusable += 1
-                self._unusable.append(Finding(row, "bad-uri", str(error), None, None, None))
+                self._unusable.append(BadCopy(row, "bad-uri", str(error), None, None, None))
                 continue
             self._reading.setdefault(path, []).append(row)
-            yield Entry(path, row["size"])
+            yield TreeFile(path, row["size"])
 
-    def _take_unusable(self) -> Iterator[Finding]:
+    def _take_unusable(self) -> Iterator[BadCopy]:
         found, self._unusable = self._unusable, []
         yield from found
 
@@ -179,7 +179,7 @@ class _Run:
         self.report.read = read
         self.progress("reading copies", read, self.report.bytes, "bytes")
 
-    def _append(self) -> Iterator[Finding]:
+    def _append(self) -> Iterator[BadCopy]:
         batch, self._batch = self._batch, []
         self._next = time.monotonic() + _SECONDS
         sequences: list[int | None] = [None] * len(batch)
@@ -202,4 +202,4 @@ class _Run:
                 continue
             self.report.bad += 1
             size, blake3 = event.observed_size, event.observed_blake3
-            yield Finding(row, event.failure, event.reason, size, blake3, sequence)
+            yield BadCopy(row, event.failure, event.reason, size, blake3, sequence)

@@ -43,7 +43,7 @@ _MIGRATE = "artifactstore migrate"
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Advice:
     """Something to know about the database.
 
     Attributes:
@@ -65,14 +65,14 @@ class Finding:
     by: str | None = None
 
 
-def examine(store: Store) -> Iterator[Finding]:
+def examine(store: Store) -> Iterator[Advice]:
     """Look at everything; only reads. Raises when the database cannot be asked."""
     try:
         check_version(store.connection)
     except ArtifactstoreError as refusal:
         if refusal.code not in ("schema-outdated", "schema-newer"):
             raise
-        yield Finding("error", "version", refusal.message, refusal.hint.removeprefix("run "), by="deployer")
+        yield Advice("error", "version", refusal.message, refusal.hint.removeprefix("run "), by="deployer")
         return
     tampered = False
     for finding in _guards(store):
@@ -89,10 +89,10 @@ def examine(store: Store) -> Iterator[Finding]:
                 raise
             # What was tampered with may keep the owner's functions from their tables: that is told.
             what = f"{look.__name__.strip('_')} could not be looked at while guards are not as installed"
-            yield Finding("info", "sight", what, _MIGRATE, by="deployer")
+            yield Advice("info", "sight", what, _MIGRATE, by="deployer")
 
 
-def remove_leftovers(store: Store) -> Iterator[Finding]:
+def remove_leftovers(store: Store) -> Iterator[Advice]:
     """Remove what a crash left, and tell each; what somebody works on or reads stays, told without schema."""
     for finding in _leftovers(store):
         if finding.schema is not None:
@@ -100,11 +100,11 @@ def remove_leftovers(store: Store) -> Iterator[Finding]:
                 store.health.drop_leftover(finding.schema)
             except Busy as refusal:
                 what = f"the schema {finding.schema} stays: {refusal.detail.get('problem')}"
-                finding = Finding("warning", "leftover", what, finding.fix)
+                finding = Advice("warning", "leftover", what, finding.fix)
             yield finding
 
 
-def _home(store: Store) -> Iterator[Finding]:
+def _home(store: Store) -> Iterator[Advice]:
     home = store.identity.home()
     if home is None:
         return
@@ -115,38 +115,38 @@ def _home(store: Store) -> Iterator[Finding]:
             f"{home.database_oid} of {home.system_identifier}: appends are refused (moved); if events were "
             "lost, tell so with artifactstore restored, if none was, adopt it"
         )
-        yield Finding("error", "home", what, "artifactstore adopt", by="operator")
+        yield Advice("error", "home", what, "artifactstore adopt", by="operator")
     elif home.timeline != here.timeline:
         what = (
             f"the server was promoted or recovered: timeline {here.timeline}, not {home.timeline}; if events "
             "were lost, tell so with artifactstore restored, if none was, adopt it"
         )
-        yield Finding("warning", "home", what, "artifactstore adopt", by="operator")
+        yield Advice("warning", "home", what, "artifactstore adopt", by="operator")
 
 
-def _evidence(store: Store) -> Iterator[Finding]:
+def _evidence(store: Store) -> Iterator[Advice]:
     try:
         store.identity.check_views()
         found = list(evidence_findings(store))
     except Busy as behind:
         if behind.code != "views-behind":
             raise
-        yield Finding("error", "views", behind.message, "artifactstore replay", by="operator")
+        yield Advice("error", "views", behind.message, "artifactstore replay", by="operator")
         return
     except Forbidden:
         what = "this login may not ask what speaks of lost events: that takes the role operator or service"
         roles = store.grants.roles_of_parts()
         granted = lacking.grants(roles, store.connection.info.user)[-1].statement if roles else None
-        yield Finding("info", "sight", what, granted, by="deployer")
+        yield Advice("info", "sight", what, granted, by="deployer")
         return
     for one in found:
         what = f"{one.what} ({one.sequence}): events were lost; say why in the reason"
-        yield Finding(
+        yield Advice(
             "error", "evidence", what, "artifactstore restored --reason 'events were lost'", by="operator"
         )
 
 
-def _locks(store: Store) -> Iterator[Finding]:
+def _locks(store: Store) -> Iterator[Advice]:
     locks = store.health.append_locks()
     waiting = [lock for lock in locks if not lock["granted"]]
     longest = max((lock["seconds"] or 0.0 for lock in waiting), default=0.0)
@@ -156,14 +156,14 @@ def _locks(store: Store) -> Iterator[Finding]:
             continue
         held = "" if lock["seconds"] is None else f" for {lock['seconds']:.0f} s"
         what = f"{_who(lock)} has the append lock{held}, {len(waiting)} wait"
-        yield Finding("error", "append-lock", what, _terminate(lock), by="superuser")
+        yield Advice("error", "append-lock", what, _terminate(lock), by="superuser")
 
 
-def _transactions(store: Store) -> Iterator[Finding]:
+def _transactions(store: Store) -> Iterator[Advice]:
     if not store.health.sees_sessions():
         what = "this login does not see what other sessions do: old transactions are not checked"
         granted = SQL("GRANT pg_read_all_stats TO {};").format(Identifier(store.connection.info.user))
-        yield Finding("info", "sight", what, granted.as_string(None), by="superuser")
+        yield Advice("info", "sight", what, granted.as_string(None), by="superuser")
     # Those who have the append lock or wait for it are told with it: ending one session once is enough.
     of_the_lock = {lock["pid"] for lock in store.health.append_locks()}
     for one in store.health.old_transactions(IDLE_SECONDS):
@@ -172,7 +172,7 @@ def _transactions(store: Store) -> Iterator[Finding]:
             continue
         lasts = f"for {one['seconds']:.0f} s ({one['state']})"
         what = f"{_who(one)} is in a transaction {lasts}: vacuum cannot clean"
-        yield Finding("warning", "transaction", what, _terminate(one), by="superuser")
+        yield Advice("warning", "transaction", what, _terminate(one), by="superuser")
     locked = any(lock["granted"] and lock["pid"] is None for lock in store.health.append_locks())
     for one in store.health.prepared_transactions():
         if locked or one["seconds"] >= IDLE_SECONDS:
@@ -180,16 +180,16 @@ def _transactions(store: Store) -> Iterator[Finding]:
             what += ", and it or another one the append lock" if locked else ""
             severity = "error" if locked else "warning"
             undone = SQL("ROLLBACK PREPARED {};").format(one["gid"]).as_string(None)
-            yield Finding(severity, "prepared", what, undone, by="superuser")
+            yield Advice(severity, "prepared", what, undone, by="superuser")
     for one in store.health.idle_slots():
         kept = "" if one["bytes"] is None else f" and keeps {one['bytes']} bytes of WAL"
         name = one["name"]
         what = f"nobody uses the replication slot {name}{kept} ({one['wal_status']})"
         dropped = SQL("SELECT pg_drop_replication_slot({});").format(name).as_string(None)
-        yield Finding("warning", "slot", what, dropped, by="superuser")
+        yield Advice("warning", "slot", what, dropped, by="superuser")
 
 
-def _notifications(store: Store) -> Iterator[Finding]:
+def _notifications(store: Store) -> Iterator[Advice]:
     queue = store.health.notify_queue()
     if queue["rings"]:
         return
@@ -198,54 +198,54 @@ def _notifications(store: Store) -> Iterator[Finding]:
     holders = store.health.notify_holders()
     if not holders:
         what += "; a session that listens and stays in a transaction keeps it, the server's log names one"
-        yield Finding("error", "notifications", what)
+        yield Advice("error", "notifications", what)
     for one in holders:
         kept = f"{_who(one)} in {one['base']} may keep it: for {one['seconds']:.0f} s {one['state']}"
         fix = f"SELECT pg_terminate_backend({one['pid']});"
-        yield Finding("error", "notifications", f"{what}; {kept}", fix)
+        yield Advice("error", "notifications", f"{what}; {kept}", fix)
 
 
-def _projectors(store: Store) -> Iterator[Finding]:
+def _projectors(store: Store) -> Iterator[Advice]:
     if store.health.views_are_stale():
         what = (
             "the live views were made by other projectors than those installed, or are about to be replaced"
         )
-        yield Finding("error", "projectors", what, "artifactstore replay", by="operator")
+        yield Advice("error", "projectors", what, "artifactstore replay", by="operator")
 
 
-def _leftovers(store: Store) -> Iterator[Finding]:
+def _leftovers(store: Store) -> Iterator[Advice]:
     for one in store.health.leftovers():
         if one["worker"] is not None:
             what = (
                 f"a replay is under way in {one['name']}, in backend {one['worker']}: a dump beside it must "
             )
             what += "leave its tables out, which go away when it ends: --exclude-schema='artifactstore_*'"
-            yield Finding("info", "replay", what)
+            yield Advice("info", "replay", what)
         elif not one["used"]:
             what = f"the schema {one['name']} is left over from work that did not end"
-            yield Finding("warning", "leftover", what, "artifactstore doctor --fix", one["name"], "operator")
+            yield Advice("warning", "leftover", what, "artifactstore doctor --fix", one["name"], "operator")
 
 
-def _guards(store: Store) -> Iterator[Finding]:
+def _guards(store: Store) -> Iterator[Advice]:
     for one in guards.differences(store):
         if one.kind in guards.PRIVILEGES:
-            yield Finding("error", "privilege", one.what, one.fix, by=_who_repairs(one.fix))
+            yield Advice("error", "privilege", one.what, one.fix, by=_who_repairs(one.fix))
         elif one.kind in guards.WHOLE and one.problem == "extra":
-            yield Finding("warning", "stray", one.what, one.fix, by=_who_repairs(one.fix))
+            yield Advice("warning", "stray", one.what, one.fix, by=_who_repairs(one.fix))
         else:
-            yield Finding("error", "guard", one.what, one.fix, by=_who_repairs(one.fix))
+            yield Advice("error", "guard", one.what, one.fix, by=_who_repairs(one.fix))
 
 
-def _privileges(store: Store) -> Iterator[Finding]:
+def _privileges(store: Store) -> Iterator[Advice]:
     if not store.health.owner_makes_schemas():
         what = "the owner role may not create schemas in this database: verify and replay cannot work"
-        yield Finding("error", "privilege", what, _MIGRATE, by="deployer")
+        yield Advice("error", "privilege", what, _MIGRATE, by="deployer")
     for one in store.health.members_of_owner():
         what = f"{one['member']} may act as {one['owner']}, who can write the log behind its functions"
-        yield Finding("warning", "privilege", what, one["fix"], by="superuser")
+        yield Advice("warning", "privilege", what, one["fix"], by="superuser")
 
 
-def _copies(store: Store) -> Iterator[Finding]:
+def _copies(store: Store) -> Iterator[Advice]:
     counts = store.removals.removal_counts()
     least = "at least " if sum(counts.values()) == COUNTED else ""
     fix = "artifactstore location list --retiring"
@@ -254,13 +254,13 @@ def _copies(store: Store) -> Iterator[Finding]:
             f"{least}{counts['detach']} copies that are retiring name bytes that other locations name, "
             f"too: they are to be retired as detached, the bytes stay; {counts['wait']} wait for that"
         )
-        yield Finding("warning", "copies", what, fix, by="operator")
+        yield Advice("warning", "copies", what, fix, by="operator")
     if counts["remove"]:
         what = f"the bytes of {least}{counts['remove']} copies are to be removed: nothing names them any more"
-        yield Finding("info", "copies", what, fix, by="operator")
+        yield Advice("info", "copies", what, fix, by="operator")
 
 
-def _contents(store: Store) -> Iterator[Finding]:
+def _contents(store: Store) -> Iterator[Advice]:
     """What nobody can put right by a statement: which of two files is told wrongly, only their bytes say."""
     for one in store.health.contradictions(CONTRADICTIONS):
         value, other = (
@@ -271,23 +271,23 @@ def _contents(store: Store) -> Iterator[Finding]:
             f"{value} and {other}, files {one['ids'][0]} and {one['ids'][1]}; one of them is not what it "
             "says, and artifactstore check-files reads its copies again"
         )
-        yield Finding("warning", "content", what)
+        yield Advice("warning", "content", what)
 
 
-def _settings(store: Store) -> Iterator[Finding]:
+def _settings(store: Store) -> Iterator[Advice]:
     for one in store.health.settings_off(list(_SETTINGS)):
         severity, harm = _SETTINGS[one["name"]]
         what = f"{one['name']} is off: {harm}"
         if one["source"] in _STARTED_WITH:
-            yield Finding(severity, "setting", f"{what}; {_STARTED_WITH[one['source']].format(one['name'])}")
+            yield Advice(severity, "setting", f"{what}; {_STARTED_WITH[one['source']].format(one['name'])}")
         else:
-            yield Finding(severity, "setting", what, one["fix"], by="superuser")
+            yield Advice(severity, "setting", what, one["fix"], by="superuser")
 
 
-def _disk(store: Store) -> Iterator[Finding]:
+def _disk(store: Store) -> Iterator[Advice]:
     sizes = store.health.sizes()
     what = ", ".join(f"{name.removesuffix('_bytes')} {value} bytes" for name, value in sizes.items())
-    yield Finding("info", "size", what)
+    yield Advice("info", "size", what)
     directory = store.health.data_directory()
     if directory is None:
         return
@@ -295,7 +295,7 @@ def _disk(store: Store) -> Iterator[Finding]:
         if free < LITTLE_DISK:
             severity = "error" if free < NO_DISK else "warning"
             what = f"{free >> 20} MiB are free in {place}"
-            yield Finding(severity, "disk", what, "see the runbook disk-full")
+            yield Advice(severity, "disk", what, "see the runbook disk-full")
 
 
 def _volumes(data: Path) -> Iterator[tuple[Path, int]]:

@@ -20,7 +20,7 @@ from artifactstore.errors import BadInput, NotFound, Refused
 from artifactstore.events import FileIngested, Location, NewEvent, PackageCreated, PackageSealed, new_id
 from artifactstore.jobs.batches import append_patiently
 from artifactstore.jobs.progress import Progress, quiet
-from artifactstore.jobs.tree import Entry, Hashed, Tree, hash_files
+from artifactstore.jobs.tree import Hashed, Tree, TreeFile, hash_files
 from artifactstore.store import Appended, Store
 
 BACKEND = "file"
@@ -124,7 +124,7 @@ def ingest(
         tree = Tree(directory, exclude)
     except OSError as error:
         raise system.refused(error, directory) from error
-    run = _Run(store, tree, actor, workers or os.cpu_count() or 1, progress, Ingested(purl, new_id()))
+    run = _Ingest(store, tree, actor, workers or os.cpu_count() or 1, progress, Ingested(purl, new_id()))
     run.list_tree()
     known = run.find_package()
     run.compare(known)
@@ -136,7 +136,7 @@ def ingest(
 
 
 @dataclass(slots=True)
-class _Run:
+class _Ingest:
     """One ingest; the methods are its steps, in order."""
 
     store: Store
@@ -233,10 +233,10 @@ class _Run:
         self._note([appended])
         self.report.state = "sealed"
 
-    def _files(self) -> Iterator[Entry]:
+    def _files(self) -> Iterator[TreeFile]:
         return (entry for entry in self.tree.walk() if entry.skip is None and entry.problem is None)
 
-    def _hash(self, entries: Iterator[Entry]) -> Iterator[Hashed]:
+    def _hash(self, entries: Iterator[TreeFile]) -> Iterator[Hashed]:
         before = self._read
 
         def tick(read: int) -> None:

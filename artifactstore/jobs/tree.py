@@ -30,7 +30,7 @@ _MISSING = (errno.ENOENT, errno.ENOTDIR)
 """Errors that say that there is no such file, or no directory that could have it."""
 
 
-class Entry(NamedTuple):
+class TreeFile(NamedTuple):
     """A file of a tree; ``problem`` says why it cannot be taken, ``skip`` why it is none of our files.
 
     ``path`` is relative to the root, with ``/``; bytes that are not UTF-8 are surrogates in it.
@@ -81,7 +81,7 @@ class Tree:
         """The ``file://`` URI (RFC 8089) of a file of the tree, everything but unreserved bytes escaped."""
         return "file://" + quote(self.os_path(path))
 
-    def walk(self) -> Iterator[Entry]:
+    def walk(self) -> Iterator[TreeFile]:
         """Everything below the root but directories, ascending by path bytes.
 
         Memory as of the directories on the way to one file. One whose own path is longer than ``MAX_PATH``
@@ -93,15 +93,15 @@ class Tree:
             found = next(open_lists[-1], None)
             if found is None:
                 open_lists.pop()
-            elif isinstance(found, Entry):
+            elif isinstance(found, TreeFile):
                 yield found
             elif len(found) > MAX_PATH:
                 told = os.fsdecode(found.rstrip(b"/"))
-                yield Entry(told, problem=f"the directory's own path has more than {MAX_PATH} bytes")
+                yield TreeFile(told, problem=f"the directory's own path has more than {MAX_PATH} bytes")
             else:
                 open_lists.append(self._list(found))
 
-    def _list(self, directory: bytes) -> Iterator[Entry | bytes]:
+    def _list(self, directory: bytes) -> Iterator[TreeFile | bytes]:
         """What is in a directory, ascending; directories as their path, which ends with a slash."""
         try:
             with os.scandir(self.root + b"/" + directory) as listing:
@@ -113,21 +113,21 @@ class Tree:
         for name, entry in found:
             path = os.fsdecode(directory + name.rstrip(b"/"))
             if path in self._exclude:
-                yield Entry(path, skip="excluded")
+                yield TreeFile(path, skip="excluded")
             else:
                 yield directory + name if name.endswith(b"/") else self._entry(path, entry)
 
-    def _entry(self, path: str, entry: os.DirEntry[bytes]) -> Entry:
+    def _entry(self, path: str, entry: os.DirEntry[bytes]) -> TreeFile:
         try:
             status = entry.stat(follow_symlinks=False)
         except OSError as error:
             return _unreadable(os.fsencode(path), error)
         if not stat.S_ISREG(status.st_mode):
-            return Entry(path, skip=_kind(status.st_mode))
+            return TreeFile(path, skip=_kind(status.st_mode))
         problem = self._problem(path)
         if problem is None and not os.access(self.os_path(path), os.R_OK):
-            return Entry(path, problem=os.strerror(errno.EACCES), unreadable=True)
-        return Entry(path, status.st_size, problem)
+            return TreeFile(path, problem=os.strerror(errno.EACCES), unreadable=True)
+        return TreeFile(path, status.st_size, problem)
 
     def _problem(self, path: str) -> str | None:
         try:
@@ -145,7 +145,7 @@ class Tree:
 
 
 def hash_files(
-    tree: Tree, entries: Iterable[Entry], workers: int, tick: Callable[[int], None], *, check: bool = False
+    tree: Tree, entries: Iterable[TreeFile], workers: int, tick: Callable[[int], None], *, check: bool = False
 ) -> Iterator[Hashed]:
     """Read files and hash them in threads (the hashes release the GIL); results in the order of entries.
 
@@ -193,7 +193,7 @@ class _Reader:
         self._lock = threading.Lock()
         self._buffers = threading.local()
 
-    def hash_all(self, tree: Tree, entries: list[Entry]) -> list[Hashed]:
+    def hash_all(self, tree: Tree, entries: list[TreeFile]) -> list[Hashed]:
         return [
             self.hash(entry.path, tree.os_path(entry.path), entry.size if self.check else None)
             for entry in entries
@@ -245,8 +245,8 @@ class _Reader:
         return buffer
 
 
-def _unreadable(path: bytes, error: OSError) -> Entry:
-    return Entry(os.fsdecode(path), problem=error.strerror, unreadable=True)
+def _unreadable(path: bytes, error: OSError) -> TreeFile:
+    return TreeFile(os.fsdecode(path), problem=error.strerror, unreadable=True)
 
 
 def _version(status: os.stat_result) -> tuple[int, int, int]:
@@ -264,9 +264,9 @@ def _kind(mode: int) -> str:
     return next((kind for is_kind, kind in kinds if is_kind(mode)), "special file")
 
 
-def _chunks(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+def _chunks(entries: Iterable[TreeFile]) -> Iterator[list[TreeFile]]:
     """Consecutive files, few enough that the threads share them evenly."""
-    chunk: list[Entry] = []
+    chunk: list[TreeFile] = []
     size = 0
     for entry in entries:
         chunk.append(entry)

@@ -216,7 +216,7 @@ def _allow_identity(conn: psycopg.Connection, owner: str) -> None:
             raise error("forbidden", {"problem": problem, "commands": commands})
 
 
-def _open_schema(conn: psycopg.Connection, owner: str) -> history.History:
+def _open_schema(conn: psycopg.Connection, owner: str) -> history.Applied:
     found = roles.schema_owner(conn)
     if found is None:
         conn.execute("CREATE SCHEMA artifactstore")

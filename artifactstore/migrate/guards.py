@@ -36,7 +36,7 @@ _MIGRATE = "artifactstore migrate"
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Deviation:
     """Something that is not as this software installs it.
 
     Attributes:
@@ -73,7 +73,7 @@ def written(found: Snapshot) -> str:
     return "{\n" + ",\n".join(kinds) + "\n}\n"
 
 
-def differences(store: Store, expected: Snapshot | None = None) -> list[Difference]:
+def differences(store: Store, expected: Snapshot | None = None) -> list[Deviation]:
     """All that is missing, changed or added, sorted; fits into any transaction.
 
     Raises ``Forbidden`` when the login may not even read the catalogue of event types.
@@ -187,17 +187,17 @@ def _unqualified(definition: str) -> str:
 _ALIASED = re.compile(r"('(?:[^']|'')*')|\b(?!artifactstore\.)[a-z_]\w*\.(?=[a-z_])")
 
 
-def _missing(kind: str, name: str) -> Difference:
-    return Difference(kind, name, "missing", f"{kind} {name} is missing", _fix(kind), {}, {})
+def _missing(kind: str, name: str) -> Deviation:
+    return Deviation(kind, name, "missing", f"{kind} {name} is missing", _fix(kind), {}, {})
 
 
-def _extra(kind: str, name: str, remove: str) -> Difference:
-    return Difference(kind, name, "extra", f"{kind} {name} is not of this software", remove, {}, {})
+def _extra(kind: str, name: str, remove: str) -> Deviation:
+    return Deviation(kind, name, "extra", f"{kind} {name} is not of this software", remove, {}, {})
 
 
 def _changed(
     kind: str, name: str, expected: Definition, found: Definition, remove: str, owner: str
-) -> Difference:
+) -> Deviation:
     keys = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
     wanted = {key: expected.get(key) for key in keys}
     given = {key: found.get(key) for key in keys}
@@ -208,7 +208,7 @@ def _changed(
     if "owner" in keys and kind != "row":
         word = "ROUTINE" if kind == "function" else kind.upper()
         fix = f'ALTER {word} {name} OWNER TO "{owner}";'
-    return Difference(kind, name, "changed", f"{kind} {name}: {what}", fix, wanted, given)
+    return Deviation(kind, name, "changed", f"{kind} {name}: {what}", fix, wanted, given)
 
 
 def _shown(value: object) -> str:
@@ -226,7 +226,7 @@ _HARMLESS = "NOLOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION NOBYPASSR
 _REPAIRED = {"persistence", "row_security", "forced_row_security", "not_null", "default"}
 
 
-def _repairs(one: Difference, expected: Snapshot) -> Iterator[str]:
+def _repairs(one: Deviation, expected: Snapshot) -> Iterator[str]:
     """Statements, all of them or none; run by the owner."""
     if one.problem == "extra":
         if one.kind in ("grant", "default grant"):
@@ -256,7 +256,7 @@ def _repairs(one: Difference, expected: Snapshot) -> Iterator[str]:
             yield f"ALTER TABLE {table} ALTER COLUMN {column} DROP DEFAULT;"
 
 
-def _without_parts(found: list[Difference]) -> list[Difference]:
+def _without_parts(found: list[Deviation]) -> list[Deviation]:
     """What is missing or added as a whole is told once, not again for its columns and grants."""
     wholes = [one.name for one in found if one.kind in WHOLE and one.problem != "changed"]
     return [

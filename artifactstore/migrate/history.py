@@ -15,24 +15,24 @@ from artifactstore.migrate.files import Migration
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class Applied:
     """State of a database: digest of each applied migration, and the version of the last migrate."""
 
     applied: Mapping[str, bytes]
     version: str | None
 
 
-def read(conn: psycopg.Connection) -> History:
+def read(conn: psycopg.Connection) -> Applied:
     """The history of this database; one that was never migrated has an empty one."""
     row = conn.execute("SELECT to_regclass('artifactstore.applied_migrations')").fetchone()
     if row is None or row[0] is None:
-        return History({}, None)
+        return Applied({}, None)
     applied = conn.execute("SELECT migration_id, digest FROM artifactstore.applied_migrations").fetchall()
     last = conn.execute("SELECT version FROM artifactstore.software").fetchone()
-    return History(dict(applied), last[0] if last else None)
+    return Applied(dict(applied), last[0] if last else None)
 
 
-def check(history: History, known: Collection[str], version: str) -> None:
+def check(history: Applied, known: Collection[str], version: str) -> None:
     """Refuse a database that newer software migrated.
 
     Raises:
@@ -47,7 +47,7 @@ def check(history: History, known: Collection[str], version: str) -> None:
         raise error("schema-newer", {"problem": f"it was migrated by {history.version}, this is {version}"})
 
 
-def pending(history: History, migrations: Sequence[Migration]) -> list[Migration]:
+def pending(history: Applied, migrations: Sequence[Migration]) -> list[Migration]:
     """Those that are not applied yet, in order.
 
     Raises:

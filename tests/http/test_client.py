@@ -11,7 +11,7 @@ import httpx
 import psycopg
 import pytest
 
-from artifactstore.client import AsyncClient, Client, Cursor, Event, FeedError, RemoteError
+from artifactstore.client import AsyncClient, Client, Cursor, FeedError, FeedEvent, RemoteError
 from artifactstore.client.following import Following
 from artifactstore.http.feed.representation import cbor_event
 from artifactstore.store import Store
@@ -26,7 +26,7 @@ def client(service: Running) -> Iterator[Client]:
         yield opened
 
 
-def numbers(events: list[Event]) -> list[int]:
+def numbers(events: list[FeedEvent]) -> list[int]:
     """Their sequences."""
     return [event.sequence for event in events]
 
@@ -63,7 +63,7 @@ def test_a_tail_delivers_every_event_with_its_bytes(service: Running, client: Cl
 
 def test_a_tail_waits_goes_on_and_begins_at_the_head(service: Running, client: Client) -> None:
     tail = client.tail(None, wait=20)
-    seen: list[Event] = []
+    seen: list[FeedEvent] = []
     reader = threading.Thread(target=lambda: seen.extend(islice(tail, 3)))
     reader.start()
     time.sleep(0.3)  # the first request has asked for the head
@@ -126,7 +126,7 @@ class Moving(httpx.HTTPTransport):
     def __init__(self, url: str) -> None:
         super().__init__(verify=False)
         self.url = url
-        self.seen: list[Event] = []
+        self.seen: list[FeedEvent] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         request.url = httpx.URL(self.url).join(request.url.raw_path.decode())

@@ -10,7 +10,7 @@ import pytest
 from artifactstore import codec
 from artifactstore.client import AsyncClient, Client, Cursor, FeedError
 from artifactstore.client.following import Following
-from artifactstore.client.messages import Page
+from artifactstore.client.messages import FeedPage
 from artifactstore.events import NewEvent, PackageLabeled
 from artifactstore.store import Store
 from tests.http.feeding import Poll, append_packages, fill, page, until_waiting
@@ -188,8 +188,8 @@ def test_f05_a_page_that_names_another_event_stops_the_tail(service: Running, lo
         events = client.events(0, limit=2).events
     following = Following(Cursor(), {}, 1, None)
     with pytest.raises(FeedError, match="bad-digest"):
-        following.check(Page("1-00000000", 9, events, 2, bytes(32), False, None))
+        following.check(FeedPage("1-00000000", 9, events, 2, bytes(32), False, None))
     following = Following(Cursor(2, "1-00000000", events[-1].identity), {}, 1, None)
-    following.check(Page("1-00000000", 2, (), 2, events[-1].identity, False, None))
+    following.check(FeedPage("1-00000000", 2, (), 2, events[-1].identity, False, None))
     with pytest.raises(FeedError, match="diverged"):
-        following.check(Page("1-00000000", 2, (), 2, bytes(32), False, None))
+        following.check(FeedPage("1-00000000", 2, (), 2, bytes(32), False, None))

@@ -17,7 +17,7 @@ from artifactstore.feed import Query
 from artifactstore.http import Settings
 from artifactstore.http.feed.history import History
 from artifactstore.http.feed.representation import JSON
-from artifactstore.http.feed.tail import Ask, Tail
+from artifactstore.http.feed.tail import Ask, LiveFeed
 from artifactstore.http.service import Service
 from artifactstore.http.web.logs import JsonFormatter
 from artifactstore.migrate import migrate
@@ -214,12 +214,12 @@ class CountedService(Service):
             self.under_way -= 1
 
 
-def within(conninfo: str, work: Callable[[CountedService, Tail], Coroutine[Any, Any, None]]) -> None:
+def within(conninfo: str, work: Callable[[CountedService, LiveFeed], Coroutine[Any, Any, None]]) -> None:
     """Run ``work`` with a feed of its own, which has read the log once."""
 
     async def run() -> None:
         service = CountedService(Settings(database_url=conninfo))
-        tail = Tail(service)
+        tail = LiveFeed(service)
         await service.open()
         tail.open()
         try:
@@ -243,7 +243,7 @@ async def stays() -> None:
 def test_f03_those_who_ask_at_once_share_a_confirmation(service_conninfo: str) -> None:
     append_packages(service_conninfo, 50)
 
-    async def work(service: CountedService, tail: Tail) -> None:
+    async def work(service: CountedService, tail: LiveFeed) -> None:
         service.reads = 0
         asks = [Ask(Query(since, 3), JSON, wait=wait) for since in range(5, 45) for wait in (0, 5)]
         pages = await asyncio.gather(*(tail.page(ask, stays) for ask in asks))
@@ -266,7 +266,7 @@ def test_f38_catching_up_never_waits(service_conninfo: str, database: str) -> No
     append_packages(service_conninfo, 1)
     head = fill(database, 3_000)
 
-    async def work(service: CountedService, tail: Tail) -> None:
+    async def work(service: CountedService, tail: LiveFeed) -> None:
         service.reads = 0
         for since in range(0, 900, 100):
             page = await tail.page(Ask(Query(since, 100), JSON, wait=25), stays)
@@ -286,7 +286,7 @@ def test_f38_catching_up_never_waits(service_conninfo: str, database: str) -> No
 def test_f03_a_confirmation_that_fails_is_told_to_all_who_share_it(service_conninfo: str) -> None:
     append_packages(service_conninfo, 50)
 
-    async def work(service: CountedService, tail: Tail) -> None:
+    async def work(service: CountedService, tail: LiveFeed) -> None:
         await service.close()
         asks = [Ask(Query(since, 3), JSON, wait=5) for since in range(5, 45)]
         told = await asyncio.gather(*(tail.page(ask, stays) for ask in asks), return_exceptions=True)

@@ -16,7 +16,7 @@ import pytest
 from artifactstore.errors import EXIT_RETRY, Busy, translated
 from artifactstore.events import NewEvent, PackageCreated, new_id
 from artifactstore.http.feed import bell
-from artifactstore.jobs.doctor import Finding, examine
+from artifactstore.jobs.doctor import Advice, examine
 from artifactstore.migrate import migrate
 from artifactstore.store import Store
 from tests.cli.program import Program
@@ -105,7 +105,7 @@ def _state(registry: Registry) -> object:
     return registry.get("/readyz")["notifications"]
 
 
-def _findings(admin: psycopg.Connection[Any]) -> list[Finding]:
+def _findings(admin: psycopg.Connection[Any]) -> list[Advice]:
     return [one for one in examine(Store(admin)) if one.check == "notifications"]
 
 

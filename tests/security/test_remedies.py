@@ -220,9 +220,9 @@ def left_over_in_use(site: Site, patch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
-def _renamed(look: Callable[[Store], Iterator[doctor.Finding]], store: Store) -> Iterator[doctor.Finding]:
+def _renamed(look: Callable[[Store], Iterator[doctor.Advice]], store: Store) -> Iterator[doctor.Advice]:
     for one in look(store):
-        yield doctor.Finding(one.severity, one.check, f"{one.what} and stays", one.fix, one.schema, one.by)
+        yield doctor.Advice(one.severity, one.check, f"{one.what} and stays", one.fix, one.schema, one.by)
 
 
 @case("privilege", told="SELECT ON")

@@ -19,7 +19,7 @@ JSON: Form = "application/json"
 CBOR: Form = "application/cbor-seq"
 
 
-class Entry:
+class SharedEvent:
     """An event with its identity and the forms that it was sent in, each made once, when it is asked for."""
 
     __slots__ = ("_cbor", "_identity", "_json", "event")
@@ -111,7 +111,7 @@ def digest_text(identity: bytes) -> str:
 
 
 def compose(
-    entries: Iterable[Entry],
+    entries: Iterable[SharedEvent],
     form: Form,
     *,
     limit: int,
@@ -119,7 +119,7 @@ def compose(
     end: int,
     position: Position,
     source: Literal["memory", "database"],
-    at: Callable[[int], Entry],
+    at: Callable[[int], SharedEvent],
     full: bool = False,
 ) -> Answered:
     """A page of the first entries, at most ``limit`` and ``MAX_BYTES``, but one at least.
@@ -131,7 +131,7 @@ def compose(
     """
     parts: list[bytes] = []
     size = 0
-    last: Entry | None = None
+    last: SharedEvent | None = None
     for entry in entries:
         part = entry.encoded(form)
         size += len(part)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from artifactstore.feed import Filter, Query
-from artifactstore.http.feed.representation import Answered, Entry, Form, compose
+from artifactstore.http.feed.representation import Answered, Form, SharedEvent, compose
 from artifactstore.store import LoggedEvent, Position
 
 MAX_EVENTS = 2_000
@@ -24,7 +24,7 @@ class Ring:
         self.position: Position | None = None
         self.base = 0
         self.last = 0
-        self._entries: list[Entry] = []
+        self._entries: list[SharedEvent] = []
         self._bytes = 0
         self._pages: dict[tuple[Query, Form], Answered] = {}
 
@@ -41,7 +41,7 @@ class Ring:
         """Whether the event at ``since`` and everything after it that this process has seen are held."""
         return self.position is not None and self.reaches(since) and since <= self.last
 
-    def entry(self, sequence: int) -> Entry | None:
+    def entry(self, sequence: int) -> SharedEvent | None:
         """An event that is held."""
         if not self.base < sequence <= self.last:
             return None
@@ -80,7 +80,7 @@ class Ring:
             self._pages.clear()
         self.position = position
         for event in events:
-            self._entries.append(Entry(event))
+            self._entries.append(SharedEvent(event))
             self._bytes += _weight(event)
             self.last = event.sequence
         surplus = 0
@@ -105,7 +105,7 @@ class Ring:
         self._bytes = self.base = self.last = 0
 
 
-def _chosen(entries: Iterable[Entry], where: Filter) -> Iterable[Entry]:
+def _chosen(entries: Iterable[SharedEvent], where: Filter) -> Iterable[SharedEvent]:
     return (entry for entry in entries if where.matches(entry.event)) if where else entries
 
 

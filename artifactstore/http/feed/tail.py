@@ -15,7 +15,7 @@ from artifactstore import feed
 from artifactstore.errors import ArtifactstoreError, Damaged, error
 from artifactstore.feed import Query, Seen
 from artifactstore.http.feed.bell import Bell
-from artifactstore.http.feed.representation import Answered, Entry, Form, compose
+from artifactstore.http.feed.representation import Answered, Form, SharedEvent, compose
 from artifactstore.http.feed.ring import MAX_EVENTS, Ring
 from artifactstore.http.feed.waiters import Waiter, Waiters
 from artifactstore.http.service import Service
@@ -54,7 +54,7 @@ class Ask:
     min_sequence: int | None = None
 
 
-class Tail:
+class LiveFeed:
     """The feed of one process; opened and closed by the lifespan of the application."""
 
     def __init__(self, service: Service) -> None:
@@ -342,8 +342,8 @@ def _after(ask: Ask, looked: Answered) -> Ask:
 def _stored(store: Store, ask: Ask, position: Position) -> Answered:
     query = ask.query
 
-    def at(sequence: int) -> Entry:
-        return Entry(feed.read_event(store.connection, sequence, position))
+    def at(sequence: int) -> SharedEvent:
+        return SharedEvent(feed.read_event(store.connection, sequence, position))
 
     feed.check_epoch(ask.epoch, position)
     feed.check_cursor(query.since, position)
@@ -352,7 +352,7 @@ def _stored(store: Store, ask: Ask, position: Position) -> Answered:
         feed.check_digest(ask.seen, at_cursor.event, at_cursor.identity, position)
     page = feed.read_page(store.connection, query, position)
     return compose(
-        map(Entry, page.events),
+        map(SharedEvent, page.events),
         ask.form,
         limit=query.limit,
         examined=page.next,

@@ -32,7 +32,7 @@ _log = logging.getLogger("artifactstore.writer")
 
 
 @dataclass(slots=True, eq=False)
-class Command:
+class Pending:
     """A command that waits for its outcome.
 
     Attributes:
@@ -50,9 +50,9 @@ class Command:
     expects: bool = False
 
 
-def command(work: Work, future: "asyncio.Future[Answered]", deadline: float) -> Command:
+def command(work: Work, future: "asyncio.Future[Answered]", deadline: float) -> Pending:
     """A command for ``work``, with what decides beside which others it may be appended."""
-    return Command(
+    return Pending(
         work,
         future,
         deadline,
@@ -67,13 +67,13 @@ def command(work: Work, future: "asyncio.Future[Answered]", deadline: float) -> 
 class _Group:
     """Commands that are appended together, and what they touch."""
 
-    commands: list[Command] = field(default_factory=list)
+    commands: list[Pending] = field(default_factory=list)
     events: int = 0
     bytes: int = 0
     keys: set[tuple[str, str]] = field(default_factory=set)
     packages: set[UUID | None] = field(default_factory=set)
 
-    def takes(self, other: Command, max_commands: int) -> bool:
+    def takes(self, other: Pending, max_commands: int) -> bool:
         """Whether ``other`` may be appended beside those that are in it."""
         if not self.commands:
             return True
@@ -87,7 +87,7 @@ class _Group:
             and not (other.expects and not self.packages.isdisjoint(other.packages))
         )
 
-    def add(self, other: Command) -> None:
+    def add(self, other: Pending) -> None:
         self.commands.append(other)
         self.events += len(other.work.events)
         self.bytes += other.bytes
@@ -119,10 +119,10 @@ class GroupWriter:
         self._queue_commands = queue_commands
         self._queue_bytes = queue_bytes
         self._max_commands = _MAX_COMMANDS if group else 1
-        self._queue: deque[Command] = deque()
+        self._queue: deque[Pending] = deque()
         self._waiting_bytes = 0
-        self._current: list[Command] = []
-        self._taken: list[Command] = []
+        self._current: list[Pending] = []
+        self._taken: list[Pending] = []
         self._run = Run()
         self._changed = threading.Condition()
         self._switching = threading.Lock()
@@ -143,7 +143,7 @@ class GroupWriter:
             self._resolve(self._end_all(stopping()))
             self._thread.join(0.25 * timeout)
 
-    def submit(self, work: Work) -> Command:
+    def submit(self, work: Work) -> Pending:
         """Queue a command from the event loop; its future gives what became of it.
 
         Raises ``Busy`` overloaded when too many wait.
@@ -161,7 +161,7 @@ class GroupWriter:
             self._changed.notify()
         return queued
 
-    def abandon(self, left: Command) -> None:
+    def abandon(self, left: Pending) -> None:
         """The client of a command has left: drop it, or stop waiting for the log on its account.
 
         What is being appended for others goes on. Blocks for a moment: not for the event loop.
@@ -178,7 +178,7 @@ class GroupWriter:
             if self._current and all(one.abandoned for one in self._current):
                 self._appender.cancel()
 
-    def expire(self, late: Command, refusal: ArtifactstoreError) -> None:
+    def expire(self, late: Pending, refusal: ArtifactstoreError) -> None:
         """The time of a command is over: answer it, with the refusal unless its commit was sent.
 
         In the event loop. The others of its group lose the connection with it, and are answered likewise.
@@ -198,7 +198,7 @@ class GroupWriter:
         """The same for all commands; none is taken from now on."""
         _set_all(self._end_all(refusal))
 
-    def _end_all(self, refusal: ArtifactstoreError) -> "list[tuple[Command, Answered]]":
+    def _end_all(self, refusal: ArtifactstoreError) -> "list[tuple[Pending, Answered]]":
         with self._changed:
             self._stopping = True
             self._changed.notify()
@@ -232,7 +232,7 @@ class GroupWriter:
             self._resolve([(one, (outcome, position)) for one, outcome in zip(group, outcomes, strict=True)])
         self._appender.close()
 
-    def _append(self, group: Sequence[Command]) -> tuple[list[Outcome], Position | None]:
+    def _append(self, group: Sequence[Pending]) -> tuple[list[Outcome], Position | None]:
         outcomes, position = self._appender.run(
             [one.work for one in group],
             min(one.deadline for one in group),
@@ -246,7 +246,7 @@ class GroupWriter:
                         metrics.APPENDED.labels(event_type).inc()
         return outcomes, position
 
-    def _take(self) -> list[Command]:
+    def _take(self) -> list[Pending]:
         """The next group; empty when the writer stops."""
         group = _Group()
         with self._changed:
@@ -260,7 +260,7 @@ class GroupWriter:
             self._taken, self._run = group.commands, Run()
         return group.commands
 
-    def _resolve(self, pairs: Sequence[tuple[Command, Answered]]) -> None:
+    def _resolve(self, pairs: Sequence[tuple[Pending, Answered]]) -> None:
         if not pairs:
             return
         loop = pairs[0][0].future.get_loop()
@@ -270,7 +270,7 @@ class GroupWriter:
             _log.warning("answers were dropped: the event loop has ended", extra={"commands": len(pairs)})
 
 
-def _set_all(pairs: Sequence[tuple[Command, Answered]]) -> None:
+def _set_all(pairs: Sequence[tuple[Pending, Answered]]) -> None:
     for one, answered in pairs:
         if not one.future.done():
             one.future.set_result(answered)
