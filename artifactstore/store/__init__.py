@@ -51,7 +51,7 @@ class Store(
     """Typed access to one database.
 
     Args:
-        connection: in autocommit mode and with TimeZone UTC, as ``artifactstore.db.connect`` makes it.
+        connection: in autocommit mode and pinned, as ``artifactstore.db.connect`` makes it.
     """
 
 
