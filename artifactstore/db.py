@@ -5,6 +5,7 @@ statements mean is ours, and set on every connection. What limits or forbids (a 
 default) is somebody's will: it stays, and what it stops is told by name.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,10 @@ from psycopg.sql import SQL, Composed, Literal
 
 from artifactstore.connecting import refusal
 from artifactstore.errors import error, translated
+
+# What the driver ignores, such as a rollback on a lost connection, is for those who log: unasked, Python
+# would write it to stderr, between what is told there.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 APPLICATION_NAME = "artifactstore"
 """Begins the application_name of every connection: the embedded server tells its users apart by it, and

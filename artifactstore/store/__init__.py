@@ -41,7 +41,7 @@ class Store:
     """Typed access to one database, by what is asked about.
 
     Args:
-        connection: in autocommit mode and with TimeZone UTC, as ``artifactstore.db.connect`` makes it.
+        connection: in autocommit mode and pinned, as ``artifactstore.db.connect`` makes it.
     """
 
     def __init__(self, connection: Connection[Any]) -> None:

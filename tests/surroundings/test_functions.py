@@ -116,8 +116,8 @@ def test_f14_what_strangers_rebuild_is_what_the_log_says(
     assert odd.execute(compared).fetchone() == (0,)
     conninfo = make_conninfo(odd.info.dsn)
     assert runner.run(*on(conninfo, "verify")).code == 0
-    (snapshot,) = runner.run(*on(conninfo, "snapshot", "list")).objects[-1:]
-    replay = runner.run(*on(conninfo, "replay", "--from-snapshot", str(snapshot["sequence"])))
+    newest = max(row["sequence"] for row in runner.run(*on(conninfo, "snapshot", "list")).objects)
+    replay = runner.run(*on(conninfo, "replay", "--from-snapshot", str(newest)))
     assert replay.code == 0, replay
 
 
