@@ -122,7 +122,7 @@ class Service:
             asyncio.get_running_loop().call_later(seconds, self._cut)
 
     async def close(self) -> None:
-        """Append what waits, then close every connection; takes twice ``CLOSE_SECONDS`` at most."""
+        """Append what waits, then close every connection; takes less than twice ``CLOSE_SECONDS``."""
         self._stopping = self._stopping or stopping()
         for close, seconds in ((self._writer.stop, CLOSE_SECONDS), (self._close_pool, _CLOSE_POOL_SECONDS)):
             await to_thread.run_sync(close, seconds, limiter=self._few_threads, abandon_on_cancel=True)
@@ -196,10 +196,11 @@ class Service:
             )
             running.add_done_callback(self._free_slot)
             return await departure.result(running)
-        except ArtifactstoreError:
+        except ArtifactstoreError as failure:
             if departure.left:
                 raise ClientLeftError from None
-            raise
+            # What a connection says that was given up is not why.
+            raise departure.over or failure from None
         finally:
             departure.close()
             self._under_way.discard(departure)
@@ -343,7 +344,7 @@ class Service:
                     # A migration changed the result of a statement that is prepared on every connection.
                     self._pool.drain()
                 elif not _lost(failure) or departure.over is not None:
-                    raise departure.over or failure from None
+                    raise
             return self._read_once(work, min_sequence, note, scratch, departure)
         except PoolTimeout:
             raise _no_connection() from None

@@ -56,11 +56,12 @@ def test_f28_commands_over_a_dead_link_end(database: str, connect: Connect, reco
                 failed = json.loads(told.splitlines()[-1])["error"]
                 assert failed["code"] in ("unavailable", "busy"), failed
             record_property("ended", time.monotonic() - began)
-            assert time.monotonic() - began < 15
+            assert time.monotonic() - began < 20
         finally:
             for process in started:
                 process.kill()
-                process.wait()
+                with process:  # closes its pipes
+                    pass
             link.mend()
 
 
@@ -69,7 +70,7 @@ def _until_connected(admin: psycopg.Connection[Any], count: int) -> None:
         SELECT count(*) FROM pg_stat_activity
         WHERE datname = current_database() AND application_name LIKE 'artifactstore%' AND state = 'active'
         """
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while (row := admin.execute(query).fetchone()) != (count,):
         assert time.monotonic() < deadline, row
         time.sleep(0.05)

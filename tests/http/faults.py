@@ -215,7 +215,7 @@ def dead_link(conninfo: str) -> Iterator[Fault]:
         # Nobody is told that there is no such neighbour: that would end connections.
         shown = _ip("-n", name, "-o", "link", "show", "eth0").split()
         hardware = shown[shown.index("link/ether") + 1]
-        _ip("neigh", "add", f"{network}.2", "lladdr", hardware, "dev", name, "nud", "permanent")
+        _ip("neigh", "replace", f"{network}.2", "lladdr", hardware, "dev", name, "nud", "permanent")
         fault = DeadLink(conninfo, name, f"{network}.2")
         try:
             yield fault
