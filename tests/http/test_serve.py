@@ -38,7 +38,7 @@ def _serving(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.P
 
 
 def _wait_ready(url: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             if httpx.get(f"{url}/readyz").status_code == 200:
