@@ -15,8 +15,8 @@ from psycopg.conninfo import conninfo_attempts, conninfo_to_dict, make_conninfo
 
 from artifactstore.errors import ArtifactstoreError, by_sqlstate, error, translate
 
-_SECONDS = 3.0
-"""How long to listen for the answer: who gave one before gives it again at once."""
+_SECONDS = 2.0
+"""How long to listen for the answers of all hosts: who gave one before gives it again at once."""
 _STATE = re.compile(rb'\tErrorResponse\t S "[^"]*" V "[^"]*" C "([0-9A-Z]{5})"')
 _EVENTS = {pq.PollingStatus.READING: EVENT_READ, pq.PollingStatus.WRITING: EVENT_WRITE}
 _CLOSED = "55000"
@@ -36,18 +36,19 @@ def refusal(failure: psycopg.Error, conninfo: str) -> ArtifactstoreError:
     if isinstance(failure, psycopg.errors.ConnectionTimeout):
         return meaning
     detail = {"problem": meaning.detail["problem"]}
+    ends = monotonic() + _SECONDS
     try:
         attempts = list(conninfo_attempts(conninfo_to_dict(conninfo)))
-        told = [_meaning(make_conninfo("", **one), detail) for one in attempts]
-    except psycopg.Error:  # a name that does not resolve, say
+        told = [_meaning(make_conninfo("", **one), detail, ends) for one in attempts]
+    except (psycopg.Error, OSError):  # a name that does not resolve, say, or no room for the trace
         return meaning
     if any(one.code == "unavailable" for one in told):
         return meaning
     return told[0]
 
 
-def _meaning(conninfo: str, detail: dict[str, object]) -> ArtifactstoreError:
-    state, needs_password = _knock(conninfo)
+def _meaning(conninfo: str, detail: dict[str, object], ends: float) -> ArtifactstoreError:
+    state, needs_password = _knock(conninfo, ends)
     if state is None:
         return error("login-refused" if needs_password else "unavailable", detail)
     if state == _CLOSED:
@@ -56,9 +57,12 @@ def _meaning(conninfo: str, detail: dict[str, object]) -> ArtifactstoreError:
     return error("usage", detail) if meaning.code in ("internal", "schema-outdated") else meaning
 
 
-def _knock(conninfo: str) -> tuple[str | None, bool]:
-    """The SQLSTATE of the answer, None if there was none, and whether a password is asked for in vain."""
-    ends = monotonic() + _SECONDS
+def _knock(conninfo: str, ends: float) -> tuple[str | None, bool]:
+    """The SQLSTATE of the answer, None if there was none, and whether a password is asked for in vain.
+
+    Args:
+        ends: when (monotonic) to stop listening.
+    """
     connection = pq.PGconn.connect_start(conninfo.encode())
     try:
         with tempfile.TemporaryFile() as trace:

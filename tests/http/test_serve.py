@@ -39,7 +39,7 @@ def serving(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Po
 
 def wait_ready(url: str) -> None:
     """Return when the service can work."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             if httpx.get(f"{url}/readyz").status_code == 200:
