@@ -14,3 +14,5 @@ ROUNDS_SIDE_BY_SIDE = 100 if _CI else 8
 """Rounds in which replays, verify and pg_dump run at once."""
 STEPS_OF_A_WALK = 100 if _CI else 40
 """Commands over HTTP after each of which every answer is read again."""
+REQUESTS_OF_A_BURST = 500 if _CI else 60
+"""Requests through nginx between two pauses, of which there are 19."""

@@ -64,9 +64,9 @@ def proxy(ports: Sequence[int], directory: Path, changed: Mapping[str, str] | No
     )  # fmt: skip
     port = free_port()
     text = configuration()
-    (servers,) = re.findall(r"(?:^    server 127\.0\.0\.1:\d+;\n)+", text, re.MULTILINE)
+    (servers,) = re.findall(r"(?:^    server 127\.0\.0\.1:\d+ max_fails=0;\n)+", text, re.MULTILINE)
     replaced = {
-        servers: "".join(f"    server 127.0.0.1:{one};\n" for one in ports),
+        servers: "".join(f"    server 127.0.0.1:{one} max_fails=0;\n" for one in ports),
         "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
         "/etc/ssl/registry.pem": str(certificate),
         "/etc/ssl/registry.key": str(key),

@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from artifactstore.http import Settings
-from tests.effort import IN_CI
+from tests.effort import IN_CI, REQUESTS_OF_A_BURST
 from tests.http import nginx
 from tests.http.feeding import append_packages
 from tests.http.running import Running, issue, running
@@ -94,9 +94,10 @@ def test_f36_10_000_requests_with_pauses_around_both_times_give_no_502(
     ):
         pauses = [1 + offset for offset in (-0.1, -0.03, -0.01, 0, 0.01, 0.03, 0.1)]
         pauses += [scaled + offset for offset in (-0.1, -0.03, -0.01, 0, 0.01, 0.03, 0.1)]
-        pauses += [0.8, 1.1, 1.2, 1.3, 1.4]
-        statuses = asyncio.run(bursts(url, service.tokens["operator"], pauses, 500))
-    assert statuses == {200: 5_000, 201: 5_000}
+        pauses += [0.8, 1.1, 1.2, 1.3, 1.4]  # 20 bursts
+        statuses = asyncio.run(bursts(url, service.tokens["operator"], pauses, REQUESTS_OF_A_BURST))
+    half = len([0, *pauses]) * REQUESTS_OF_A_BURST // 2
+    assert statuses == {200: half, 201: half}
 
 
 @IN_CI
@@ -115,7 +116,8 @@ def test_f36_uploads_and_their_limits(service: Running, url: str) -> None:
         assert answer.status_code == 201
         # Over the limit of the service, not over that of nginx: the service says what it is.
         answer = client.post("/packages", content=b" " * (8 * 1024 * 1024 + 1), headers=JSON)
-        assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
+        assert answer.status_code == 413, answer.text
+        assert answer.json()["code"] == "too-large"
         answer = client.post("/packages", content=b" " * (10 * 1024 * 1024), headers=JSON)
         assert answer.status_code == 413
         assert client.get("/packages").status_code == 200
@@ -182,7 +184,8 @@ class Served:
         command = [sys.executable, "-m", "artifactstore", "--json", "serve", "--port", str(port)]
         self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
-        json.loads(self.process.stdout.readline())
+        with self.process.stdout as output:
+            json.loads(output.readline())
         self.wait_ready(f"http://127.0.0.1:{port}")
 
     @staticmethod
@@ -251,4 +254,5 @@ def test_f36_a_service_that_stops_under_load_gives_no_502(service_conninfo: str,
             ended.set()
             for thread in threads:
                 thread.join(30)
-    assert statuses.keys() == {200, 201}, statuses
+    told = [line for line in (tmp_path / "error.log").read_text().splitlines() if "while reading" in line]
+    assert statuses.keys() == {200, 201}, (statuses, told)
