@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 _MAX_PIPELINED = 16
 """Requests that a client may send before the one in front of them is answered."""
 _LINGER_SECONDS = 2.0
-_LINGER_BYTES = 10 * 1024 * 1024
-"""What is read and dropped after a refusal: to close with something unread would take the answer away, and a
-proxy, which sends all that it has of a body, would tell a 502."""
+_LINGER_BYTES = 1024 * 1024
+"""What is read and dropped after a refusal: to close with something unread would take the answer away."""
+_BODY_BYTES = 10 * 1024 * 1024
+"""The same of a body whose request is answered: a proxy that has all of it sends that, or tells a 502."""
 _DRAIN_SECONDS = 0.5
 """When the server stops, for which an idle connection is kept: a proxy may have sent a request that it will
 not send again. What comes is answered, and told that it was the last one."""
@@ -65,6 +66,7 @@ class Protocol(HttpToolsProtocol):
         self._deaf = False
         self._draining = False
         self._dropped = 0
+        self._room = _LINGER_BYTES
         # Of the head or of the trailers; bytes since the last that was of use.
         self._size = self._count = self._idle_bytes = 0
         self._progress = False
@@ -250,6 +252,7 @@ class Protocol(HttpToolsProtocol):
     def finish(self) -> None:
         """Close behind an answer; first read, for a while, the rest of a body that it did not wait for."""
         if self._where == _BODY and not self._deaf and self.transport.can_write_eof():
+            self._room = _BODY_BYTES
             self._linger()
         else:
             self.transport.close()
@@ -324,7 +327,7 @@ class Protocol(HttpToolsProtocol):
 
     def _drop(self, size: int) -> None:
         self._dropped += size
-        if self._dropped <= _LINGER_BYTES:
+        if self._dropped <= self._room:
             return
         if self._busy:
             self.flow.pause_reading()
