@@ -30,3 +30,5 @@ CALLS = 24 if _CI else 6
 """Lists of arguments with which an attack calls a function; the product of all would be thousands."""
 SEQUENCES = 200 if _CI else 48
 """Moments of a history that as-of is compared at."""
+REQUESTS_OF_A_BURST = 500 if _CI else 60
+"""Requests through nginx between two pauses, of which there are 19."""

@@ -24,7 +24,7 @@ _PREFIX = "as-run-"
 _MARK = "AS_TEST_RUN"
 """In the environment of every process of a run: the name of its directory."""
 
-_PROGRAMS = ("initdb", "pg_basebackup", "pg_ctl", "pgbouncer", "postgres")
+_PROGRAMS = ("initdb", "nginx", "pg_basebackup", "pg_ctl", "pgbouncer", "postgres")
 """What is known by the directory in its command: the environment of another account may be hidden."""
 
 _LOOK_SECONDS = 0.25

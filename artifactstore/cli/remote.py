@@ -32,8 +32,11 @@ class Remote:
             if known is None:
                 raise BadInput("usage", {"problem": "no token: give --token or set ARTIFACTSTORE_TOKEN"})
             token = known.text
-        with _translated():
-            self._client = Client(url, token)
+        try:
+            with _translated():
+                self._client = Client(url, token)
+        except UnicodeError as failure:
+            raise BadInput("usage", {"problem": f"--url or --token cannot be: {failure}"}) from failure
         self._known: Cursor | None = None
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from artifactstore.cli import options, values
 from tests.cli.program import PURL, Program
-from tests.cli.test_integers import Path, commands
+from tests.cli.test_integers import commands
 
 _ID = "0193a3c2-0000-7000-8000-000000000000"
 LONE = ["\udcff", "pkg:generic/a\udc80@1", "k=\udcff"]
@@ -41,7 +41,7 @@ def sample(parameter: click.Parameter, directory: pathlib.Path) -> str:
 
 
 def arguments(
-    path: Path, command: click.Command, directory: pathlib.Path, tried: click.Parameter, text: str
+    path: tuple[str, ...], command: click.Command, directory: pathlib.Path, tried: click.Parameter, text: str
 ) -> list[str]:
     """The command with what it requires, and the text for one parameter."""
     given: list[str] = [*path]
@@ -64,7 +64,11 @@ TEXTS = [
 
 @pytest.mark.parametrize(("path", "command", "parameter"), TEXTS)
 def test_f21_an_argument_that_is_no_unicode_is_refused_by_name(
-    path: Path, command: click.Command, parameter: click.Parameter, shared: Program, tmp_path: pathlib.Path
+    path: tuple[str, ...],
+    command: click.Command,
+    parameter: click.Parameter,
+    shared: Program,
+    tmp_path: pathlib.Path,
 ) -> None:
     before = shared.head()
     for text in LONE:
@@ -72,7 +76,7 @@ def test_f21_an_argument_that_is_no_unicode_is_refused_by_name(
         done = shared.run("--json", *given)
         assert done.code in range(6), (given, done.stderr)
         done.stderr.encode()
-        if done.code:
+        if done.code > 1:  # doctor found something
             assert done.error["code"] != "internal"
     assert shared.head() == before
 

@@ -24,9 +24,30 @@ _MAX_PIPELINED = 16
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 1024 * 1024
 """What is read and dropped after a refusal: to close with something unread would take the answer away."""
+_BODY_BYTES = 10 * 1024 * 1024
+"""The same of a body whose request is answered: a proxy that has all of it sends that, or tells a 502."""
+_DRAIN_SECONDS = 0.5
+"""When the server stops, for which an idle connection is kept: a proxy may have sent a request that it will
+not send again. What comes is answered, and told that it was the last one."""
 
 _BETWEEN, _HEAD, _BODY = range(3)
 """Where the parser is: between messages, in a head, in a body with its trailers."""
+
+
+class _Ending:
+    """The transport as an answer sees it: to close it is to end the connection in order."""
+
+    def __init__(self, protocol: "Protocol") -> None:
+        self._protocol = protocol
+
+    def write(self, data: bytes) -> None:
+        self._protocol.transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._protocol.transport.is_closing()
+
+    def close(self) -> None:
+        self._protocol.finish()
 
 
 class Protocol(HttpToolsProtocol):
@@ -43,7 +64,9 @@ class Protocol(HttpToolsProtocol):
         self._sending_since: float | None = None
         self._heard = False
         self._deaf = False
+        self._draining = False
         self._dropped = 0
+        self._room = _LINGER_BYTES
         # Of the head or of the trailers; bytes since the last that was of use.
         self._size = self._count = self._idle_bytes = 0
         self._progress = False
@@ -130,7 +153,7 @@ class Protocol(HttpToolsProtocol):
         self._body_due = self.loop.time() + self._limits.body_timeout
         if not self.transport.get_write_buffer_size():
             self._sending_since = None
-        if upgrade:
+        if upgrade or self._draining:
             self.cycle.keep_alive = False
         self._connections.busy(self)
 
@@ -158,7 +181,7 @@ class Protocol(HttpToolsProtocol):
         if self._busy:
             return
         self._connections.idle(self)
-        if self._where == _BODY:
+        if self._where == _BODY and not self._deaf:
             self._due = (self._body_due, "body-timeout")
 
     def timeout_keep_alive_handler(self) -> None:
@@ -167,12 +190,21 @@ class Protocol(HttpToolsProtocol):
         super().timeout_keep_alive_handler()
 
     def shutdown(self) -> None:
-        """The server stops: requests that wait for events are answered now."""
-        super().shutdown()
+        """The server stops: requests that wait for events are answered now, idle connections end soon."""
+        self._draining = True
+        if not self._busy:
+            self._unset_keepalive_if_required()
+            self.loop.call_later(_DRAIN_SECONDS, self._drained)
+        else:
+            super().shutdown()
         scope: dict[str, Any] | None = self.scope  # type: ignore[assignment]
         if scope is not None and "app" in scope:
             scope["app"].state.tail.stop()
             scope["app"].state.service.hurry()
+
+    def _drained(self) -> None:
+        if not self._busy:
+            self.transport.close()
 
     def look(self, now: float) -> tuple[float, int] | None:
         """See ``connections.Connection``."""
@@ -218,6 +250,14 @@ class Protocol(HttpToolsProtocol):
             self.cycle.message_event.set()
             self._answer(failure, linger=True)
 
+    def finish(self) -> None:
+        """Close behind an answer; first read, for a while, the rest of a body that it did not wait for."""
+        if self._where == _BODY and not self._deaf and self.transport.can_write_eof():
+            self._room = _BODY_BYTES
+            self._linger()
+        else:
+            self.transport.close()
+
     def abort(self) -> None:
         """Close now; what was not sent is lost."""
         self._unset_keepalive_if_required()
@@ -230,6 +270,7 @@ class Protocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self._running = cycle
+        cycle.transport = _Ending(self)
         super()._start_asgi_task(cycle, app)
 
     def _check_size(self) -> None:
@@ -275,14 +316,19 @@ class Protocol(HttpToolsProtocol):
         self.transport.write(b"\r\n".join(head) + bytes(response.body))
         metrics.REFUSALS.labels(failure.code).inc()
         if linger and self.transport.can_write_eof():
-            self.transport.write_eof()
-            self._due = (self.loop.time() + _LINGER_SECONDS, "")
+            self._linger()
         else:
             self.transport.close()
 
+    def _linger(self) -> None:
+        self._deaf = True
+        self.flow.resume_reading()
+        self.transport.write_eof()
+        self._due = (self.loop.time() + _LINGER_SECONDS, "")
+
     def _drop(self, size: int) -> None:
         self._dropped += size
-        if self._dropped <= _LINGER_BYTES:
+        if self._dropped <= self._room:
             return
         if self._busy:
             self.flow.pause_reading()
