@@ -8,7 +8,7 @@ _CI = os.environ.get("CI") == "true"
 IN_CI = pytest.mark.skipif(not _CI, reason="only with CI=true: it takes long and seldom finds anything")
 EXAMPLES = 500 if _CI else 100
 """Random histories that are folded in ranges and one by one."""
-RESTORES = 200 if _CI else 30
+RESTORES = 200 if _CI else 15
 """Random histories with restores at random points."""
 ROUNDS_SIDE_BY_SIDE = 100 if _CI else 8
 """Rounds in which replays, verify and pg_dump run at once."""
