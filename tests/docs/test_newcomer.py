@@ -22,6 +22,7 @@ from tests.databases import TEST_PREFIX
 from tests.docs.snippets import ROOT
 from tests.effort import IN_CI
 from tests.needs import ROOT as AS_ROOT
+from tests.needs import needs_program
 
 PURL = "pkg:generic/app@1.0"
 IS_ROOT = os.geteuid() == 0
@@ -206,7 +207,7 @@ def test_f43_the_system_account_that_is_made_for_root_is_named_first(newcomer: N
     finally:
         embedded.stop(newcomer.data)
         shutil.rmtree(newcomer.data)
-        subprocess.run(["userdel", name], check=False, capture_output=True)
+        subprocess.run([needs_program("userdel", "passwd"), name], check=False, capture_output=True)
 
 
 def test_help_begins_with_the_first_steps(newcomer: Newcomer) -> None:
