@@ -14,7 +14,5 @@ ROUNDS_SIDE_BY_SIDE = 100 if _CI else 8
 """Rounds in which replays, verify and pg_dump run at once."""
 STEPS_OF_A_WALK = 100 if _CI else 40
 """Commands over HTTP after each of which every answer is read again."""
-CALLS = 24 if _CI else 12
-"""Lists of arguments with which an attack calls a function; the product of all would be thousands."""
 SEQUENCES = 200 if _CI else 48
 """Moments of a history that as-of is compared at."""
