@@ -29,8 +29,10 @@ from tests.databases import (
 )
 
 _TEMPLATE = "artifactstore_template"
-_LONG = ("tests/property/test_projection.py", "tests/http/test_openapi.py", "tests/unit/test_embedded.py",
-         "tests/replay/", "tests/docs/", "tests/http/", "tests/restore/", "tests/export/")  # fmt: skip
+_LONG = ("tests/http/test_load.py", "tests/security/test_attack_table.py", "tests/docs/test_newcomer.py",
+         "tests/property/test_projection.py", "tests/http/test_openapi.py", "tests/unit/test_embedded.py",
+         "tests/security/test_remedies.py", "tests/replay/", "tests/docs/", "tests/http/", "tests/restore/",
+         "tests/export/", "tests/packaging/", "tests/security/")  # fmt: skip
 
 
 def pytest_configure() -> None:

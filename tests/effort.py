@@ -8,7 +8,7 @@ _CI = os.environ.get("CI") == "true"
 IN_CI = pytest.mark.skipif(not _CI, reason="only with CI=true: it takes long and seldom finds anything")
 EXAMPLES = 500 if _CI else 100
 """Random histories that are folded in ranges and one by one."""
-RESTORES = 200 if _CI else 30
+RESTORES = 200 if _CI else 15
 """Random histories with restores at random points."""
 ROUNDS_SIDE_BY_SIDE = 100 if _CI else 8
 """Rounds in which replays, verify and pg_dump run at once."""
@@ -26,8 +26,6 @@ SLICES = 2 if _CI else 8
 """Of so many commands one is run in surroundings where all should be."""
 CUTS = 3 if _CI else 1
 """Answers of a server after which its line is cut: each of the first ones, then in steps of a part of it."""
-CALLS = 24 if _CI else 6
-"""Lists of arguments with which an attack calls a function; the product of all would be thousands."""
 SEQUENCES = 200 if _CI else 48
 """Moments of a history that as-of is compared at."""
 REQUESTS_OF_A_BURST = 500 if _CI else 60

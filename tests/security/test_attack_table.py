@@ -20,7 +20,7 @@ from artifactstore.leaves import identity
 from artifactstore.migrate import guards
 from artifactstore.store import Store
 from tests.databases import Connect
-from tests.effort import CALLS, IN_CI
+from tests.effort import IN_CI
 from tests.schema_dump import dump_rows
 from tests.security import hostile
 from tests.sql.workload import workload
@@ -29,6 +29,8 @@ PARTS_OF_OTHERS = ("reader", "writer")
 ROLES = ("service", "operator")
 """Together they may execute all that those may whose rights they have."""
 EVENTS = 40
+MOST_CALLS = 24
+"""Of one function in one test; the product of all arguments would be thousands."""
 
 
 class Function(NamedTuple):
@@ -137,7 +139,7 @@ class Arguments:
         yield from self._whole.get(function.name, [])
         choices = [self._values.get(kind, [None]) for kind in function.types]
         # A function that is not the owner's does what its caller could do anyway.
-        yield from islice(product(*choices), CALLS if function.definer else 2)
+        yield from islice(product(*choices), MOST_CALLS if function.definer else 2)
 
 
 def call(login: psycopg.Connection, function: Function, arguments: Sequence[Any], level: str) -> str | None:

@@ -15,7 +15,7 @@ import pytest
 
 from artifactstore import server
 from artifactstore.errors import ArtifactstoreError
-from tests.needs import ROOT
+from tests.needs import ROOT, needs_program
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
@@ -65,7 +65,7 @@ def test_an_account_that_several_make_at_once_is_one() -> None:
         seen = {process.communicate()[0].strip() for process in running}
         assert seen == {str(pwd.getpwnam(name).pw_uid)}
     finally:
-        subprocess.run(["userdel", name], check=False, capture_output=True)
+        subprocess.run([needs_program("userdel", "passwd"), name], check=False, capture_output=True)
 
 
 def test_an_account_that_cannot_be_made_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
