@@ -21,6 +21,9 @@ from tests.effort import RACES
 from tests.log.door import append, append_json, created, id_of, ingested, refused, scalar, sequences
 from tests.log.sessions import alive, blocked, race, until
 
+PATIENT = "-c lock_timeout=60s"
+"""For many that wait for one lock on a machine that is busy with something else."""
+
 
 def setting(connection: psycopg.Connection, name: str) -> object:
     """A setting as it is at this moment of the session's transaction."""
@@ -123,7 +126,7 @@ def test_stuck_holder_is_ended_by_the_server(connect: Connect) -> None:
 
 def test_many_append_at_once(connect: Connect) -> None:
     """LCK03: all append at the same moment: every one succeeds, no 23505, numbers contiguous."""
-    connections = [connect("service") for _ in range(32)]
+    connections = [connect("service", options=PATIENT) for _ in range(32)]
     append(connections[0], created())
     answers = []
     for _ in range(RACES):
@@ -138,7 +141,7 @@ def test_many_append_at_once(connect: Connect) -> None:
 @pytest.mark.parametrize("round_", range(RACES))
 def test_many_begin_the_log_at_once(connect: Connect, round_: int) -> None:
     """LCK04: 32 appenders from an empty table: exactly 1 … 33, of which 1 is the beginning of the log."""
-    connections = [connect("service" if (n + round_) % 2 else "writer") for n in range(32)]
+    connections = [connect("service" if (n + round_) % 2 else "writer", options=PATIENT) for n in range(32)]
 
     def act(connection: psycopg.Connection, number: int) -> int:
         if (number + round_) % 2:
