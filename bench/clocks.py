@@ -26,7 +26,7 @@ def seconds_to_replay(conninfo: str, server: Server, peaks: list[float]) -> floa
     """Seconds for SQL replay(); ``peaks`` gets the memory of both ends in MB, if visible."""
     with psycopg.connect(conninfo, autocommit=True) as connection:
         started = perf_counter()
-        connection.execute("SELECT * FROM artifactstore.jobs.replay()")
+        connection.execute("SELECT * FROM artifactstore.replay()")
         seconds = perf_counter() - started
         if server.local:
             peaks.append(peak_megabytes(connection.info.backend_pid) + peak_megabytes("self"))

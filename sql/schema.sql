@@ -1565,14 +1565,14 @@ ALTER FUNCTION artifactstore.refuse_wait(p_what text, p_pids integer[]) OWNER TO
 
 COMMENT ON FUNCTION artifactstore.refuse_wait(p_what text, p_pids integer[]) IS 'Refuses busy: what was waited for, for how long, and which backends (p_pids) are in the way';
 
-CREATE FUNCTION artifactstore.jobs.replay(p_snapshot text DEFAULT NULL::text, p_doubted boolean DEFAULT false) RETURNS TABLE(head bigint, seconds double precision)
+CREATE FUNCTION artifactstore.replay(p_snapshot text DEFAULT NULL::text, p_doubted boolean DEFAULT false) RETURNS TABLE(head bigint, seconds double precision)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
     SET standard_conforming_strings TO 'on';
 
-ALTER FUNCTION artifactstore.jobs.replay(p_snapshot text, p_doubted boolean) OWNER TO artifactstore_owner;
+ALTER FUNCTION artifactstore.replay(p_snapshot text, p_doubted boolean) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.jobs.replay(p_snapshot text, p_doubted boolean) IS 'Truncates the live views and projects the whole log again, or from a snapshot what came after it. Appends and readers wait; whoever reads with a snapshot from before sees empty views. p_doubted: doubt_views was committed before, so that those with older snapshots are waited for, and dumps with newer ones tell. Does not check digests: artifactstore replay and verify do';
+COMMENT ON FUNCTION artifactstore.replay(p_snapshot text, p_doubted boolean) IS 'Truncates the live views and projects the whole log again, or from a snapshot what came after it. Appends and readers wait; whoever reads with a snapshot from before sees empty views. p_doubted: doubt_views was committed before, so that those with older snapshots are waited for, and dumps with newer ones tell. Does not check digests: artifactstore replay and verify do';
 
 CREATE FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text DEFAULT NULL::text, p_from bigint DEFAULT NULL::bigint) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2951,8 +2951,8 @@ GRANT ALL ON FUNCTION artifactstore.refuse_purl(p_problem text, p_part text, p_a
 
 REVOKE ALL ON FUNCTION artifactstore.refuse_wait(p_what text, p_pids integer[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION artifactstore.jobs.replay(p_snapshot text, p_doubted boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION artifactstore.jobs.replay(p_snapshot text, p_doubted boolean) TO artifactstore_operator;
+REVOKE ALL ON FUNCTION artifactstore.replay(p_snapshot text, p_doubted boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.replay(p_snapshot text, p_doubted boolean) TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text, p_from bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.restored(p_reason text, p_on_behalf_of text, p_from bigint) TO artifactstore_operator;

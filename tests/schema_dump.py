@@ -1,8 +1,8 @@
 """The schema of a database as text that is equal for equal schemas, and the rows of its tables.
 
 As a program: writes sql/schema.sql, the schema as a fresh migrate makes it on the newest PostgreSQL of the
-wheel, and sql/installed.json, the same for ``artifactstore.migrate.guards``; with --check writes nothing and exits 1
-if a file is stale.
+wheel, and sql/installed.json, the same for ``artifactstore.migrate.guards``; with --check writes nothing and
+exits 1 if a file is stale.
 """
 
 import re

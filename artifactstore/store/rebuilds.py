@@ -21,7 +21,7 @@ class Rebuilds(Connected):
 
         ``doubted``: ``doubt_views`` was called before. Gives ``head`` and ``seconds``.
         """
-        return self._row(SQL("SELECT * FROM artifactstore.jobs.replay(%s, %s)"), (snapshot, doubted))
+        return self._row(SQL("SELECT * FROM artifactstore.replay(%s, %s)"), (snapshot, doubted))
 
     def doubt_views(self) -> bytes | None:
         """Note, in a transaction of its own, that ``replay`` comes next; gives what ``trust_views`` needs."""

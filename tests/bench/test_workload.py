@@ -53,5 +53,5 @@ def test_every_event_is_allowed_and_folded_whole(
 
     connection.add_notice_handler(note)
     load(connection, log(events))
-    assert connection.execute("SELECT head FROM artifactstore.jobs.replay()").fetchone() == (events,)
+    assert connection.execute("SELECT head FROM artifactstore.replay()").fetchone() == (events,)
     assert warnings == []

@@ -36,7 +36,7 @@ package = created()
 connection = psycopg.connect(conninfo, autocommit=mode != "transaction")
 print(connection.info.backend_pid, flush=True)
 if mode == "replay":
-    connection.execute("SELECT artifactstore.jobs.replay()")
+    connection.execute("SELECT artifactstore.replay()")
 else:
     append(connection, package, *(ingested(id_of(package), f"{n}") for n in range(files)))
 print("done", flush=True)

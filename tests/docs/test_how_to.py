@@ -84,7 +84,7 @@ def test_use_your_own_server(cluster: server.Cluster, server_conninfo: str) -> N
             ).fetchone()
         assert sequence == (2,)
         with psycopg.connect(make_conninfo(database, user=f"{name}_oncall")) as oncall:
-            assert _one(oncall, "SELECT head FROM artifactstore.jobs.replay()") == (2,)
+            assert _one(oncall, "SELECT head FROM artifactstore.replay()") == (2,)
         with psycopg.connect(make_conninfo(database, user=f"{name}_dashboard")) as dashboard:
             assert _one(dashboard, "SELECT count(*) FROM artifactstore.event_log") == (2,)
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -200,7 +200,7 @@ def test_add_an_event_type(
 
     replayed = replay_online(Store(conn), connect)
     assert (replayed.head, replayed.rows) == (len(before) + 1, 0)
-    assert _one(conn, "SELECT head FROM artifactstore.jobs.replay()") == (len(before) + 1,)
+    assert _one(conn, "SELECT head FROM artifactstore.replay()") == (len(before) + 1,)
     assert _differences(conn) == []
     assert _one(conn, "SELECT media_type FROM artifactstore.artifact_files") == (shown[-1],)
     (after,) = _one(conn, "SELECT array_agg(e::text ORDER BY sequence) FROM artifactstore.events e")

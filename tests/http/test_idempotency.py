@@ -33,7 +33,7 @@ def test_rg07_the_answer_outlives_restart_and_replay(
     registry.post(f"{package}/labels", {"set": {"c": "3"}})
     registry.post(f"{package}/delete", {"reason": "r"})
     with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("SELECT * FROM artifactstore.jobs.replay()")
+        connection.execute("SELECT * FROM artifactstore.replay()")
     head = registry.head()
     with running(service.settings.database_url, service.tokens) as another:
         client = another.client()

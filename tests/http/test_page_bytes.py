@@ -9,7 +9,7 @@ import pytest
 
 from artifactstore.http.endpoint import Endpoint
 from artifactstore.http.routes import ENDPOINTS
-from artifactstore.store import explain
+from artifactstore.store import retention
 from tests.http.running import Registry, Running, running
 
 _BYTES = 3_000
@@ -140,7 +140,7 @@ def test_f58_parameters_of_a_manifest(query: str, shared: Registry) -> None:
 def test_f58_what_keeps_a_package_is_told_within_bounds(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(explain, "_MAX_EVENTS", 3)
+    monkeypatch.setattr(retention, "_MAX_EVENTS", 3)
     package = registry.package()
     until = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     registry.post(f"{package}/retention", {"mode": "governance", "until": until})

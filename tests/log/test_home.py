@@ -65,7 +65,7 @@ def test_a_copy_takes_no_event_until_it_is_adopted(
     assert "home is the database with oid" in str(refusal.detail["problem"])
     with refused(copy, "moved"):
         append_json(copy, "v1.package.created", new_id(), '{"purl": "pkg:generic/x@1"}')
-    copy.execute("SELECT artifactstore.jobs.replay()")
+    copy.execute("SELECT artifactstore.replay()")
     assert scalar(copy, "SELECT artifactstore.log_head()") == 3
     adopted = Store(copy).identity.adopt()
     assert adopted.place == Store(copy).identity.here().place

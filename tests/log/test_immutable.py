@@ -162,7 +162,7 @@ def test_guards_are_up_again_after_an_append(connect: Connect, observer: psycopg
     before = state(observer)
     calls: tuple[Callable[[], object], ...] = (
         lambda: append(superuser, created()),
-        lambda: superuser.execute("SELECT artifactstore.jobs.replay()"),
+        lambda: superuser.execute("SELECT artifactstore.replay()"),
     )
     writes = {CHANGES["insert"]: "ST047", view_changes("requests")["DELETE"]: "ST048"}
     for call in calls:

@@ -19,7 +19,7 @@ DOORS: dict[str, tuple[str, Callable[[psycopg.Connection], object]]] = {
     ),
     "replay": (
         "operator",
-        lambda connection: scalar(connection, "SELECT head FROM artifactstore.jobs.replay()"),
+        lambda connection: scalar(connection, "SELECT head FROM artifactstore.replay()"),
     ),
 }
 

@@ -61,7 +61,7 @@ def test_every_taker_of_the_lock_waits_for_a_bounded_time(connect: Connect, role
         if role == "writer":
             append_json(waiting, "v1.package.created", new_id(), {"purl": "pkg:generic/a@1"})
         else:
-            waiting.execute("SELECT artifactstore.jobs.replay()")
+            waiting.execute("SELECT artifactstore.replay()")
 
 
 def test_append_sets_its_limits_itself(connect: Connect) -> None:
@@ -87,7 +87,7 @@ def test_other_doors_set_the_same_limits(connect: Connect, role: str) -> None:
     if role == "writer":
         append_json(connection, "v1.package.created", new_id(), {"purl": "pkg:generic/a@1"})
     else:
-        connection.execute("SELECT artifactstore.jobs.replay()")
+        connection.execute("SELECT artifactstore.replay()")
     assert setting(connection, "idle_in_transaction_session_timeout") == "15s"
     assert setting(connection, "synchronous_commit") == "on"
 
@@ -197,7 +197,7 @@ def test_no_advisory_lock_is_left(connect: Connect, database: str) -> None:
     append(service, created())
     assert advisory_locks(observer) == []
     service.commit()
-    operator.execute("SELECT artifactstore.jobs.replay()")
+    operator.execute("SELECT artifactstore.replay()")
     operator.execute("SELECT artifactstore.rebuild('artifactstore_scratch')")
     assert advisory_locks(observer) == []
     operator.rollback()

@@ -60,7 +60,7 @@ def long_log(server_conninfo: str, template: str) -> Iterator[str]:
 
 def test_replay_of_a_long_log_keeps_its_backend_small(long_log: str) -> None:
     with psycopg.connect(long_log, autocommit=True) as connection:
-        replayed = connection.execute("SELECT head FROM artifactstore.jobs.replay()").fetchone()
+        replayed = connection.execute("SELECT head FROM artifactstore.replay()").fetchone()
         assert replayed is not None
         assert replayed[0] > SMALL
         status = Path(f"/proc/{connection.info.backend_pid}/status").read_text()
@@ -77,7 +77,7 @@ def test_commands_on_a_long_log_stay_small(long_log: str, arguments: tuple[str, 
     """RPL01."""
     with psycopg.connect(long_log, autocommit=True) as connection:
         connection.execute(
-            "SELECT artifactstore.jobs.replay() WHERE NOT EXISTS (SELECT FROM artifactstore.log_epochs)"
+            "SELECT artifactstore.replay() WHERE NOT EXISTS (SELECT FROM artifactstore.log_epochs)"
         )
     done = subprocess.run(
         [sys.executable, "-c", _PEAK_OF_CHILD, "--database-url", long_log, *arguments],

@@ -83,5 +83,5 @@ def test_replay_does_not_ring(connect: Connect, heard: Callable[[], list[str]]) 
     """RPL18: a replay repeats no side effect."""
     append(connect("service"), created(), created())
     assert heard() == ["3"]
-    assert scalar(connect("operator"), "SELECT head FROM artifactstore.jobs.replay()") == 3
+    assert scalar(connect("operator"), "SELECT head FROM artifactstore.replay()") == 3
     assert heard() == []

@@ -216,7 +216,7 @@ def test_requests_outlive_a_replay(connect: Connect) -> None:
     service = connect("service")
     events = (created(request=request("key", 2)), created())
     rows = append(service, *events)
-    scalar(connect("operator"), "SELECT head FROM artifactstore.jobs.replay()")
+    scalar(connect("operator"), "SELECT head FROM artifactstore.replay()")
     assert append(service, *events) == again(rows)
     with refused(connect(), "request-mismatch"):
         append(service, created(request=request("key", 2, b"other")), created())

@@ -254,7 +254,7 @@ def test_doors_are_closed_to_others(connect: Connect) -> None:
             append_json(connect(role), "v1.package.created", new_id(), {"purl": "pkg:generic/a@1"})
     for role in ("reader", "writer", "service"):
         with denied(observer):
-            connect(role).execute("SELECT artifactstore.jobs.replay()")
+            connect(role).execute("SELECT artifactstore.replay()")
         with denied(observer):
             connect(role).execute("SELECT artifactstore.rebuild('artifactstore_mine')")
 

@@ -87,7 +87,7 @@ def test_replay_ignores_temporary_tables(connect: Connect) -> None:
     operator, observer = connect("operator"), connect()
     append(connect("service"), created(), created())
     names = shadow(operator)
-    assert operator.execute("SELECT head FROM artifactstore.jobs.replay()").fetchall() == [(3,)]
+    assert operator.execute("SELECT head FROM artifactstore.replay()").fetchall() == [(3,)]
     assert scalar(operator, "SELECT artifactstore.rebuild('artifactstore_copy')") == 3
     for schema in ("artifactstore", "artifactstore_copy"):
         assert rows_of(observer, "artifact_packages", schema) == 2

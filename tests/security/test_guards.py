@@ -61,8 +61,8 @@ TAMPERED: dict[str, tuple[str, str]] = {
         "function artifactstore.forbid_change(): source is",
     ),
     "function without its path": (
-        "ALTER FUNCTION artifactstore.jobs.replay(text, boolean) RESET search_path",
-        "function artifactstore.jobs.replay(text,boolean): settings is",
+        "ALTER FUNCTION artifactstore.replay(text, boolean) RESET search_path",
+        "function artifactstore.replay(text,boolean): settings is",
     ),
     "function with the rights of its caller": (
         "ALTER FUNCTION artifactstore.find_token(uuid) SECURITY INVOKER",

@@ -107,9 +107,9 @@ def test_f13_nothing_is_destroyed_when_its_retention_is_not_known(world: World, 
     bypassing = replace(event.event, bypass_governance=True)  # type: ignore[call-arg]
     with refused(world.superuser, "views-damaged"):
         append(world.superuser, NewEvent(bypassing, event.subject_id, "user:op"))
-    world.superuser.execute("SELECT artifactstore.jobs.replay()")
+    world.superuser.execute("SELECT artifactstore.replay()")
     append(world.superuser, event)
-    world.superuser.execute("SELECT artifactstore.jobs.replay()")
+    world.superuser.execute("SELECT artifactstore.replay()")
 
 
 def test_f13_every_projector_that_destroys_asks_the_guard(world: World) -> None:
@@ -135,7 +135,7 @@ def test_f13_a_log_with_an_event_of_a_type_without_row_is_not_replayed(world: Wo
     """F13: its lane is not known, and what is not known is not skipped."""
     gone(world, "DELETE FROM artifactstore.event_types WHERE event_type = 'v1.file.ingested'")
     with refused(world.superuser, "unknown-event-type"):
-        world.superuser.execute("SELECT artifactstore.jobs.replay()")
+        world.superuser.execute("SELECT artifactstore.replay()")
 
 
 @pytest.mark.parametrize("name", ["legal-hold", "forbidden", "bad-payload", "busy"])
@@ -180,7 +180,7 @@ def test_f13_projectors_that_are_not_known_are_trusted_by_nobody(world: World) -
         "SELECT artifactstore.fingerprint()",
         "SELECT artifactstore.begin_rebuild()",
         f"SELECT artifactstore.begin_rebuild('{snapshot}')",
-        f"SELECT artifactstore.jobs.replay('{snapshot}')",
+        f"SELECT artifactstore.replay('{snapshot}')",
         f"SELECT artifactstore.as_of('past', 3, '{snapshot}')",
         f"SELECT artifactstore.view_set_problem('{snapshot}')",
     ):

@@ -145,7 +145,7 @@ def test_rpl06_settings_of_the_session_and_its_role_do_not_matter(
     before = history.dump()
     operator.execute("SELECT artifactstore.rebuild('rebuilt')")
     assert history.dump("rebuilt") == before
-    operator.execute("SELECT * FROM artifactstore.jobs.replay()")
+    operator.execute("SELECT * FROM artifactstore.replay()")
     assert history.dump() == before
     assert all(before.values())
 
@@ -170,7 +170,7 @@ def test_rpl06_settings_of_the_appending_session_do_not_matter(database: str, co
     with psycopg.connect(database, autocommit=True) as connection:
         log = Log(connection)
         before = log.dump()
-        log.query("SELECT * FROM artifactstore.jobs.replay()")
+        log.query("SELECT * FROM artifactstore.replay()")
         assert log.dump() == before
         assert log.rows("artifact_packages")[package]["labels"] == {"\\": '"\né'}
         assert log.rows("artifact_files")[file]["path"] == "a/b.c/.d"
@@ -201,7 +201,7 @@ def test_rpl09_an_instant_is_stored_alike_under_every_zone(log: Log, text: str, 
                 package,
             )
         )
-    log.query("SELECT * FROM artifactstore.jobs.replay()")
+    log.query("SELECT * FROM artifactstore.replay()")
     stored |= {
         row["micros"]
         for row in log.query(
@@ -254,7 +254,7 @@ def test_rpl11_the_locale_of_the_database_does_not_matter(history: Log, server_c
             with psycopg.connect(conninfo, autocommit=True) as connection:
                 other = Log(connection)
                 copy_events(history, other)
-                other.query("SELECT * FROM artifactstore.jobs.replay()")
+                other.query("SELECT * FROM artifactstore.replay()")
                 assert other.dump() == history.dump()
                 assert other.query(by_path) == history.query(by_path)
         finally:

@@ -113,7 +113,7 @@ def test_a_repeated_request_issues_no_second_token(store: Store) -> None:
 def test_a_token_survives_replay(store: Store, connect: Connect) -> None:
     """State outside the log: replay neither needs nor touches it."""
     token, _ = _issue(store)
-    connect().execute("SELECT * FROM artifactstore.jobs.replay()")
+    connect().execute("SELECT * FROM artifactstore.replay()")
     assert store.tokens.find_token(token.token_id) is not None
 
 

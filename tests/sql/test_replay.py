@@ -26,7 +26,7 @@ TOKEN = TokenIssued(token_id=NOBODY)
 
 def replay(log: Log) -> int:
     """Run it; returns the head that it reports."""
-    [row] = log.query("SELECT * FROM artifactstore.jobs.replay()")
+    [row] = log.query("SELECT * FROM artifactstore.replay()")
     assert row["seconds"] >= 0
     return int(row["head"])
 
@@ -125,7 +125,7 @@ def test_rpl18_it_rings_no_bell_and_moves_no_head(database: str, connect: Connec
     log.file(log.package(), "a", "file:///a")
     assert [note.payload for note in listener.notifies(timeout=5, stop_after=3)] == ["1", "2", "3"]
     views = log.views()
-    operator.execute("SELECT * FROM artifactstore.jobs.replay()")
+    operator.execute("SELECT * FROM artifactstore.replay()")
     assert (log.stored_head(), log.views()) == (3, views)
     # A later notification comes after any that replay had sent.
     log.append(log.log_id, TOKEN)
@@ -156,5 +156,5 @@ def test_a_snapshot_from_before_the_lock_is_refused(connect: Connect, isolation:
     connection = connect("operator")
     connection.isolation_level = isolation
     with pytest.raises(psycopg.Error) as caught, connection.transaction():
-        connection.execute("SELECT * FROM artifactstore.jobs.replay()")
+        connection.execute("SELECT * FROM artifactstore.replay()")
     assert caught.value.sqlstate == ERRORS["wrong-isolation"].sqlstate

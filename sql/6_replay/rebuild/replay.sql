@@ -1,7 +1,7 @@
 -- purpose: empty the live views and fill them again from the log, in one transaction: all or nothing
 -- called by: role operator (artifactstore replay --truncate)
 -- writes: the live views, software; home, if it is unset
-CREATE OR REPLACE FUNCTION artifactstore.jobs.replay(p_snapshot text DEFAULT NULL, p_doubted boolean DEFAULT false)
+CREATE OR REPLACE FUNCTION artifactstore.replay(p_snapshot text DEFAULT NULL, p_doubted boolean DEFAULT false)
 RETURNS TABLE (head bigint, seconds double precision)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = artifactstore, pg_temp
@@ -40,5 +40,5 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION artifactstore.jobs.replay(text, boolean) IS
+COMMENT ON FUNCTION artifactstore.replay(text, boolean) IS
 'Truncates the live views and projects the whole log again, or from a snapshot what came after it. Appends and readers wait; whoever reads with a snapshot from before sees empty views. p_doubted: doubt_views was committed before, so that those with older snapshots are waited for, and dumps with newer ones tell. Does not check digests: artifactstore replay and verify do';
