@@ -377,8 +377,8 @@ def _leave(home: Path, descriptor: int) -> None:
                 cluster.stop()
     except (BlockingIOError, Busy):
         return  # others use it
-    except FileNotFoundError:
-        return  # the directory was removed meanwhile
+    except (FileNotFoundError, ArtifactstoreError):
+        return  # the directory was removed meanwhile, or damaged: who uses it next is told
     finally:
         os.close(descriptor)
 

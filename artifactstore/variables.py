@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 
-from artifactstore.errors import BadInput
 from artifactstore.suggest import suggestion
 
 PREFIX = "ARTIFACTSTORE_"
@@ -44,6 +43,8 @@ def flag(name: str, text: str) -> bool:
     try:
         return _FLAGS[text.strip().lower()]
     except KeyError:
+        from artifactstore.errors import BadInput  # with it the driver, which --help does not wait for
+
         raise BadInput("usage", {"problem": f"{name} is true or false, not {text!r}"}) from None
 
 

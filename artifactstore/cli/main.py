@@ -198,9 +198,10 @@ def _warn_of_variables(as_json: bool) -> None:
         return
     import json
 
-    from artifactstore.cli.output import visible
     from artifactstore.variables import unread
 
     for warning in unread(os.environ):
+        from artifactstore.cli.output import visible
+
         told = json.dumps({"warning": warning}) if as_json else f"warning: {visible(warning)}"
         click.echo(told, err=True)
