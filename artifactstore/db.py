@@ -16,7 +16,8 @@ from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.sql import SQL, Composed, Literal
+from psycopg.rows import scalar_row
+from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from artifactstore.connecting import refusal
 from artifactstore.errors import error, translated
@@ -87,6 +88,10 @@ PIN_HERE = "; ".join(
 
 PIN_CALLS = SQL(", ").join(_set(name, value, SQL("true")) for name, value in _HERE.items())
 """The same as items of a SELECT."""
+
+_APPEND_SETTINGS = SQL(
+    "SELECT {}, set_config('lock_timeout', %s, true), set_config('statement_timeout', '0', true)"
+).format(PIN_CALLS)
 
 
 _BOUNDS = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
@@ -209,3 +214,53 @@ def one_snapshot(
     finally:
         if not connection.closed:  # the failure that ended it is the one to be told
             connection.isolation_level = before
+
+
+def export_snapshot(connection: psycopg.Connection) -> str:
+    """The snapshot of the transaction that is open, for ``share_snapshot`` on another connection."""
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        (name,) = cursor.execute("SELECT pg_export_snapshot()").fetchall()
+    return str(name)
+
+
+def share_snapshot(connection: psycopg.Connection, name: str) -> None:
+    """Read what the exporting transaction reads; the first statement of a transaction."""
+    connection.execute(SQL("SET TRANSACTION SNAPSHOT {}").format(name))
+
+
+def begin_reads(connection: psycopg.Connection, access: str, statement: float, lock: float) -> None:
+    """Begin a transaction that reads views at one head, in one round trip and behind any pooler.
+
+    Args:
+        access: READ ONLY, or READ WRITE for scratch tables.
+        statement, lock: seconds that a statement, and a lock, may take.
+    """
+    # Transaction-local: behind a pooler the settings of a session are not ours alone.
+    connection.execute(
+        f"BEGIN ISOLATION LEVEL REPEATABLE READ {access}; {PIN_HERE}; "
+        f"SET LOCAL statement_timeout = {int(statement * 1000)}; "
+        f"SET LOCAL lock_timeout = {int(lock * 1000)}; {READS_VIEWS}".encode()
+    )
+
+
+def begin_append(connection: psycopg.Connection, lock: float) -> None:
+    """Begin a transaction that appends, waiting at most so many seconds for its turn; any pooler will do."""
+    connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+    connection.execute(_APPEND_SETTINGS, (f"{int(lock * 1000)}ms",))
+
+
+def limit_locks(connection: psycopg.Connection, seconds: float) -> None:
+    """Bound the waits for locks of the transaction that is open."""
+    connection.execute(f"SET LOCAL lock_timeout = {int(seconds * 1000)}".encode())
+
+
+def limit_statements(connection: psycopg.Connection, seconds: float) -> None:
+    """Bound the statements of a connection of one's own."""
+    with translated():
+        connection.execute(f"SET statement_timeout = {int(seconds * 1000)}".encode())
+
+
+def listen(connection: psycopg.Connection, channel: str) -> None:
+    """Have notifications of a channel delivered to this connection."""
+    with translated():
+        connection.execute(SQL("LISTEN {}").format(Identifier(channel)))

@@ -4,8 +4,7 @@ Those of the service are the fields of ``artifactstore.http.Settings``.
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from artifactstore.suggest import suggestion
 
@@ -48,8 +47,12 @@ def flag(name: str, text: str) -> bool:
         raise BadInput("usage", {"problem": f"{name} is true or false, not {text!r}"}) from None
 
 
-def unread(environment: Mapping[str, str]) -> Iterator[str]:
-    """What is wrong with each variable that looks like one of ours and is none, in words."""
+def unread(environment: Mapping[str, str], of_service: Callable[[], Iterable[str]]) -> Iterator[str]:
+    """What is wrong with each variable that looks like one of ours and is none, in words.
+
+    Args:
+        of_service: gives the variables that the service reads; only asked when it matters.
+    """
     strange = sorted(
         name
         for name in environment
@@ -57,9 +60,7 @@ def unread(environment: Mapping[str, str]) -> Iterator[str]:
     )
     if not strange:
         return
-    from artifactstore.http.settings import Settings, variable  # it takes a while to import
-
-    known = {variable(field.name) for field in fields(Settings)}
+    known = set(of_service())
     for name in strange:
         if name not in known:
             close = suggestion(name.upper().removeprefix(PREFIX).lower(), _short([*VARIABLES, *known]))

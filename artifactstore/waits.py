@@ -3,11 +3,12 @@
 from contextlib import suppress
 
 from artifactstore import db
-from artifactstore.errors import ArtifactstoreError, translated
+from artifactstore.errors import ArtifactstoreError
 from artifactstore.store import Row, Store
 
 _LOCK_NOT_AVAILABLE = "55P03"
-_SHORT = "SET statement_timeout = '2s'; SET TimeZone = 'UTC'"
+_ASKED = 2.0
+"""Seconds that may pass until it is known."""
 
 
 def explained(failure: ArtifactstoreError, conninfo: str) -> ArtifactstoreError:
@@ -23,8 +24,7 @@ def explained(failure: ArtifactstoreError, conninfo: str) -> ArtifactstoreError:
         suppress(ArtifactstoreError),
         db.connect(conninfo, purpose="doctor", connect_timeout=2) as connection,
     ):
-        with translated():
-            connection.execute(_SHORT)
+        db.limit_statements(connection, _ASKED)
         holders = Store(connection).health.lock_holders()
     pids = failure.detail.get("pids")
     if isinstance(pids, list) and pids:

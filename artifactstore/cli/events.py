@@ -10,7 +10,7 @@ from uuid import UUID
 
 import click
 
-from artifactstore import system
+from artifactstore import db, system
 from artifactstore.cli import options, values
 from artifactstore.cli.command import Command
 from artifactstore.cli.session import Session, with_session
@@ -229,8 +229,7 @@ def _following(session: Session, selection: _Selection) -> Iterator[Row]:
     store, where = session.store, selection.where
     left = sys.maxsize if selection.limit is None else selection.limit
     listener = session.connect("follow")
-    with translated():
-        listener.execute(f"LISTEN {CHANNEL}")
+    db.listen(listener, CHANNEL)
     if selection.newest:
         newest = store.log.newest_events(where, min(left, _NEWEST))
         yield from newest

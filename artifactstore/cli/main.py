@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from io import TextIOWrapper
 from keyword import iskeyword
@@ -200,7 +200,12 @@ def _warn_of_variables(as_json: bool) -> None:
 
     from artifactstore.variables import unread
 
-    for warning in unread(os.environ):
+    def of_service() -> Iterator[str]:
+        from artifactstore.http.settings import variables  # it takes a while to import
+
+        return variables()
+
+    for warning in unread(os.environ, of_service):
         from artifactstore.cli.output import visible
 
         told = json.dumps({"warning": warning}) if as_json else f"warning: {visible(warning)}"

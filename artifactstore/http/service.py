@@ -49,7 +49,7 @@ _CHECK_TOLD = 10
 _CHECK_MAX_EVENTS = 1_000
 """Packages of more events are left to artifactstore verify: a check must cost little."""
 
-_SHORT_WAIT = b"SET LOCAL lock_timeout = '500ms'"
+_SHORT_WAIT = 0.5
 """A replay that truncates has the views for itself: the answer is busy then."""
 
 _STALE_PLAN = "0A000"
@@ -310,7 +310,7 @@ class Service:
                     return error("role-missing", {"problem": " ".join(lacking), "commands": lacking})
                 check_version(connection)
                 with translated(), connection.transaction():
-                    connection.execute(_SHORT_WAIT)
+                    db.limit_locks(connection, _SHORT_WAIT)
                     Store(connection).identity.check_views()
         except PoolTimeout:
             return self._why_no_connection()
@@ -359,7 +359,8 @@ class Service:
     ) -> T:
         with translated(), self._connection(departure) as connection:
             began = time.monotonic()
-            connection.execute(self._begin("READ WRITE" if scratch else "READ ONLY"))
+            access = "READ WRITE" if scratch else "READ ONLY"
+            db.begin_reads(connection, access, self.settings.statement_timeout, self.settings.lock_timeout)
             store = Store(connection)
             position = store.identity.position()
             self.history.note(position, began)
@@ -378,14 +379,6 @@ class Service:
                 yield connection
         finally:
             self._pool.putconn(connection)
-
-    def _begin(self, access: str) -> bytes:
-        # One round trip; transaction-local: behind a pooler the settings of a session are not ours alone.
-        return (
-            f"BEGIN ISOLATION LEVEL REPEATABLE READ {access}; {db.PIN_HERE}; "
-            f"SET LOCAL statement_timeout = {int(self.settings.statement_timeout * 1000)}; "
-            f"SET LOCAL lock_timeout = {int(self.settings.lock_timeout * 1000)}; {db.READS_VIEWS}"
-        ).encode()
 
 
 def _nowhere(_position: Position) -> None:

@@ -139,6 +139,11 @@ def variable(name: str) -> str:
     return "DATABASE_URL" if name == "database_url" else PREFIX + name.upper()
 
 
+def variables() -> Iterator[str]:
+    """The environment variables of all settings."""
+    return (variable(field.name) for field in fields(Settings))
+
+
 def _parse(name: str, text: str, default: object) -> object:
     try:
         if isinstance(default, bool):

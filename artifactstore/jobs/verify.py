@@ -14,11 +14,9 @@ from time import monotonic
 from typing import Any
 
 from psycopg import Connection
-from psycopg.rows import scalar_row
-from psycopg.sql import SQL
 
 from artifactstore import codec
-from artifactstore.db import one_snapshot
+from artifactstore.db import export_snapshot, one_snapshot, share_snapshot
 from artifactstore.errors import ArtifactstoreError, Busy, Forbidden, Refused
 from artifactstore.events import EVENT_TYPES, from_payload
 from artifactstore.jobs.evidence import evidence_findings
@@ -166,12 +164,11 @@ def _beside(
     Neither transaction is idle for long while the other one works: a server may end those that are.
     """
     stopping = threading.Event()
-    with store.connection.cursor(row_factory=scalar_row) as cursor:
-        snapshot = cursor.execute("SELECT pg_export_snapshot()").fetchone()
+    snapshot = export_snapshot(store.connection)
 
     def work_there() -> None:
         with one_snapshot(connection, views=False):
-            connection.execute(SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
+            share_snapshot(connection, snapshot)
             work(Store(connection), stopping.is_set)
 
     with connect() as connection, ThreadPoolExecutor(1) as pool:

@@ -43,15 +43,17 @@ _SOURCES = (
 )
 _PARTS = ("artifactstore/", "bench/", "docs/", "migrations/", "scripts/", "sql/", "tests/")
 _EXAMPLES = {
-    "v1.file.described", "v2.file.described", "sql/3_project/project_file_described.sql",
+    "v1.file.described", "v2.file.described", "project_file_described", "sql/3_project/file/project_file_described.sql",
     "registry_operator", "registry_owner", "registry_reader", "registry_service", "registry_writer",
-    "v_text", "OLD_URL", "NEW_owner", "read-write",
+    "artifactstore-demo", "v_text", "OLD_URL", "NEW_owner", "read-write",
     "copies_to_remove", "copies_to_detach", "copies_to_wait",  # made of the column removal
 }  # fmt: skip
 """What a page lets its reader make, and names that stand for others."""
 _FOREIGN = {
     "client_max_body_size", "proxy_buffering", "proxy_http_version", "proxy_next_upstream",
-    "proxy_read_timeout", "proxy_request_buffering", "request_id", "worker_connections",  # nginx
+    "proxy_read_timeout", "proxy_request_buffering", "request_id", "worker_connections",
+    "keepalive_timeout", "large_client_header_buffers", "max_fails", "fail_timeout",  # nginx
+    "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",  # httpx
     "pool_mode",  # pgbouncer
     "pg_hba", "pg_upgrade", "pg_rewind", "pg_basebackup", "pg_restore", "pg_dump", "pg_ctl", "pg_wal",
     "unique_violation", "remote_apply", "remote_write",  # PostgreSQL
@@ -126,14 +128,14 @@ def _unknown(span: str, known: Set[str]) -> Iterator[str]:
         return
     if span.startswith(("file://", "s3://", "pkg:", "PKG:", "spiffe:", *_FOREIGN_COMMANDS)):
         return
-    endpoint = re.match(r"(?:(GET|POST) )?(/[a-z][\w/{}.]*)", span)
+    endpoint = re.match(r"(?:(GET|POST) )?(/(?!tmp|var/)[a-z][\w/{}.]*)", span)
     if endpoint:
         method, path = endpoint.groups()
         if not any(method in (None, one.method) and _same_path(one.path, path) for one in ENDPOINTS):
             yield "no such path of the service"
         return
     for name in re.findall(
-        r"\bv\d+\.\w+\.\w+\b|\b(?:package|file|storage|retention|system)\.[a-z_]+\b", span
+        r"\bv\d+\.\w+\.\w+\b|\b(?:package|file|storage|retention|system)\.(?!py\b)[a-z_]+\b", span
     ):
         if name not in known and not any(one.endswith(name) for one in EVENT_TYPES):
             yield f"no event type {name}"

@@ -7,7 +7,12 @@ import pytest
 
 from tests.docs.snippets import DOCS, ROOT
 
-_SOURCES = (ROOT / "README.md", ROOT / "sql" / "README.md", ROOT / "tests" / "README.md")
+_SOURCES = (
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "sql" / "README.md",
+    ROOT / "tests" / "README.md",
+)
 _PAGES = sorted([*_SOURCES, *DOCS.rglob("*.md")])
 _LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]+))?\)")
 

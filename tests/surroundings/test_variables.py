@@ -12,7 +12,7 @@ import pytest
 
 import artifactstore
 from artifactstore.errors import ArtifactstoreError, BadInput
-from artifactstore.http.settings import Settings, variable
+from artifactstore.http.settings import Settings, variable, variables
 from artifactstore.migrate import check_version, migrate
 from artifactstore.variables import VARIABLES, flag, unread
 from tests.surroundings.running import Runner
@@ -61,11 +61,11 @@ def test_f26_every_variable_that_is_read_is_declared() -> None:
 
 @pytest.mark.parametrize("name", [*VARIABLES, *(variable(field.name) for field in fields(Settings))])
 def test_f26_a_misspelt_variable_is_told_with_what_it_is_like(name: str) -> None:
-    assert list(unread({name: "1"})) == []
+    assert list(unread({name: "1"}, variables)) == []
     if name == "DATABASE_URL":
         return
     for misspelt in (name[:-1], name + "S", name.lower()):
-        (told,) = unread({misspelt: "1"})
+        (told,) = unread({misspelt: "1"}, variables)
         assert misspelt in told
         assert name in told, told
 
@@ -73,7 +73,7 @@ def test_f26_a_misspelt_variable_is_told_with_what_it_is_like(name: str) -> None
 def test_f26_what_others_set_is_not_ours() -> None:
     links = ("ARTIFACTSTORE_SERVICE_HOST", "ARTIFACTSTORE_SERVICE_PORT_HTTP", "ARTIFACTSTORE_PORT",
              "ARTIFACTSTORE_PORT_8321_TCP_ADDR", "ARTIFACTSTORE_API_SERVICE_PORT", "PATH")  # fmt: skip
-    assert list(unread(dict.fromkeys(links, "tcp://10.0.0.1:8321"))) == []
+    assert list(unread(dict.fromkeys(links, "tcp://10.0.0.1:8321"), variables)) == []
 
 
 def test_f26_commands_warn_and_go_on(runner: Runner, tmp_path: Path) -> None:

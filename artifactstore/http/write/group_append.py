@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg.sql import SQL
 
 from artifactstore import db
 from artifactstore.errors import ArtifactstoreError, error, translate
@@ -23,10 +22,6 @@ _MEMORY = 0.2
 """Weight of the last group in the share of commands that are refused."""
 _REFUSED_TOGETHER = 0.7
 """How many of the commands that are tried at once should be refused, on average."""
-# Transaction-local, since behind a pooler a session's settings are somebody else's too.
-_SETTINGS = SQL(
-    "SELECT {}, set_config('lock_timeout', %s, true), set_config('statement_timeout', '0', true)"
-).format(db.PIN_CALLS)
 
 
 _OF_ALL = frozenset(
@@ -212,10 +207,8 @@ class GroupAppender:
         connection = store.connection
         started = time.monotonic()
         try:
-            milliseconds = int(max(_SHORTEST_WAIT, deadline - started) * 1000)
             with connection.pipeline() if pipelined else nullcontext():
-                connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
-                connection.execute(_SETTINGS, (f"{milliseconds}ms",))
+                db.begin_append(connection, max(_SHORTEST_WAIT, deadline - started))
                 yield store
         except psycopg.Error as failure:
             cause = translate(failure)
