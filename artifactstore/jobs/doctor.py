@@ -202,7 +202,7 @@ def _notifications(store: Store) -> Iterator[Advice]:
     for one in holders:
         kept = f"{_who(one)} in {one['base']} may keep it: for {one['seconds']:.0f} s {one['state']}"
         fix = f"SELECT pg_terminate_backend({one['pid']});"
-        yield Advice("error", "notifications", f"{what}; {kept}", fix)
+        yield Advice("error", "notifications", f"{what}; {kept}", fix, by="superuser")
 
 
 def _projectors(store: Store) -> Iterator[Advice]:

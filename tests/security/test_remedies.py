@@ -19,6 +19,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from artifactstore import server
+from artifactstore.events import FileIngested, NewEvent, PackageCreated, new_id
 from artifactstore.jobs import doctor
 from artifactstore.migrate import migrate
 from artifactstore.store import Store
@@ -28,6 +29,8 @@ from tests.docs.snippets import DOCS
 from tests.log.sessions import until
 
 PREFIX = "remedy"
+QUEUE_PAGES = 64
+"""Of notifications: the smallest queue that there is."""
 STATEMENT = re.compile(r"""(?:[^;'"]|'[^']*'|"[^"]*")+;""")
 
 
@@ -182,6 +185,47 @@ def prepared(site: Site, patch: pytest.MonkeyPatch) -> Iterator[None]:
 @case("slot")
 def unused_slot(site: Site, _patch: pytest.MonkeyPatch) -> Iterator[None]:
     site.run("SELECT pg_create_physical_replication_slot('nobodys')")
+    yield
+
+
+@case("notifications", told="may keep it")
+def full_queue(site: Site, _patch: pytest.MonkeyPatch) -> Iterator[None]:
+    with _queue_filled(site) as stranger:
+        yield
+        with pytest.raises(psycopg.OperationalError):
+            stranger.execute("SELECT 1")
+
+
+@case("notifications", login="bare", told="the server's log names one", remedy=False)
+def full_queue_unseen(site: Site, _patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """By a login that may not see what others do."""
+    site.run(f"GRANT {PREFIX}_reader TO bare")
+    with _queue_filled(site):
+        yield
+
+
+@contextmanager
+def _queue_filled(site: Site) -> Iterator[psycopg.Connection]:
+    """Somebody listens and stays in a transaction while more than half of the queue fills behind them."""
+    if site.admin.info.server_version < 170000:
+        pytest.skip("a queue of 8 GB cannot be made smaller before PostgreSQL 17")
+    with psycopg.connect(site.conninfo) as stranger:
+        stranger.execute("LISTEN anything")
+        stranger.commit()
+        stranger.execute("SELECT 1")
+        for number in range(QUEUE_PAGES * 5 // 8):
+            site.run(f"SELECT pg_notify('anything', '{number} {'x' * 7000}')")
+        yield stranger
+        stranger.close()
+
+
+@case("content", remedy=False)
+def one_content_of_two_sizes(site: Site, _patch: pytest.MonkeyPatch) -> Iterator[None]:
+    store, package = Store(site.admin), new_id()
+    store.writes.append([NewEvent(PackageCreated(purl=PURL), package, "user:ann")])
+    for size in (5, 6):
+        file = FileIngested(package_id=package, path=f"{size}", size=size, blake3=bytes(32))
+        store.writes.append([NewEvent(file, new_id(), "user:ann")])
     yield
 
 
@@ -347,10 +391,11 @@ def little_disk(site: Site, patch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def machine() -> Iterator[server.Cluster]:
+def machine(major: int) -> Iterator[server.Cluster]:
     """A server of this module's own, whose settings are off: what is advised changes all of it."""
     off = dict.fromkeys(doctor._SETTINGS, "off")
-    with running_cluster(programs(), off | {"max_prepared_transactions": "2"}) as made:
+    small = {"max_notify_queue_pages": str(QUEUE_PAGES)} if major >= 17 else {}
+    with running_cluster(programs(), off | small | {"max_prepared_transactions": "2"}) as made:
         with psycopg.connect(superuser_conninfo(made), autocommit=True) as admin:
             admin.execute("CREATE DATABASE template_of_remedies")
             migrate(
@@ -415,12 +460,12 @@ def test_f42_every_finding_that_doctor_can_make_has_a_case() -> None:
     made = Counter(
         str(node.args[1].value)
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Finding"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Advice"
         if isinstance(node.args[1], ast.Constant)
     )
     cases = Counter(one.check for one in CASES)
     assert {check: number for check, number in made.items() if cases[check] < number} == {}
-    documented = re.findall(r"check: (.*?)\.\n", ast.get_docstring(_class(tree, "Finding")) or "", re.DOTALL)
+    documented = re.findall(r"check: (.*?)\.\n", ast.get_docstring(_class(tree, "Advice")) or "", re.DOTALL)
     assert {one.strip() for one in documented[0].replace("\n", " ").split(",")} == set(made)
 
 
