@@ -300,7 +300,7 @@ _SPECS = (
     ErrorSpec("output-lost", None, 500, 2,
               "the result could not be written where it was to go",
               "what the command does is done, unless it only reads: look (artifactstore audit) before you "
-              "repeat it; the secret of a token that was made is lost: revoke it"),
+              "repeat it"),
     ErrorSpec("address", None, 400, 2,
               "the service cannot listen at this address",
               "choose another --host or --port; 127.0.0.1 and port 0 (any free one) always work"),

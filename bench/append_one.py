@@ -59,7 +59,7 @@ def measure(server: Server, size: Events, say: Say) -> list[Figure]:
 def _seconds_to_append(store: Store, events: Sequence[NewEvent]) -> float:
     started = perf_counter()
     for event in events:
-        store.append([event])
+        store.writes.append([event])
     return perf_counter() - started
 
 

@@ -49,12 +49,12 @@ class _Rounds:
 
     def append(self) -> float:
         package = open_package(self._store)
-        head = self._store.head()
+        head = self._store.log.head()
         events = iter(new_files(package, self._events))
         batches = list(iter(lambda: list(islice(events, TOGETHER)), []))
         started = perf_counter()
         for batch in batches:
-            self._store.append(batch)
+            self._store.writes.append(batch)
         seconds = perf_counter() - started
         with self._connection.cursor(row_factory=tuple_row) as cursor:
             self._logged = cursor.execute(_LOGGED, (head,), binary=True).fetchall()

@@ -34,9 +34,9 @@ def measure(server: Server, size: Events, say: Say) -> list[Figure]:
         say(f"writing and replaying a log of {size.events:,} events")
         load(connection, realistic(size.events))
         # The service checks rows of the views from time to time.
-        Store(connection).replay()
+        Store(connection).rebuilds.replay()
         with service(conninfo) as running:
-            head = Store(connection).head()
+            head = Store(connection).log.head()
             say(f"reading it with psycopg, as JSON and as CBOR, {ROUNDS} times in turn")
             plain, json, cbor = interleaved(
                 ROUNDS,

@@ -15,7 +15,7 @@ def open_package(store: Store) -> UUID:
     """Append a package that nothing was put into yet; its id."""
     package = new_id()
     event = PackageCreated(purl=f"pkg:generic/bench/files-{os.getpid()}@{next(_numbers)}")
-    store.append([NewEvent(event, package, ACTOR)])
+    store.writes.append([NewEvent(event, package, ACTOR)])
     return package
 
 

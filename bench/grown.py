@@ -141,7 +141,7 @@ def grow(connection: psycopg.Connection, events: int, say: Say) -> None:
     for view in ("artifact_packages", "artifact_files", "storage_locations"):
         connection.execute(sql.SQL("VACUUM (ANALYZE) artifactstore.{}").format(sql.Identifier(view)))
     # A log that came without a home is written nowhere until somebody says that it is meant to live here.
-    Store(connection).adopt()
+    Store(connection).identity.adopt()
     # What was written so far must not be written to disk while something is measured.
     connection.execute("CHECKPOINT")
     say("comparing a sample of them with the log")

@@ -49,7 +49,7 @@ def service(conninfo: str, **settings: object) -> Iterator[Service]:
     made = new_token(new_id())
     with psycopg.connect(conninfo, autocommit=True) as connection:
         issued = TokenIssued(token_id=made.token_id, roles=("operator",))
-        Store(connection).issue_token(issued, "bench:issuer", "bench:client", made.secret_hash)
+        Store(connection).tokens.issue_token(issued, "bench:issuer", "bench:client", made.secret_hash)
     environment = {**os.environ, "DATABASE_URL": conninfo, "ARTIFACTSTORE_LOG_LEVEL": "error"}
     environment |= {f"ARTIFACTSTORE_{name.upper()}": str(value).lower() for name, value in settings.items()}
     program = [sys.executable, "-m", "artifactstore", "--json", "serve", "--port", "0"]

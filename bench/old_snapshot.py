@@ -50,7 +50,7 @@ def measure(server: Server, size: Held, say: Say) -> list[Figure]:
 def _rate(store: Store, package: UUID, seconds: float) -> float:
     appended, started = 0, perf_counter()
     while perf_counter() - started < seconds:
-        store.append(new_files(package, 1))
+        store.writes.append(new_files(package, 1))
         appended += 1
     return appended / (perf_counter() - started)
 

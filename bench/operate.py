@@ -57,10 +57,10 @@ def measure(server: Server, size: Events, say: Say) -> list[Figure]:
         with _session(conninfo) as store:
             say(f"writing and replaying a log of {events:,} events")
             load(store.connection, islice(rows, early))
-            full = store.replay()["seconds"] * events / early
+            full = store.rebuilds.replay()["seconds"] * events / early
             before = snapshots.create(store)
             load(store.connection, rows)
-            store.replay(before.schema_name)
+            store.rebuilds.replay(before.schema_name)
             now = snapshots.create(store)
         say("replaying from a snapshot of the head, and from one at 99 %")
         constant = _seconds_from(conninfo, now)
@@ -117,7 +117,9 @@ def _busy(conninfo: str) -> Iterator[Beside]:
                 created = PackageCreated(purl=f"pkg:generic/beside@{next(numbers)}")
                 file = FileIngested(package_id=package, path="a", size=1, blake3=bytes(32))
                 started = perf_counter()
-                store.append([NewEvent(created, package, "bench:w"), NewEvent(file, new_id(), "bench:w")])
+                store.writes.append(
+                    [NewEvent(created, package, "bench:w"), NewEvent(file, new_id(), "bench:w")]
+                )
                 beside.longest = max(beside.longest, perf_counter() - started)
                 beside.appended += 2
 

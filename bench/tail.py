@@ -23,9 +23,9 @@ def measure(server: Server, size: Events, say: Say) -> list[Figure]:
     with scratch_database(server.conninfo) as conninfo, db.connect(conninfo) as connection:
         say(f"writing and replaying a log of {size.events:,} events")
         load(connection, realistic(size.events))
-        Store(connection).replay()
+        Store(connection).rebuilds.replay()
         with service(conninfo) as running:
-            head = Store(connection).head()
+            head = Store(connection).log.head()
             say(f"following it with the client, and reading it with psycopg, {ROUNDS} times in turn")
             plain, followed = interleaved(
                 ROUNDS,

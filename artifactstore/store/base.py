@@ -1,7 +1,6 @@
 """How a ``Store`` talks to its connection."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from itertools import count
 from typing import Any, LiteralString, TypeAlias, TypeVar
 from uuid import UUID
@@ -39,22 +38,29 @@ def _checked(parameters: Parameters) -> Parameters:
     return parameters
 
 
-@contextmanager
-def abandonable() -> Iterator[None]:
+class Abandonable:
     """Around the body of a generator of rows: one that is given up needs its connection no more.
 
     Whoever gives it up, such as the garbage collector after another failure, is not told that the connection
     is lost by now.
     """
-    try:
-        yield
-    except ArtifactstoreError as failure:
-        cause: BaseException | None = failure
-        while cause is not None:
-            if isinstance(cause, GeneratorExit):
-                return
-            cause = cause.__context__
-        raise
+
+    def __init__(self) -> None:
+        self._given_up = False
+
+    def __enter__(self) -> "Abandonable":
+        return self
+
+    def __exit__(self, _kind: object, failure: BaseException | None, _trace: object) -> bool:
+        return self._given_up and isinstance(failure, ArtifactstoreError)
+
+    def rows(self, rows: Iterable[T]) -> Iterator[T]:
+        """The rows, noting when nobody wants more of them."""
+        try:
+            yield from rows
+        except GeneratorExit:
+            self._given_up = True
+            raise
 
 
 class Connected:
@@ -86,17 +92,17 @@ class Connected:
 
         Then the transaction has failed: nothing can be read in it after that.
         """
-        with abandonable(), translated(), self.connection.cursor(row_factory=make) as cursor:
-            yield from cursor.stream(query, _checked(parameters))
+        with Abandonable() as given, translated(), self.connection.cursor(row_factory=make) as cursor:
+            yield from given.rows(cursor.stream(query, _checked(parameters)))
 
     def _stream(self, make: RowFactory[T], query: SQL | Composed, parameters: Parameters = ()) -> Iterator[T]:
         """Rows in binary through a server-side cursor: psycopg's client cursors hold the whole result."""
-        with abandonable(), translated(), self.connection.transaction():
+        with Abandonable() as given, translated(), self.connection.transaction():
             name = f"artifactstore_{next(_cursors)}"
             with self.connection.cursor(name, row_factory=make) as cursor:
                 cursor.itersize = _STREAM_ROWS
                 cursor.execute(query, _checked(parameters), binary=True)
-                yield from cursor
+                yield from given.rows(cursor)
 
 
 class Paged(Connected):

@@ -9,7 +9,7 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL
 
 from artifactstore.errors import translated
-from artifactstore.store.base import Connected, abandonable
+from artifactstore.store.base import Abandonable, Connected
 from artifactstore.store.rows import Row
 
 _ROWS = 500
@@ -82,9 +82,9 @@ class Copies(Connected):
             ORDER BY l.last_checked_at NULLS FIRST, l.location_id
             """
         )
-        with abandonable(), translated():
+        with Abandonable() as given, translated():
             cursor = self.connection.cursor("artifactstore_copies", row_factory=dict_row, withhold=True)
             with cursor:
                 cursor.itersize = _ROWS
                 cursor.execute(query.format(_LIVE, _CHECKABLE), where.parameters(), binary=True)
-                yield from cursor
+                yield from given.rows(cursor)

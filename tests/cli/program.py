@@ -34,8 +34,8 @@ class Outcome:
 
     @property
     def error(self) -> dict[str, Any]:
-        """The error on stderr of a run with --json."""
-        error: dict[str, Any] = json.loads(self.stderr)["error"]
+        """The error on stderr of a run with --json, where notices may come before it."""
+        error: dict[str, Any] = json.loads(self.stderr.splitlines()[-1])["error"]
         return error
 
 

@@ -101,8 +101,8 @@ def test_one_place_is_registered_once_byte_by_byte(program: Program) -> None:
     ("more", "code", "error"),
     [
         (["--size", "13"], 3, "digest-mismatch"),
-        (["--size", "-1"], 2, "bad-payload"),
-        (["--size", "9223372036854775808"], 2, "bad-payload"),
+        (["--size", "-1"], 2, "usage"),
+        (["--size", "9223372036854775808"], 2, "usage"),
         (["--size", "1.0"], 2, "usage"),
         (["--size", "true"], 2, "usage"),
         (["--blake3", "ab" * 32], 3, "digest-mismatch"),

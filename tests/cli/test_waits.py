@@ -22,6 +22,7 @@ from artifactstore.jobs import replay
 from artifactstore.migrate import migrate
 from tests.cli.program import PURL, Outcome, Program
 from tests.databases import TEST_PREFIX
+from tests.directories import let_through
 
 LIMIT = 0.2
 """Seconds that a lock is waited for here."""
@@ -266,6 +267,7 @@ def test_f31_who_stopped_in_the_middle_of_starting_the_embedded_server_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embedded, "LOCK_SECONDS", LIMIT)
+    let_through(tmp_path)
     descriptor = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     calls: list[Callable[[], Any]] = [
         lambda: embedded.ensure_running(tmp_path),

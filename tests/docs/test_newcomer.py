@@ -163,8 +163,8 @@ def test_f43_the_demo_names_a_database_without_its_password_and_asks(
 
 def test_f43_a_relative_xdg_data_home_is_refused(newcomer: Newcomer) -> None:
     done = newcomer.run("status", XDG_DATA_HOME="share")
-    assert done.returncode == 5
-    assert "error[unavailable]" in done.stderr
+    assert done.returncode == 2
+    assert "error[no-server]" in done.stderr
     assert "XDG_DATA_HOME is share, which is no absolute path" in done.stderr
     assert [one.name for one in newcomer.home.iterdir()] == ["dist"]
 
@@ -174,7 +174,7 @@ def test_f43_a_place_that_roots_server_may_not_enter_is_refused_by_name(newcomer
     closed = newcomer.home / "closed"
     closed.mkdir(mode=0o700)
     done = newcomer.run("ingest", "dist", "--purl", PURL, XDG_DATA_HOME=str(closed))
-    assert done.returncode == 5
+    assert done.returncode == 2
     assert f"which may not enter {closed}" in done.stderr
     assert f"chmod o+x {closed}" in done.stderr
     assert list(closed.iterdir()) == []

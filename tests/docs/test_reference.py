@@ -157,7 +157,7 @@ def test_every_setting_is_told_with_its_default() -> None:
 def test_every_limit_that_acts_is_told() -> None:
     """By name, as the metric and the log have it."""
     text = _page("settings.md")
-    source = "".join(path.read_text() for path in (ROOT / "artifactstore" / "http").glob("*.py"))
+    source = "".join(path.read_text() for path in (ROOT / "artifactstore" / "http").rglob("*.py"))
     named = re.findall(
         r'(?:acted|LIMITS\.labels)\("([a-z-]+)"\)|"(full|malformed|pipeline|body-framing)"', source
     )

@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +15,8 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from tests.needs import needs_program
 
 _NEW_NETWORK = 0x40000000
 _CLIENTS = """
@@ -195,8 +196,7 @@ def frozen_proxy(conninfo: str) -> Iterator[Proxy]:
 @contextmanager
 def dead_link(conninfo: str) -> Iterator[Fault]:
     """See ``DeadLink``; skips the test where network namespaces cannot be made."""
-    if shutil.which("ip") is None:
-        pytest.skip("a dead link needs the program ip (iproute2)")
+    needs_program("ip")
     name = f"art{os.getpid()}"
     network = f"10.{213 + os.getpid() % 32}.{os.getpid() // 32 % 256}"
     try:

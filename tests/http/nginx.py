@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import time
@@ -10,22 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from tests.docs.snippets import DOCS, snippets
+from tests.needs import needs_program
 
 PAGE = DOCS / "how-to" / "deploy-behind-nginx.md"
 
 
 def program() -> str:
     """The nginx of the machine; without one the test is skipped, but fails in continuous integration."""
-    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-    if found is None:
-        problem = "nginx is not installed: apt-get install nginx-light"
-        if os.environ.get("CI") == "true":
-            pytest.fail(problem)
-        pytest.skip(problem)
-    return found
+    found = needs_program("nginx")
+    return str(found)
 
 
 def configuration() -> str:

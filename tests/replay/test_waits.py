@@ -318,12 +318,12 @@ def test_every_function_that_takes_a_strong_lock_bounds_its_wait() -> None:
 
 
 def test_every_transaction_of_one_snapshot_begins_at_the_door() -> None:
-    """The kind: REPEATABLE READ is written in one place for the program, in one for the service."""
+    """The kind: REPEATABLE READ is written in one place."""
     root = Path(packaged().sql).parent / "artifactstore"
     sources = {path.name: path.read_text("utf-8") for path in root.rglob("*.py")}
     assert sources
     written = re.compile(r"ISOLATION LEVEL REPEATABLE|IsolationLevel\.REPEATABLE")
-    assert {name for name, text in sources.items() if written.search(text)} == {"db.py", "service.py"}
+    assert {name for name, text in sources.items() if written.search(text)} == {"db.py"}
     assert all("READS_VIEWS" in sources[name] for name in ("db.py", "service.py"))
 
 

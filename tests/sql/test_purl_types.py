@@ -110,7 +110,7 @@ def test_f50_a_namespace_and_a_prefix_are_found_by_index(
                 plans.append("\n".join(cursor.execute(text, parameters, prepare=True).fetchall()))
         return []
 
-    monkeypatch.setattr(store, "_all", explained)
+    monkeypatch.setattr(store.pages, "_all", explained)
     store.pages.package_page(where, None, 101)
     for plan in plans:
         assert index in plan

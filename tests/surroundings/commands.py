@@ -147,7 +147,8 @@ _CHANCE = re.compile(
     r"|(?P<user>\blogin_\w+|\bodd_\w+)|(?P<amount>\b\d+ (?:bytes|MiB)\b)"
 )
 _MEASURED = re.compile(
-    r"(?:^|_)(?:seconds?|bytes|stalls?|rate|digest|database|login|oid|per_second|conninfo|free|identifier|pid|request_id)$"
+    r"(?:^|_)(?:seconds?|bytes|stalls?|rate|digest|database|login|oid|per_second|conninfo|free|identifier|pid|request_id"
+    r"|registry|fix|notifications)$"
 )
 
 

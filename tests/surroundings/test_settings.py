@@ -37,6 +37,7 @@ LIMITS: dict[str, dict[str, str]] = {
 NAMED = frozenset(
     {
         "unavailable",
+        "read-only",
         "busy",
         "forbidden",
         "too-large",

@@ -14,18 +14,18 @@ BOUNDED = {
     "codec.py: _check": "refuses more than MAX_DEPTH levels on the way down",
     "codec.py: _check_array": "the same",
     "codec.py: _check_map": "the same",
-    "batches.py: append_each": "halves a batch",
+    "jobs/batches.py: append_each": "halves a batch",
     "cli/output.py: jsonable": "values of at most 16 levels (payloads) or 32 (answers of a service)",
-    "http/problems.py: _unicode": "facts of an error: what is told of a body has 16 levels at most",
-    "exports/check.py: identity": "a method that calls the function of this name",
-    "http/representation.py: identity": "the same",
+    "http/web/problems.py: _unicode": "facts of an error: what is told of a body has 16 levels at most",
+    "jobs/exports/check.py: identity": "a method that calls the function of this name",
+    "http/feed/representation.py: identity": "the same",
     "store/identity.py: epoch_name": "the same",
 }
 """Functions that call themselves, and what keeps them from going deep; those by types of fields are below."""
 
 BY_TYPE = {
     "events/fields.py",
-    "http/shapes.py",
+    "http/web/shapes.py",
 }
 """Modules whose recursion follows the types of fields, which are ours, and not what is in them."""
 
