@@ -165,7 +165,8 @@ def test_a_schema_of_somebody_else_is_left_alone(database: str, connect: Connect
 
 
 EXECUTABLE = {
-    "reader": {"bell_rings", "byte_claims", "canonical_path", "canonical_purl", "canonical_qualifiers", "canonical_subpath",
+    "reader": {"bell_rings", "byte_claims", "canonical_path", "canonical_purl", "canonical_qualifiers",
+               "canonical_subpath",
                "check_purl_parts", "check_purl_text", "copy_removals", "purl_problem", "purl_segment",
                "refuse_purl", "spell_purl",
                "cbor_encode", "cbor_encode_list", "cbor_encode_map", "cbor_encode_object",

@@ -113,7 +113,10 @@ def test_f15_without_a_home_the_embedded_server_says_so(runner: Runner, home: st
         if command == ["db", "status"] and told.code == 0:
             assert told.objects[0]["directory"].startswith("/nowhere/")
             continue
-        assert (told.code, told.error["code"]) in ((2, "no-server"), (2, "usage")), (command, told)
+        assert (told.code, told.error["code"]) in ((2, "no-server"), (2, "file"), (2, "usage")), (
+            command,
+            told,
+        )
     for told_directory in ("~nobody-of-that-name/x", "~/x"):
         environment = {"ARTIFACTSTORE_DATA_DIR": told_directory}
         told = runner.run("--json", "db", "status", uid=54_321, without=without, environment=environment)
