@@ -45,6 +45,7 @@ def serve(session: Session, host: str, port: int, workers: int, stop_seconds: in
     if stop_seconds is not None:
         settings = replace(settings, stop_seconds=stop_seconds)
         os.environ[variable("stop_seconds")] = str(stop_seconds)
+    server.check_limits(settings)
     path = _owners_token(session) if session.target.embedded else None
     with server.listen(host, port) as listening:
         told: dict[str, object] = {"listens": server.address(listening), "workers": workers}

@@ -31,6 +31,12 @@ _LAST_SECONDS = 0.5
 _log = logging.getLogger("artifactstore")
 
 
+def check_limits(settings: Settings) -> None:
+    """Take as many files as the process may have; raises ``BadInput`` usage when these are too few."""
+    _open_many()
+    capacity(settings)
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens; port 0: any that is free. Raises ``BadInput`` address, ``Busy`` exhausted."""
     try:
@@ -64,11 +70,9 @@ def address(listening: socket.socket) -> str:
 def serve(settings: Settings, listening: socket.socket, workers: int) -> None:
     """Serve until SIGINT or SIGTERM; then end within ``settings.stop_seconds``.
 
-    The workers read their settings from the environment, which must be that of ``settings``. Raises
-    ``BadInput`` usage when a process may open too few files.
+    The workers read their settings from the environment, which must be that of ``settings``; see
+    ``check_limits``.
     """
-    _open_many()
-    capacity(settings)  # refused here, not by every worker in the middle of its start
     config = uvicorn.Config(
         "artifactstore.http.server:application",
         factory=True,
