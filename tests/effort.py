@@ -12,7 +12,7 @@ RESTORES = 200 if _CI else 15
 """Random histories with restores at random points."""
 ROUNDS_SIDE_BY_SIDE = 100 if _CI else 8
 """Rounds in which replays, verify and pg_dump run at once."""
-LONG_LOG = (100_000, 1_200) if _CI else (6_000, 300)
+LONG_LOG = (100_000, 300) if _CI else (6_000, 300)
 """Events, and events of nearly 64 KiB, of the log that nothing may load as a whole."""
 RACES = 20 if _CI else 3
 """Rounds in which many do the same at the same moment."""

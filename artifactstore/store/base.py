@@ -57,7 +57,9 @@ class Abandonable:
     def rows(self, rows: Iterable[T]) -> Iterator[T]:
         """The rows, noting when nobody wants more of them."""
         try:
-            yield from rows
+            # Not "yield from": that would close the cursor, which fails, before this is noted.
+            for row in rows:  # noqa: UP028
+                yield row
         except GeneratorExit:
             self._given_up = True
             raise

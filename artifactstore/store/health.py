@@ -1,5 +1,7 @@
 """What a doctor asks the database: locks, old transactions, leftovers, privileges, settings."""
 
+import os
+
 from psycopg.rows import dict_row
 from psycopg.sql import SQL
 
@@ -304,11 +306,12 @@ class Health(Connected):
         query = SQL(
             """
             SELECT CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE')
-                THEN current_setting('data_directory') END AS directory
+                THEN textsend(current_setting('data_directory')) END AS directory
             """
         )
-        directory: str | None = self._row(query)["directory"]
-        return directory
+        # As bytes: a name of a file is no text.
+        directory: bytes | None = self._row(query)["directory"]
+        return None if directory is None else os.fsdecode(directory)
 
     def sizes(self) -> Row:
         """Bytes on disk of the log, of the live views and of the database."""

@@ -148,7 +148,7 @@ _CHANCE = re.compile(
 )
 _MEASURED = re.compile(
     r"(?:^|_)(?:seconds?|bytes|stalls?|rate|digest|database|login|oid|per_second|conninfo|free|identifier|pid|request_id"
-    r"|registry|fix|notifications)$"
+    r"|registry|fix|notifications|packages)$"
 )
 
 

@@ -12,6 +12,7 @@ from psycopg.conninfo import make_conninfo
 
 from artifactstore import access, embedded, server
 from artifactstore.errors import ArtifactstoreError
+from artifactstore.store import Store
 from tests import guardian
 from tests.effort import SURROUNDINGS
 from tests.surroundings.running import Runner
@@ -82,10 +83,7 @@ def test_f19_a_directory_of_any_name_serves(copy: Path) -> None:
         try:
             conninfo = embedded.ensure_running(home)
             with psycopg.connect(make_conninfo(conninfo, user=server.SUPERUSER)) as connection:
-                row = connection.execute("SELECT current_setting('data_directory', true)").fetchone()
-            assert row is not None
-            if "\ufffd" not in os.fsencode(home).decode("utf-8", "replace"):
-                assert row[0] == str(home / "data")
+                assert Store(connection).health.data_directory() == str(home / "data")
             assert embedded.status(home).running
             assert embedded.stop(home)
             assert not embedded.status(home).running
