@@ -208,7 +208,7 @@ def one_snapshot(
     try:
         with translated(), connection.transaction(force_rollback=force_rollback):
             if views:
-                connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS:g}s'")
+                limit_locks(connection, LOCK_SECONDS)
                 connection.execute(READS_VIEWS)
             yield
     finally:

@@ -1,7 +1,8 @@
 """Every refusal by name: its SQLSTATE, HTTP status, exit code, and the exception that carries it.
 
 ``scripts/dump-schema`` writes those with a SQLSTATE into sql/0_base/error_codes.sql, for the functions there.
-Nothing here or elsewhere looks at the text of a message.
+Nothing here looks at the text of a message; ``lacking`` alone does, for the name of what was denied, and
+tells less where the server speaks another language.
 """
 
 import json

@@ -1,10 +1,10 @@
 """How much is tried: all of it in continuous integration, where minutes count less than at a desk."""
 
-import os
-
 import pytest
 
-_CI = os.environ.get("CI") == "true"
+from tests.needs import in_ci
+
+_CI = in_ci()
 IN_CI = pytest.mark.skipif(not _CI, reason="only with CI=true: it takes long and seldom finds anything")
 EXAMPLES = 500 if _CI else 100
 """Random histories that are folded in ranges and one by one."""

@@ -64,7 +64,7 @@ def _tell_lacking_role(session: Session) -> None:
 
     try:
         with db.connect(session.target.conninfo, purpose="serve", connect_timeout=2) as connection:
-            commands = Store(connection).health.role_commands()
+            commands = Store(connection).grants.role_commands()
     except ArtifactstoreError as failure:
         click.echo(f"warning: not ready: {failure.message}", err=True)
         return

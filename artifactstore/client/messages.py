@@ -16,7 +16,7 @@ from artifactstore.errors import ERRORS, EXIT_RETRY, ArtifactstoreError, error
 from artifactstore.store import LoggedEvent
 
 CBOR = "application/cbor-seq"
-_JSON = ("application/json",)
+JSON = "application/json"
 _PASSING = (408, 429, 502, 503, 504)
 """Statuses after which the same request may succeed."""
 _LONGEST_ASKED = 300.0
@@ -141,8 +141,8 @@ def read_json(response: httpx.Response) -> Any:
     """The JSON of an answer; raises ``RemoteError``, also for an answer that is not of this service."""
     check(response)
     kind = _media_type(response)
-    if kind not in _JSON:
-        raise _foreign(response, f"it is {kind or 'of no type'}, not {_JSON[0]}")
+    if kind != JSON:
+        raise _foreign(response, f"it is {kind or 'of no type'}, not {JSON}")
     try:
         return _json(response)
     except Problem as problem:

@@ -305,7 +305,7 @@ class Service:
     def _look_ready(self, departure: Departure) -> ArtifactstoreError | None:
         try:
             with self._connection(departure, _READY_SECONDS / 2) as connection:
-                lacking = Store(connection).health.role_commands()
+                lacking = Store(connection).grants.role_commands()
                 if lacking:
                     return error("role-missing", {"problem": " ".join(lacking), "commands": lacking})
                 check_version(connection)

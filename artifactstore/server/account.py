@@ -17,14 +17,16 @@ from artifactstore.errors import ArtifactstoreError, error
 
 def unavailable(problem: str, hint: str | None = None) -> ArtifactstoreError:
     """The error of a server that cannot serve, with what to do about it."""
-    failure = error("unavailable", {"problem": problem})
-    failure.hint = hint or failure.hint
-    return failure
+    return _failure("unavailable", problem, hint)
 
 
 def unusable(problem: str, hint: str | None = None) -> ArtifactstoreError:
     """The error of a server that can never serve as things are; repeating it is in vain."""
-    failure = error("no-server", {"problem": problem})
+    return _failure("no-server", problem, hint)
+
+
+def _failure(code: str, problem: str, hint: str | None) -> ArtifactstoreError:
+    failure = error(code, {"problem": problem})
     failure.hint = hint or failure.hint
     return failure
 

@@ -17,7 +17,7 @@ _PARTS = """
 
 
 class Grants(Connected):
-    """The methods of ``Store`` that need no privilege in the schema: only what everybody may know."""
+    """``store.grants``: what everybody may know, whatever privileges they have in the schema."""
 
     def roles_of_parts(self) -> dict[str, str]:
         """Part → its role, for reader, writer, service and operator; empty when others own the schema."""
@@ -49,3 +49,26 @@ class Grants(Connected):
             """  # noqa: S608
         )
         return [row["part"] for row in self._all(dict_row, query, {"name": name})]
+
+    def role_commands(self) -> list[str]:
+        """The statements without which this login cannot do what the service does; none if it can.
+
+        Asked of catalogs alone: a login without any role may not read a table of the schema.
+        """
+        query = SQL(
+            """
+            SELECT DISTINCT CASE
+                WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m
+                    WHERE m.roleid = s.oid AND m.member = to_regrole(quote_ident(current_user)))
+                THEN format('GRANT %%I TO %%I;', s.rolname, current_user)
+                WHEN current_setting('server_version_num')::integer >= 160000
+                THEN format('GRANT %%I TO %%I WITH INHERIT TRUE;', s.rolname, current_user)
+                ELSE format('ALTER ROLE %%I INHERIT;', current_user) END AS command
+            FROM pg_catalog.pg_proc p
+            CROSS JOIN LATERAL aclexplode(p.proacl) a
+            JOIN pg_catalog.pg_roles s ON s.oid = a.grantee AND a.grantee <> p.proowner
+            WHERE p.pronamespace = to_regnamespace('artifactstore') AND p.proname = 'append_commands'
+                AND NOT pg_has_role(s.oid, 'USAGE')
+            """
+        )
+        return [row["command"] for row in self._all(dict_row, query, {})]
