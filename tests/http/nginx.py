@@ -15,12 +15,6 @@ from tests.needs import needs_program
 PAGE = DOCS / "how-to" / "deploy-behind-nginx.md"
 
 
-def program() -> str:
-    """The nginx of the machine; without one the test is skipped, but fails in continuous integration."""
-    found = needs_program("nginx")
-    return str(found)
-
-
 def configuration() -> str:
     """What the page tells to put into the ``http`` block."""
     (block,) = [one for one in snippets(PAGE) if one.language == "nginx"]
@@ -49,9 +43,10 @@ def proxy(ports: Sequence[int], directory: Path, changed: Mapping[str, str] | No
     Args:
         changed: texts of the page that are replaced, each of which must be there.
     """
+    program, openssl = needs_program("nginx"), needs_program("openssl")
     key, certificate = directory / "registry.key", directory / "registry.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
          "/CN=registry.example.org", "-keyout", key, "-out", certificate],
         check=True, capture_output=True,
     )  # fmt: skip
@@ -79,7 +74,7 @@ def proxy(ports: Sequence[int], directory: Path, changed: Mapping[str, str] | No
         + f"fastcgi_temp_path {directory}/f;\nuwsgi_temp_path {directory}/u;\nscgi_temp_path {directory}/s;\n"
         + f"{text}}}\n"
     )
-    with subprocess.Popen([program(), "-c", str(file), "-e", str(directory / "error.log")]) as process:
+    with subprocess.Popen([program, "-c", str(file), "-e", str(directory / "error.log")]) as process:
         try:
             _wait_for(port)
             yield f"https://127.0.0.1:{port}"
