@@ -23,4 +23,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.project_file_state(artifactstore.decoded_event[]) IS
-'Live files of storage events: any verified location → verified; any registered → ingested; else, also when all are retired, corrupted';
+'Live files of storage events: any verified location → verified; any registered → ingested; '
+'else, also when all are retired, corrupted';

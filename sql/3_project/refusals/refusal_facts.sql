@@ -10,7 +10,8 @@ DECLARE
     v_payload jsonb := p_event.payload;
     v_package_id uuid := CASE WHEN v_kind IN ('package', 'retention') THEN p_event.subject_id
         ELSE (v_payload ->> 'package_id')::uuid END;
-    v_file_id uuid := CASE v_kind WHEN 'file' THEN p_event.subject_id ELSE (v_payload ->> 'file_id')::uuid END;
+    v_file_id uuid := CASE v_kind WHEN 'file' THEN p_event.subject_id
+        ELSE (v_payload ->> 'file_id')::uuid END;
     -- Not of the row types of views: those of one view set would be kept for another.
     v_package record;
     v_file record;
@@ -69,7 +70,8 @@ BEGIN
         WHEN 'location-taken' THEN (
             SELECT jsonb_build_object('location_id', l.location_id, 'state', l.state)
             FROM storage_locations l
-            WHERE l.file_id = v_file_id AND l.backend = v_payload ->> 'backend' AND l.uri = v_payload ->> 'uri'
+            WHERE l.file_id = v_file_id
+                AND l.backend = v_payload ->> 'backend' AND l.uri = v_payload ->> 'uri'
                 AND l.retired_at IS NULL)
         WHEN 'retired' THEN jsonb_build_object('outcome', v_location.retire_outcome,
             'retired_at', artifactstore.show_time(v_location.retired_at))
@@ -90,4 +92,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.refusal_facts(text, artifactstore.decoded_event) IS
-'For a refusal of p_event by the name p_code, what the views of the view set say about it: who has the name or path, until when retention lasts, which holds there are; {} when there is nothing to tell';
+'For a refusal of p_event by the name p_code, what the views of the view set say about it: who has the name '
+'or path, until when retention lasts, which holds there are; {} when there is nothing to tell';

@@ -30,8 +30,8 @@ BEGIN
     INSERT INTO storage_locations (location_id, file_id, package_id, backend, uri, state, checks, failures,
         registered_at, created_sequence, last_sequence, changed_sequence)
     SELECT e.subject_id, (e.payload ->> 'file_id')::uuid, (e.payload ->> 'package_id')::uuid,
-        e.payload ->> 'backend', e.payload ->> 'uri', 'registered', 0, 0, e.created_at, e.sequence, e.sequence,
-        e.sequence
+        e.payload ->> 'backend', e.payload ->> 'uri', 'registered', 0, 0,
+        e.created_at, e.sequence, e.sequence, e.sequence
     FROM unnest(p_events) e
     ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS v_inserted = ROW_COUNT;

@@ -52,4 +52,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.project_storage_retired(artifactstore.decoded_event[]) IS
-'Locations retired, file state from what is left; refuses not-found, wrong-package, retired, last-good-copy, and for the last copy of all, unless not_found, legal-hold, retention-active; bytes-needed: see check_bytes';
+'Locations retired, file state from what is left; refuses not-found, wrong-package, retired, last-good-copy, '
+'and for the last copy of all, unless not_found, legal-hold, retention-active; bytes-needed: see check_bytes';
