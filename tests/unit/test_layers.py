@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "artifactstore"
 LAYERS = (
-    {"errors", "suggest", "variables"},
+    {"errors", "suggest", "variables", "words"},
     {"codec", "hints", "system"},
     {"events"},
     {"store"},
