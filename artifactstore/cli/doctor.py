@@ -8,7 +8,7 @@ import click
 
 from artifactstore.cli.command import Command
 from artifactstore.cli.session import Session, with_session
-from artifactstore.errors import EXIT_DIFFERENCES
+from artifactstore.exits import EXIT_DIFFERENCES
 
 _WHO = {"superuser": "as a superuser", "deployer": "as who ran artifactstore migrate", "operator": ""}
 _STATEMENT = re.compile(r"""(?:[^;'"]|'[^']*'|"[^"]*")+;""")

@@ -8,8 +8,9 @@ import click
 from artifactstore.cli import options, values
 from artifactstore.cli.command import Group
 from artifactstore.cli.session import Session, with_session
-from artifactstore.errors import EXIT_DIFFERENCES, BadInput
+from artifactstore.errors import BadInput
 from artifactstore.events import StorageFailed, StorageRegistered, StorageRetired, StorageVerified, new_id
+from artifactstore.exits import EXIT_DIFFERENCES
 from artifactstore.jobs.copies import judge, local_path
 from artifactstore.jobs.ingest import BACKEND
 from artifactstore.jobs.tree import hash_file

@@ -8,6 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "artifactstore"
 LAYERS = (
+    {"exits"},
     {"errors", "suggest", "variables", "words"},
     {"codec", "hints", "system"},
     {"events"},
