@@ -15,7 +15,7 @@ BEGIN
         SELECT e.sequence, CASE
             WHEN f.file_id IS NULL THEN 'not-found'
             WHEN f.package_id <> (e.payload ->> 'package_id')::uuid THEN 'wrong-package'
-            WHEN f.state IN ('removed', 'purged') THEN 'gone'
+            WHEN artifactstore.is_gone(f.state) THEN 'gone'
             WHEN f.size <> (e.payload -> 'size')::bigint OR f.blake3 <> decode(e.payload ->> 'blake3', 'hex')
                 THEN 'digest-mismatch'
             END AS code

@@ -22,7 +22,7 @@ BEGIN
                 LIMIT 1) IS NULL THEN 'last-good-copy'
             WHEN e.payload ->> 'outcome' = 'not_found' THEN NULL
             WHEN (SELECT true FROM artifact_files f
-                WHERE f.file_id = l.file_id AND f.state IN ('removed', 'purged')) THEN NULL
+                WHERE f.file_id = l.file_id AND artifactstore.is_gone(f.state)) THEN NULL
             WHEN (SELECT true FROM storage_locations o
                 WHERE o.file_id = l.file_id AND o.retired_at IS NULL AND o.location_id <> l.location_id
                 LIMIT 1) THEN NULL
