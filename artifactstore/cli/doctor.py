@@ -35,7 +35,7 @@ def doctor(session: Session, fix: bool) -> int:
     from artifactstore.store import Store
 
     store = Store(session.connect("doctor"))
-    tried = list(remove_leftovers(store)) if fix else []
+    tried = list(remove_leftovers(store.health)) if fix else []
     removed = [finding.schema for finding in tried if finding.schema is not None]
     findings = [finding for finding in tried if finding.schema is None] + list(examine(store))
     if session.target.embedded:

@@ -12,6 +12,10 @@ from artifactstore.store.rows import Row
 class Health(Connected):
     """``store.health``: what doctor asks; each reads catalogs, none takes a lock."""
 
+    def login(self) -> str:
+        """Who is connected."""
+        return self.connection.info.user
+
     def append_locks(self) -> list[Row]:
         """Who holds or awaits the append lock: pid, login, application, state, granted, seconds.
 

@@ -216,7 +216,7 @@ def test_a_finished_replay_that_a_dump_reads_succeeds_and_tells_what_is_left(
         assert time.monotonic() - started < LONGEST
         assert done.head == EVENTS
         assert f"backend {dump.info.backend_pid} (pg_dump)" in (done.leftover or "")
-        [finding] = remove_leftovers(history)
+        [finding] = remove_leftovers(history.health)
         assert finding.schema is None
         assert f"backend {dump.info.backend_pid} (pg_dump)" in finding.what
         with pytest.raises(Busy) as refusal:
@@ -297,9 +297,9 @@ def test_doctor_tells_of_a_replay_under_way(history: Store, connect: Connect) ->
     assert [(one.severity, one.check) for one in found] == [("info", "replay")]
     assert f"backend {working.connection.info.backend_pid}" in found[0].what
     assert "--exclude-schema" in found[0].what
-    assert list(remove_leftovers(history)) == []
+    assert list(remove_leftovers(history.health)) == []
     working.connection.close()
-    _until(lambda: [one.schema for one in remove_leftovers(history)] == ["artifactstore_rebuild"])
+    _until(lambda: [one.schema for one in remove_leftovers(history.health)] == ["artifactstore_rebuild"])
 
 
 def test_every_function_that_takes_a_strong_lock_bounds_its_wait() -> None:
