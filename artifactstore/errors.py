@@ -12,16 +12,15 @@ from dataclasses import dataclass
 
 import psycopg
 
-EXIT_OK = 0
-EXIT_DIFFERENCES = 1
-EXIT_BAD_INPUT = 2
-EXIT_REFUSED = 3
-EXIT_NOT_FOUND = 4
-EXIT_RETRY = 5
-EXIT_DAMAGED = 6
-EXIT_FORBIDDEN = 7
-EXIT_INTERNAL = 70
-EXIT_INTERRUPTED = 130
+from artifactstore.exits import (
+    EXIT_BAD_INPUT,
+    EXIT_DAMAGED,
+    EXIT_FORBIDDEN,
+    EXIT_INTERNAL,
+    EXIT_NOT_FOUND,
+    EXIT_REFUSED,
+    EXIT_RETRY,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,10 @@ feed_cbor  the same as a CBOR sequence, what mirrors read
 """
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import perf_counter
+from typing import Any
 
 import psycopg
 
@@ -30,24 +33,32 @@ _PAGE = b"""
 
 def measure(server: Server, size: Events, say: Say) -> list[Figure]:
     """The figures, for a log of ``size.events`` events."""
+    with served_log(server, size, say) as (connection, running, head):
+        say(f"reading it with psycopg, as JSON and as CBOR, {ROUNDS} times in turn")
+        plain, json, cbor = interleaved(
+            ROUNDS,
+            lambda: seconds_to_select(connection, head),
+            lambda: asyncio.run(_seconds_to_read(running, JSON, head)),
+            lambda: asyncio.run(_seconds_to_read(running, CBOR, head)),
+        )
+    return [
+        Figure("feed_json", head / json, "events/s", head / plain, goal=0.25),
+        Figure("feed_cbor", head / cbor, "events/s", head / plain, goal=0.6),
+    ]
+
+
+@contextmanager
+def served_log(
+    server: Server, size: Events, say: Say
+) -> Iterator[tuple[psycopg.Connection[Any], Service, int]]:
+    """A log of ``size.events`` events, a connection to it, a service that has it, and its head."""
     with scratch_database(server.conninfo) as conninfo, db.connect(conninfo) as connection:
         say(f"writing and replaying a log of {size.events:,} events")
         load(connection, realistic(size.events))
         # The service checks rows of the views from time to time.
         Store(connection).rebuilds.replay()
         with service(conninfo) as running:
-            head = Store(connection).log.head()
-            say(f"reading it with psycopg, as JSON and as CBOR, {ROUNDS} times in turn")
-            plain, json, cbor = interleaved(
-                ROUNDS,
-                lambda: seconds_to_select(connection, head),
-                lambda: asyncio.run(_seconds_to_read(running, JSON, head)),
-                lambda: asyncio.run(_seconds_to_read(running, CBOR, head)),
-            )
-    return [
-        Figure("feed_json", head / json, "events/s", head / plain, goal=0.25),
-        Figure("feed_cbor", head / cbor, "events/s", head / plain, goal=0.6),
-    ]
+            yield connection, running, Store(connection).log.head()
 
 
 def seconds_to_select(connection: psycopg.Connection, head: int) -> float:

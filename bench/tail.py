@@ -7,31 +7,23 @@ tail  artifactstore.client.Client follows the whole log over HTTP, checks every 
 
 from time import perf_counter
 
-from artifactstore import db
 from artifactstore.client import Client
-from artifactstore.store import Store
-from bench.database import Server, load, scratch_database
-from bench.feed import seconds_to_select
+from bench.database import Server
+from bench.feed import seconds_to_select, served_log
 from bench.figures import ROUNDS, Figure, interleaved
-from bench.load import Service, service
+from bench.load import Service
 from bench.plan import Bench, Events, Failed, Say
-from bench.workload import realistic
 
 
 def measure(server: Server, size: Events, say: Say) -> list[Figure]:
     """The figure, for a log of ``size.events`` events."""
-    with scratch_database(server.conninfo) as conninfo, db.connect(conninfo) as connection:
-        say(f"writing and replaying a log of {size.events:,} events")
-        load(connection, realistic(size.events))
-        Store(connection).rebuilds.replay()
-        with service(conninfo) as running:
-            head = Store(connection).log.head()
-            say(f"following it with the client, and reading it with psycopg, {ROUNDS} times in turn")
-            plain, followed = interleaved(
-                ROUNDS,
-                lambda: seconds_to_select(connection, head),
-                lambda: _seconds_to_follow(running, head),
-            )
+    with served_log(server, size, say) as (connection, running, head):
+        say(f"following it with the client, and reading it with psycopg, {ROUNDS} times in turn")
+        plain, followed = interleaved(
+            ROUNDS,
+            lambda: seconds_to_select(connection, head),
+            lambda: _seconds_to_follow(running, head),
+        )
     return [Figure("tail", head / followed, "events/s", head / plain, goal=0.1)]
 
 

@@ -940,6 +940,13 @@ ALTER FUNCTION artifactstore.insert_events(p_events artifactstore.decoded_event[
 
 COMMENT ON FUNCTION artifactstore.insert_events(p_events artifactstore.decoded_event[], p_payloads bytea[], p_digests bytea[], p_head bigint) IS 'Inserts those of p_events that come after p_head, with the payload and digest of the same position, and tells listeners; how many';
 
+CREATE FUNCTION artifactstore.is_gone(p_state text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE;
+
+ALTER FUNCTION artifactstore.is_gone(p_state text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.is_gone(p_state text) IS 'Whether a file in this state is no longer in a package: it was removed, or purged with all of it';
+
 CREATE FUNCTION artifactstore.is_member(p_role text) RETURNS boolean
     LANGUAGE sql STABLE;
 
@@ -2769,6 +2776,9 @@ GRANT ALL ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea,
 REVOKE ALL ON FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.insert_events(p_events artifactstore.decoded_event[], p_payloads bytea[], p_digests bytea[], p_head bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.is_gone(p_state text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.is_gone(p_state text) TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.is_member(p_role text) FROM PUBLIC;
 

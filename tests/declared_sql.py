@@ -14,9 +14,9 @@ from pathlib import Path
 from artifactstore.errors import ERRORS
 from artifactstore.events.fields import model_spec
 from artifactstore.events.models import EVENT_TYPES, Event, Origin
+from tests.width import WIDTH
 
 SQL = Path(__file__).parent.parent / "sql"
-WIDTH = 100
 _COMMON = model_spec(Origin) | model_spec(Event)
 """What the payload of every type may hold."""
 
@@ -118,7 +118,8 @@ def _row(model: type[Event]) -> str:
     own = {name: spec for name, spec in model_spec(model).items() if _COMMON.get(name) != spec}
     head = ", ".join(_quoted(text) for text in (model.event_type, kind, model.min_role))
     flags = f"{str(model.destructive).lower()}, {_quoted(model.lane)}"
-    return f"    ({head}, {flags},\n     {_quoted(model.__doc__)},\n     {_quoted(_told(own, 4, 6))}::jsonb)"
+    fields = _fitted(_quoted(_told(own, 4, 6)))
+    return f"    ({head}, {flags},\n     {_quoted(model.__doc__)},\n     {fields}::jsonb)"
 
 
 def _told(value: object, indent: int, used: int = 0) -> str:
@@ -138,6 +139,19 @@ def _told(value: object, indent: int, used: int = 0) -> str:
             told += separator + text
             line += len(separator) + len(text)
     return told + "}"
+
+
+def _fitted(literal: str) -> str:
+    """The literal with a line that is too wide for a source in two, which SQL takes as one."""
+    return "\n".join(map(_halved, literal.splitlines()))
+
+
+def _halved(line: str) -> str:
+    room = WIDTH - 9  # it may be followed by ::jsonb),
+    if len(line) <= room:
+        return line
+    cut = line.rindex(" ", 0, room) + 1
+    return f"{line[:cut]}'\n             '{line[cut:]}"
 
 
 def _filled(text: str) -> str:

@@ -10,18 +10,18 @@ import pglast
 from pglast import ast, enums
 
 from artifactstore.migrate.files import packaged
+from tests.width import WIDTH
 
-HEADER = ("-- purpose: ", "-- called by: ", "-- writes: ")
+HEADER = ("purpose", "called by", "writes")
 DDL_OF_SQL = (ast.CreateFunctionStmt, ast.ViewStmt, ast.CreateTrigStmt)
 """What belongs under sql/, so that its current source is in one place."""
 
 
 def check_sql(path: Path, text: str) -> Iterator[str]:
     """Problems of a file under sql/."""
-    lines = text.splitlines()
-    for number, beginning in enumerate(HEADER):
-        if len(lines) <= number or not lines[number].startswith(beginning) or lines[number] == beginning:
-            yield f"line {number + 1} does not begin with '{beginning}…'"
+    said = header(text)
+    yield from (f"its head does not say '-- {entry}: …'" for entry in HEADER if not said.get(entry))
+    yield from check_width(text)
     statements = [raw.stmt for raw in pglast.parse_sql(text)]
     functions = [one for one in statements if isinstance(one, ast.CreateFunctionStmt)]
     if functions:
@@ -31,8 +31,30 @@ def check_sql(path: Path, text: str) -> Iterator[str]:
         yield "a view does not have the name of its file"
 
 
+def header(text: str) -> dict[str, str]:
+    """What a file under sql/ says of itself on top, by entry of ``HEADER``, up to the first that is missing.
+
+    An entry may go on in lines that begin with ``--`` and more than one space.
+    """
+    said: dict[str, str] = {}
+    lines = re.sub(r"\n--  +", " ", text).splitlines()
+    for entry, line in zip(HEADER, lines, strict=False):
+        if not line.startswith(f"-- {entry}: "):
+            break
+        said[entry] = line.removeprefix(f"-- {entry}: ")
+    return said
+
+
+def check_width(text: str) -> Iterator[str]:
+    """Lines that are wider than those of Python may be."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if len(line) > WIDTH:
+            yield f"line {number} has {len(line)} columns, at most {WIDTH}"
+
+
 def check_migration(path: Path, text: str) -> Iterator[str]:
     """Problems of a file under migrations/."""
+    yield from check_width(text)
     if not re.fullmatch(r"\d{4}_[a-z_]+\.sql", path.name):
         yield "the name is not NNNN_what.sql"
     if not re.search(r"^-- depends:", text, re.MULTILINE):

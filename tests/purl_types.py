@@ -21,6 +21,8 @@ COLUMNS = (
 )  # fmt: skip
 """Columns of artifactstore.purl_types, in order; migrations/0006_purl_types.sql says what each means."""
 
+FIRST = 11
+"""How many of them are in the first of the two lines of a row."""
 UPSERT = ",\n        ".join(f"{column} = excluded.{column}" for column in COLUMNS[1:])
 HEAD = """\
 -- purpose: what the purl specification says of each type; made by scripts/purl-types from its definitions
@@ -137,7 +139,9 @@ def statement(definitions: Path) -> str:
     if not paths:
         raise ValueError(f"{definitions} has no *-definition.json")
     rows = [rules_of(json.loads(path.read_text(encoding="utf-8"))) for path in paths]
-    values = ",\n".join(f"    ({', '.join(_literal(row[column]) for column in COLUMNS)})" for row in rows)
+    values = ",\n".join(
+        f"    ({_values(row, COLUMNS[:FIRST])},\n     {_values(row, COLUMNS[FIRST:])})" for row in rows
+    )
     columns = ",\n    ".join(", ".join(COLUMNS[start : start + 6]) for start in range(0, len(COLUMNS), 6))
     return f"""{HEAD}WITH types (
     {columns}
@@ -154,6 +158,10 @@ def statement(definitions: Path) -> str:
 )
 DELETE FROM artifactstore.purl_types t WHERE NOT EXISTS (SELECT FROM types c WHERE c.type = t.type);
 """
+
+
+def _values(row: Mapping[str, object], columns: Sequence[str]) -> str:
+    return ", ".join(_literal(row[column]) for column in columns)
 
 
 def _literal(value: object) -> str:

@@ -180,3 +180,12 @@ def cbor_examples() -> dict[str, list[Any]]:
     """Example values of cbor2 by kind."""
     found: dict[str, list[Any]] = json.loads((FOLDER / "cbor2-examples.json").read_text(encoding="utf-8"))
     return found
+
+
+def as_json(value: Any) -> Any:
+    """A value of the profile with byte strings as lower-case hex."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, list):
+        return [as_json(item) for item in value]
+    return {key: as_json(item) for key, item in value.items()} if isinstance(value, dict) else value

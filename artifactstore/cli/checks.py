@@ -5,7 +5,8 @@ import click
 from artifactstore.cli import options, values
 from artifactstore.cli.command import Command
 from artifactstore.cli.session import Session, with_session
-from artifactstore.errors import EXIT_DIFFERENCES, BadInput
+from artifactstore.errors import BadInput
+from artifactstore.exits import EXIT_DIFFERENCES
 from artifactstore.jobs.verify import Verification, Witness, refuse_read_only
 from artifactstore.jobs.verify import verify as verify_log
 from artifactstore.jobs.verify_online import verify_online

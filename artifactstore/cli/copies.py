@@ -9,7 +9,7 @@ from artifactstore.cli import options, values
 from artifactstore.cli.command import Command
 from artifactstore.cli.progress import amount
 from artifactstore.cli.session import Session, with_session
-from artifactstore.errors import EXIT_DIFFERENCES
+from artifactstore.exits import EXIT_DIFFERENCES
 from artifactstore.jobs.copies import BadCopy, Checked
 from artifactstore.jobs.copies import check_files as check_copies
 from artifactstore.jobs.ingest import BACKEND

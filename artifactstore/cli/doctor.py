@@ -8,7 +8,7 @@ import click
 
 from artifactstore.cli.command import Command
 from artifactstore.cli.session import Session, with_session
-from artifactstore.errors import EXIT_DIFFERENCES
+from artifactstore.exits import EXIT_DIFFERENCES
 
 _WHO = {"superuser": "as a superuser", "deployer": "as who ran artifactstore migrate", "operator": ""}
 _STATEMENT = re.compile(r"""(?:[^;'"]|'[^']*'|"[^"]*")+;""")
@@ -35,7 +35,7 @@ def doctor(session: Session, fix: bool) -> int:
     from artifactstore.store import Store
 
     store = Store(session.connect("doctor"))
-    tried = list(remove_leftovers(store)) if fix else []
+    tried = list(remove_leftovers(store.health)) if fix else []
     removed = [finding.schema for finding in tried if finding.schema is not None]
     findings = [finding for finding in tried if finding.schema is None] + list(examine(store))
     if session.target.embedded:

@@ -17,12 +17,12 @@ from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import Damaged, error, translated
 from artifactstore.feed import CHANNEL
 from artifactstore.store import EventFilter, Row
+from artifactstore.words import SUBJECT_KINDS
 
 if TYPE_CHECKING:
     from artifactstore.cli.remote import Remote
     from artifactstore.store.log import Log
 
-_KINDS = ("package", "file", "retention", "storage", "system")
 _NEWEST = 20
 _READ_AGAIN = 2.0
 """Seconds: a notification is a doorbell that may get lost, so the log is read again without one."""
@@ -39,7 +39,9 @@ _OPTIONS = (
         metavar="TYPE",
         help="Event type, or a group such as v1.retention.*; may be repeated.",
     ),
-    click.option("--kind", "kinds", multiple=True, type=click.Choice(_KINDS), help="What it is about."),
+    click.option(
+        "--kind", "kinds", multiple=True, type=click.Choice(SUBJECT_KINDS), help="What it is about."
+    ),
     click.option(
         "--subject", "subjects", multiple=True, type=values.identity, metavar="ID", help="Subject by id."
     ),

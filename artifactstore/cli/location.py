@@ -8,12 +8,14 @@ import click
 from artifactstore.cli import options, values
 from artifactstore.cli.command import Group
 from artifactstore.cli.session import Session, with_session
-from artifactstore.errors import EXIT_DIFFERENCES, BadInput
+from artifactstore.errors import BadInput
 from artifactstore.events import StorageFailed, StorageRegistered, StorageRetired, StorageVerified, new_id
+from artifactstore.exits import EXIT_DIFFERENCES
 from artifactstore.jobs.copies import judge, local_path
 from artifactstore.jobs.ingest import BACKEND
 from artifactstore.jobs.tree import hash_file
 from artifactstore.store import Row
+from artifactstore.words import CHECK_FAILURES, CHECK_METHODS, RETIRE_OUTCOMES
 
 _LIST = (
     "path", "backend", "uri", "state", "removal", "needed_by", "checks", "failures", "last_checked_at",
@@ -104,7 +106,7 @@ def add(
 @located
 @click.option(
     "--method",
-    type=click.Choice(["full_read", "backend_checksum"]),
+    type=click.Choice(CHECK_METHODS),
     help="Record a check that was done elsewhere, in this way, and found the copy good.",
 )
 @options.optional_reason
@@ -135,7 +137,7 @@ def verify(
 @click.option(
     "--failure",
     required=True,
-    type=click.Choice(["missing", "size_mismatch", "digest_mismatch", "unreachable"]),
+    type=click.Choice(CHECK_FAILURES),
     help="What was wrong.",
 )
 @click.option("--observed-size", type=options.Number(0), help="Size in bytes that was found.")
@@ -170,7 +172,7 @@ def fail(
 @click.option(
     "--outcome",
     required=True,
-    type=click.Choice(["deleted", "not_found", "detached"]),
+    type=click.Choice(RETIRE_OUTCOMES),
     help="What became of the copy.",
 )
 @options.reason

@@ -15,6 +15,7 @@ from artifactstore import __version__
 from artifactstore.cli.command import global_options
 from artifactstore.cli.output import flush
 from artifactstore.cli.session import Session
+from artifactstore.exits import EXIT_INTERRUPTED, EXIT_PIPE, EXITS
 
 # Name → module with a function of that name (import_ for import), and what --help says; a test compares
 # both with the modules.
@@ -59,20 +60,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 
-EXIT_CODES = """\b
+_EXITS = "".join(f"  {number:<5}{meaning}\n" for number, meaning in EXITS.items())
+EPILOG = f"""\b
 Exit codes:
-  0    done
-  1    verify found differences, or a check found a copy bad
-  2    the command, a value, a file or an address cannot be used
-  3    the state of the log does not allow it; nothing was appended
-  4    no such package, file, location or hold
-  5    the log is busy, what it takes cannot be reached or has no room: retry
-  6    the log, or an export of it, is damaged
-  7    the login or the database role may not do it
-  70   a defect of this program or its database
-  130  interrupted
-  141  the reader of the output went away
-
+{_EXITS}
 \b
 Global options may stand before or after the command. A package is named by its id or its purl.
 """
@@ -91,8 +82,6 @@ first needed; that is said then.
 PROGRAM = "artifactstore"
 COMPLETE = "_ARTIFACTSTORE_COMPLETE"
 """Set by the completion of a shell: https://click.palletsprojects.com/en/stable/shell-completion/."""
-EXIT_INTERRUPTED = 130
-EXIT_PIPE = 141
 
 
 class Program(click.Group):
@@ -161,7 +150,7 @@ def _settle_stdout() -> None:
 cli = Program(
     name=PROGRAM,
     help=HELP,
-    epilog=EXIT_CODES,
+    epilog=EPILOG,
     params=list(global_options(hidden=False)),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

@@ -24,6 +24,7 @@ from artifactstore.events import (
     new_id,
 )
 from artifactstore.store import PackageQuery, Row, Store
+from artifactstore.words import PACKAGE_STATES, RETENTION_MODES
 
 named = click.argument("package", metavar="PACKAGE", type=values.package)
 
@@ -44,9 +45,7 @@ def package() -> None:
 @click.option(
     "--label", "labels", type=values.label, multiple=True, metavar="KEY=VALUE", help="May be repeated."
 )
-@click.option(
-    "--retain-mode", type=click.Choice(["governance", "compliance"]), help="Retention from the start."
-)
+@click.option("--retain-mode", type=click.Choice(RETENTION_MODES), help="Retention from the start.")
 @click.option("--retain-until", type=values.instant, help="Until when: RFC 3339, or 30d, 1y from now.")
 @click.option("--policy", help="Name of the policy that the retention comes from.")
 @options.optional_reason
@@ -83,9 +82,7 @@ def create(
 
 
 @package.command("list")
-@click.option(
-    "--state", type=click.Choice(["open", "sealed", "deleted", "purged"]), help="State they are in."
-)
+@click.option("--state", type=click.Choice(PACKAGE_STATES), help="State they are in.")
 @click.option("--type", "purl_type", help="Type part of the purl, e.g. pypi.")
 @click.option("--namespace", help="Namespace part of the purl, e.g. @scope or org.apache.")
 @click.option("--name", help="Name part of the purl.")

@@ -19,6 +19,7 @@ from artifactstore.events import (
     new_id,
     parse_time,
 )
+from artifactstore.words import RETENTION_MODES
 
 _DUE = ("purl", "state", "due", "action", "why", "mode", "retain_until", "holds", "package_id")
 _SET = ("action", "mode", "retain_until_before", "retain_until", "case_ref", "reason")
@@ -39,9 +40,7 @@ def retention() -> None:
 
 @retention.command()
 @named
-@click.option(
-    "--mode", required=True, type=click.Choice(["governance", "compliance"]), help="Who may bypass it."
-)
+@click.option("--mode", required=True, type=click.Choice(RETENTION_MODES), help="Who may bypass it.")
 @click.option("--until", required=True, type=values.instant, help="Keep until.")
 @click.option("--policy", help="Name of the policy that it comes from.")
 @options.optional_reason

@@ -12,7 +12,8 @@ import httpx
 
 from artifactstore import codec, leaves
 from artifactstore.codec import Payload, Problem
-from artifactstore.errors import ERRORS, EXIT_RETRY, ArtifactstoreError, error
+from artifactstore.errors import ERRORS, ArtifactstoreError, error
+from artifactstore.exits import EXIT_RETRY
 from artifactstore.store import LoggedEvent
 
 CBOR = "application/cbor-seq"

@@ -11,9 +11,10 @@ from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from artifactstore.events.fields import Bool, Hash, Id, Int, List, Map, Object, Text, Time
+from artifactstore.words import CHECK_FAILURES, CHECK_METHODS, RETENTION_MODES, RETIRE_OUTCOMES
 
 _REASON = Text("why", max=1024)
-_MODE = Text("who may bypass: operators, or nobody", enum=("governance", "compliance"))
+_MODE = Text("who may bypass: operators, or nobody", enum=RETENTION_MODES)
 _UNTIL = Time("keep until")
 _POLICY = Text("name of the policy it comes from", max=255)
 _BYPASS = Bool("override governance retention (operators only)")
@@ -234,7 +235,7 @@ class StorageVerified(Event):
     lane = "file"
     package_id: Annotated[UUID, _PACKAGE_OF_FILE]
     file_id: Annotated[UUID, _COPIED_FILE]
-    method: Annotated[str, Text("how it was checked", enum=("full_read", "backend_checksum"))]
+    method: Annotated[str, Text("how it was checked", enum=CHECK_METHODS)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,9 +246,7 @@ class StorageFailed(Event):
     lane = "file"
     package_id: Annotated[UUID, _PACKAGE_OF_FILE]
     file_id: Annotated[UUID, _COPIED_FILE]
-    failure: Annotated[
-        str, Text("what was wrong", enum=("missing", "size_mismatch", "digest_mismatch", "unreachable"))
-    ]
+    failure: Annotated[str, Text("what was wrong", enum=CHECK_FAILURES)]
     observed_size: Annotated[int | None, Int("size that was found")] = None
     observed_blake3: Annotated[bytes | None, Hash("BLAKE3 that was found")] = None
 
@@ -260,7 +259,7 @@ class StorageRetired(Event):
     lane = "file"
     package_id: Annotated[UUID, _PACKAGE_OF_FILE]
     file_id: Annotated[UUID, _COPIED_FILE]
-    outcome: Annotated[str, Text("what became of it", enum=("deleted", "not_found", "detached"))]
+    outcome: Annotated[str, Text("what became of it", enum=RETIRE_OUTCOMES)]
     reason: Annotated[str, _REASON]
 
 

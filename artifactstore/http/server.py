@@ -18,7 +18,8 @@ from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
 from artifactstore import system
-from artifactstore.errors import EXIT_OK, error
+from artifactstore.errors import error
+from artifactstore.exits import EXIT_OK
 from artifactstore.http.app import create_app
 from artifactstore.http.settings import Settings
 from artifactstore.http.web.connections import capacity

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from psycopg.sql import SQL, Identifier
@@ -13,7 +14,9 @@ from artifactstore.errors import ArtifactstoreError, Busy, Forbidden
 from artifactstore.jobs.evidence import evidence_findings
 from artifactstore.migrate import check_version, guards
 from artifactstore.store import Store
-from artifactstore.store.removals import COUNTED
+from artifactstore.store.health import Health
+from artifactstore.store.identity import Identification
+from artifactstore.store.removals import COUNTED, Removals
 
 LOCK_SECONDS = 5.0
 """A transaction that has the append lock for longer, or a wait for it, is a finding."""
@@ -78,37 +81,41 @@ def examine(store: Store) -> Iterator[Advice]:
     for finding in _guards(store):
         tampered = tampered or finding.severity == "error"
         yield finding
+    health = store.health
     for look in (
-        _home, _evidence, _locks, _transactions, _notifications, _leftovers, _privileges, _projectors,
-        _copies, _contents, _settings, _disk,
+        partial(_home, store.identity), partial(_evidence, store), partial(_locks, health),
+        partial(_transactions, health), partial(_notifications, health), partial(_leftovers, health),
+        partial(_privileges, health), partial(_projectors, health), partial(_copies, store.removals),
+        partial(_contents, health), partial(_settings, health), partial(_disk, health),
     ):  # fmt: skip
         try:
-            yield from look(store)
+            yield from look()
         except Forbidden:
             if not tampered:
                 raise
             # What was tampered with may keep the owner's functions from their tables: that is told.
-            what = f"{look.__name__.strip('_')} could not be looked at while guards are not as installed"
+            name = look.func.__name__.strip("_")
+            what = f"{name} could not be looked at while guards are not as installed"
             yield Advice("info", "sight", what, _MIGRATE, by="deployer")
 
 
-def remove_leftovers(store: Store) -> Iterator[Advice]:
+def remove_leftovers(health: Health) -> Iterator[Advice]:
     """Remove what a crash left, and tell each; what somebody works on or reads stays, told without schema."""
-    for finding in _leftovers(store):
+    for finding in _leftovers(health):
         if finding.schema is not None:
             try:
-                store.health.drop_leftover(finding.schema)
+                health.drop_leftover(finding.schema)
             except Busy as refusal:
                 what = f"the schema {finding.schema} stays: {refusal.detail.get('problem')}"
                 finding = Advice("warning", "leftover", what, finding.fix)
             yield finding
 
 
-def _home(store: Store) -> Iterator[Advice]:
-    home = store.identity.home()
+def _home(identity: Identification) -> Iterator[Advice]:
+    home = identity.home()
     if home is None:
         return
-    here = store.identity.here()
+    here = identity.here()
     if home.place != here.place:
         what = (
             f"this is database {here.database_oid} of server {here.system_identifier}, the log is at home in "
@@ -136,7 +143,7 @@ def _evidence(store: Store) -> Iterator[Advice]:
     except Forbidden:
         what = "this login may not ask what speaks of lost events: that takes the role operator or service"
         roles = store.grants.roles_of_parts()
-        granted = lacking.grants(roles, store.connection.info.user)[-1].statement if roles else None
+        granted = lacking.grants(roles, store.health.login())[-1].statement if roles else None
         yield Advice("info", "sight", what, granted, by="deployer")
         return
     for one in found:
@@ -146,8 +153,8 @@ def _evidence(store: Store) -> Iterator[Advice]:
         )
 
 
-def _locks(store: Store) -> Iterator[Advice]:
-    locks = store.health.append_locks()
+def _locks(health: Health) -> Iterator[Advice]:
+    locks = health.append_locks()
     waiting = [lock for lock in locks if not lock["granted"]]
     longest = max((lock["seconds"] or 0.0 for lock in waiting), default=0.0)
     for lock in locks:
@@ -159,29 +166,29 @@ def _locks(store: Store) -> Iterator[Advice]:
         yield Advice("error", "append-lock", what, _terminate(lock), by="superuser")
 
 
-def _transactions(store: Store) -> Iterator[Advice]:
-    if not store.health.sees_sessions():
+def _transactions(health: Health) -> Iterator[Advice]:
+    if not health.sees_sessions():
         what = "this login does not see what other sessions do: old transactions are not checked"
-        granted = SQL("GRANT pg_read_all_stats TO {};").format(Identifier(store.connection.info.user))
+        granted = SQL("GRANT pg_read_all_stats TO {};").format(Identifier(health.login()))
         yield Advice("info", "sight", what, granted.as_string(None), by="superuser")
     # Those who have the append lock or wait for it are told with it: ending one session once is enough.
-    of_the_lock = {lock["pid"] for lock in store.health.append_locks()}
-    for one in store.health.old_transactions(IDLE_SECONDS):
+    of_the_lock = {lock["pid"] for lock in health.append_locks()}
+    for one in health.old_transactions(IDLE_SECONDS):
         idle = str(one["state"]).startswith("idle in transaction")
         if one["pid"] in of_the_lock or (not idle and one["seconds"] < OLD_SECONDS):
             continue
         lasts = f"for {one['seconds']:.0f} s ({one['state']})"
         what = f"{_who(one)} is in a transaction {lasts}: vacuum cannot clean"
         yield Advice("warning", "transaction", what, _terminate(one), by="superuser")
-    locked = any(lock["granted"] and lock["pid"] is None for lock in store.health.append_locks())
-    for one in store.health.prepared_transactions():
+    locked = any(lock["granted"] and lock["pid"] is None for lock in health.append_locks())
+    for one in health.prepared_transactions():
         if locked or one["seconds"] >= IDLE_SECONDS:
             what = f"the transaction {one['gid']} is prepared for {one['seconds']:.0f} s: it keeps its locks"
             what += ", and it or another one the append lock" if locked else ""
             severity = "error" if locked else "warning"
             undone = SQL("ROLLBACK PREPARED {};").format(one["gid"]).as_string(None)
             yield Advice(severity, "prepared", what, undone, by="superuser")
-    for one in store.health.idle_slots():
+    for one in health.idle_slots():
         kept = "" if one["bytes"] is None else f" and keeps {one['bytes']} bytes of WAL"
         name = one["name"]
         what = f"nobody uses the replication slot {name}{kept} ({one['wal_status']})"
@@ -189,13 +196,13 @@ def _transactions(store: Store) -> Iterator[Advice]:
         yield Advice("warning", "slot", what, dropped, by="superuser")
 
 
-def _notifications(store: Store) -> Iterator[Advice]:
-    queue = store.health.notify_queue()
+def _notifications(health: Health) -> Iterator[Advice]:
+    queue = health.notify_queue()
     if queue["rings"]:
         return
     full = f"the server's queue of notifications is {queue['usage']:.0%} full"
     what = f"{full}: appends tell nobody, followers look from time to time; once it is, every NOTIFY fails"
-    holders = store.health.notify_holders()
+    holders = health.notify_holders()
     if not holders:
         what += "; a session that listens and stays in a transaction keeps it, the server's log names one"
         yield Advice("error", "notifications", what)
@@ -205,16 +212,16 @@ def _notifications(store: Store) -> Iterator[Advice]:
         yield Advice("error", "notifications", f"{what}; {kept}", fix, by="superuser")
 
 
-def _projectors(store: Store) -> Iterator[Advice]:
-    if store.health.views_are_stale():
+def _projectors(health: Health) -> Iterator[Advice]:
+    if health.views_are_stale():
         what = (
             "the live views were made by other projectors than those installed, or are about to be replaced"
         )
         yield Advice("error", "projectors", what, "artifactstore replay", by="operator")
 
 
-def _leftovers(store: Store) -> Iterator[Advice]:
-    for one in store.health.leftovers():
+def _leftovers(health: Health) -> Iterator[Advice]:
+    for one in health.leftovers():
         if one["worker"] is not None:
             what = (
                 f"a replay is under way in {one['name']}, in backend {one['worker']}: a dump beside it must "
@@ -236,17 +243,17 @@ def _guards(store: Store) -> Iterator[Advice]:
             yield Advice("error", "guard", one.what, one.fix, by=_who_repairs(one.fix))
 
 
-def _privileges(store: Store) -> Iterator[Advice]:
-    if not store.health.owner_makes_schemas():
+def _privileges(health: Health) -> Iterator[Advice]:
+    if not health.owner_makes_schemas():
         what = "the owner role may not create schemas in this database: verify and replay cannot work"
         yield Advice("error", "privilege", what, _MIGRATE, by="deployer")
-    for one in store.health.members_of_owner():
+    for one in health.members_of_owner():
         what = f"{one['member']} may act as {one['owner']}, who can write the log behind its functions"
         yield Advice("warning", "privilege", what, one["fix"], by="superuser")
 
 
-def _copies(store: Store) -> Iterator[Advice]:
-    counts = store.removals.removal_counts()
+def _copies(removals: Removals) -> Iterator[Advice]:
+    counts = removals.removal_counts()
     least = "at least " if sum(counts.values()) == COUNTED else ""
     fix = "artifactstore location list --retiring"
     if counts["detach"]:
@@ -260,9 +267,9 @@ def _copies(store: Store) -> Iterator[Advice]:
         yield Advice("info", "copies", what, fix, by="operator")
 
 
-def _contents(store: Store) -> Iterator[Advice]:
+def _contents(health: Health) -> Iterator[Advice]:
     """What nobody can put right by a statement: which of two files is told wrongly, only their bytes say."""
-    for one in store.health.contradictions(CONTRADICTIONS):
+    for one in health.contradictions(CONTRADICTIONS):
         value, other = (
             f"{one[name]} bytes" if one["what"] == "size" else one[name] for name in ("value", "other")
         )
@@ -274,8 +281,8 @@ def _contents(store: Store) -> Iterator[Advice]:
         yield Advice("warning", "content", what)
 
 
-def _settings(store: Store) -> Iterator[Advice]:
-    for one in store.health.settings_off(list(_SETTINGS)):
+def _settings(health: Health) -> Iterator[Advice]:
+    for one in health.settings_off(list(_SETTINGS)):
         severity, harm = _SETTINGS[one["name"]]
         what = f"{one['name']} is off: {harm}"
         if one["source"] in _STARTED_WITH:
@@ -284,11 +291,11 @@ def _settings(store: Store) -> Iterator[Advice]:
             yield Advice(severity, "setting", what, one["fix"], by="superuser")
 
 
-def _disk(store: Store) -> Iterator[Advice]:
-    sizes = store.health.sizes()
+def _disk(health: Health) -> Iterator[Advice]:
+    sizes = health.sizes()
     what = ", ".join(f"{name.removesuffix('_bytes')} {value} bytes" for name, value in sizes.items())
     yield Advice("info", "size", what)
-    directory = store.health.data_directory()
+    directory = health.data_directory()
     if directory is None:
         return
     for place, free in _volumes(Path(directory)):

@@ -12,6 +12,10 @@ from artifactstore.store.rows import Row
 class Health(Connected):
     """``store.health``: what doctor asks; each reads catalogs, none takes a lock."""
 
+    def login(self) -> str:
+        """Who is connected."""
+        return self.connection.info.user
+
     def append_locks(self) -> list[Row]:
         """Who holds or awaits the append lock: pid, login, application, state, granted, seconds.
 
@@ -253,11 +257,11 @@ class Health(Connected):
             WITH shared AS MATERIALIZED (
                 SELECT f.* FROM (SELECT blake3 FROM artifactstore.artifact_files GROUP BY blake3
                     HAVING count(*) > 1) d JOIN artifactstore.artifact_files f USING (blake3)
-                WHERE f.state NOT IN ('removed', 'purged')
+                WHERE NOT artifactstore.is_gone(f.state)
             ), shared_sha256 AS MATERIALIZED (
                 SELECT f.* FROM (SELECT sha256 FROM artifactstore.artifact_files WHERE sha256 IS NOT NULL
                     GROUP BY sha256 HAVING count(*) > 1) d JOIN artifactstore.artifact_files f USING (sha256)
-                WHERE f.state NOT IN ('removed', 'purged')
+                WHERE NOT artifactstore.is_gone(f.state)
             ), told AS (
                 SELECT 'blake3:' || encode(blake3, 'hex') AS digest, file_id, 'size' AS what,
                     size::text AS value

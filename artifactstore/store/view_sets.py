@@ -9,6 +9,7 @@ from psycopg.rows import args_row
 from psycopg.sql import SQL
 
 from artifactstore.store.base import Connected
+from artifactstore.words import VIEW_SET_PURPOSES
 
 _COLUMNS = SQL("schema_name, purpose, sequence, log_id, epoch_id, identity, fingerprint, digests, created_at")
 
@@ -51,7 +52,7 @@ class Begun(NamedTuple):
 class ViewSets(Connected):
     """``store.view_sets``: view sets other than the live one."""
 
-    def view_sets(self, purposes: Sequence[str] = ("snapshot", "past")) -> list[ViewSet]:
+    def view_sets(self, purposes: Sequence[str] = VIEW_SET_PURPOSES) -> list[ViewSet]:
         """The stored view sets, the newest sequence first."""
         query = SQL(
             "SELECT {} FROM artifactstore.view_sets WHERE purpose = ANY (%s)"

@@ -5,7 +5,8 @@ from inspect import cleandoc
 
 import click
 
-from artifactstore.cli.main import EXIT_CODES, cli
+from artifactstore.cli.main import cli
+from artifactstore.exits import EXITS
 from docs.generate.markdown import cell, code, page, table
 
 _INTRO = """\
@@ -17,14 +18,13 @@ PostgreSQL is used, and started if need be.
 def generate() -> str:
     """The page, from the command tree."""
     context = click.Context(cli, info_name="artifactstore")
-    exits = [line.strip().split(None, 1) for line in EXIT_CODES.splitlines() if line.strip()[:1].isdigit()]
     return page(
         "Command line",
         [*_INTRO.splitlines(), "", "## Global options", ""],
         _options(cli.params),
         *(_command(path, command, parent) for path, command, parent in walk(cli, context)),
         ["## Exit codes", ""],
-        table(["exit", "meaning"], ([number, cell(text)] for number, text in exits)),
+        table(["exit", "meaning"], ([str(number), cell(text)] for number, text in EXITS.items())),
     )
 
 

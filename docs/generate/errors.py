@@ -1,7 +1,7 @@
 """docs/reference/errors.md: every error by name."""
 
-from artifactstore import errors
 from artifactstore.errors import ERRORS, ErrorSpec
+from artifactstore.exits import EXITS
 from docs.generate.markdown import cell, code, page, table
 
 _INTRO = """\
@@ -15,18 +15,6 @@ people in psql are told; over HTTP and on the command line it is said in their t
 A refusal leaves log and views as they were. To catch every one of them in PL/pgSQL: `EXCEPTION WHEN
 SQLSTATE 'ST000'`.
 """
-_EXITS = {
-    errors.EXIT_OK: "done",
-    errors.EXIT_DIFFERENCES: "a check found differences",
-    errors.EXIT_BAD_INPUT: "the command, a value, a file or an address cannot be used",
-    errors.EXIT_REFUSED: "the state of the log does not allow it; nothing was appended",
-    errors.EXIT_NOT_FOUND: "no such package, file, location or hold",
-    errors.EXIT_RETRY: "busy, unreachable or out of room: nothing was appended, retry",
-    errors.EXIT_DAMAGED: "the log is damaged",
-    errors.EXIT_FORBIDDEN: "the login or the role may not do it",
-    errors.EXIT_INTERNAL: "a defect of the software",
-    errors.EXIT_INTERRUPTED: "interrupted",
-}
 
 
 def generate() -> str:
@@ -44,7 +32,7 @@ def generate() -> str:
         ["## Raised by the software around it", ""],
         table(["name", "HTTP", "exit", "when", "what to do"], map(_row, others)),
         ["## Exit codes", ""],
-        table(["exit", "meaning"], ([str(number), cell(text)] for number, text in _EXITS.items())),
+        table(["exit", "meaning"], ([str(number), cell(text)] for number, text in EXITS.items())),
     )
 
 

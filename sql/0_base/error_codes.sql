@@ -8,8 +8,8 @@ WITH codes (name, sqlstate, message, hint) AS (
      'see artifactstore.event_types for the fields of the type; the problem is in DETAIL'),
     ('unknown-event-type', 'ST002',
      'the event type is not in the catalogue',
-     'SELECT event_type FROM artifactstore.event_types; a newer log needs newer software: '
-     'upgrade, then migrate'),
+     'SELECT event_type FROM artifactstore.event_types; a newer log needs newer software: upgrade, then '
+     'migrate'),
     ('not-found', 'ST003',
      'the subject does not exist',
      'check the id, and that it was created before'),
@@ -132,8 +132,8 @@ WITH codes (name, sqlstate, message, hint) AS (
      'BEGIN ISOLATION LEVEL READ COMMITTED to append; what is needed is in the message'),
     ('busy', 'ST045',
      'another transaction is in the way',
-     'retry; if it lasts, artifactstore doctor tells who holds the append lock and which '
-     'transactions are old'),
+     'retry; if it lasts, artifactstore doctor tells who holds the append lock and which transactions are '
+     'old'),
     ('clock-behind', 'ST046',
      'the clock is more than 60 s behind the log',
      'set the clock of the server right; nothing is destroyed meanwhile'),
@@ -170,15 +170,15 @@ WITH codes (name, sqlstate, message, hint) AS (
      'run artifactstore replay again: it drops the rebuild and begins a new one'),
     ('events-lost', 'ST062',
      'the database names events that this log does not have',
-     'artifactstore restored --reason ... begins a new epoch that says so; a snapshot of another'
-     ' history is dropped by artifactstore snapshot prune'),
+     'artifactstore restored --reason ... begins a new epoch that says so; a snapshot of another history '
+     'is dropped by artifactstore snapshot prune'),
     ('bytes-needed', 'ST056',
      'another location names the same bytes',
      'they stay; to give up this claim alone: outcome detached; needed_by says who needs them'),
     ('foreign-view-set', 'ST059',
      'the schema is not a view set of this software',
-     'only plain tables of the owner role are read with its rights: drop what others made there,'
-     ' or give it another name (ALTER SCHEMA ... RENAME TO ...)'),
+     'only plain tables of the owner role are read with its rights: drop what others made there, or give '
+     'it another name (ALTER SCHEMA ... RENAME TO ...)'),
     ('bad-schema-name', 'ST060',
      'the schema cannot have this name',
      '1 to 63 bytes, and not as the schemas of PostgreSQL itself begin'),
@@ -187,8 +187,8 @@ WITH codes (name, sqlstate, message, hint) AS (
      'run artifactstore verify, then artifactstore replay'),
     ('moved', 'ST063',
      'this database is not the home of the log',
-     'was it moved here on purpose and lost nothing: artifactstore adopt; is it behind what '
-     'followers saw: artifactstore restored --reason ...; is it a copy to look at: leave it'),
+     'was it moved here on purpose and lost nothing: artifactstore adopt; is it behind what followers saw:'
+     ' artifactstore restored --reason ...; is it a copy to look at: leave it'),
     ('log-full', 'ST064',
      'the log has no number left',
      'the last one is 9007199254740991 (2^53 - 1): begin another log'),

@@ -12,4 +12,5 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION artifactstore.forbid_direct_write() IS 'Refuses a write to a view that does not come from a projector';
+COMMENT ON FUNCTION artifactstore.forbid_direct_write() IS
+'Refuses a write to a view that does not come from a projector';

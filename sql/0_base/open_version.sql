@@ -10,10 +10,12 @@ AS $$
         -- Each by its own partial index.
         LATERAL (
             SELECT max(f.last_sequence) AS last
-            FROM artifactstore.artifact_files f WHERE f.package_id = p.package_id AND f.removed_at IS NULL) l,
+            FROM artifactstore.artifact_files f
+            WHERE f.package_id = p.package_id AND f.removed_at IS NULL) l,
         LATERAL (
             SELECT max(f.last_sequence) AS last
-            FROM artifactstore.artifact_files f WHERE f.package_id = p.package_id AND f.removed_at IS NOT NULL) r
+            FROM artifactstore.artifact_files f
+            WHERE f.package_id = p.package_id AND f.removed_at IS NOT NULL) r
     WHERE p.package_id = p_package_id
 $$;
 

@@ -2,9 +2,10 @@
 -- called by: every function that refuses
 -- writes: nothing
 --
--- An event in the log is named by its sequence. One that is being appended has none, and the number that it would
--- have had will be that of another event: it is named by its position. append says that it is at work in the setting
--- artifactstore.appending: the head, and the positions of what is new when some of the events were known already.
+-- An event in the log is named by its sequence. One that is being appended has none, and the number that it
+-- would have had will be that of another event: it is named by its position. append says that it is at work
+-- in the setting artifactstore.appending: the head, and the positions of what is new when some of the events
+-- were known already.
 CREATE OR REPLACE FUNCTION artifactstore.refuse(p_code text, p_detail jsonb)
 RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -12,7 +13,8 @@ AS $$
 DECLARE
     v_error artifactstore.error_codes;
     v_detail pg_catalog.jsonb := p_detail;
-    v_appending pg_catalog.text[] := string_to_array(nullif(current_setting('artifactstore.appending', true), ''), ' ');
+    v_appending pg_catalog.text[] := string_to_array(
+        nullif(current_setting('artifactstore.appending', true), ''), ' ');
     v_position bigint := (p_detail -> 'sequence')::bigint - v_appending[1]::bigint;
 BEGIN
     IF v_position IS NOT NULL THEN
@@ -32,4 +34,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.refuse(text, jsonb) IS
-'Raises the named refusal (see error_codes) with p_detail as JSON in DETAIL; in an append, position instead of sequence';
+'Raises the named refusal (see error_codes) with p_detail as JSON in DETAIL; '
+'in an append, position instead of sequence';

@@ -25,18 +25,23 @@ BEGIN
                 END IF;
             END IF;
         WHEN 'file' THEN
-            SELECT f.changed_sequence INTO v_version FROM artifactstore.artifact_files f WHERE f.file_id = p_subject_id;
+            SELECT f.changed_sequence INTO v_version
+            FROM artifactstore.artifact_files f WHERE f.file_id = p_subject_id;
         WHEN 'storage' THEN
             SELECT l.changed_sequence INTO v_version
             FROM artifactstore.storage_locations l WHERE l.location_id = p_subject_id;
         WHEN 'retention' THEN
-            SELECT r.last_sequence INTO v_version FROM artifactstore.retention_state r WHERE r.package_id = p_subject_id;
+            SELECT r.last_sequence INTO v_version
+            FROM artifactstore.retention_state r WHERE r.package_id = p_subject_id;
         WHEN 'system' THEN
-            SELECT max(g.last_sequence) INTO v_version FROM artifactstore.log_epochs g WHERE g.log_id = p_subject_id;
+            SELECT max(g.last_sequence) INTO v_version
+            FROM artifactstore.log_epochs g WHERE g.log_id = p_subject_id;
     END CASE;
     RETURN coalesce(v_version, 0);
 END
 $$;
 
 COMMENT ON FUNCTION artifactstore.row_version(text, text, uuid, bigint) IS
-'Version of the live row of a subject, 0 when there is none: changed_sequence of a file or location, else last_sequence; of an open package that of open_version for sealing, and for other events either (p_expected chooses)';
+'Version of the live row of a subject, 0 when there is none: changed_sequence of a file or location, '
+'else last_sequence; of an open package that of open_version for sealing, and for other events either '
+'(p_expected chooses)';

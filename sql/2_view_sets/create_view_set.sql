@@ -21,4 +21,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.create_view_set(text, boolean) IS
-'Creates schema p_schema with an empty copy of every view, indexes and comments included; unlogged, so empty after a crash of the server, unless p_logged';
+'Creates schema p_schema with an empty copy of every view, indexes and comments included; '
+'unlogged, so empty after a crash of the server, unless p_logged';

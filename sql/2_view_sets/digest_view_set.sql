@@ -17,7 +17,8 @@ DECLARE
     v_digests jsonb := '{}';
 BEGIN
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
-        -- Sums of both halves of each row's MD5: no sort, flat memory, and a row that is there twice counts twice.
+        -- Sums of both halves of each row's MD5: no sort, flat memory, and a row that is there
+        -- twice counts twice.
         EXECUTE format($query$
             SELECT count(*), concat(sum(('x' || left(d.digest, 16))::bit(64)::bigint), ':',
                 sum(('x' || right(d.digest, 16))::bit(64)::bigint))
@@ -32,4 +33,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.digest_view_set(text) IS
-'view → {rows, digest} of a view set; the digest shows damage, it is no defence against somebody who computes it too';
+'view → {rows, digest} of a view set; the digest shows damage, it is no defence against somebody who '
+'computes it too';

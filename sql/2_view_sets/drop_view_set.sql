@@ -16,4 +16,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.drop_view_set(text) IS
-'Drops a view set that is registered in view_sets, its schema and its tables, and nothing that others made of them';
+'Drops a view set that is registered in view_sets, its schema and its tables, '
+'and nothing that others made of them';

@@ -24,4 +24,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.drop_views(text) IS
-'Drops the tables of a view set and its schema; refuses when others depend on them, and busy while others read them';
+'Drops the tables of a view set and its schema; refuses when others depend on them, '
+'and busy while others read them';

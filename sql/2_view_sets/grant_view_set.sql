@@ -14,4 +14,5 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION artifactstore.grant_view_set(text) IS 'Lets the role reader read the tables of a view set';
+COMMENT ON FUNCTION artifactstore.grant_view_set(text) IS
+'Lets the role reader read the tables of a view set';

@@ -12,8 +12,8 @@ BEGIN
     PERFORM artifactstore.limit_waits();
     v_deadline := clock_timestamp() + current_setting('lock_timeout')::interval;
     LOOP
-        -- All or none, and never in the queue: who waits there has those who come later wait behind it, fails a
-        -- parallel pg_dump, and can be part of a deadlock.
+        -- All or none, and never in the queue: who waits there has those who come later wait behind it, fails
+        -- a parallel pg_dump, and can be part of a deadlock.
         BEGIN
             FOREACH v_table IN ARRAY p_tables LOOP
                 CONTINUE WHEN to_regclass(format('%I.%I', p_schema, v_table)) IS NULL;
@@ -24,7 +24,8 @@ BEGIN
             WHEN lock_not_available THEN
                 IF clock_timestamp() > v_deadline THEN
                     PERFORM artifactstore.refuse_wait(
-                        'the tables of the schema ' || p_schema, artifactstore.table_users(p_schema, p_tables));
+                        'the tables of the schema ' || p_schema,
+                        artifactstore.table_users(p_schema, p_tables));
                 END IF;
             WHEN undefined_table OR invalid_schema_name THEN
                 NULL; -- somebody drops them too: look again what is there
@@ -35,4 +36,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.lock_tables(text, text[]) IS
-'Locks tables of a schema, leaving out those that are not there, in ACCESS EXCLUSIVE mode until commit; busy, naming the backends that use them, after lock_timeout (5 s)';
+'Locks tables of a schema, leaving out those that are not there, in ACCESS EXCLUSIVE mode until commit; '
+'busy, naming the backends that use them, after lock_timeout (5 s)';

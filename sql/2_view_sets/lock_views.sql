@@ -1,4 +1,4 @@
--- purpose: keep everybody out of the live views until commit, and see that nobody will look at them as they were
+-- purpose: keep everybody out of the live views until commit, and let nobody look at them as they were
 -- called by: replay
 -- writes: nothing (locks the live views)
 CREATE OR REPLACE FUNCTION artifactstore.lock_views(p_doubted boolean)
@@ -21,8 +21,8 @@ BEGIN
     END;
     PERFORM artifactstore.lock_tables('artifactstore', artifactstore.view_names());
 
-    -- A pg_dump that has its snapshot and not yet its locks would find the views empty and call it a backup. If
-    -- its snapshot is of after doubt_views, the dump says so itself; if of before, it is waited for.
+    -- A pg_dump that has its snapshot and not yet its locks would find the views empty and call it a backup.
+    -- If its snapshot is of after doubt_views, the dump says so itself; if of before, it is waited for.
     IF NOT p_doubted THEN
         RETURN;
     END IF;
@@ -49,4 +49,6 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.lock_views(boolean) IS
-'Locks all live views in ACCESS EXCLUSIVE mode until commit, log_epochs first; p_doubted: also waits for sessions of other software with an older snapshot. Each wait ends after lock_timeout (5 s) with busy, naming the backends';
+'Locks all live views in ACCESS EXCLUSIVE mode until commit, log_epochs first; '
+'p_doubted: also waits for sessions of other software with an older snapshot. '
+'Each wait ends after lock_timeout (5 s) with busy, naming the backends';

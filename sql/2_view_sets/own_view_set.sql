@@ -19,4 +19,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.own_view_set(text, boolean, boolean) IS
-'Refuses foreign-view-set, or no-such-view-set, unless the schema holds plain tables of the owner; see view_set_fault';
+'Refuses foreign-view-set, or no-such-view-set, unless the schema holds plain tables of the owner; '
+'see view_set_fault';

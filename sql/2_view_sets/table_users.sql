@@ -8,8 +8,11 @@ AS $$
     SELECT ARRAY(
         SELECT l.pid FROM pg_catalog.pg_locks l
         WHERE l.granted AND l.locktype = 'relation'
-            AND l.relation = ANY (ARRAY(SELECT to_regclass(format('%I.%I', p_schema, t))::oid FROM unnest(p_tables) AS t))
-            AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()))
+            AND l.relation = ANY (ARRAY(
+                SELECT to_regclass(format('%I.%I', p_schema, t))::oid FROM unnest(p_tables) AS t))
+            AND l.database = (
+                SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()))
 $$;
 
-COMMENT ON FUNCTION artifactstore.table_users(text, text[]) IS 'Backends that hold a lock on one of these tables of a schema';
+COMMENT ON FUNCTION artifactstore.table_users(text, text[]) IS
+'Backends that hold a lock on one of these tables of a schema';

@@ -1,10 +1,10 @@
 -- purpose: the one judge of view sets: with the owner's rights only plain tables of the owner are touched
 -- called by: own_view_set, view_set_problem, rebuild_worker, named_points
--- writes: nothing (with p_lock: holds what it judged, so that the names mean the same until the transaction ends)
+-- writes: nothing (with p_lock: holds what it judged, so that names mean the same until the end)
 --
--- A name is not enough: a temporary view, a schema that somebody made first or a type with operators of its own
--- would run its maker's code as the owner. Tables are judged by the oid that the name has now, even where the
--- snapshot of the transaction is older, and nothing of them is evaluated.
+-- A name is not enough: a temporary view, a schema that somebody made first or a type with operators of its
+-- own would run its maker's code as the owner. Tables are judged by the oid that the name has now, even where
+-- the snapshot of the transaction is older, and nothing of them is evaluated.
 CREATE OR REPLACE FUNCTION artifactstore.view_set_fault(
     p_schema text, p_whole boolean DEFAULT true, p_lock boolean DEFAULT true
 )
@@ -28,7 +28,8 @@ BEGIN
     INTO v_fault FROM pg_catalog.pg_namespace n WHERE n.oid = v_schema;
     IF v_fault IS DISTINCT FROM '' THEN
         RETURN jsonb_build_object('schema', p_schema, 'problem', coalesce(
-            v_fault, CASE WHEN p_schema ~ '^pg_' THEN 'it is of PostgreSQL itself' ELSE 'there is no such schema' END));
+            v_fault, CASE WHEN p_schema ~ '^pg_' THEN 'it is of PostgreSQL itself'
+                ELSE 'there is no such schema' END));
     END IF;
 
     IF p_lock THEN
@@ -50,15 +51,18 @@ BEGIN
                 WHEN EXISTS (
                     SELECT FROM pg_catalog.pg_trigger t
                     WHERE t.tgrelid = c.oid AND (t.tgisinternal OR t.tgfoid IS DISTINCT FROM
-                        pg_catalog.to_regprocedure('artifactstore.forbid_direct_write()'))) THEN 'has a trigger'
+                        pg_catalog.to_regprocedure('artifactstore.forbid_direct_write()')))
+                    THEN 'has a trigger'
                 WHEN EXISTS (
                     SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-                    WHERE a.attrelid = c.oid AND a.attnum > 0 AND t.typnamespace <> 'pg_catalog'::regnamespace)
+                    WHERE a.attrelid = c.oid AND a.attnum > 0
+                        AND t.typnamespace <> 'pg_catalog'::regnamespace)
                     THEN 'has a column of a type that is not PostgreSQL''s'
                 WHEN p_whole AND v_view = ANY (artifactstore.view_names()) AND ARRAY(
                         SELECT (a.attname, a.atttypid, a.atttypmod, a.attcollation)::text
                         FROM pg_catalog.pg_attribute a
-                        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum) <> ARRAY(
+                        WHERE a.attrelid = c.oid
+                            AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum) <> ARRAY(
                         SELECT (a.attname, a.atttypid, a.atttypmod, a.attcollation)::text
                         FROM pg_catalog.pg_attribute a
                         WHERE a.attrelid = pg_catalog.to_regclass(format('artifactstore.%I', v_view))
@@ -85,4 +89,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.view_set_fault(text, boolean, boolean) IS
-'Why a schema is not a view set that belongs to the owner (schema, table, problem), null if it is one; p_whole: with every view, and their columns; p_lock: keep its tables as they are until the transaction ends';
+'Why a schema is not a view set that belongs to the owner (schema, table, problem), null if it is one; '
+'p_whole: with every view, and their columns; p_lock: keep its tables as they are until the transaction ends';

@@ -10,4 +10,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION artifactstore.copy_removals(uuid[]) IS
-'Per location that is not retired: removal, what to do about one that is retiring (remove: remove the bytes, then retire it as deleted; detach: others need the bytes, retire it as detached; wait: others that are to go, too, are to be detached first), null for others; needed_by: the first of the other locations that name the same bytes, and how many more there are';
+'Per location that is not retired: removal, what to do about one that is retiring (remove: remove the bytes, '
+'then retire it as deleted; detach: others need the bytes, retire it as detached; '
+'wait: others that are to go, too, are to be detached first), null for others; '
+'needed_by: the first of the other locations that name the same bytes, and how many more there are';

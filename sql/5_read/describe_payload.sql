@@ -3,7 +3,8 @@
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.describe_payload(p_event_type text, p_payload bytea)
 RETURNS jsonb
-LANGUAGE plpgsql STABLE COST 1000 PARALLEL UNSAFE -- an EXCEPTION block fails in parallel plans up to PostgreSQL 16
+-- PARALLEL UNSAFE: an EXCEPTION block fails in parallel plans up to PostgreSQL 16
+LANGUAGE plpgsql STABLE COST 1000 PARALLEL UNSAFE
 AS $$
 DECLARE
     v_fields pg_catalog.jsonb;
@@ -30,4 +31,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.describe_payload(text, bytea) IS
-'Payload with ids as uuid, digests as hex, times as RFC 3339; {"unreadable": why} for a damaged one, beside payload when that can be decoded';
+'Payload with ids as uuid, digests as hex, times as RFC 3339; '
+'{"unreadable": why} for a damaged one, beside payload when that can be decoded';

@@ -21,7 +21,9 @@ BEGIN
                 CROSS JOIN LATERAL (SELECT p_spec -> 'fields' -> f.key AS spec) s
                 WHERE s.spec ->> 'type' IN ('id', 'time', 'object', 'list')), '{}');
         WHEN 'list' THEN
-            RETURN (SELECT coalesce(jsonb_agg(artifactstore.describe_value(p_spec -> 'items', i.value) ORDER BY i.n), '[]')
+            RETURN (
+                SELECT coalesce(
+                    jsonb_agg(artifactstore.describe_value(p_spec -> 'items', i.value) ORDER BY i.n), '[]')
                 FROM jsonb_array_elements(p_value) WITH ORDINALITY AS i (value, n));
         ELSE
             RETURN p_value;

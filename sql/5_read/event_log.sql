@@ -13,5 +13,6 @@ COMMENT ON COLUMN artifactstore.event_log.event_type IS 'What happened, see even
 COMMENT ON COLUMN artifactstore.event_log.subject_kind IS 'What subject_id is';
 COMMENT ON COLUMN artifactstore.event_log.subject_id IS 'What it happened to';
 COMMENT ON COLUMN artifactstore.event_log.actor IS 'Who did it';
-COMMENT ON COLUMN artifactstore.event_log.payload IS 'Payload: ids as uuid, digests as hex, times as RFC 3339';
+COMMENT ON COLUMN artifactstore.event_log.payload IS
+'Payload: ids as uuid, digests as hex, times as RFC 3339';
 COMMENT ON COLUMN artifactstore.event_log.payload_digest IS 'BLAKE3 of the stored payload';

@@ -15,4 +15,5 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION artifactstore.find_token(uuid) IS
-'A token with the hash of its secret and the seconds until it expires (negative afterwards, null: never), by the clock of the database';
+'A token with the hash of its secret and the seconds until it expires (negative afterwards, null: never), '
+'by the clock of the database';

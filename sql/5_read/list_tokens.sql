@@ -21,4 +21,5 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION artifactstore.list_tokens(uuid, bigint) IS
-'Tokens by id after p_after, at most p_limit: whose, what for, until when, and whether they are good, expired or revoked';
+'Tokens by id after p_after, at most p_limit: whose, what for, until when, and whether they are good, '
+'expired or revoked';

@@ -41,4 +41,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.package_history(text, boolean, bigint) IS
-'Every event of a package, its files, their copies and its retention, payloads decoded: the oldest first or the newest, at most p_limit. p_package: its purl or its id';
+'Every event of a package, its files, their copies and its retention, '
+'payloads decoded: the oldest first or the newest, at most p_limit. p_package: its purl or its id';

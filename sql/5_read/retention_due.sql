@@ -34,4 +34,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION artifactstore.retention_due(timestamptz, boolean, uuid, bigint) IS
-'Packages by id after p_after, at most p_limit; p_due: only those that are due at p_before (null: now, by the clock of the database), or only the others. due: retention was applied, retain_until is reached, no hold, not purged; action: what comes next, delete or purge; why: lapsed, or why not: purged, legal-hold, no-retention, retention-active. Of the bytes of a purged package only those may go that nobody else names: copy_removals';
+'Packages by id after p_after, at most p_limit; p_due: only those that are due at p_before (null: now, '
+'by the clock of the database), or only the others. '
+'due: retention was applied, retain_until is reached, no hold, not purged; '
+'action: what comes next, delete or purge; why: lapsed, or why not: purged, legal-hold, no-retention, '
+'retention-active. Of the bytes of a purged package only those may go that nobody else names: copy_removals';

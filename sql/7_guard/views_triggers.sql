@@ -7,13 +7,16 @@ DECLARE
 BEGIN
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
         EXECUTE format(
-            'CREATE OR REPLACE TRIGGER %I BEFORE INSERT OR UPDATE OR DELETE ON artifactstore.%I FOR EACH STATEMENT'
+            'CREATE OR REPLACE TRIGGER %I BEFORE INSERT OR UPDATE OR DELETE ON artifactstore.%I'
+            ' FOR EACH STATEMENT'
             ' WHEN (current_setting(''artifactstore.projecting'', true) IS DISTINCT FROM ''on'')'
-            ' EXECUTE FUNCTION artifactstore.forbid_direct_write()', v_view || '_forbid_direct_write', v_view);
+            ' EXECUTE FUNCTION artifactstore.forbid_direct_write()',
+            v_view || '_forbid_direct_write', v_view);
         EXECUTE format(
             'CREATE OR REPLACE TRIGGER %I BEFORE TRUNCATE ON artifactstore.%I FOR EACH STATEMENT'
             ' WHEN (current_setting(''artifactstore.projecting'', true) IS DISTINCT FROM ''on'')'
-            ' EXECUTE FUNCTION artifactstore.forbid_direct_write()', v_view || '_forbid_direct_truncate', v_view);
+            ' EXECUTE FUNCTION artifactstore.forbid_direct_write()',
+            v_view || '_forbid_direct_truncate', v_view);
         EXECUTE format('ALTER TABLE artifactstore.%I ENABLE ALWAYS TRIGGER %I',
             v_view, v_view || '_forbid_direct_write');
         EXECUTE format('ALTER TABLE artifactstore.%I ENABLE ALWAYS TRIGGER %I',

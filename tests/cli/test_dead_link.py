@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 import artifactstore
 from artifactstore import db
-from artifactstore.errors import EXIT_RETRY
+from artifactstore.exits import EXIT_RETRY
 from tests.databases import Connect
 from tests.http.faults import dead_link, frozen_proxy
 from tests.http.test_departure import standing_still

@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -35,6 +35,7 @@ from artifactstore.jobs.replay import replay_online
 from artifactstore.migrate import migrate
 from artifactstore.store import Store
 from tests.databases import TEST_PREFIX, create_database, drop_database, programs, running_cluster
+from tests.timing import until
 
 ROOT = Path(__file__).resolve().parents[2]
 DATABASE = "postgres"
@@ -130,7 +131,7 @@ class Rounds:
             export(Store(conn), stream)
         copy = create_database(self.conninfo, self._empty, owner=f"{TEST_PREFIX}_owner")
         yield copy
-        _until(lambda: self._is_left(copy))
+        until(lambda: self._is_left(copy), "the replay is left", _PATIENCE)
         found = self._imported(copy, what)
         if found is None:
             again = self._start(COMMANDS[name], copy)
@@ -200,8 +201,8 @@ class Rounds:
 
     def _recover(self) -> None:
         """As an operator would: start the server if it is down."""
-        _until(self._starts)
-        _until(self._answers)
+        until(self._starts, "it starts", _PATIENCE)
+        until(self._answers, "it answers", _PATIENCE)
 
     def _starts(self) -> bool:
         """Whether the server runs; while backends outlive it, it does not start."""
@@ -248,13 +249,6 @@ def _soon(conn: psycopg.Connection) -> datetime:
     assert row is not None
     instant: datetime = row[0]
     return instant
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @contextmanager

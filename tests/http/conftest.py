@@ -1,12 +1,15 @@
 """Fixtures of the service's tests."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.databases import TEST_PREFIX, create_database, drop_database
+from tests.http.faults import FAULTS, Fault, faulty
 from tests.http.running import Registry, Running, running
 
 
@@ -51,3 +54,12 @@ def admin(database: str) -> Iterator[psycopg.Connection]:
     """A superuser's connection to the database of the test."""
     with psycopg.connect(database, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture(params=FAULTS)
+def fault(
+    request: pytest.FixtureRequest, service_conninfo: str, admin: psycopg.Connection[Any]
+) -> Iterator[Fault]:
+    """A way to the test's database that can be cut."""
+    with ExitStack() as stack:
+        yield stack.enter_context(faulty(request.param, service_conninfo, admin))

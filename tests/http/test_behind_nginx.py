@@ -22,6 +22,7 @@ from tests.effort import IN_CI, REQUESTS_OF_A_BURST
 from tests.http import nginx
 from tests.http.feeding import append_packages
 from tests.http.running import Running, issue, running
+from tests.http.test_serve import wait_ready
 
 CLIENTS = 100
 UNCHECKED = ssl.create_default_context()
@@ -186,20 +187,7 @@ class Served:
         assert self.process.stdout is not None
         with self.process.stdout as output:
             json.loads(output.readline())
-        self.wait_ready(f"http://127.0.0.1:{port}")
-
-    @staticmethod
-    def wait_ready(url: str) -> None:
-        """Wait until it is ready."""
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                if httpx.get(f"{url}/readyz").status_code == 200:
-                    return
-            except httpx.TransportError:
-                pass
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_ready(f"http://127.0.0.1:{port}")
 
     def stop(self) -> None:
         """SIGTERM, and wait for its end."""

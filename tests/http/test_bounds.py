@@ -33,15 +33,6 @@ _NEEDS_NOTHING = {"/healthz", "/openapi.json", "/metrics"}
 """Of which at most the token is asked for."""
 
 
-@pytest.fixture(params=FAULTS)
-def fault(
-    request: pytest.FixtureRequest, service_conninfo: str, admin: psycopg.Connection[Any]
-) -> Iterator[Fault]:
-    """A way to the test's database that can be cut."""
-    with ExitStack() as stack:
-        yield stack.enter_context(faulty(request.param, service_conninfo, admin))
-
-
 @pytest.fixture
 def served(fault: Fault, service_conninfo: str) -> Iterator[Running]:
     """The service behind it, with small bounds; it must stop in time too, mended or not."""

@@ -29,6 +29,7 @@ from artifactstore.store import Store
 from tests.databases import TEST_PREFIX, create_database, drop_database
 from tests.http.attacks import KINDS
 from tests.http.running import issue
+from tests.http.test_serve import wait_ready
 
 MEMORY = 400 * 1024 * 1024
 """As docs/reference/settings.md says, resident."""
@@ -97,15 +98,7 @@ def serving(conninfo: str, log: Path, **environment: str) -> Iterator[Served]:
         try:
             assert process.stdout is not None
             url = json.loads(process.stdout.readline())["listens"]
-            deadline = time.monotonic() + 20
-            while True:
-                try:
-                    if httpx.get(f"{url}/readyz").status_code == 200:
-                        break
-                except httpx.TransportError:
-                    pass
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.05)
+            wait_ready(url)
             yield Served(psutil.Process(process.pid), url, tokens, log)
         finally:
             process.kill()

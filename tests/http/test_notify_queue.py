@@ -13,8 +13,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from artifactstore.errors import EXIT_RETRY, Busy, translated
+from artifactstore.errors import Busy, translated
 from artifactstore.events import NewEvent, PackageCreated, new_id
+from artifactstore.exits import EXIT_RETRY
 from artifactstore.http.feed import bell
 from artifactstore.jobs.doctor import Advice, examine
 from artifactstore.migrate import migrate

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -19,6 +19,7 @@ from artifactstore.access import parse_token
 from artifactstore.embedded import stop
 from tests.directories import let_through
 from tests.http.running import issue
+from tests.timing import until
 
 
 @contextmanager
@@ -39,15 +40,13 @@ def serving(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Po
 
 def wait_ready(url: str) -> None:
     """Return when the service can work."""
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            if httpx.get(f"{url}/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        assert time.monotonic() < deadline, "not ready"
-        time.sleep(0.05)
+    until(lambda: _ready(url), "ready", seconds=60, pause=0.05)
+
+
+def _ready(url: str) -> bool:
+    with suppress(httpx.TransportError):
+        return httpx.get(f"{url}/readyz").status_code == 200
+    return False
 
 
 @pytest.fixture(scope="module")

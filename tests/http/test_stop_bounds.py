@@ -5,15 +5,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
-import psycopg
 import pytest
 
 from artifactstore.http import Settings
-from tests.http.faults import FAULTS, Fault, faulty
+from tests.http.faults import Fault
 from tests.http.raw import Raw, head
 from tests.http.running import Running, issue
 from tests.http.test_departure import standing_still
@@ -21,15 +18,6 @@ from tests.http.test_serve import serving, wait_ready
 
 _STOP, _SLOW = 8, 2.0
 _ASKED = (("GET", "/packages"), ("GET", "/events?since=head&wait=50"), ("POST", "/packages"), ("GET", "/log"))
-
-
-@pytest.fixture(params=FAULTS)
-def fault(
-    request: pytest.FixtureRequest, service_conninfo: str, admin: psycopg.Connection[Any]
-) -> Iterator[Fault]:
-    """A way to the test's database that can be cut."""
-    with ExitStack() as stack:
-        yield stack.enter_context(faulty(request.param, service_conninfo, admin))
 
 
 def _ask(url: str, method: str, path: str, token: str) -> Raw:

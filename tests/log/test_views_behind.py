@@ -17,16 +17,7 @@ from artifactstore.store import Store, prepare
 from tests.databases import Connect
 from tests.export.crafting import export_of
 from tests.log.door import append, append_json, created, id_of, ingested, refused, request, state
-
-VIEWS = (
-    "artifact_packages",
-    "artifact_files",
-    "storage_locations",
-    "retention_state",
-    "retention_holds",
-    "requests",
-    "log_epochs",
-)
+from tests.sql.support import KEYS
 
 
 def empty(superuser: psycopg.Connection, *views: str) -> None:
@@ -43,7 +34,7 @@ def without_views(connect: Connect) -> psycopg.Connection:
     superuser = connect()
     package = created("pkg:generic/taken@1")
     append(superuser, package, ingested(id_of(package), "a", request=request("key")))
-    empty(superuser, *VIEWS)
+    empty(superuser, *KEYS)
     return superuser
 
 
@@ -117,7 +108,7 @@ def test_f04_every_door_is_closed_while_the_views_are_empty(
 def test_f04_a_token_is_not_revoked_either(connect: Connect) -> None:
     superuser = connect()
     token = issue(superuser)
-    empty(superuser, *VIEWS)
+    empty(superuser, *KEYS)
     revoke = TokenRevoked(token_id=token.token_id)
     assert (
         refusal(superuser, lambda on: Store(on).tokens.revoke_token(revoke, "user:ann")).code

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from artifactstore import codec
-from tests.property.histories import History, cut, make_random
+from tests.property.histories import History, Row, cut, make_random
 
 SCHEMA = "property"
 
@@ -193,5 +193,19 @@ def write_log(connection: psycopg.Connection, history: History) -> None:
             [row.payload for row in rows],
             [codec.digest(row.payload) for row in rows],
             list(history.missing),
+        ),
+    )
+
+
+def append_rows(connection: psycopg.Connection[Any], rows: Sequence[Row]) -> None:
+    """Append rows through the door."""
+    connection.execute(
+        "SELECT * FROM artifactstore.append(%s, %s, %s, %s, %s)",
+        (
+            [row.event_type for row in rows],
+            [row.subject_id for row in rows],
+            [row.actor for row in rows],
+            [row.payload for row in rows],
+            [codec.digest(row.payload) for row in rows],
         ),
     )

@@ -15,6 +15,7 @@ from artifactstore.errors import BY_SQLSTATE, BadInput
 from artifactstore.events import NewEvent, from_payload
 from tests.databases import create_database, drop_database
 from tests.property.payloads import damaged, new_events, payloads, written
+from tests.vectors import as_json
 
 
 @pytest.fixture(scope="module")
@@ -24,15 +25,6 @@ def connection(server_conninfo: str, template: str) -> Iterator[psycopg.Connecti
     with psycopg.connect(conninfo, autocommit=True) as opened:
         yield opened
     drop_database(server_conninfo, conninfo)
-
-
-def as_json(value: Any) -> Any:
-    """A value of the profile with byte strings as lower-case hex."""
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, list):
-        return [as_json(item) for item in value]
-    return {key: as_json(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def sql_value(connection: psycopg.Connection[Any], call: str, *arguments: object) -> Any:

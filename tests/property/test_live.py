@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from artifactstore import codec
 from tests.property.histories import (
     REFUSALS,
     Row,
@@ -18,7 +17,7 @@ from tests.property.histories import (
     make_random,
     spoiled_history,
 )
-from tests.property.runs import Laboratory
+from tests.property.runs import Laboratory, append_rows
 
 EXAMPLES = 40
 NOT_LIVE = ("hole", "system.initialized bad-subject", "system.restored not-found")
@@ -28,16 +27,7 @@ NOT_LIVE = ("hole", "system.initialized bad-subject", "system.restored not-found
 def append(connection: psycopg.Connection, rows: Sequence[Row]) -> None:
     """Append rows through the door, in a savepoint of their own."""
     with connection.transaction():
-        connection.execute(
-            "SELECT * FROM artifactstore.append(%s, %s, %s, %s, %s)",
-            (
-                [row.event_type for row in rows],
-                [row.subject_id for row in rows],
-                [row.actor for row in rows],
-                [row.payload for row in rows],
-                [codec.digest(row.payload) for row in rows],
-            ),
-        )
+        append_rows(connection, rows)
 
 
 def state(laboratory: Laboratory) -> tuple[Any, Any]:

@@ -6,25 +6,16 @@ from psycopg import sql
 
 from tests.property.histories import allowed_history, make_random
 from tests.property.runs import Laboratory, write_log
-
-VIEWS = (
-    "artifact_packages",
-    "artifact_files",
-    "storage_locations",
-    "retention_state",
-    "retention_holds",
-    "requests",
-    "log_epochs",
-)
+from tests.sql.support import KEYS
 
 
 def test_these_are_all_views(laboratory: Laboratory) -> None:
     found = laboratory.connection.execute("SELECT artifactstore.view_names()").fetchone()
     laboratory.forget()
-    assert found == (list(VIEWS),)
+    assert found == (list(KEYS),)
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", KEYS)
 @pytest.mark.parametrize("events", [1, 300])
 def test_without_a_view_projection_fails_and_the_live_one_is_not_touched(
     laboratory: Laboratory, view: str, events: int

@@ -25,6 +25,7 @@ from artifactstore.store import PackageQuery, Store
 from tests.databases import TEST_PREFIX, Connect
 from tests.http.running import running
 from tests.replay.conftest import EVENTS, differences, schemas
+from tests.timing import until
 
 Another = Callable[[], psycopg.Connection[Any]]
 
@@ -83,7 +84,7 @@ def test_whoever_looks_twice_waits_before_its_snapshot(
         history.rebuilds.replay()
         reader = threading.Thread(target=read)
         reader.start()
-        _until(lambda: _waiting(history) == 1)
+        until(lambda: _waiting(history) == 1, "it waits")
     reader.join(LONGEST)
     assert seen == [packages]
 
@@ -124,7 +125,7 @@ def test_requests_that_wait_through_it_see_everything(
             threads = [threading.Thread(target=get) for _ in range(3)]
             for thread in threads:
                 thread.start()
-            _until(lambda: _waiting(history) == 3)
+            until(lambda: _waiting(history) == 3, "all three wait")
         for thread in threads:
             thread.join(LONGEST)
     assert [answer.status_code for answer in answers] == [200] * 4
@@ -180,7 +181,7 @@ def test_a_dump_that_began_meanwhile_says_itself_that_its_views_are_to_be_made(
         history.rebuilds.replay(doubted=True)
         dump = threading.Thread(target=lambda: dumped.append(cluster.run("pg_dump", "--dbname", database)))
         dump.start()
-        _until(lambda: _waiting(history) >= 1)
+        until(lambda: _waiting(history) >= 1, "it waits")
     dump.join(60)
     assert not history.health.views_are_stale()
     restored = new_database()
@@ -216,7 +217,7 @@ def test_a_finished_replay_that_a_dump_reads_succeeds_and_tells_what_is_left(
         assert time.monotonic() - started < LONGEST
         assert done.head == EVENTS
         assert f"backend {dump.info.backend_pid} (pg_dump)" in (done.leftover or "")
-        [finding] = remove_leftovers(history)
+        [finding] = remove_leftovers(history.health)
         assert finding.schema is None
         assert f"backend {dump.info.backend_pid} (pg_dump)" in finding.what
         with pytest.raises(Busy) as refusal:
@@ -297,9 +298,12 @@ def test_doctor_tells_of_a_replay_under_way(history: Store, connect: Connect) ->
     assert [(one.severity, one.check) for one in found] == [("info", "replay")]
     assert f"backend {working.connection.info.backend_pid}" in found[0].what
     assert "--exclude-schema" in found[0].what
-    assert list(remove_leftovers(history)) == []
+    assert list(remove_leftovers(history.health)) == []
     working.connection.close()
-    _until(lambda: [one.schema for one in remove_leftovers(history)] == ["artifactstore_rebuild"])
+    until(
+        lambda: [one.schema for one in remove_leftovers(history.health)] == ["artifactstore_rebuild"],
+        "nobody works on it any more",
+    )
 
 
 def test_every_function_that_takes_a_strong_lock_bounds_its_wait() -> None:
@@ -333,10 +337,3 @@ def _waiting(store: Store) -> int:
     query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation'"
     row = store.connection.execute(query).fetchone()
     return int(row[0]) if row else 0
-
-
-def _until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LONGEST
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -12,10 +12,10 @@ from uuid import UUID
 import psycopg
 from psycopg.sql import SQL, Composed, Identifier
 
-from artifactstore import codec
 from artifactstore.jobs import snapshots
 from artifactstore.store import Store
-from tests.property.histories import Row, Writer, make_random
+from tests.property.histories import Writer, make_random
+from tests.property.runs import append_rows
 
 Open = Callable[[], psycopg.Connection[Any]]
 
@@ -176,20 +176,6 @@ class World:
 
     def _tables(self) -> list[str]:
         return ["events", *self._views(), *_STATE]
-
-
-def append_rows(connection: psycopg.Connection[Any], rows: Sequence[Row]) -> None:
-    """Append rows through the door."""
-    connection.execute(
-        "SELECT * FROM artifactstore.append(%s, %s, %s, %s, %s)",
-        (
-            [row.event_type for row in rows],
-            [row.subject_id for row in rows],
-            [row.actor for row in rows],
-            [row.payload for row in rows],
-            [codec.digest(row.payload) for row in rows],
-        ),
-    )
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from artifactstore.events import FileIngested, NewEvent, PackageCreated, new_id
 from artifactstore.jobs import doctor
 from artifactstore.migrate import migrate
 from artifactstore.store import Store
+from artifactstore.store.health import Health
 from tests.cli.program import PURL, Program
 from tests.databases import create_database, drop_database, programs, running_cluster, superuser_conninfo
 from tests.docs.snippets import DOCS
@@ -265,8 +266,8 @@ def left_over_in_use(site: Site, patch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
-def _renamed(look: Callable[[Store], Iterator[doctor.Advice]], store: Store) -> Iterator[doctor.Advice]:
-    for one in look(store):
+def _renamed(look: Callable[[Health], Iterator[doctor.Advice]], health: Health) -> Iterator[doctor.Advice]:
+    for one in look(health):
         yield doctor.Advice(one.severity, one.check, f"{one.what} and stays", one.fix, one.schema, one.by)
 
 

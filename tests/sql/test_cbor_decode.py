@@ -8,6 +8,7 @@ import pytest
 
 from artifactstore.errors import translate
 from tests import vectors
+from tests.vectors import as_json
 
 
 def decode(connection: psycopg.Connection[Any], data: bytes) -> Any:
@@ -23,15 +24,6 @@ def refusal(connection: psycopg.Connection[Any], data: bytes) -> dict[str, Any]:
         decode(connection, data)
     assert caught.value.sqlstate == "ST001", (data[:20].hex(), caught.value)
     return translate(caught.value).detail
-
-
-def as_json(value: Any) -> Any:
-    """A payload with byte strings as lower-case hex."""
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, list):
-        return [as_json(item) for item in value]
-    return {key: as_json(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def test_vectors(module_connection: psycopg.Connection[Any]) -> None:

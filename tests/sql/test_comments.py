@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from artifactstore.migrate import files
+from tests.house_rules import HEADER, header
 from tests.sql.support import KEYS, Log
 
 SQL = Path(__file__).parents[2] / "sql"
 FILES = sorted(SQL.glob("*/**/*.sql"))
 FUNCTION_FILES = [path for path in FILES if "CREATE OR REPLACE FUNCTION" in path.read_text()]
-HEADER = re.compile(r"-- purpose: (.+)\n-- called by: (.+)\n-- writes: (.+)\n")
 NAMES = {path.stem for path in FUNCTION_FILES}
 TABLES = {*KEYS, "events", "event_types", "error_codes", "purl_types", "roles"}
 
@@ -20,20 +20,20 @@ TABLES = {*KEYS, "events", "event_types", "error_codes", "purl_types", "roles"}
 @cache
 def body(path: Path) -> str:
     """A file without comments and texts in quotes."""
-    return re.sub(r"--.*|COMMENT ON [^;]*;|'(?:[^']|'')*'", " ", path.read_text())
+    text = r"'(?:[^']|'')*'"
+    return re.sub(rf"--.*|COMMENT ON (?:[^;']|{text})*;|{text}", " ", path.read_text())
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_file_begins_with_purpose_callers_and_what_it_writes(path: Path) -> None:
-    assert HEADER.match(path.read_text())
+    assert tuple(header(path.read_text())) == HEADER
 
 
 @pytest.mark.parametrize("path", FUNCTION_FILES, ids=lambda path: path.stem)
 def test_the_callers_that_a_file_names_are_those_that_call_it(path: Path) -> None:
     """Names of files are checked; "every …" and "projectors" stand for many, other words for people."""
-    match = HEADER.match(path.read_text())
-    assert match
-    parts = [part.strip() for part in re.split(r"[,;]", re.sub(r"\([^)]*\)", "", match[2]))]
+    told = header(path.read_text())["called by"]
+    parts = [part.strip() for part in re.split(r"[,;]", re.sub(r"\([^)]*\)", "", told))]
     call = re.compile(rf"artifactstore\.{path.stem}\s*\(")
     callers = {other.stem for other in FILES if other != path and call.search(body(other))}
     named = {part for part in parts if part in {other.stem for other in FILES}}
@@ -44,8 +44,7 @@ def test_the_callers_that_a_file_names_are_those_that_call_it(path: Path) -> Non
 
 @pytest.mark.parametrize("path", FUNCTION_FILES, ids=lambda path: path.stem)
 def test_what_a_function_writes_itself_is_in_its_header(path: Path) -> None:
-    match = HEADER.match(path.read_text())
-    assert match
+    told = header(path.read_text())["writes"]
     written = (
         set(
             re.findall(
@@ -55,10 +54,10 @@ def test_what_a_function_writes_itself_is_in_its_header(path: Path) -> None:
         )
         & TABLES
     )
-    if match[3].startswith("nothing"):
+    if told.startswith("nothing"):
         assert written == set()
     else:
-        assert all(table in match[3] or "view" in match[3] for table in written)
+        assert all(table in told or "view" in told for table in written)
 
 
 def test_every_table_view_column_type_and_function_has_a_comment(log: Log) -> None:

@@ -10,12 +10,14 @@ import pytest
 
 from artifactstore import errors, system
 from artifactstore.errors import ERRORS, ArtifactstoreError
+from artifactstore.exits import EXIT_DIFFERENCES, EXIT_INTERRUPTED, EXIT_OK, EXIT_PIPE, EXIT_RETRY, EXITS
 
 
 def test_every_error_has_a_status_and_an_exit_code_that_are_documented() -> None:
+    no_errors = {EXIT_OK, EXIT_DIFFERENCES, EXIT_INTERRUPTED, EXIT_PIPE}
     for spec in ERRORS.values():
         assert 400 <= spec.http_status < 600
-        assert spec.exit_code in {2, 3, 4, 5, 6, 7, 70}
+        assert spec.exit_code in EXITS.keys() - no_errors
     assert len(errors.BY_SQLSTATE) == sum(spec.sqlstate is not None for spec in ERRORS.values())
 
 
@@ -88,7 +90,7 @@ def test_states_of_postgresql_have_a_meaning(sqlstate: str, code: str) -> None:
 def test_no_connection_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(errors.Busy) as caught, errors.translated():
         psycopg.connect(host=str(tmp_path), dbname="none", connect_timeout=2)
-    assert (caught.value.code, caught.value.exit_code) == ("unavailable", errors.EXIT_RETRY)
+    assert (caught.value.code, caught.value.exit_code) == ("unavailable", EXIT_RETRY)
 
 
 def test_an_error_of_the_driver_is_internal() -> None:
@@ -115,7 +117,7 @@ def _states() -> list[str]:
 def test_f33_only_what_may_pass_says_retry(sqlstate: str) -> None:
     error = errors.translate(psycopg.errors.lookup(sqlstate)("what went wrong"))
     retried = ({sqlstate, sqlstate[:2]} & _RETRIED) and sqlstate not in _NEVER
-    assert (error.exit_code == errors.EXIT_RETRY) == bool(retried), error.code
+    assert (error.exit_code == EXIT_RETRY) == bool(retried), error.code
     if sqlstate[:2] in ("28", "3D") or sqlstate in ("25006", "42501", "53100", *_NEVER):
         assert error.code not in ("unavailable", "internal")
 
@@ -140,7 +142,7 @@ def test_f33_what_the_system_refuses_is_never_the_command_or_the_database(number
     assert told.code in _ERRNOS
     assert told.detail["path"] == "/a/b"
     assert (told.detail["reason"], told.detail["errno"]) == (os.strerror(number), errno.errorcode[number])
-    assert (told.exit_code == errors.EXIT_RETRY) == (told.code != "file")
+    assert (told.exit_code == EXIT_RETRY) == (told.code != "file")
 
 
 def test_f33_a_failure_without_a_name_is_told_with_what_was_used() -> None:

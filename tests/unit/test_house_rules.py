@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house_rules import check_citations, check_migration, check_sql, documents
+from tests.house_rules import check_citations, check_migration, check_sql, documents, header
 
 GOOD = """-- purpose: p
 -- called by: c
@@ -31,8 +31,10 @@ def test_a_good_function_has_no_problem() -> None:
 @pytest.mark.parametrize(
     ("good", "bad", "problem"),
     [
-        ("-- purpose: p\n", "", "line 1"),
-        ("-- called by: c", "-- called by: ", "line 2"),
+        ("-- purpose: p\n", "", "-- purpose: …"),
+        ("-- called by: c", "-- called by: ", "-- called by: …"),
+        ("-- writes: nothing", "-- write: nothing", "-- writes: …"),
+        ("    RETURN p_x;", "    RETURN p_x" + " + 0" * 25 + ";", "line 12 has 115 columns, at most 110"),
         ("artifactstore.f(p_x int)", "artifactstore.g(p_x int)", "is not artifactstore.f"),
         ("artifactstore.f(p_x int)", "f(p_x int)", "is not artifactstore.f"),
         ("OR REPLACE ", "", "OR REPLACE"),
@@ -51,6 +53,12 @@ def test_a_function_that_breaks_a_rule_is_found(good: str, bad: str, problem: st
     assert problem in " ".join(check_sql(Path("4_append/f.sql"), GOOD.replace(good, bad, 1)))
 
 
+def test_an_entry_of_the_head_may_go_on_in_a_second_line() -> None:
+    text = GOOD.replace("-- called by: c\n", "-- called by: c,\n--     d\n")
+    assert list(check_sql(Path("4_append/f.sql"), text)) == []
+    assert header(text) == {"purpose": "p", "called by": "c, d", "writes": "nothing"}
+
+
 def test_a_view_under_another_name_is_found() -> None:
     text = "-- purpose: p\n-- called by: c\n-- writes: nothing\nCREATE VIEW artifactstore.v AS SELECT 1;"
     assert list(check_sql(Path("5_read/v.sql"), text)) == []
@@ -63,6 +71,7 @@ def test_a_view_under_another_name_is_found() -> None:
         ("0001_a.sql", "-- depends:\nCREATE TABLE t ();", ""),
         ("1_a.sql", "-- depends:\nCREATE TABLE t ();", "NNNN_what"),
         ("0001_a.sql", "CREATE TABLE t ();", "depends"),
+        ("0001_a.sql", f"-- depends: {'x' * 110}\nCREATE TABLE t ();", "at most 110"),
         (
             "0001_a.sql",
             "-- depends:\nCREATE VIEW v AS SELECT 1;",

@@ -8,7 +8,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "artifactstore"
 LAYERS = (
-    {"errors", "suggest", "variables"},
+    {"exits"},
+    {"errors", "suggest", "variables", "words"},
     {"codec", "hints", "system"},
     {"events"},
     {"store"},

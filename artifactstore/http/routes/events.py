@@ -29,11 +29,12 @@ from artifactstore.http.web.request import Parameter, bad_request
 from artifactstore.http.web.trace import header
 from artifactstore.leaves import identity
 from artifactstore.store import LoggedEvent, Position, Store
+from artifactstore.words import SUBJECT_KINDS
 
 MAX_WAIT = 55
 """Seconds; proxies cut what is silent for a minute."""
 
-_KINDS = ("package", "file", "retention", "storage", "system")
+_KINDS = Text(enum=SUBJECT_KINDS)
 _GROUPS = {name: frozenset(types) for name, types in GROUPS.items()}
 _CBOR_SEQUENCE = {"type": "string", "contentMediaType": CBOR}
 _SINCE = re.compile("head|0|[1-9][0-9]{0,15}")
@@ -202,7 +203,7 @@ ENDPOINTS = (
                 "only events of this type, or of a group such as v1.retention.*",
                 repeatable=True,
             ),
-            Parameter("subject_kind", Text(enum=_KINDS), "only events about this kind", repeatable=True),
+            Parameter("subject_kind", _KINDS, "only events about this kind", repeatable=True),
             Parameter("subject_id", Id(), "only events about this subject", repeatable=True),
             Parameter("actor", Text(max=255), "only events of this actor", repeatable=True),
             _EPOCH_PARAMETER,

@@ -16,11 +16,12 @@ from artifactstore.http.web.answers import ID, SEQUENCE, TEXT, TIME, array, reco
 from artifactstore.http.web.request import Parameter
 from artifactstore.http.write.commands import FILE_ID, ON_BEHALF_OF, PACKAGE_ID, command, land, replayed
 from artifactstore.store import FileQuery, LoggedEvent, Row, Store
+from artifactstore.words import FILE_STATES
 
 MAX_FILES = 10_000
 """Files of one request; they are appended in one transaction."""
 
-_STATES = Text(enum=("ingested", "verified", "corrupted", "removed", "purged"))
+_STATES = Text(enum=FILE_STATES)
 _REMOVED = Parameter("removed", Bool(), "whether to give removed files too", default=False)
 
 

@@ -32,9 +32,10 @@ from artifactstore.http.write.commands import (
     land,
 )
 from artifactstore.store import ManifestEntry, PackageQuery, Row, Store, check_manifest
+from artifactstore.words import PACKAGE_STATES
 
 _SEAL_ATTEMPTS = 3
-_STATES = Text(enum=("open", "sealed", "deleted", "purged"))
+_STATES = Text(enum=PACKAGE_STATES)
 _KEY_MAX, _VALUE_MAX = 128, 1024
 
 

@@ -33,6 +33,7 @@ from artifactstore.http.web.answers import (
 )
 from artifactstore.http.write.commands import ON_BEHALF_OF, PACKAGE_ID, answer_event, command, land, path_id
 from artifactstore.store import Row, Store
+from artifactstore.words import MODES, PACKAGE_STATES
 
 _HOLD_ID = path_id("hold_id", "the hold")
 
@@ -139,12 +140,12 @@ ENDPOINTS = (
         answer=record(
             "Why a package is kept.",
             package_id=ID,
-            state=one_of("open", "sealed", "deleted", "purged"),
+            state=one_of(*PACKAGE_STATES),
             now=TIME,
             destroyable=BOOL,
             operator_may_bypass=BOOL,
             purgeable_from=maybe(TIME),
-            mode=one_of("none", "governance", "compliance"),
+            mode=one_of(*MODES),
             retain_until=maybe(TIME),
             holds=COUNT,
             because=array(_KEEPING),

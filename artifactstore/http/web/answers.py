@@ -4,11 +4,22 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from artifactstore import codec
+from artifactstore.access import ROLES
 from artifactstore.errors import BadInput
 from artifactstore.events import EVENT_TYPES, Event, Origin
 from artifactstore.events.fields import fields_of
 from artifactstore.http.web.shapes import Schema, describer, stored_object_schema
 from artifactstore.store import LoggedEvent, Row
+from artifactstore.words import (
+    FILE_STATES,
+    KEPT_LOCATION_STATES,
+    LOCATION_STATES,
+    MODES,
+    PACKAGE_STATES,
+    RESTORABLE_STATES,
+    RETIRE_OUTCOMES,
+    SUBJECT_KINDS,
+)
 
 ID: Schema = {"type": "string", "format": "uuid"}
 TIME: Schema = {"type": "string", "format": "date-time"}
@@ -62,7 +73,7 @@ _LOCATION: dict[str, Schema] = {
     "package_id": ID,
     "backend": TEXT,
     "uri": TEXT,
-    "state": one_of("registered", "verified", "failed", "retiring", "retired"),
+    "state": one_of(*LOCATION_STATES),
     "failure": maybe(TEXT),
     "checks": COUNT,
     "failures": COUNT,
@@ -70,7 +81,7 @@ _LOCATION: dict[str, Schema] = {
     "last_checked_at": maybe(TIME),
     "last_verified_at": maybe(TIME),
     "retired_at": maybe(TIME),
-    "retire_outcome": maybe(one_of("deleted", "not_found", "detached")),
+    "retire_outcome": maybe(one_of(*RETIRE_OUTCOMES)),
     **_CHANGED_ROW,
 }
 
@@ -84,8 +95,8 @@ SCHEMAS: dict[str, Schema] = {
         name=TEXT,
         version=maybe(TEXT),
         media_type=maybe(TEXT),
-        state=one_of("open", "sealed", "deleted", "purged"),
-        prior_state=maybe(one_of("open", "sealed")),
+        state=one_of(*PACKAGE_STATES),
+        prior_state=maybe(one_of(*RESTORABLE_STATES)),
         yanked=BOOL,
         producer=TEXT,
         labels=LABELS,
@@ -107,7 +118,7 @@ SCHEMAS: dict[str, Schema] = {
         blake3=HEX,
         sha256=maybe(HEX),
         media_type=maybe(TEXT),
-        state=one_of("ingested", "verified", "corrupted", "removed", "purged"),
+        state=one_of(*FILE_STATES),
         ingested_at=TIME,
         last_verified_at=maybe(TIME),
         removed_at=maybe(TIME),
@@ -132,7 +143,7 @@ SCHEMAS: dict[str, Schema] = {
                 file_id=ID,
                 package_id=ID,
                 purl=TEXT,
-                state=one_of("registered", "verified", "failed", "retiring"),
+                state=one_of(*KEPT_LOCATION_STATES),
                 more=COUNT,
             )
         ),
@@ -140,7 +151,7 @@ SCHEMAS: dict[str, Schema] = {
     "Retention": record(
         "How long a package must be kept.",
         package_id=ID,
-        mode=one_of("none", "governance", "compliance"),
+        mode=one_of(*MODES),
         retain_until=maybe(TIME),
         policy=maybe(TEXT),
         hold_count=COUNT,
@@ -164,7 +175,7 @@ SCHEMAS: dict[str, Schema] = {
         "An access token, without its secret.",
         token_id=ID,
         actor=TEXT,
-        roles=array(one_of("reader", "producer", "operator")),
+        roles=array(one_of(*ROLES)),
         state=one_of("good", "expired", "revoked"),
         issued_sequence=SEQUENCE,
         issued_at=TIME,
@@ -178,7 +189,7 @@ SCHEMAS: dict[str, Schema] = {
         sequence=SEQUENCE,
         created_at=TIME,
         event_type=TEXT,
-        subject_kind=one_of("package", "file", "retention", "storage", "system"),
+        subject_kind=one_of(*SUBJECT_KINDS),
         subject_id=maybe(ID),
         actor=TEXT,
         payload={"type": "object"},

@@ -13,7 +13,8 @@ DECLARE
     v_text text;
 BEGIN
     v_payload := artifactstore.cbor_decode(p_payload);
-    -- encode(decode(p)) = p holds for a payload that fits its type, and for no other: an id sent as text decodes alike.
+    -- encode(decode(p)) = p holds for a payload that fits its type, and for no other:
+    -- an id sent as text decodes alike.
     IF artifactstore.cbor_encode(p_event_type, v_payload::json) <> p_payload THEN
         PERFORM artifactstore.refuse('bad-payload',
             '{"problem": "a field has another CBOR type than the catalogue says"}');

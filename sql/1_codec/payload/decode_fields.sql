@@ -2,8 +2,8 @@
 -- called by: decode_usual_payload, itself
 -- writes: nothing
 --
--- Null unless it is the usual kind: canonical, every field as the catalogue says, texts of plain ASCII. Null is no
--- verdict: decode_any_payload then judges it.
+-- Null unless it is the usual kind: canonical, every field as the catalogue says, texts of plain ASCII. Null
+-- is no verdict: decode_any_payload then judges it.
 CREATE OR REPLACE FUNCTION artifactstore.decode_fields(
     p_data bytea, p_at integer, p_shape jsonb, OUT draft text, OUT draft_end integer
 )
@@ -62,7 +62,9 @@ BEGIN
                     RETURN;
                 END IF;
                 v_text := encode(substr(p_data, v_start + 1, v_n::integer), 'escape');
-                IF v_n > (v_spec -> 'max')::integer OR (v_spec -> 'enum' ? v_text) IS FALSE THEN RETURN; END IF;
+                IF v_n > (v_spec -> 'max')::integer OR (v_spec -> 'enum' ? v_text) IS FALSE THEN
+                    RETURN;
+                END IF;
                 v_out := v_out || '¶' || v_text || '¶,';
                 v_at := v_start + v_n::integer;
             WHEN 'int', 'time' THEN
@@ -72,14 +74,19 @@ BEGIN
                 ELSIF v_head < 28 THEN
                     v_start := v_at + 1;
                     v_at := v_start + (1 << v_head - 24);
-                    v_n := ('x' || lpad(encode(substr(p_data, v_start + 1, v_at - v_start), 'hex'), 16, '0'))::bit(64)::bigint;
-                    IF v_n < (CASE v_head WHEN 24 THEN 24 WHEN 25 THEN 256 WHEN 26 THEN 65536 ELSE 4294967296 END) THEN
+                    v_n := ('x' || lpad(encode(substr(p_data, v_start + 1, v_at - v_start), 'hex'), 16, '0')
+                        )::bit(64)::bigint;
+                    IF v_n < (
+                        CASE v_head WHEN 24 THEN 24 WHEN 25 THEN 256 WHEN 26 THEN 65536 ELSE 4294967296 END)
+                    THEN
                         RETURN; -- not in its shortest form, or from 2^63 on
                     END IF;
                 ELSE
                     RETURN;
                 END IF;
-                IF v_n < (v_spec -> 'min')::bigint OR v_n > coalesce((v_spec -> 'max')::bigint, 9007199254740991) THEN
+                IF v_n < (v_spec -> 'min')::bigint
+                    OR v_n > coalesce((v_spec -> 'max')::bigint, 9007199254740991)
+                THEN
                     RETURN;
                 END IF;
                 v_out := v_out || v_n || ',';
@@ -116,4 +123,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.decode_fields(bytea, integer, jsonb) IS
-'JSON (with ¶ for quotes) of the map at offset p_at that p_shape (event_types.shape) describes, and the offset after it; p_data ends in 300 zeros. Null if it is not of the usual kind';
+'JSON (with ¶ for quotes) of the map at offset p_at that p_shape (event_types.shape) describes, '
+'and the offset after it; p_data ends in 300 zeros. Null if it is not of the usual kind';

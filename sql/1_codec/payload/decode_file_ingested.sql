@@ -91,19 +91,21 @@ BEGIN
         END IF;
         v_n := get_byte(p_payload, v_at + 8) - 96;
         IF v_n NOT BETWEEN 1 AND 23
-            OR substr(p_payload, v_at + 10 + v_n, 13) <> '\x6b6c6f636174696f6e5f696450' -- "location_id", 16 bytes
+            -- "location_id", 16 bytes
+            OR substr(p_payload, v_at + 10 + v_n, 13) <> '\x6b6c6f636174696f6e5f696450'
         THEN
             RETURN NULL;
         END IF;
         v_backend := encode(substr(p_payload, v_at + 10, v_n), 'escape');
         v_at := v_at + 9 + v_n;
-        v_locations := ',"locations":[{"uri":"' || v_uri || '","backend":"' || v_backend || '","location_id":"'
-            || encode(substr(p_payload, v_at + 14, 16), 'hex') || '"}]';
+        v_locations := ',"locations":[{"uri":"' || v_uri || '","backend":"' || v_backend
+            || '","location_id":"' || encode(substr(p_payload, v_at + 14, 16), 'hex') || '"}]';
         v_at := v_at + 29;
         v_pairs := v_pairs + 1;
     END IF;
 
-    -- "package_id", 16 bytes, the end; texts need no escapes in JSON: a backslash stands for what is not ASCII
+    -- "package_id", 16 bytes, the end; texts need no escapes in JSON:
+    -- a backslash stands for what is not ASCII
     IF substr(p_payload, v_at + 1, 12) <> '\x6a7061636b6167655f696450'
         OR v_length <> v_at + 28 OR get_byte(p_payload, 0) <> 160 + v_pairs
         OR concat(v_path, v_uri, v_backend) COLLATE "C" ~ '[\\"\x01-\x1f]'
@@ -111,7 +113,8 @@ BEGIN
         RETURN NULL;
     END IF;
     RETURN ('{"path":"' || v_path || '","size":' || v_size || ',"blake3":"' || v_blake3 || '"' || v_sha256
-        || v_locations || ',"package_id":"' || encode(substr(p_payload, v_at + 13, 16), 'hex') || '"}')::jsonb;
+        || v_locations
+        || ',"package_id":"' || encode(substr(p_payload, v_at + 13, 16), 'hex') || '"}')::jsonb;
 END
 $$;
 

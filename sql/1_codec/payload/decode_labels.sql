@@ -40,4 +40,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.decode_labels(bytea, integer) IS
-'JSON (with ¶ for quotes) of the map of texts at offset p_at, and the offset after it; p_data ends in 300 zeros. Null if it is not of the usual kind';
+'JSON (with ¶ for quotes) of the map of texts at offset p_at, and the offset after it; '
+'p_data ends in 300 zeros. Null if it is not of the usual kind';

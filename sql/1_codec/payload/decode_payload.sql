@@ -26,4 +26,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.decode_payload(text, bytea, jsonb, jsonb) IS
-'Payload decoded and checked against the catalogue; a refusal carries p_where (position or sequence) in DETAIL. p_shape = event_types.shape makes it fast';
+'Payload decoded and checked against the catalogue; '
+'a refusal carries p_where (position or sequence) in DETAIL. p_shape = event_types.shape makes it fast';

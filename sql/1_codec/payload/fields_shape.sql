@@ -12,7 +12,8 @@ BEGIN
             'fields', coalesce(jsonb_object_agg(f.key, CASE WHEN f.value ? 'fields'
                 THEN (f.value - 'doc') || artifactstore.fields_shape(f.value -> 'fields')
                     || jsonb_build_object('needed', f.value -> 'required')
-                ELSE (f.value - '{doc,required}'::text[]) || jsonb_build_object('needed', f.value -> 'required')
+                ELSE (f.value - '{doc,required}'::text[])
+                    || jsonb_build_object('needed', f.value -> 'required')
                 END), '{}'))
         FROM jsonb_each(p_fields) f);
 END

@@ -40,7 +40,8 @@ BEGIN
     END IF;
     v_path := left(v_path, v_mark - 1);
     IF v_path ~ '(?:^|/)$' THEN
-        PERFORM artifactstore.refuse_purl('the name is missing: pkg:type/name', 'name', p_at + length(v_path));
+        PERFORM artifactstore.refuse_purl(
+            'the name is missing: pkg:type/name', 'name', p_at + length(v_path));
     END IF;
     v_plain := v_path ~ '^[A-Za-z0-9_~:-][A-Za-z0-9._~:-]*(?:/[A-Za-z0-9_~:-][A-Za-z0-9._~:-]*)*$';
     IF v_plain THEN
@@ -48,13 +49,16 @@ BEGIN
         v_path := '';
     END IF;
     v_last := cardinality(string_to_array(v_path, '/'));
-    FOR v_raw IN SELECT s FROM unnest(string_to_array(v_path, '/')) WITH ORDINALITY AS u (s, n) ORDER BY n LOOP
+    FOR v_raw IN
+        SELECT s FROM unnest(string_to_array(v_path, '/')) WITH ORDINALITY AS u (s, n) ORDER BY n
+    LOOP
         v_last := v_last - 1;
         v_part := CASE WHEN v_last = 0 OR p_rules.name_spans AND v_segments <> '{}'
             THEN 'name' ELSE 'namespace' END;
         v_text := artifactstore.purl_segment(p_purl, v_at, length(v_raw), v_part);
         IF v_text ~ c_traversal THEN
-            PERFORM artifactstore.refuse_purl('it is no path: no . or .. in it, no slash before it', v_part, v_at);
+            PERFORM artifactstore.refuse_purl(
+                'it is no path: no . or .. in it, no slash before it', v_part, v_at);
         ELSIF strpos(v_text, '/') > 0 AND (v_part = 'namespace' OR v_text ~ p_rules.name_forbids) THEN
             PERFORM artifactstore.refuse_purl('an escaped slash (%2F) cannot be here', v_part,
                 v_at + regexp_instr(v_raw, '%2[Ff]') - 1, '/', left(p_purl, v_at - 1)

@@ -3,7 +3,8 @@
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.canonical_purl(p_purl text)
 RETURNS text
-LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE -- an EXCEPTION block fails in parallel plans up to PostgreSQL 16
+-- PARALLEL UNSAFE: an EXCEPTION block fails in parallel plans up to PostgreSQL 16
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
 AS $$
 DECLARE
     c_attempts CONSTANT integer := 4;
@@ -32,4 +33,7 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.canonical_purl(text) IS
-'The canonical form of a purl in any valid spelling, by the purl specification and the rules of purl_types; names in NFC. Refuses (invalid-purl) any other text. DETAIL: problem, part of the purl, at (character of the text, from 1), character as U+XXXX, canonical (what was perhaps meant)';
+'The canonical form of a purl in any valid spelling, by the purl specification and the rules of purl_types; '
+'names in NFC. Refuses (invalid-purl) any other text. '
+'DETAIL: problem, part of the purl, at (character of the text, from 1), character as U+XXXX, canonical '
+'(what was perhaps meant)';

@@ -23,16 +23,19 @@ BEGIN
         IF v_raw = '' THEN
             NULL; -- as an empty value: nothing is said
         ELSIF v_bad > 0 THEN
-            PERFORM artifactstore.refuse_purl('the key of a qualifier has letters, digits and . - _ only, first a letter',
+            PERFORM artifactstore.refuse_purl(
+                'the key of a qualifier has letters, digits and . - _ only, first a letter',
                 'qualifiers', v_at + v_bad - 1, substr(v_key, v_bad, 1));
         ELSIF strpos(v_raw, '=') < 2 THEN
-            PERFORM artifactstore.refuse_purl('a qualifier is key=value (an & in a value is written %26)', 'qualifiers', v_at);
+            PERFORM artifactstore.refuse_purl(
+                'a qualifier is key=value (an & in a value is written %26)', 'qualifiers', v_at);
         ELSE
             v_key := lower(v_key COLLATE "C");
             v_value := artifactstore.purl_segment(p_purl, v_at + length(v_key) + 1,
                 length(v_raw) - length(v_key) - 1, 'qualifiers');
             IF v_key = ANY (v_keys) THEN
-                PERFORM artifactstore.refuse_purl(format('the qualifier %s is there twice', v_key), 'qualifiers', v_at);
+                PERFORM artifactstore.refuse_purl(
+                    format('the qualifier %s is there twice', v_key), 'qualifiers', v_at);
             END IF;
             IF v_value <> '' THEN
                 v_keys := v_keys || v_key;
@@ -48,10 +51,12 @@ BEGIN
             format('type %s needs the qualifier %s: ?%s=…', p_rules.type, v_key, v_key), 'qualifiers');
     END IF;
     RETURN (
-        SELECT string_agg(q.key || '=' || artifactstore.percent_encode(q.value), '&' ORDER BY q.key COLLATE "C")
+        SELECT string_agg(
+            q.key || '=' || artifactstore.percent_encode(q.value), '&' ORDER BY q.key COLLATE "C")
         FROM unnest(v_keys, v_values) AS q (key, value));
 END
 $$;
 
 COMMENT ON FUNCTION artifactstore.canonical_qualifiers(text, integer, integer, artifactstore.purl_types) IS
-'The qualifiers in the p_length characters from p_at: keys in lower case and sorted, values encoded, empty ones left out; null if there is none';
+'The qualifiers in the p_length characters from p_at: keys in lower case and sorted, values encoded, '
+'empty ones left out; null if there is none';

@@ -1,7 +1,9 @@
 -- purpose: the canonical form of the subpath of a purl
 -- called by: spell_purl
 -- writes: nothing
-CREATE OR REPLACE FUNCTION artifactstore.canonical_subpath(p_purl text, p_at integer, p_rules artifactstore.purl_types)
+CREATE OR REPLACE FUNCTION artifactstore.canonical_subpath(
+    p_purl text, p_at integer, p_rules artifactstore.purl_types
+)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 AS $$

@@ -15,7 +15,8 @@ BEGIN
             format('type %s needs a namespace: pkg:%s/namespace/name', v_type, v_type), 'namespace');
     ELSIF p_rules.namespace = 'prohibited' AND p_namespace <> '' THEN
         PERFORM artifactstore.refuse_purl(
-            format('type %s has no namespace (%s): pkg:%s/name', v_type, left(p_namespace, 100), v_type), 'namespace');
+            format('type %s has no namespace (%s): pkg:%s/name', v_type, left(p_namespace, 100), v_type),
+            'namespace');
     ELSIF cardinality(string_to_array(p_namespace, '/')) > p_rules.namespace_segments THEN
         PERFORM artifactstore.refuse_purl(format('the namespace of type %s has at most %s segments', v_type,
             p_rules.namespace_segments), 'namespace');

@@ -24,4 +24,5 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION artifactstore.hidden_character(text) IS
-'Position from 1 of the first invisible, bidirectional, control, private or too young character, 0 if there is none';
+'Position from 1 of the first invisible, bidirectional, control, private or too young character, '
+'0 if there is none';

@@ -1,4 +1,4 @@
--- purpose: what is wrong with a name that people find things by: it has one spelling, and nothing hidden in it
+-- purpose: what is wrong with a name that people find things by: it has one spelling, nothing hidden in it
 -- called by: check_names, issue_token
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.name_problem(p_name text)
@@ -18,4 +18,5 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION artifactstore.name_problem(text) IS
-'NULL for a name in NFC that holds nothing that cannot be seen, else problem, at (from 1) and character (U+XXXX)';
+'NULL for a name in NFC that holds nothing that cannot be seen, else problem, at (from 1) and character '
+'(U+XXXX)';

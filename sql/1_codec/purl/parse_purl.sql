@@ -10,7 +10,8 @@ DECLARE
     c_segment CONSTANT pg_catalog.text := '(?:[A-Za-z0-9._~:+-]|%[0-9A-Fa-f]{2})+';
     c_grammar CONSTANT pg_catalog.text :=
         '^pkg:[a-z][a-z0-9.-]*(?:/' || c_segment || ')+(?:@' || c_segment || ')?'
-        '(?:[?][a-z][a-z0-9._-]*=(?:' || c_segment || '|[/,])+(?:&[a-z][a-z0-9._-]*=(?:' || c_segment || '|[/,])+)*)?'
+        '(?:[?][a-z][a-z0-9._-]*=(?:' || c_segment || '|[/,])+'
+        '(?:&[a-z][a-z0-9._-]*=(?:' || c_segment || '|[/,])+)*)?'
         '(?:#' || c_segment || '(?:/' || c_segment || ')*)?$';
     v_rest pg_catalog.text := split_part(split_part(substr(p_purl, 5), '#', 1), '?', 1);
     v_parts artifactstore.purl_parts;

@@ -11,9 +11,11 @@ BEGIN
     END IF;
     RETURN (
         SELECT string_agg(CASE WHEN m.piece[1] IS NOT NULL THEN m.piece[1]
-            ELSE upper(regexp_replace(encode(convert_to(m.piece[2], 'UTF8'), 'hex'), '(..)', '%\1', 'g') COLLATE "C")
+            ELSE upper(regexp_replace(
+                encode(convert_to(m.piece[2], 'UTF8'), 'hex'), '(..)', '%\1', 'g') COLLATE "C")
             END, '' ORDER BY m.n)
-        FROM regexp_matches(p_text, '([A-Za-z0-9._~:-]+)|([^A-Za-z0-9._~:-]+)', 'g') WITH ORDINALITY AS m (piece, n));
+        FROM regexp_matches(p_text, '([A-Za-z0-9._~:-]+)|([^A-Za-z0-9._~:-]+)', 'g')
+            WITH ORDINALITY AS m (piece, n));
 END
 $$;
 

@@ -6,7 +6,9 @@ RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     SELECT CASE p_case
-        WHEN 'lower' THEN lower(p_text COLLATE "C") WHEN 'upper' THEN upper(p_text COLLATE "C") ELSE p_text END
+        WHEN 'lower' THEN lower(p_text COLLATE "C")
+        WHEN 'upper' THEN upper(p_text COLLATE "C")
+        ELSE p_text END
 $$;
 
 COMMENT ON FUNCTION artifactstore.purl_case(text, text) IS

@@ -19,4 +19,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.purl_problem(text) IS
-'Null for a canonical purl, else what is wrong as canonical_purl says it; of another spelling: problem and canonical';
+'Null for a canonical purl, else what is wrong as canonical_purl says it; '
+'of another spelling: problem and canonical';

@@ -30,8 +30,10 @@ BEGIN
             CASE WHEN p_purl ~ '^[Pp][Kk][Gg]%3[Aa]' THEN 'pkg:' || substr(p_purl, 7) END);
     ELSIF v_again IS NOT NULL THEN
         v_path := CASE WHEN v_again > v_end THEN '%23' ELSE '%3F' END;
-        PERFORM artifactstore.refuse_purl(format('a second %s is written %s', substr(p_purl, v_again, 1), v_path),
-            CASE WHEN v_again > v_end THEN 'subpath' ELSE 'qualifiers' END, v_again, substr(p_purl, v_again, 1),
+        PERFORM artifactstore.refuse_purl(
+            format('a second %s is written %s', substr(p_purl, v_again, 1), v_path),
+            CASE WHEN v_again > v_end THEN 'subpath' ELSE 'qualifiers' END,
+            v_again, substr(p_purl, v_again, 1),
             left(p_purl, v_again - 1) || v_path || substr(p_purl, v_again + 1));
     END IF;
     v_path := substr(p_purl, v_start, v_query - v_start);
@@ -39,8 +41,8 @@ BEGIN
     IF v_type !~ '^[a-z][a-z0-9.-]*$' THEN
         v_again := regexp_instr(v_type, '^[^a-z]|[^a-z0-9.-]');
         PERFORM artifactstore.refuse_purl(
-            'the type has letters, digits, . and - only, first a letter: pkg:type/name', 'type', v_start + v_again - 1,
-            nullif(substr(v_type, v_again, 1), ''));
+            'the type has letters, digits, . and - only, first a letter: pkg:type/name', 'type',
+            v_start + v_again - 1, nullif(substr(v_type, v_again, 1), ''));
     ELSIF strpos(v_path, '/') = 0 THEN
         PERFORM artifactstore.refuse_purl('a type and a name are needed: pkg:type/name', 'name', v_query);
     END IF;
@@ -54,7 +56,8 @@ BEGIN
     END IF;
     v_path := artifactstore.canonical_path(
         p_purl, v_start + length(v_type) + 1, substr(v_path, length(v_type) + 2), v_rules, v_qualifiers);
-    v_path := 'pkg:' || v_type || '/' || v_path || coalesce('?' || v_qualifiers, '') || coalesce('#' || v_subpath, '');
+    v_path := 'pkg:' || v_type || '/' || v_path
+        || coalesce('?' || v_qualifiers, '') || coalesce('#' || v_subpath, '');
     IF octet_length(v_path) > c_longest THEN
         PERFORM artifactstore.refuse_purl(format('its canonical form has %s bytes, at most %s are stored',
             octet_length(v_path), c_longest), 'text');
@@ -64,4 +67,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.spell_purl(text) IS
-'The canonical form of a purl in any valid spelling; refuses (invalid-purl) any other text, with meant in DETAIL';
+'The canonical form of a purl in any valid spelling; '
+'refuses (invalid-purl) any other text, with meant in DETAIL';

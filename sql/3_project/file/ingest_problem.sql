@@ -16,7 +16,8 @@ BEGIN
     IF v_problem IS NULL AND p_event.payload ? 'locations' THEN
         SELECT CASE
             WHEN count(DISTINCT l ->> 'location_id') < count(*) OR bool_or(
-                (SELECT true FROM storage_locations s WHERE s.location_id = (l ->> 'location_id')::uuid)) THEN 'id-taken'
+                (SELECT true FROM storage_locations s WHERE s.location_id = (l ->> 'location_id')::uuid))
+                THEN 'id-taken'
             WHEN count(DISTINCT (l ->> 'backend', l ->> 'uri')) < count(*) THEN 'location-taken' END
         INTO v_problem
         FROM jsonb_array_elements(p_event.payload -> 'locations') l;

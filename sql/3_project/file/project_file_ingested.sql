@@ -20,8 +20,8 @@ BEGIN
         LEFT JOIN artifact_packages p ON p.package_id = (e.payload ->> 'package_id')::uuid
     ) c
     WHERE c.code IS NOT NULL ORDER BY c.sequence LIMIT 1;
-    -- In a range the unique indexes find what was taken, and fold what to call it: looking first, or ON CONFLICT,
-    -- would take half as long again.
+    -- In a range the unique indexes find what was taken, and fold what to call it: looking first, or ON
+    -- CONFLICT, would take half as long again.
     IF NOT FOUND AND cardinality(p_events) = 1 THEN
         v_sequence := p_events[1].sequence;
         v_code := artifactstore.ingest_problem(p_events[1]);
@@ -33,7 +33,8 @@ BEGIN
 
     INSERT INTO artifact_files (file_id, package_id, path, size, blake3, sha256, media_type, state,
         ingested_at, created_sequence, last_sequence, changed_sequence)
-    SELECT e.subject_id, (e.payload ->> 'package_id')::uuid, e.payload ->> 'path', (e.payload -> 'size')::bigint,
+    SELECT e.subject_id, (e.payload ->> 'package_id')::uuid,
+        e.payload ->> 'path', (e.payload -> 'size')::bigint,
         decode(e.payload ->> 'blake3', 'hex'), decode(e.payload ->> 'sha256', 'hex'),
         e.payload ->> 'media_type', 'ingested', e.created_at, e.sequence, e.sequence, e.sequence
     FROM unnest(p_events) e;
@@ -48,4 +49,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.project_file_ingested(artifactstore.decoded_event[]) IS
-'New files with their inline locations; refuses not-found, not-open, bad-path, id-taken, path-taken, location-taken (in a range of events some of them as unique_violation, for fold)';
+'New files with their inline locations; refuses not-found, not-open, bad-path, id-taken, path-taken, '
+'location-taken (in a range of events some of them as unique_violation, for fold)';

@@ -47,4 +47,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.project_file_removed(artifactstore.decoded_event[]) IS
-'Files removed, paths free again, locations retiring; refuses not-found, wrong-package, not-open, gone, legal-hold, retention-active';
+'Files removed, paths free again, locations retiring; '
+'refuses not-found, wrong-package, not-open, gone, legal-hold, retention-active';

@@ -18,9 +18,10 @@ BEGIN
             FROM storage_locations l
             WHERE l.file_id = (e.payload ->> 'file_id')::uuid AND l.retired_at IS NULL) s
     WHERE f.file_id = (e.payload ->> 'file_id')::uuid
-        AND f.state NOT IN ('removed', 'purged') AND f.state <> s.state;
+        AND NOT artifactstore.is_gone(f.state) AND f.state <> s.state;
 END
 $$;
 
 COMMENT ON FUNCTION artifactstore.project_file_state(artifactstore.decoded_event[]) IS
-'Live files of storage events: any verified location → verified; any registered → ingested; else, also when all are retired, corrupted';
+'Live files of storage events: any verified location → verified; any registered → ingested; '
+'else, also when all are retired, corrupted';

@@ -15,4 +15,5 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION artifactstore.decode_events(bigint[]) IS
-'The events with these sequences in order, each payload decoded once, as decode_range does; refuses what does not fit the catalogue';
+'The events with these sequences in order, each payload decoded once, as decode_range does; '
+'refuses what does not fit the catalogue';

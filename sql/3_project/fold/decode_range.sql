@@ -24,4 +24,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.decode_range(bigint, bigint) IS
-'The events p_first … p_last in order, each payload decoded once; refuses what does not fit the catalogue, and a hole';
+'The events p_first … p_last in order, each payload decoded once; '
+'refuses what does not fit the catalogue, and a hole';

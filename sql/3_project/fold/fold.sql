@@ -22,14 +22,15 @@ BEGIN
         PERFORM artifactstore.fold_waves(p_events);
         RETURN;
     EXCEPTION WHEN SQLSTATE 'ST000' OR unique_violation THEN
-        -- Class ST, or an id or path taken twice: some event of the range is refused; which one is first in the
-        -- log, halves tell.
+        -- Class ST, or an id or path taken twice: some event of the range is refused;
+        -- which one is first in the log, halves tell.
         NULL;
     END;
     PERFORM artifactstore.fold(p_events[:v_half]);
     PERFORM artifactstore.fold(p_events[v_half + 1:]);
     RAISE WARNING USING
-        MESSAGE = 'a range was refused that its halves were not: report this, a projector is stricter on ranges',
+        MESSAGE = 'a range was refused that its halves were not: '
+            'report this, a projector is stricter on ranges',
         DETAIL = format('sequences %s to %s', p_events[1].sequence, p_events[cardinality(p_events)].sequence);
 END
 $$;

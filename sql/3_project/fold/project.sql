@@ -26,4 +26,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.project(bigint, bigint) IS
-'Applies the events p_first … p_last to the views: decodes each once and folds them; raises for the first event that is refused, damaged or missing';
+'Applies the events p_first … p_last to the views: decodes each once and folds them; '
+'raises for the first event that is refused, damaged or missing';

@@ -10,8 +10,7 @@ AS $$
 BEGIN
     CASE p_event_type
         WHEN 'v1.file.ingested' THEN PERFORM artifactstore.project_file_ingested(p_events);
-        WHEN 'v1.storage.registered' THEN
-            PERFORM artifactstore.project_storage_registered(p_events);
+        WHEN 'v1.storage.registered' THEN PERFORM artifactstore.project_storage_registered(p_events);
         WHEN 'v1.storage.verified' THEN PERFORM artifactstore.project_storage_verified(p_events);
         WHEN 'v1.storage.failed' THEN PERFORM artifactstore.project_storage_failed(p_events);
         WHEN 'v1.storage.retired' THEN PERFORM artifactstore.project_storage_retired(p_events);
@@ -25,17 +24,12 @@ BEGIN
         WHEN 'v1.package.purged' THEN PERFORM artifactstore.project_package_purged(p_events);
         WHEN 'v1.file.removed' THEN PERFORM artifactstore.project_file_removed(p_events);
         WHEN 'v1.retention.applied' THEN PERFORM artifactstore.project_retention_applied(p_events);
-        WHEN 'v1.retention.extended' THEN
-            PERFORM artifactstore.project_retention_extended(p_events);
-        WHEN 'v1.retention.escalated' THEN
-            PERFORM artifactstore.project_retention_escalated(p_events);
-        WHEN 'v1.retention.shortened' THEN
-            PERFORM artifactstore.project_retention_shortened(p_events);
+        WHEN 'v1.retention.extended' THEN PERFORM artifactstore.project_retention_extended(p_events);
+        WHEN 'v1.retention.escalated' THEN PERFORM artifactstore.project_retention_escalated(p_events);
+        WHEN 'v1.retention.shortened' THEN PERFORM artifactstore.project_retention_shortened(p_events);
         WHEN 'v1.retention.hold_placed' THEN PERFORM artifactstore.project_hold_placed(p_events);
-        WHEN 'v1.retention.hold_released' THEN
-            PERFORM artifactstore.project_hold_released(p_events);
-        WHEN 'v1.system.initialized' THEN
-            PERFORM artifactstore.project_system_initialized(p_events);
+        WHEN 'v1.retention.hold_released' THEN PERFORM artifactstore.project_hold_released(p_events);
+        WHEN 'v1.system.initialized' THEN PERFORM artifactstore.project_system_initialized(p_events);
         WHEN 'v1.system.restored' THEN PERFORM artifactstore.project_system_restored(p_events);
         WHEN 'v1.system.token_issued' THEN PERFORM artifactstore.project_system_token(p_events);
         WHEN 'v1.system.token_revoked' THEN PERFORM artifactstore.project_system_token(p_events);

@@ -43,9 +43,11 @@ BEGIN
         changed_sequence = (SELECT p.last_sequence FROM artifact_packages p WHERE p.package_id = l.package_id)
     WHERE l.retired_at IS NULL AND l.file_id = ANY (ARRAY(
         SELECT f.file_id FROM artifact_files f
-        WHERE f.package_id = ANY (ARRAY(SELECT e.subject_id FROM unnest(p_events) e)) AND f.removed_at IS NULL));
+        WHERE f.removed_at IS NULL
+            AND f.package_id = ANY (ARRAY(SELECT e.subject_id FROM unnest(p_events) e))));
 END
 $$;
 
 COMMENT ON FUNCTION artifactstore.project_package_purged(artifactstore.decoded_event[]) IS
-'Packages and files purged, live locations retiring; refuses not-found, wrong-state, manifest-changed, legal-hold, retention-active';
+'Packages and files purged, live locations retiring; '
+'refuses not-found, wrong-state, manifest-changed, legal-hold, retention-active';

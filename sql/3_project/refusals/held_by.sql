@@ -20,4 +20,5 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION artifactstore.held_by(uuid) IS 'Legal holds in force on a package, the oldest ten: id, case, by whom and when placed';
+COMMENT ON FUNCTION artifactstore.held_by(uuid) IS
+'Legal holds in force on a package, the oldest ten: id, case, by whom and when placed';

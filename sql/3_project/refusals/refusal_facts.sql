@@ -10,11 +10,13 @@ DECLARE
     v_payload jsonb := p_event.payload;
     v_package_id uuid := CASE WHEN v_kind IN ('package', 'retention') THEN p_event.subject_id
         ELSE (v_payload ->> 'package_id')::uuid END;
-    v_file_id uuid := CASE v_kind WHEN 'file' THEN p_event.subject_id ELSE (v_payload ->> 'file_id')::uuid END;
+    v_file_id uuid := CASE v_kind WHEN 'file' THEN p_event.subject_id
+        ELSE (v_payload ->> 'file_id')::uuid END;
     -- Not of the row types of views: those of one view set would be kept for another.
     v_package record;
     v_file record;
     v_location record;
+    v_epoch jsonb;
 BEGIN
     IF p_code IN ('unknown-event-type', 'empty', 'nothing-to-do') THEN
         RETURN '{}';
@@ -22,6 +24,8 @@ BEGIN
     SELECT * INTO v_package FROM artifact_packages p WHERE p.package_id = v_package_id;
     SELECT * INTO v_file FROM artifact_files f WHERE f.file_id = v_file_id;
     SELECT * INTO v_location FROM storage_locations l WHERE l.location_id = p_event.subject_id;
+    SELECT jsonb_build_object('log_id', g.log_id, 'epoch', g.epoch) INTO v_epoch
+    FROM log_epochs g ORDER BY g.epoch DESC LIMIT 1;
     RETURN coalesce(jsonb_strip_nulls(CASE p_code
         WHEN 'not-found' THEN jsonb_build_object(
             'missing', CASE
@@ -35,8 +39,8 @@ BEGIN
         WHEN 'wrong-package' THEN jsonb_build_object(
             'package_id', coalesce(v_location.package_id, v_file.package_id),
             'file_id', coalesce(v_location.file_id, v_file.file_id))
-        WHEN 'bad-subject' THEN jsonb_build_object('log_id', coalesce(v_payload ->> 'log_id', (
-            SELECT g.log_id::text FROM log_epochs g ORDER BY g.epoch DESC LIMIT 1)))
+        WHEN 'bad-subject' THEN jsonb_build_object(
+            'log_id', coalesce(v_payload -> 'log_id', v_epoch -> 'log_id'))
         WHEN 'invalid-purl' THEN jsonb_build_object('purl', v_payload -> 'purl')
         WHEN 'name-taken' THEN (
             SELECT jsonb_build_object('purl', p.purl, 'package_id', p.package_id, 'state', p.state)
@@ -69,18 +73,15 @@ BEGIN
         WHEN 'location-taken' THEN (
             SELECT jsonb_build_object('location_id', l.location_id, 'state', l.state)
             FROM storage_locations l
-            WHERE l.file_id = v_file_id AND l.backend = v_payload ->> 'backend' AND l.uri = v_payload ->> 'uri'
+            WHERE l.file_id = v_file_id
+                AND l.backend = v_payload ->> 'backend' AND l.uri = v_payload ->> 'uri'
                 AND l.retired_at IS NULL)
         WHEN 'retired' THEN jsonb_build_object('outcome', v_location.retire_outcome,
             'retired_at', artifactstore.show_time(v_location.retired_at))
         WHEN 'last-good-copy' THEN jsonb_build_object('file_id', v_location.file_id, 'path', v_file.path,
             'backend', v_location.backend, 'uri', v_location.uri)
-        WHEN 'already-initialized' THEN (
-            SELECT jsonb_build_object('log_id', g.log_id, 'epoch', g.epoch)
-            FROM log_epochs g ORDER BY g.epoch DESC LIMIT 1)
-        WHEN 'wrong-epoch' THEN (
-            SELECT jsonb_build_object('log_id', g.log_id, 'epoch', g.epoch)
-            FROM log_epochs g ORDER BY g.epoch DESC LIMIT 1)
+        WHEN 'already-initialized' THEN v_epoch
+        WHEN 'wrong-epoch' THEN v_epoch
         WHEN 'request-mismatch' THEN (
             SELECT jsonb_build_object('key', r.key, 'first_sequence', r.first_sequence)
             FROM requests r WHERE r.actor = p_event.actor AND r.key = v_payload #>> '{request,key}')
@@ -90,4 +91,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.refusal_facts(text, artifactstore.decoded_event) IS
-'For a refusal of p_event by the name p_code, what the views of the view set say about it: who has the name or path, until when retention lasts, which holds there are; {} when there is nothing to tell';
+'For a refusal of p_event by the name p_code, what the views of the view set say about it: who has the name '
+'or path, until when retention lasts, which holds there are; {} when there is nothing to tell';

@@ -1,4 +1,4 @@
--- purpose: raise a refusal that names the event at which it happened, with the facts that decide what to do next
+-- purpose: raise a refusal that names the event at which it happened, with what decides on what to do next
 -- called by: projectors
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.refuse_event(

@@ -37,4 +37,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.retention_facts(text, uuid, uuid) IS
-'Mode and end of the retention of a package, its holds in force, the hold p_hold_id, or where its row is missing, as a refusal by the name p_code needs them; else null';
+'Mode and end of the retention of a package, its holds in force, the hold p_hold_id, '
+'or where its row is missing, as a refusal by the name p_code needs them; else null';

@@ -10,7 +10,8 @@ DECLARE
 BEGIN
     CASE split_part(p_event.event_type, '.', 2)
         WHEN 'package' THEN
-            SELECT jsonb_build_object('taken', 'package', 'package_id', p.package_id, 'purl', p.purl, 'state', p.state)
+            SELECT jsonb_build_object(
+                'taken', 'package', 'package_id', p.package_id, 'purl', p.purl, 'state', p.state)
             INTO v_facts FROM artifact_packages p WHERE p.package_id = p_event.subject_id;
         WHEN 'file' THEN
             SELECT jsonb_build_object('taken', 'file', 'file_id', f.file_id, 'package_id', f.package_id,
@@ -37,4 +38,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.who_has_id(artifactstore.decoded_event) IS
-'The package, file or location that has an id which p_event would make; {} when p_event itself gives it twice';
+'The package, file or location that has an id which p_event would make; '
+'{} when p_event itself gives it twice';

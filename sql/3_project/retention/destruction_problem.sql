@@ -26,4 +26,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.destruction_problem(uuid, timestamptz, jsonb) IS
-'legal-hold, retention-active, views-damaged (the package has no row), or null when a destructive event at p_created_at is allowed';
+'legal-hold, retention-active, views-damaged (the package has no row), '
+'or null when a destructive event at p_created_at is allowed';

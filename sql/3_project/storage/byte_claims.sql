@@ -2,9 +2,9 @@
 -- called by: check_bytes, copy_removals
 -- writes: nothing
 --
--- Bytes belong to (backend, uri), in whatever package. A location claims them from its first event until it is
--- retired, and nothing happens to it after that. So which others claimed them at p_sequence can be told from rows
--- that reflect a later event just as well, whatever the order in which packages were folded.
+-- Bytes belong to (backend, uri), in whatever package. A location claims them from its first event until it
+-- is retired, and nothing happens to it after that. So which others claimed them at p_sequence can be told
+-- from rows that reflect a later event just as well, whatever the order in which packages were folded.
 CREATE OR REPLACE FUNCTION artifactstore.byte_claims(p_locations uuid[], p_sequences bigint[] DEFAULT NULL)
 RETURNS TABLE (location_id uuid, sequence bigint, needed_by jsonb, removal text)
 LANGUAGE plpgsql STABLE
@@ -42,4 +42,8 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.byte_claims(uuid[], bigint[]) IS
-'Per location (by now, per unretired one): needed_by, the first of the other locations that name the same bytes and were not retired (before the event p_sequences; null: by now), and how many more there are, null if there is none; removal of a retiring one: remove the bytes, detach it because others need them, or wait until the others that are to go, too, are detached';
+'Per location (by now, per unretired one): needed_by, the first of the other locations that name the same '
+'bytes and were not retired (before the event p_sequences; '
+'null: by now), and how many more there are, null if there is none; '
+'removal of a retiring one: remove the bytes, detach it because others need them, '
+'or wait until the others that are to go, too, are detached';

@@ -15,7 +15,7 @@ BEGIN
         SELECT e.sequence, CASE
             WHEN f.file_id IS NULL THEN 'not-found'
             WHEN f.package_id <> (e.payload ->> 'package_id')::uuid THEN 'wrong-package'
-            WHEN f.state IN ('removed', 'purged') THEN 'gone'
+            WHEN artifactstore.is_gone(f.state) THEN 'gone'
             WHEN f.size <> (e.payload -> 'size')::bigint OR f.blake3 <> decode(e.payload ->> 'blake3', 'hex')
                 THEN 'digest-mismatch'
             END AS code
@@ -30,8 +30,8 @@ BEGIN
     INSERT INTO storage_locations (location_id, file_id, package_id, backend, uri, state, checks, failures,
         registered_at, created_sequence, last_sequence, changed_sequence)
     SELECT e.subject_id, (e.payload ->> 'file_id')::uuid, (e.payload ->> 'package_id')::uuid,
-        e.payload ->> 'backend', e.payload ->> 'uri', 'registered', 0, 0, e.created_at, e.sequence, e.sequence,
-        e.sequence
+        e.payload ->> 'backend', e.payload ->> 'uri', 'registered', 0, 0,
+        e.created_at, e.sequence, e.sequence, e.sequence
     FROM unnest(p_events) e
     ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS v_inserted = ROW_COUNT;

@@ -22,7 +22,7 @@ BEGIN
                 LIMIT 1) IS NULL THEN 'last-good-copy'
             WHEN e.payload ->> 'outcome' = 'not_found' THEN NULL
             WHEN (SELECT true FROM artifact_files f
-                WHERE f.file_id = l.file_id AND f.state IN ('removed', 'purged')) THEN NULL
+                WHERE f.file_id = l.file_id AND artifactstore.is_gone(f.state)) THEN NULL
             WHEN (SELECT true FROM storage_locations o
                 WHERE o.file_id = l.file_id AND o.retired_at IS NULL AND o.location_id <> l.location_id
                 LIMIT 1) THEN NULL
@@ -52,4 +52,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.project_storage_retired(artifactstore.decoded_event[]) IS
-'Locations retired, file state from what is left; refuses not-found, wrong-package, retired, last-good-copy, and for the last copy of all, unless not_found, legal-hold, retention-active; bytes-needed: see check_bytes';
+'Locations retired, file state from what is left; refuses not-found, wrong-package, retired, last-good-copy, '
+'and for the last copy of all, unless not_found, legal-hold, retention-active; bytes-needed: see check_bytes';

@@ -19,7 +19,7 @@ BEGIN
     UPDATE artifact_files f
     SET state = 'verified', last_verified_at = e.created_at, changed_sequence = e.sequence
     FROM unnest(p_events) e
-    WHERE f.file_id = (e.payload ->> 'file_id')::uuid AND f.state NOT IN ('removed', 'purged');
+    WHERE f.file_id = (e.payload ->> 'file_id')::uuid AND NOT artifactstore.is_gone(f.state);
 END
 $$;
 
