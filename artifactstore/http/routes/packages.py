@@ -19,18 +19,11 @@ from artifactstore.events.fields import Field, Hash, Int, Text
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
 from artifactstore.http.reads import many, one, page
-from artifactstore.http.web.answers import COUNT, HEX, ID, TEXT, array, event_schema, maybe, record
+from artifactstore.http.web.answers import COUNT, HEX, ID, TEXT, array, maybe, record
 from artifactstore.http.web.json import exact
 from artifactstore.http.web.request import Parameter, bad_request
-from artifactstore.http.write.commands import (
-    ON_BEHALF_OF,
-    PACKAGE_ID,
-    REASON,
-    Respell,
-    answer_event,
-    command,
-    land,
-)
+from artifactstore.http.write.commands import ON_BEHALF_OF, PACKAGE_ID, REASON, Command, Respell
+from artifactstore.http.write.landing import answer_event, land
 from artifactstore.store import ManifestEntry, PackageQuery, Row, Store, check_manifest
 
 _SEAL_ATTEMPTS = 3
@@ -156,17 +149,15 @@ ENDPOINTS = (
             Parameter("actor", Text(max=255), "packages that this actor created"),
         ),
     ),
-    command(
+    Command(
         PackageCreated,
         "/packages",
         "Create a package, open for files",
-        tag="packages",
-        new_subject="package_id",
         location="/packages/{}",
         respell=Respell("invalid-purl", _respell),
         doc="The purl may have any valid spelling; its canonical form is stored, and answered.",
         refusals=("invalid-purl", "name-taken", "id-taken", "not-future"),
-    ),
+    ).endpoint(),
     one(
         "Package",
         "/packages/{package_id}",
@@ -177,69 +168,54 @@ ENDPOINTS = (
         version=lambda store, row: store.packages.package_version(row),
         past=lambda store, package_id, at: store.rebuilds.package_at(package_id, at),
     ),
-    command(
+    Command(
         PackageLabeled,
         "/packages/{package_id}/labels",
         "Set and unset labels",
-        tag="packages",
-        subject=PACKAGE_ID,
         refusals=("not-found", "purged", "nothing-to-do"),
-    ),
-    Endpoint(
-        method="POST",
-        path="/packages/{package_id}/seal",
-        role=Role.PRODUCER,
-        tag="packages",
-        summary="Seal a package: its files are final",
-        doc="The service computes the manifest of the files that are there. manifest_digest is the guard: "
-        "refused (manifest-changed) if the files are not those that the client saw in the manifest. If-Match "
-        "guards them too: the ETag of an open package changes with its files.",
+    ).endpoint(),
+    replace(
+        Command(
+            PackageSealed,
+            "/packages/{package_id}/seal",
+            "Seal a package: its files are final",
+            doc="The service computes the manifest of the files that are there. manifest_digest is the guard"
+            ": refused (manifest-changed) if the files are not those that the client saw in the manifest. "
+            "If-Match guards them too: the ETag of an open package changes with its files.",
+            refusals=("not-found", "not-open", "empty", "manifest-changed"),
+        ).endpoint(),
         handle=_seal,
-        answer=event_schema(PackageSealed),
-        path_parameters=(PACKAGE_ID,),
         body=(_EXPECTED, REASON, ON_BEHALF_OF),
-        if_match=True,
-        refusals=("not-found", "not-open", "empty", "manifest-changed"),
     ),
-    command(
+    Command(
         PackageYanked,
         "/packages/{package_id}/yank",
         "Mark a sealed package as not to be chosen anew",
-        tag="packages",
-        subject=PACKAGE_ID,
         refusals=("not-found", "no-change"),
-    ),
-    command(
+    ).endpoint(),
+    Command(
         PackageUnyanked,
         "/packages/{package_id}/unyank",
         "Take a yank back",
-        tag="packages",
-        subject=PACKAGE_ID,
         refusals=("not-found", "no-change"),
-    ),
-    command(
+    ).endpoint(),
+    Command(
         PackageDeleted,
         "/packages/{package_id}/delete",
         "Delete a package; it can be restored",
-        tag="packages",
-        subject=PACKAGE_ID,
         refusals=("not-found", "wrong-state", "legal-hold", "retention-active", "forbidden", "clock-behind"),
-    ),
-    command(
+    ).endpoint(),
+    Command(
         PackageRestored,
         "/packages/{package_id}/restore",
         "Restore a deleted package",
-        tag="packages",
-        subject=PACKAGE_ID,
         refusals=("not-found", "wrong-state"),
-    ),
-    command(
+    ).endpoint(),
+    Command(
         PackagePurged,
         "/packages/{package_id}/purge",
         "Purge a deleted package for good",
-        tag="packages",
-        subject=PACKAGE_ID,
-        derive=lambda store, call: {"file_count": store.pages.file_count(call.id("package_id"))},
+        known=lambda store, call: {"file_count": store.pages.file_count(call.id("package_id"))},
         optional=("file_count",),
         refusals=(
             "not-found",
@@ -250,7 +226,7 @@ ENDPOINTS = (
             "forbidden",
             "clock-behind",
         ),
-    ),
+    ).endpoint(),
     Endpoint(
         method="GET",
         path="/packages/{package_id}/manifest",

@@ -12,8 +12,9 @@ from artifactstore.http.endpoint import Answer, Call, Endpoint
 from artifactstore.http.reads import many
 from artifactstore.http.web.answers import ID, SEQUENCE, TEXT, TIME, array, maybe, one_of, record
 from artifactstore.http.web.shapes import SomeOf, bad_payload
-from artifactstore.http.write.commands import REASON, carry_out, path_id, read_back, replayed, request_of
+from artifactstore.http.write.commands import REASON, path_id
 from artifactstore.http.write.group_append import Work
+from artifactstore.http.write.landing import carry_out, read_back, replayed, request_of
 from artifactstore.store import Appended, Store
 
 _ROLES = SomeOf("what it allows; the highest counts", items=Text(enum=ROLES), max_items=len(ROLES))
