@@ -34,12 +34,17 @@ class Problem(Exception):
         self.text = text
         self.path = list(path)
 
+    @property
+    def where(self) -> str:
+        """The place as text, such as ``locations[0].uri``; empty: the value as a whole."""
+        steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)
+        return "".join(steps).removeprefix(".")
+
     def refuse(self, event_type: str | None = None) -> Never:
-        """Raise as ``BadInput`` bad-payload with ``field`` such as ``locations[0].uri``."""
+        """Raise as ``BadInput`` bad-payload with ``field``: where."""
         detail: dict[str, object] = {"problem": self.text}
         if self.path:
-            steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)
-            detail["field"] = "".join(steps).removeprefix(".")
+            detail["field"] = self.where
         if event_type is not None:
             detail["event_type"] = event_type
         raise BadInput("bad-payload", detail) from None

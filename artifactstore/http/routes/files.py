@@ -9,7 +9,7 @@ from anyio import to_thread
 
 from artifactstore import codec
 from artifactstore.events import FileIngested, FileRemoved
-from artifactstore.events.fields import Bool, Hash, Text
+from artifactstore.events.kinds import Bool, Hash, Text
 from artifactstore.http.endpoint import Answer, Call
 from artifactstore.http.reads import changed_version, many, one
 from artifactstore.http.web.answers import ID, SEQUENCE, TEXT, TIME, array, record
@@ -126,7 +126,7 @@ ENDPOINTS = (
         find=_everywhere,
         query=(
             Parameter("blake3", Hash(), "files with this content"),
-            Parameter("sha256", Hash(), "files with this content, where SHA-256 was given"),
+            Parameter("sha256", Hash(algorithm="sha256"), "files with this content, where SHA-256 was given"),
             _REMOVED,
         ),
     ),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from artifactstore.events import StorageFailed, StorageRegistered, StorageRetired, StorageVerified
-from artifactstore.events.fields import Id
+from artifactstore.events.kinds import Id
 from artifactstore.http.endpoint import Call
 from artifactstore.http.reads import changed_version, many, one
 from artifactstore.http.web.request import Parameter

@@ -15,7 +15,8 @@ from artifactstore.events import (
     PackageUnyanked,
     PackageYanked,
 )
-from artifactstore.events.fields import Field, Hash, Int, Text
+from artifactstore.events.fields import Field
+from artifactstore.events.kinds import Hash, Int, Text
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
 from artifactstore.http.reads import many, one, page

@@ -8,7 +8,8 @@ from typing import Any
 
 from artifactstore.errors import ArtifactstoreError, Forbidden
 from artifactstore.events import Event, NewEvent, Origin, new_id
-from artifactstore.events.fields import Field, Id, fields_of
+from artifactstore.events.fields import Field, fields_of
+from artifactstore.events.kinds import Id
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import Answer, Call, Endpoint
 from artifactstore.http.web.answers import event_schema
