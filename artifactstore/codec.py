@@ -121,6 +121,11 @@ def utf8_length(text: str) -> int:
         raise Problem("text cannot hold a lone surrogate") from None
 
 
+def place(key: str) -> tuple[int, str]:
+    """What a map is sorted by: its keys in the order of their encoded bytes; raises as ``utf8_length``."""
+    return utf8_length(key), key
+
+
 class _NoTags(dict[int, Callable[[Any, bool], Any]]):
     """Decoders by tag: looking one up is refused, before a tag can build anything.
 
@@ -212,13 +217,13 @@ def _check_map(value: dict[object, object], depth: int) -> bool:
         if type(key) is not str:
             raise Problem(f"a key is text, not {type(key).__name__}")
         try:
-            place = (utf8_length(key), key)
+            here = place(key)
             ordered &= _check(item, depth + 1)
         except Problem as problem:
             problem.path.insert(0, key)
             raise
-        ordered &= place > last
-        last = place
+        ordered &= here > last
+        last = here
     return ordered
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, TypeVar, get_type_hints
 
-from artifactstore.codec import Payload, Problem, Value
+from artifactstore.codec import Payload, Problem, Value, place
 from artifactstore.events.kinds import Kind, Schema
 
 M = TypeVar("M")
@@ -138,7 +138,7 @@ def fields_of(model: type) -> tuple[Field, ...]:
             )
             for field in fields(model)
         )
-        in_order = sorted(found, key=lambda field: (len(field.name), field.name))
+        in_order = sorted(found, key=lambda field: place(field.name))
         known = _known_fields[model] = tuple(in_order)
     return known
 
@@ -154,7 +154,7 @@ def model_spec(model: type) -> dict[str, dict[str, object]]:
 
 
 def pack_model(instance: object) -> Payload:
-    """The CBOR map of a model; raises ``Problem`` at the first field that is not allowed."""
+    """The CBOR map of a model, in canonical order; raises ``Problem`` at the first bad field."""
     payload: Payload = {}
     for field in fields_of(type(instance)):
         value = getattr(instance, field.attribute)

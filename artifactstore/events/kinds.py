@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from artifactstore.codec import MAX_INTEGER, Payload, Problem, Value, utf8_length
+from artifactstore.codec import MAX_INTEGER, Payload, Problem, Value, place, utf8_length
 from artifactstore.errors import BadInput
 from artifactstore.events.times import from_micros, parse_time, time_text, to_micros
 from artifactstore.suggest import suggestion
@@ -289,7 +289,8 @@ class Map(Kind):
             raise Problem(f"must be a map of text to text, not {type(value).__name__}")
         if len(value) > self.max_items:
             raise Problem(f"must have at most {self.max_items} entries, not {len(value)}")
-        return {self._key(key): self._value(key, item) for key, item in value.items()}
+        packed = {self._key(key): self._value(key, item) for key, item in value.items()}
+        return {key: packed[key] for key in sorted(packed, key=place)}
 
     def unpack(self, value: Value) -> object:
         return self.pack(value)

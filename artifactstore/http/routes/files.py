@@ -1,13 +1,12 @@
 """Files of packages."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from anyio import to_thread
 
-from artifactstore import codec
 from artifactstore.events import FileIngested, FileRemoved
 from artifactstore.events.kinds import Bool, Hash, Text
 from artifactstore.http.endpoint import Answer, Call
@@ -15,7 +14,7 @@ from artifactstore.http.reads import changed_version, many, one
 from artifactstore.http.web.answers import ID, SEQUENCE, TEXT, TIME, array, record
 from artifactstore.http.web.request import Parameter
 from artifactstore.http.write.commands import FILE_ID, PACKAGE_ID, Command, made
-from artifactstore.http.write.landing import land, replayed
+from artifactstore.http.write.landing import Landed, land, replayed
 from artifactstore.store import FileQuery, LoggedEvent, Row, Store
 
 MAX_FILES = 10_000
@@ -43,33 +42,31 @@ def _everywhere(store: Store, call: Call, limit: int) -> Iterator[Row]:
 
 async def _ingest(call: Call) -> Answer:
     events = [await _FILE.new_event(call, item) for item in call.batch or [call.body]]
-    logged = await land(call, events)
-    value = await to_thread.run_sync(_receipt, call.id("package_id"), logged)
+    landed = await land(call, events)
+    value = await to_thread.run_sync(_receipt, call.id("package_id"), landed)
     headers = replayed(call)
     if call.batch is None:
-        headers["Location"] = f"/files/{logged[0].subject_id}"
+        headers["Location"] = f"/files/{landed[0].event.subject_id}"
     return Answer(value, 201, headers)
 
 
-def _receipt(package_id: UUID, logged: list[LoggedEvent]) -> dict[str, Any]:
-    files = []
-    for event in logged:
-        payload: Any = codec.decode(event.payload)
-        locations = [UUID(bytes=one["location_id"]) for one in payload.get("locations", ())]
-        files.append(
-            {
-                "file_id": event.subject_id,
-                "path": payload["path"],
-                "sequence": event.sequence,
-                "location_ids": locations,
-            }
-        )
+def _receipt(package_id: UUID, landed: list[Landed]) -> dict[str, Any]:
+    first, last = landed[0].event, landed[-1].event
     return {
-        "sequence": logged[-1].sequence,
-        "first_sequence": logged[0].sequence,
-        "created_at": logged[-1].created_at,
+        "sequence": last.sequence,
+        "first_sequence": first.sequence,
+        "created_at": last.created_at,
         "package_id": package_id,
-        "files": files,
+        "files": [_received(one.event, one.values) for one in landed],
+    }
+
+
+def _received(event: LoggedEvent, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "file_id": event.subject_id,
+        "path": values["path"],
+        "sequence": event.sequence,
+        "location_ids": [UUID(bytes=one["location_id"]) for one in values.get("locations", ())],
     }
 
 

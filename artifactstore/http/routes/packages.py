@@ -88,13 +88,13 @@ async def _seal(call: Call) -> Answer:
         check_manifest(event, call.body.get("manifest_digest"))
         new = NewEvent(event, package_id, call.actor, on_behalf_of=call.body.get("on_behalf_of"))
         try:
-            (logged,) = await land(call, [new])
+            (landed,) = await land(call, [new])
         except Refused as refusal:
             if refusal.code != "manifest-changed" or attempt == _SEAL_ATTEMPTS:
                 raise
             attempt += 1
         else:
-            return answer_event(call, logged)
+            return answer_event(call, landed)
 
 
 async def _manifest(call: Call) -> Answer:

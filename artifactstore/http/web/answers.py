@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from artifactstore import codec
+from artifactstore.codec import Payload
 from artifactstore.errors import BadInput
 from artifactstore.events import EVENT_TYPES, Event, Origin
 from artifactstore.events.fields import fields_of, kinds_of, show, shown_object_schema
@@ -223,6 +224,11 @@ def event_schema(model: type[Event]) -> Schema:
 
 def event_value(event: LoggedEvent) -> dict[str, Any]:
     """An event as answers show it; raises ``BadInput`` for a payload that is damaged or of unknown type."""
+    return event_shown(event, codec.decode_stored(event.payload, event.payload_digest, event.event_type))
+
+
+def event_shown(event: LoggedEvent, values: Payload) -> dict[str, Any]:
+    """An event whose payload is decoded already, likewise."""
     kinds = _KINDS.get(event.event_type)
     if kinds is None:
         raise BadInput("unknown-event-type", {"event_type": event.event_type, "sequence": event.sequence})
@@ -233,7 +239,7 @@ def event_value(event: LoggedEvent) -> dict[str, Any]:
         "subject_kind": event.subject_kind,
         "subject_id": event.subject_id,
         "actor": event.actor,
-        "payload": show(kinds, codec.decode_stored(event.payload, event.payload_digest, event.event_type)),
+        "payload": show(kinds, values),
         "payload_digest": f"blake3:{event.payload_digest.hex()}",
     }
 

@@ -14,8 +14,8 @@ from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import Answer, Call, Endpoint
 from artifactstore.http.web.answers import event_schema
 from artifactstore.http.web.request import Parameter
-from artifactstore.http.write.landing import answer_event, land
-from artifactstore.store import LoggedEvent, Store
+from artifactstore.http.write.landing import Landed, answer_event, land
+from artifactstore.store import Store
 
 ON_BEHALF_OF = next(field for field in fields_of(Origin) if field.name == "on_behalf_of")
 REASON = next(field for field in fields_of(Event) if field.name == "reason")
@@ -141,9 +141,9 @@ class Command:
 
     async def handle(self, call: Call) -> Answer:
         """Append the event of a call, and answer with it."""
-        logged = await self._land(call, await self.new_event(call, call.body))
-        headers = {"Location": self.location.format(logged.subject_id)} if self.location else {}
-        return answer_event(call, logged, headers)
+        landed = await self._land(call, await self.new_event(call, call.body))
+        headers = {"Location": self.location.format(landed.event.subject_id)} if self.location else {}
+        return answer_event(call, landed, headers)
 
     async def new_event(self, call: Call, body: Mapping[str, Any]) -> NewEvent:
         """The event of one body; raises ``Forbidden``, and whatever reading what the log knows raises."""
@@ -159,16 +159,16 @@ class Command:
             values |= {name: found[name] for name in lacking}
         return NewEvent(self.event(**values), ids[self.subject], call.actor, on_behalf_of=behalf)
 
-    async def _land(self, call: Call, new: NewEvent) -> LoggedEvent:
+    async def _land(self, call: Call, new: NewEvent) -> Landed:
         try:
-            (logged,) = await land(call, [new])
+            (landed,) = await land(call, [new])
         except ArtifactstoreError as refusal:
             respell = self.respell
             if respell is None or refusal.code != respell.code:
                 raise
             again = await call.read(lambda store: respell.again(store, new.event))
-            (logged,) = await land(call, [replace(new, event=again)])
-        return logged
+            (landed,) = await land(call, [replace(new, event=again)])
+        return landed
 
     @property
     def _kind(self) -> str:

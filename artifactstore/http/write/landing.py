@@ -4,13 +4,14 @@ Answers are built from the events alone, so a repeated request (Idempotency-Key)
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from artifactstore import codec
+from artifactstore.codec import Payload
 from artifactstore.errors import ArtifactstoreError, Refused
 from artifactstore.events import NewEvent, Request
 from artifactstore.http.endpoint import Answer, Call
-from artifactstore.http.web.answers import event_value
+from artifactstore.http.web.answers import event_shown
 from artifactstore.http.write.group_append import Work
 from artifactstore.store import Appended, LoggedEvent, PreparedEvent, prepare
 
@@ -20,9 +21,19 @@ _NO_VERSION = -1
 """What no row has: for an If-Match that nothing can fit."""
 
 
-def answer_event(call: Call, logged: LoggedEvent, headers: dict[str, str] | None = None) -> Answer:
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """An event in the log, and its payload as CBOR values."""
+
+    event: LoggedEvent
+    values: Payload
+
+
+def answer_event(call: Call, landed: Landed, headers: dict[str, str] | None = None) -> Answer:
     """The answer of a command: the event that it appended, or had appended before."""
-    return Answer(event_value(logged), call.endpoint.status, {**replayed(call), **(headers or {})})
+    return Answer(
+        event_shown(landed.event, landed.values), call.endpoint.status, {**replayed(call), **(headers or {})}
+    )
 
 
 def replayed(call: Call) -> dict[str, str]:
@@ -39,7 +50,7 @@ def request_of(call: Call, events: int) -> Request | None:
     return Request(key=call.key, digest=codec.digest(b"\x83" + head + call.canonical), events=events)
 
 
-async def land(call: Call, events: Sequence[NewEvent]) -> list[LoggedEvent]:
+async def land(call: Call, events: Sequence[NewEvent]) -> list[Landed]:
     """Append the events of a call, as one, and give them as they are in the log."""
     versions = call.expected
     expected = None if versions is None else max(versions, default=_NO_VERSION)
@@ -60,8 +71,8 @@ async def land(call: Call, events: Sequence[NewEvent]) -> list[LoggedEvent]:
                 raise
             continue
         if not appended[0].appended:
-            return await read_back(call, appended)
-        return [_logged(event, where) for event, where in zip(prepared, appended, strict=True)]
+            return [Landed(event, _decoded(event)) for event in await read_back(call, appended)]
+        return [_landed(event, where) for event, where in zip(prepared, appended, strict=True)]
 
 
 async def carry_out(call: Call, work: Work) -> list[Appended]:
@@ -80,8 +91,12 @@ async def read_back(call: Call, appended: Sequence[Appended]) -> list[LoggedEven
     return await call.service.read(lambda store: list(store.log.stored_events(since, until)))
 
 
-def _logged(event: PreparedEvent, where: Appended) -> LoggedEvent:
-    return LoggedEvent(
+def _decoded(event: LoggedEvent) -> Payload:
+    return codec.decode_stored(event.payload, event.payload_digest, event.event_type)
+
+
+def _landed(event: PreparedEvent, where: Appended) -> Landed:
+    logged = LoggedEvent(
         where.sequence,
         where.created_at,
         event.event_type,
@@ -89,8 +104,9 @@ def _logged(event: PreparedEvent, where: Appended) -> LoggedEvent:
         event.subject_id,
         event.actor,
         event.payload,
-        codec.digest(event.payload),
+        event.digest,
     )
+    return Landed(logged, event.values)
 
 
 def _told(refusal: ArtifactstoreError, events: Sequence[PreparedEvent], call: Call) -> ArtifactstoreError:
