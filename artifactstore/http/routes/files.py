@@ -7,7 +7,7 @@ from uuid import UUID
 
 from anyio import to_thread
 
-from artifactstore.events import FileIngested, FileRemoved
+from artifactstore.events import models
 from artifactstore.events.kinds import Bool, Hash, Text
 from artifactstore.http.endpoint import Answer, Call
 from artifactstore.http.reads import changed_version, many, one
@@ -71,7 +71,7 @@ def _received(event: LoggedEvent, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _FILE = Command(
-    FileIngested,
+    models.FileIngested,
     "/packages/{package_id}/files",
     "Add a file, or many, to an open package",
     location="/files/{}",
@@ -137,7 +137,7 @@ ENDPOINTS = (
         version=changed_version,
     ),
     Command(
-        FileRemoved,
+        models.FileRemoved,
         "/files/{file_id}/remove",
         "Remove a file from an open package",
         refusals=(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from artifactstore.events import StorageFailed, StorageRegistered, StorageRetired, StorageVerified
+from artifactstore.events import models
 from artifactstore.events.kinds import Id
 from artifactstore.http.endpoint import Call
 from artifactstore.http.reads import changed_version, many, one
@@ -45,7 +45,7 @@ ENDPOINTS = (
         query=(Parameter("package_id", Id(), "only those of this package"),),
     ),
     Command(
-        StorageRegistered,
+        models.StorageRegistered,
         "/files/{file_id}/locations",
         "Register a copy of a file",
         location="/locations/{}",
@@ -62,19 +62,19 @@ ENDPOINTS = (
         version=changed_version,
     ),
     Command(
-        StorageVerified,
+        models.StorageVerified,
         "/locations/{location_id}/verified",
         "Tell that a copy was checked and found good",
         refusals=("not-found", "retired"),
     ).endpoint(),
     Command(
-        StorageFailed,
+        models.StorageFailed,
         "/locations/{location_id}/failed",
         "Tell that a copy was checked and found bad or missing",
         refusals=("not-found", "retired"),
     ).endpoint(),
     Command(
-        StorageRetired,
+        models.StorageRetired,
         "/locations/{location_id}/retire",
         "Tell that a copy is no longer kept",
         refusals=(

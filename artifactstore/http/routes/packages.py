@@ -4,17 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from artifactstore.errors import BadInput, Refused
-from artifactstore.events import (
-    NewEvent,
-    PackageCreated,
-    PackageDeleted,
-    PackageLabeled,
-    PackagePurged,
-    PackageRestored,
-    PackageSealed,
-    PackageUnyanked,
-    PackageYanked,
-)
+from artifactstore.events import NewEvent, models
 from artifactstore.events.fields import Field
 from artifactstore.events.kinds import Hash, Int, Text
 from artifactstore.http.auth import Role
@@ -63,7 +53,7 @@ def _canonical(store: Store, purl: str) -> str:
         raise bad_request(str(facts.pop("problem")), parameter="purl", **facts) from refusal
 
 
-def _respell(store: Store, event: PackageCreated) -> PackageCreated:
+def _respell(store: Store, event: models.PackageCreated) -> models.PackageCreated:
     """The same with the canonical purl; raises ``BadInput`` invalid-purl."""
     return replace(event, purl=store.packages.canonical_purl(event.purl))
 
@@ -151,7 +141,7 @@ ENDPOINTS = (
         ),
     ),
     Command(
-        PackageCreated,
+        models.PackageCreated,
         "/packages",
         "Create a package, open for files",
         location="/packages/{}",
@@ -170,14 +160,14 @@ ENDPOINTS = (
         past=lambda store, package_id, at: store.rebuilds.package_at(package_id, at),
     ),
     Command(
-        PackageLabeled,
+        models.PackageLabeled,
         "/packages/{package_id}/labels",
         "Set and unset labels",
         refusals=("not-found", "purged", "nothing-to-do"),
     ).endpoint(),
     replace(
         Command(
-            PackageSealed,
+            models.PackageSealed,
             "/packages/{package_id}/seal",
             "Seal a package: its files are final",
             doc="The service computes the manifest of the files that are there. manifest_digest is the guard"
@@ -189,31 +179,31 @@ ENDPOINTS = (
         body=(_EXPECTED, REASON, ON_BEHALF_OF),
     ),
     Command(
-        PackageYanked,
+        models.PackageYanked,
         "/packages/{package_id}/yank",
         "Mark a sealed package as not to be chosen anew",
         refusals=("not-found", "no-change"),
     ).endpoint(),
     Command(
-        PackageUnyanked,
+        models.PackageUnyanked,
         "/packages/{package_id}/unyank",
         "Take a yank back",
         refusals=("not-found", "no-change"),
     ).endpoint(),
     Command(
-        PackageDeleted,
+        models.PackageDeleted,
         "/packages/{package_id}/delete",
         "Delete a package; it can be restored",
         refusals=("not-found", "wrong-state", "legal-hold", "retention-active", "forbidden", "clock-behind"),
     ).endpoint(),
     Command(
-        PackageRestored,
+        models.PackageRestored,
         "/packages/{package_id}/restore",
         "Restore a deleted package",
         refusals=("not-found", "wrong-state"),
     ).endpoint(),
     Command(
-        PackagePurged,
+        models.PackagePurged,
         "/packages/{package_id}/purge",
         "Purge a deleted package for good",
         known=lambda store, call: {"file_count": store.pages.file_count(call.id("package_id"))},

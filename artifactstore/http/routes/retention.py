@@ -4,14 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from artifactstore.errors import Refused
-from artifactstore.events import (
-    HoldPlaced,
-    HoldReleased,
-    RetentionApplied,
-    RetentionEscalated,
-    RetentionExtended,
-    RetentionShortened,
-)
+from artifactstore.events import models
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
 from artifactstore.http.reads import many, one
@@ -137,13 +130,13 @@ ENDPOINTS = (
         refusals=("not-found",),
     ),
     Command(
-        RetentionApplied,
+        models.RetentionApplied,
         "/packages/{package_id}/retention",
         "Keep a package until an instant",
         refusals=("not-found", "purged", "retention-active", "not-future"),
     ).endpoint(),
     Command(
-        RetentionExtended,
+        models.RetentionExtended,
         "/packages/{package_id}/retention/extend",
         "Make retention longer",
         known=_current_until,
@@ -151,13 +144,13 @@ ENDPOINTS = (
         refusals=("not-found", "retention-changed", "not-later"),
     ).endpoint(),
     Command(
-        RetentionEscalated,
+        models.RetentionEscalated,
         "/packages/{package_id}/retention/escalate",
         "Turn governance into compliance",
         refusals=("not-found", "wrong-mode"),
     ).endpoint(),
     Command(
-        RetentionShortened,
+        models.RetentionShortened,
         "/packages/{package_id}/retention/shorten",
         "Make governance retention shorter",
         known=_current_until,
@@ -175,7 +168,7 @@ ENDPOINTS = (
         path_parameters=(PACKAGE_ID,),
     ),
     Command(
-        HoldPlaced,
+        models.HoldPlaced,
         "/packages/{package_id}/holds",
         "Place a legal hold",
         location="/packages/{}/holds",
@@ -183,7 +176,7 @@ ENDPOINTS = (
         refusals=("not-found", "purged", "hold-exists"),
     ).endpoint(),
     Command(
-        HoldReleased,
+        models.HoldReleased,
         "/packages/{package_id}/holds/{hold_id}/release",
         "Release a legal hold",
         refusals=("not-found", "no-such-hold"),
