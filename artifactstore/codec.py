@@ -34,12 +34,17 @@ class Problem(Exception):
         self.text = text
         self.path = list(path)
 
+    @property
+    def where(self) -> str:
+        """The place as text, such as ``locations[0].uri``; empty: the value as a whole."""
+        steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)
+        return "".join(steps).removeprefix(".")
+
     def refuse(self, event_type: str | None = None) -> Never:
-        """Raise as ``BadInput`` bad-payload with ``field`` such as ``locations[0].uri``."""
+        """Raise as ``BadInput`` bad-payload with ``field``: where."""
         detail: dict[str, object] = {"problem": self.text}
         if self.path:
-            steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)
-            detail["field"] = "".join(steps).removeprefix(".")
+            detail["field"] = self.where
         if event_type is not None:
             detail["event_type"] = event_type
         raise BadInput("bad-payload", detail) from None
@@ -114,6 +119,11 @@ def utf8_length(text: str) -> int:
         return len(text.encode())
     except UnicodeEncodeError:
         raise Problem("text cannot hold a lone surrogate") from None
+
+
+def place(key: str) -> tuple[int, str]:
+    """What a map is sorted by: its keys in the order of their encoded bytes; raises as ``utf8_length``."""
+    return utf8_length(key), key
 
 
 class _NoTags(dict[int, Callable[[Any, bool], Any]]):
@@ -207,13 +217,13 @@ def _check_map(value: dict[object, object], depth: int) -> bool:
         if type(key) is not str:
             raise Problem(f"a key is text, not {type(key).__name__}")
         try:
-            place = (utf8_length(key), key)
+            here = place(key)
             ordered &= _check(item, depth + 1)
         except Problem as problem:
             problem.path.insert(0, key)
             raise
-        ordered &= place > last
-        last = place
+        ordered &= here > last
+        last = here
     return ordered
 
 

@@ -9,7 +9,7 @@ from artifactstore.cli import options, values
 from artifactstore.cli.command import Group
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import BadInput
-from artifactstore.events import StorageFailed, StorageRegistered, StorageRetired, StorageVerified, new_id
+from artifactstore.events import models, new_id
 from artifactstore.exits import EXIT_DIFFERENCES
 from artifactstore.jobs.copies import judge, local_path
 from artifactstore.jobs.ingest import BACKEND
@@ -90,7 +90,7 @@ def add(
     artifactstore location add pkg:generic/app@1.0 bin/app --backend s3 --uri s3://bucket/app
     """
     file = session.store.packages.file_at(session.package_id(package), path)
-    event = StorageRegistered(
+    event = models.StorageRegistered(
         package_id=file["package_id"],
         file_id=file["file_id"],
         backend=backend,
@@ -120,14 +120,14 @@ def verify(
     Exit code 1 when the copy is bad or missing; that is recorded, too.
     """
     row = session.store.packages.location(location_id)
-    event: StorageVerified | StorageFailed
+    event: models.StorageVerified | models.StorageFailed
     if method is not None:
-        event = StorageVerified(
+        event = models.StorageVerified(
             package_id=row["package_id"], file_id=row["file_id"], method=method, reason=reason
         )
     else:
         event = _read_copy(row, reason)
-    failure = event.failure if isinstance(event, StorageFailed) else None
+    failure = event.failure if isinstance(event, models.StorageFailed) else None
     session.append(event, location_id, expected, uri=row["uri"], failure=failure)
     return EXIT_DIFFERENCES if failure else 0
 
@@ -156,7 +156,7 @@ def fail(
 ) -> None:
     """Record that a check that was done elsewhere found a copy bad or missing."""
     row = session.store.packages.location(location_id)
-    event = StorageFailed(
+    event = models.StorageFailed(
         package_id=row["package_id"],
         file_id=row["file_id"],
         failure=failure,
@@ -188,7 +188,7 @@ def retire(session: Session, location_id: UUID, outcome: str, reason: str, expec
     protects the package, unless not_found.
     """
     row = session.store.packages.location(location_id)
-    event = StorageRetired(
+    event = models.StorageRetired(
         package_id=row["package_id"], file_id=row["file_id"], outcome=outcome, reason=reason
     )
     session.append(event, location_id, expected, uri=row["uri"])
@@ -204,7 +204,7 @@ def _told(session: Session, rows: Iterator[Row]) -> Iterator[Row]:
         yield row
 
 
-def _read_copy(row: Row, reason: str | None) -> StorageVerified | StorageFailed:
+def _read_copy(row: Row, reason: str | None) -> models.StorageVerified | models.StorageFailed:
     """Read a local copy; the event that says what was found."""
     try:
         path = local_path(row["uri"]) if row["backend"] == BACKEND else None

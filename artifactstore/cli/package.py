@@ -11,18 +11,7 @@ from artifactstore.cli import options, values
 from artifactstore.cli.command import Group
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import BadInput
-from artifactstore.events import (
-    FileRemoved,
-    PackageCreated,
-    PackageDeleted,
-    PackageLabeled,
-    PackagePurged,
-    PackageRestored,
-    PackageUnyanked,
-    PackageYanked,
-    Retention,
-    new_id,
-)
+from artifactstore.events import models, new_id
 from artifactstore.store import PackageQuery, Row, Store
 from artifactstore.words import PACKAGE_STATES, RETENTION_MODES
 
@@ -71,11 +60,11 @@ def create(
     """
     retention = None
     if retain_mode is not None and retain_until is not None:
-        retention = Retention(mode=retain_mode, until=retain_until, policy=policy)
+        retention = models.Retention(mode=retain_mode, until=retain_until, policy=policy)
     elif retain_mode is not None or retain_until is not None or policy is not None:
         raise BadInput("usage", {"problem": "--retain-mode and --retain-until go together"})
     purl = session.store.packages.canonical_purl(purl)
-    event = PackageCreated(
+    event = models.PackageCreated(
         purl=purl, media_type=media_type, labels=dict(labels) or None, retention=retention, reason=reason
     )
     session.append(event, new_id(), purl=purl)
@@ -237,7 +226,7 @@ def label(
     \b
     artifactstore package label pkg:generic/app@1.0 team=core stage=prod --unset draft
     """
-    event = PackageLabeled(set=dict(labels) or None, unset=unset or None, reason=reason)
+    event = models.PackageLabeled(set=dict(labels) or None, unset=unset or None, reason=reason)
     session.append(event, session.package_id(package), expected)
 
 
@@ -248,7 +237,7 @@ def label(
 @with_session
 def yank(session: Session, package: UUID | str, reason: str, expected: int | None) -> None:
     """Mark a sealed package as not to be chosen any more; it stays available."""
-    session.append(PackageYanked(reason=reason), session.package_id(package), expected)
+    session.append(models.PackageYanked(reason=reason), session.package_id(package), expected)
 
 
 @package.command()
@@ -258,7 +247,7 @@ def yank(session: Session, package: UUID | str, reason: str, expected: int | Non
 @with_session
 def unyank(session: Session, package: UUID | str, reason: str, expected: int | None) -> None:
     """Take a yank back."""
-    session.append(PackageUnyanked(reason=reason), session.package_id(package), expected)
+    session.append(models.PackageUnyanked(reason=reason), session.package_id(package), expected)
 
 
 @package.command()
@@ -271,7 +260,7 @@ def delete(
     session: Session, package: UUID | str, reason: str, bypass_governance: bool, expected: int | None
 ) -> None:
     """Delete a package; restore brings it back. Refused while a hold or retention is in force."""
-    event = PackageDeleted(reason=reason, bypass_governance=bypass_governance or None)
+    event = models.PackageDeleted(reason=reason, bypass_governance=bypass_governance or None)
     session.append(event, session.package_id(package), expected)
 
 
@@ -282,7 +271,7 @@ def delete(
 @with_session
 def restore(session: Session, package: UUID | str, reason: str, expected: int | None) -> None:
     """Bring a deleted package back to the state that it had."""
-    session.append(PackageRestored(reason=reason), session.package_id(package), expected)
+    session.append(models.PackageRestored(reason=reason), session.package_id(package), expected)
 
 
 @package.command()
@@ -307,7 +296,7 @@ def purge(
     row = session.store.packages.package(package)
     files = session.store.packages.package_totals(row["package_id"])["files"]
     session.confirm(f"Purge {row['purl']} with {files} files? Nothing brings it back.", yes)
-    event = PackagePurged(reason=reason, file_count=files, bypass_governance=bypass_governance or None)
+    event = models.PackagePurged(reason=reason, file_count=files, bypass_governance=bypass_governance or None)
     session.append(event, row["package_id"], expected, purl=row["purl"])
 
 
@@ -329,5 +318,7 @@ def remove_file(
     """Remove the file PATH from an open package; the path is free again."""
     package_id = session.package_id(package)
     file_id = session.store.packages.file_at(package_id, path)["file_id"]
-    event = FileRemoved(package_id=package_id, reason=reason, bypass_governance=bypass_governance or None)
+    event = models.FileRemoved(
+        package_id=package_id, reason=reason, bypass_governance=bypass_governance or None
+    )
     session.append(event, file_id, expected, path=path)

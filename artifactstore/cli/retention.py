@@ -9,16 +9,7 @@ from artifactstore.cli import options, values
 from artifactstore.cli.command import Group
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import BadInput, Refused
-from artifactstore.events import (
-    HoldPlaced,
-    HoldReleased,
-    RetentionApplied,
-    RetentionEscalated,
-    RetentionExtended,
-    RetentionShortened,
-    new_id,
-    parse_time,
-)
+from artifactstore.events import models, new_id, parse_time
 from artifactstore.words import RETENTION_MODES
 
 _DUE = ("purl", "state", "due", "action", "why", "mode", "retain_until", "holds", "package_id")
@@ -60,7 +51,7 @@ def apply(
     \b
     artifactstore retention apply pkg:generic/app@1.0 --mode governance --until 1y
     """
-    event = RetentionApplied(mode=mode, until=until, policy=policy, reason=reason)
+    event = models.RetentionApplied(mode=mode, until=until, policy=policy, reason=reason)
     session.append(event, session.package_id(package), expected, retain_until=until)
 
 
@@ -89,7 +80,7 @@ def extend(
     if (to is None) == (by is None):
         raise BadInput("usage", {"problem": "give either --to or --by"})
     end = to if to is not None else values.add_duration(present, str(by))
-    event = RetentionExtended(from_=present, to=end, reason=reason)
+    event = models.RetentionExtended(from_=present, to=end, reason=reason)
     session.append(event, package_id, expected, retain_until=end)
 
 
@@ -100,7 +91,7 @@ def extend(
 @with_session
 def escalate(session: Session, package: UUID | str, reason: str | None, expected: int | None) -> None:
     """Turn governance into compliance. There is no way back while it lasts."""
-    session.append(RetentionEscalated(reason=reason), session.package_id(package), expected)
+    session.append(models.RetentionEscalated(reason=reason), session.package_id(package), expected)
 
 
 @retention.command()
@@ -112,7 +103,7 @@ def escalate(session: Session, package: UUID | str, reason: str | None, expected
 def shorten(session: Session, package: UUID | str, to: datetime, reason: str, expected: int | None) -> None:
     """Shorten governance retention: bypasses it, and the log says so."""
     package_id, present = _present(session, package)
-    event = RetentionShortened(from_=present, to=to, reason=reason, bypass_governance=True)
+    event = models.RetentionShortened(from_=present, to=to, reason=reason, bypass_governance=True)
     session.append(event, package_id, expected, retain_until=to)
 
 
@@ -125,7 +116,7 @@ def shorten(session: Session, package: UUID | str, to: datetime, reason: str, ex
 def hold(session: Session, package: UUID | str, case: str, reason: str, expected: int | None) -> None:
     """Place a legal hold: nothing of the package can be destroyed until it is released."""
     hold_id = new_id()
-    event = HoldPlaced(hold_id=hold_id, case=case, reason=reason)
+    event = models.HoldPlaced(hold_id=hold_id, case=case, reason=reason)
     session.append(event, session.package_id(package), expected, hold_id=hold_id)
 
 
@@ -150,7 +141,7 @@ def release(
             problem = f"which of {', '.join(map(str, held))}?"
             raise BadInput("usage", {"problem": problem})
         hold_id = held[0]
-    session.append(HoldReleased(hold_id=hold_id, reason=reason), package_id, expected, hold_id=hold_id)
+    session.append(models.HoldReleased(hold_id=hold_id, reason=reason), package_id, expected, hold_id=hold_id)
 
 
 @retention.command()

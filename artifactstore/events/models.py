@@ -10,7 +10,9 @@ from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from artifactstore.events.fields import Bool, Hash, Id, Int, List, Map, Object, Text, Time
+from artifactstore.events import patterns
+from artifactstore.events.fields import List, Object
+from artifactstore.events.kinds import Bool, Hash, Id, Int, Map, Text, Time
 from artifactstore.words import CHECK_FAILURES, CHECK_METHODS, RETENTION_MODES, RETIRE_OUTCOMES
 
 _REASON = Text("why", max=1024)
@@ -104,7 +106,7 @@ class PackageCreated(Event):
     """A package was created, open for files"""
 
     event_type: ClassVar[str] = "v1.package.created"
-    purl: Annotated[str, Text("package URL, never used before", max=1024)]
+    purl: Annotated[str, Text("package URL, never used before", max=1024, pattern=patterns.PURL)]
     media_type: Annotated[str | None, Text("media type of the package", max=255)] = None
     labels: Annotated[Mapping[str, str] | None, Map("labels, text to text", **_LABELS)] = None
     retention: Annotated[Retention | None, Object("retention from the start", model=Retention)] = None
@@ -191,10 +193,10 @@ class FileIngested(Event):
     event_type: ClassVar[str] = "v1.file.ingested"
     lane = "file"
     package_id: Annotated[UUID, _PACKAGE_ID]
-    path: Annotated[str, Text("relative path, / between segments", max=1024)]
+    path: Annotated[str, Text("relative path, / between segments", max=1024, pattern=patterns.PATH)]
     size: Annotated[int, Int("size in bytes")]
     blake3: Annotated[bytes, Hash("BLAKE3 of the content")]
-    sha256: Annotated[bytes | None, Hash("SHA-256 of the content")] = None
+    sha256: Annotated[bytes | None, Hash("SHA-256 of the content", algorithm="sha256")] = None
     media_type: Annotated[str | None, Text("media type", max=255)] = None
     locations: Annotated[
         tuple[Location, ...] | None,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from artifactstore import codec
+from artifactstore.codec import Payload
 from artifactstore.errors import BadInput
 from artifactstore.events.fields import model_spec, pack_model, unpack_model
 from artifactstore.events.models import EVENT_TYPES, Event, Origin, Request
@@ -31,15 +32,23 @@ class NewEvent:
     request: Request | None = None
     on_behalf_of: str | None = None
 
-    def payload(self) -> bytes:
-        """Canonical CBOR of the event; raises ``BadInput`` bad-payload naming type and field."""
+    def values(self) -> Payload:
+        """The payload as CBOR values, in canonical order.
+
+        Raises ``BadInput`` bad-payload naming type and field.
+        """
         try:
             payload = pack_model(self.event)
             if self.request is not None or self.on_behalf_of is not None:
                 payload |= pack_model(Origin(request=self.request, on_behalf_of=self.on_behalf_of))
+                payload = {name: payload[name] for name in sorted(payload, key=codec.place)}
         except codec.Problem as problem:
             problem.refuse(self.event.event_type)
-        return codec.encode(payload, self.event.event_type)
+        return payload
+
+    def payload(self) -> bytes:
+        """Canonical CBOR of the event; raises as ``values``, and for more than 64 KiB."""
+        return codec.encode(self.values(), self.event.event_type)
 
 
 def from_payload(event_type: str, payload: bytes) -> tuple[Event, Origin]:

@@ -8,19 +8,19 @@ from starlette.types import Receive, Scope, Send
 
 from artifactstore.codec import Problem
 from artifactstore.errors import Forbidden, error
-from artifactstore.events.fields import Field
+from artifactstore.events.fields import Field, read_fields
 from artifactstore.http.auth import Caller, Guard, Role
 from artifactstore.http.endpoint import Answer, Call, Endpoint
 from artifactstore.http.web.conditions import expected_versions, is_known
 from artifactstore.http.web.request import (
     ParsedBody,
+    bad_payload,
     bad_request,
     idempotency_key,
     read_body,
     read_path,
     read_query,
 )
-from artifactstore.http.web.shapes import bad_payload, read_fields
 from artifactstore.http.web.trace import current, header, position_headers
 
 _EMPTY = ParsedBody({}, b"\xa0")

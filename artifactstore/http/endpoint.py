@@ -9,12 +9,12 @@ from uuid import UUID
 from starlette.types import Receive, Scope
 
 from artifactstore.codec import MAX_INTEGER
-from artifactstore.events.fields import Field, Id, Int
+from artifactstore.events.fields import Field
+from artifactstore.events.kinds import Id, Int, Schema
 from artifactstore.http.auth import Caller, Guard, Role
 from artifactstore.http.service import Service
 from artifactstore.http.web.json import render
 from artifactstore.http.web.request import Parameter
-from artifactstore.http.web.shapes import Schema
 from artifactstore.http.web.trace import Trace
 from artifactstore.store import Position, Store
 

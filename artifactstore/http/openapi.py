@@ -6,11 +6,12 @@ from typing import Any
 from artifactstore import __version__
 from artifactstore.errors import ERRORS
 from artifactstore.events import EVENT_TYPES
+from artifactstore.events.fields import object_schema
+from artifactstore.events.kinds import Schema
 from artifactstore.http.endpoint import JSON, Endpoint
 from artifactstore.http.web import problems
 from artifactstore.http.web.answers import DIGEST, SCHEMAS, payload_schemas, record, ref
 from artifactstore.http.web.request import Parameter
-from artifactstore.http.web.shapes import Schema, object_schema, schema
 
 _HEADERS: dict[str, Schema] = {
     "X-Request-Id": {"type": "string"},
@@ -181,11 +182,7 @@ def _parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:
 
 
 def _parameter(parameter: Parameter, place: str) -> dict[str, Any]:
-    shape = schema(parameter.kind, parameter.name)
-    shape.pop("description", None)
-    if parameter.name in ("purl", "path"):
-        # A filter takes any text; one that nothing can have finds nothing.
-        shape.pop("pattern")
+    shape = parameter.kind.shape()
     if parameter.default is not None:
         shape["default"] = parameter.default
     told: dict[str, Any] = {

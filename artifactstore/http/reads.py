@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from artifactstore.codec import MAX_INTEGER, digest
-from artifactstore.events.fields import Int
+from artifactstore.events.kinds import Int
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import AFTER, LIMIT, MIN_SEQUENCE, Answer, Call, Endpoint
 from artifactstore.http.web import metrics

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
+from artifactstore import codec
+from artifactstore.codec import Payload
 from artifactstore.errors import ArtifactstoreError
 from artifactstore.events import NewEvent
 from artifactstore.store.identity import Position
@@ -15,6 +17,7 @@ class PreparedEvent:
     """An event with its payload encoded.
 
     Attributes:
+        values: the payload as CBOR values, in canonical order. digest: BLAKE3 of the payload.
         package_id: the package that it is about; None for events of the system.
         request_key: idempotency key, when it is the first event of a request.
     """
@@ -22,7 +25,9 @@ class PreparedEvent:
     event_type: str
     subject_id: UUID | None
     actor: str
+    values: Payload
     payload: bytes
+    digest: bytes
     expected: int | None
     package_id: UUID | None
     request_key: str | None
@@ -30,13 +35,16 @@ class PreparedEvent:
 
 def prepare(event: NewEvent) -> PreparedEvent:
     """Encode an event; raises ``BadInput`` bad-payload."""
-    model = event.event
+    model, values = event.event, event.values()
+    payload = codec.encode(values, model.event_type)
     package_id = event.subject_id if model.subject_kind in ("package", "retention") else None
     return PreparedEvent(
         model.event_type,
         event.subject_id,
         event.actor,
-        event.payload(),
+        values,
+        payload,
+        codec.digest(payload),
         event.expected,
         getattr(model, "package_id", package_id),
         None if event.request is None else event.request.key,

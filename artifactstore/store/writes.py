@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import accumulate, islice
+from typing import TypeAlias
 from uuid import UUID
 
 from psycopg.rows import args_row
@@ -13,7 +14,7 @@ from artifactstore.events import NewEvent, PackageSealed
 from artifactstore.store.base import Connected, check_integers
 from artifactstore.store.identity import Position
 from artifactstore.store.packages import Packages
-from artifactstore.store.prepared import Outcome, PreparedEvent, Standing
+from artifactstore.store.prepared import Outcome, PreparedEvent, Standing, prepare
 from artifactstore.store.rows import Appended
 
 _SEAL_ATTEMPTS = 3
@@ -46,13 +47,7 @@ class Writes(Connected):
         Raises ``BadInput`` (a payload or actor that cannot be, too many events), ``Refused`` (the state
         does not allow it), ``Forbidden``, or ``Busy`` (nothing was appended; retrying is the caller's).
         """
-        return self._append(
-            [event.event.event_type for event in events],
-            [event.subject_id for event in events],
-            [event.actor for event in events],
-            [event.payload() for event in events],
-            [event.expected for event in events],
-        )
+        return self._append(*columns([prepare(event) for event in events]))
 
     def append_json(
         self, event_type: str, subject_id: UUID, actor: str, payload: str, expected: int | None = None
@@ -68,7 +63,9 @@ class Writes(Connected):
             if failure.sqlstate != _NO_JSON:
                 raise
             raise BadInput("bad-payload", failure.detail) from failure
-        return self._append([event_type], [subject_id], [actor], [encoded], [expected])[0]
+        return self._append(
+            [event_type], [subject_id], [actor], [encoded], [codec.digest(encoded)], [expected]
+        )[0]
 
     def seal(
         self,
@@ -119,13 +116,7 @@ class Writes(Connected):
         """
         events = [event for command in commands for event in command]
         lasts = list(accumulate(map(len, commands)))
-        arguments = arrays(
-            [event.event_type for event in events],
-            [event.subject_id for event in events],
-            [event.actor for event in events],
-            [event.payload for event in events],
-            [event.expected for event in events],
-        )
+        arguments = arrays(*columns(events))
         with translated(), self.connection.cursor(binary=True) as cursor:
             (row,) = cursor.execute(_APPEND_COMMANDS, (*arguments, lasts, together)).fetchall()
         sequences, times, appended, refusals, *position, lock_wait = row
@@ -142,9 +133,10 @@ class Writes(Connected):
         subject_ids: list[UUID | None],
         actors: list[str],
         payloads: list[bytes],
+        digests: list[bytes],
         expected: list[int | None],
     ) -> list[Appended]:
-        arguments = arrays(event_types, subject_ids, actors, payloads, expected)
+        arguments = arrays(event_types, subject_ids, actors, payloads, digests, expected)
         try:
             with translated(), self.connection.cursor(binary=True, row_factory=args_row(Appended)) as cursor:
                 cursor.execute(_APPEND, arguments)
@@ -164,17 +156,35 @@ def check_manifest(event: PackageSealed, expected: bytes | None) -> None:
         )
 
 
+Columns: TypeAlias = tuple[
+    list[str], list[UUID | None], list[str], list[bytes], list[bytes], list[int | None]
+]
+"""Types, subjects, actors, payloads, their digests and expected versions of events."""
+
+
+def columns(events: Sequence[PreparedEvent]) -> Columns:
+    """Events column by column."""
+    return (
+        [event.event_type for event in events],
+        [event.subject_id for event in events],
+        [event.actor for event in events],
+        [event.payload for event in events],
+        [event.digest for event in events],
+        [event.expected for event in events],
+    )
+
+
 def arrays(
     event_types: list[str],
     subject_ids: list[UUID | None],
     actors: list[str],
     payloads: list[bytes],
+    digests: list[bytes],
     expected: list[int | None],
 ) -> tuple[object, ...]:
-    """Events as SQL ``append`` takes them, with the digests of their payloads; raises ``BadInput``."""
+    """Events as SQL ``append`` takes them; raises ``BadInput``."""
     if any("\0" in actor for actor in set(actors)):
         raise BadInput("bad-actor", {"problem": "it holds U+0000"})
     check_integers(expected)
-    digests = [codec.digest(payload) for payload in payloads]
     versions = None if all(version is None for version in expected) else expected
     return event_types, subject_ids, actors, payloads, digests, versions

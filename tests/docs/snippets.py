@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -85,6 +86,17 @@ def shell_beside(
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
+
+
+def await_line(pattern: str, file: Path, process: subprocess.Popen[bytes]) -> str:
+    """What the pattern finds in a file that a process writes, as soon as it does."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        found = re.search(pattern, file.read_text(), re.MULTILINE)
+        if found:
+            return found[1]
+        time.sleep(0.05)
+    raise AssertionError(f"no {pattern} in: {file.read_text()}")
 
 
 def run_session(blocks: Sequence[Snippet], directory: Path, environment: Mapping[str, str]) -> list[str]:

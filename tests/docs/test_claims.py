@@ -44,7 +44,7 @@ _SOURCES = (
 _PARTS = ("artifactstore/", "bench/", "docs/", "migrations/", "scripts/", "sql/", "tests/")
 _EXAMPLES = {
     "v1.file.described", "v2.file.described", "project_file_described",
-    "sql/3_project/file/project_file_described.sql",
+    "sql/3_project/file/project_file_described.sql", "tests/sql/test_project_file_described.py",
     "registry_operator", "registry_owner", "registry_reader", "registry_service", "registry_writer",
     "artifactstore-demo", "v_text", "OLD_URL", "NEW_owner", "read-write",
     "copies_to_remove", "copies_to_detach", "copies_to_wait",  # made of the column removal

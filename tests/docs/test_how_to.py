@@ -1,15 +1,11 @@
 """What the how-to pages show works, word for word."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 import textwrap
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import psycopg
 import pytest
@@ -18,10 +14,7 @@ from psycopg.conninfo import make_conninfo
 
 from artifactstore import server
 from artifactstore.errors import ArtifactstoreError
-from artifactstore.events import models
-from artifactstore.http.endpoint import Endpoint
 from artifactstore.jobs import snapshots
-from artifactstore.jobs.replay import replay_online
 from artifactstore.migrate import Source, migrate
 from artifactstore.store import Store
 from tests.databases import TEST_PREFIX, Connect, create_database, drop_database
@@ -154,93 +147,6 @@ def test_add_a_view_column(database: str, connect: Connect, tmp_path: Path) -> N
     problem = store.view_sets.view_set_problem(snapshot.schema_name)
     assert problem == "stale: other projectors or views made it"
     assert not migrate(database, role_prefix=TEST_PREFIX, source=source).replayed
-
-
-def test_add_an_event_type(
-    cluster: server.Cluster, database: str, connect: Connect, login_names: dict[str, str], tmp_path: Path
-) -> None:
-    """The steps of the page, on a copy of the source, give an event type that appends and replays.
-
-    Then its ``v2.`` next to it: the log keeps the event of ``v1.``, which its own projector replays.
-    """
-    blocks = snippets(_HOW_TO / "add-an-event-type.md")
-    declaration, later = (block for block in blocks if "models.py" in block.attributes.get("insert", ""))
-    projector, append, *second = (block for block in blocks if block.language == "sql")
-    begin = Snippet("sql", {}, "".join(block.text for block in _sql(_HOW_TO / "write-from-psql.md")[:4]))
-    writer = make_conninfo(database, user=login_names["writer"])
-    for part in ("artifactstore", "sql", "tests/declared_sql.py"):
-        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
-        (tmp_path / part).parent.mkdir(exist_ok=True)
-        copy(ROOT / part, tmp_path / part)
-    source = Source(ROOT / "migrations", tmp_path / "sql")
-    conn = connect()
-
-    _add_type(tmp_path, declaration, projector)
-    assert migrate(database, role_prefix=TEST_PREFIX, source=source).files > len(
-        list((ROOT / "sql").glob("*/**/*.sql"))
-    )
-    assert "hello.txt | text/plain\n" in run_psql(cluster.programs, writer, psql_script([begin, append]))
-    assert _differences(conn) == []
-    (before,) = _one(conn, "SELECT array_agg(e::text ORDER BY sequence) FROM artifactstore.events e")
-
-    projector, door, both, refused = second
-    _add_type(tmp_path, later, projector)
-    _insert(tmp_path / door.attributes["insert"], "            ELSE", door.text)
-    assert migrate(database, role_prefix=TEST_PREFIX, source=source).replayed
-    assert _differences(conn) == []
-    ids = "SELECT file_id AS file, package_id AS package FROM artifactstore.artifact_files \\gset\n"
-    same = Snippet("sql", {}, ids)
-    written = run_psql(cluster.programs, writer, psql_script([same, both, refused]))
-    shown = re.findall(r"hello\.txt \| (.+)", written)
-    assert shown == ["text/plain", "text/html; charset=utf-8"]
-    assert re.findall(r"(v\d\.file\.\w+) +\| *(\S*)", written) == [
-        ("v1.file.ingested", ""), ("v1.file.described", "text/plain"), ("v2.file.described", "text/html"),
-    ]  # fmt: skip
-    assert f"refused={refused.attributes['refused']}" in written
-
-    replayed = replay_online(Store(conn), connect)
-    assert (replayed.head, replayed.rows) == (len(before) + 1, 0)
-    assert _one(conn, "SELECT head FROM artifactstore.replay()") == (len(before) + 1,)
-    assert _differences(conn) == []
-    assert _one(conn, "SELECT media_type FROM artifactstore.artifact_files") == (shown[-1],)
-    (after,) = _one(conn, "SELECT array_agg(e::text ORDER BY sequence) FROM artifactstore.events e")
-    assert after[: len(before)] == before
-
-    (route,) = (block for block in blocks if "endpoint" in block.attributes)
-    endpoint = _endpoint(route, declaration)
-    assert (endpoint.method, endpoint.path) == ("POST", "/files/{file_id}/describe")
-    assert [field.name for field in endpoint.body or ()] == ["reason", "media_type", "on_behalf_of"]
-
-
-def _add_type(directory: Path, declaration: Snippet, projector: Snippet) -> None:
-    """What the page says: the class, the projector, then the script that writes what follows."""
-    _insert(directory / declaration.attributes["insert"], "EVENT_TYPES: ", declaration.text)
-    (directory / projector.attributes["create"]).write_text(projector.text)
-    command = [sys.executable, "-m", "tests.declared_sql"]
-    subprocess.run(command, cwd=directory, env={**os.environ, "PYTHONPATH": str(directory)}, check=True)
-
-
-def _differences(conn: psycopg.Connection) -> list[tuple[Any, ...]]:
-    """What a rebuild has that the live views do not, and the other way round."""
-    with conn.transaction(force_rollback=True):
-        conn.execute("SELECT artifactstore.rebuild('scratch')")
-        compared = conn.execute("SELECT * FROM artifactstore.compare_view_sets('artifactstore', 'scratch')")
-        return compared.fetchall()
-
-
-def _insert(path: Path, before: str, text: str) -> None:
-    source = path.read_text(encoding="utf-8")
-    assert before in source
-    path.write_text(source.replace(before, text + before, 1), encoding="utf-8")
-
-
-def _endpoint(route: Snippet, declaration: Snippet) -> Endpoint:
-    """The entry of ENDPOINTS that the page shows, made where it says, for the model that it shows."""
-    namespace = dict(vars(models))
-    exec(declaration.text, namespace)  # noqa: S102 - our own page
-    module = import_module(route.attributes["endpoint"].removesuffix(".py").replace("/", "."))
-    endpoint = eval(route.text, {**namespace, **vars(module)})  # noqa: S307
-    return cast(Endpoint, endpoint)
 
 
 def _one(conn: psycopg.Connection, query: str) -> tuple[Any, ...]:

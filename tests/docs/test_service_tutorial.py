@@ -2,9 +2,7 @@
 
 import os
 import re
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +11,7 @@ import pytest
 
 from artifactstore import embedded
 from artifactstore.codec import digest
-from tests.docs.snippets import DOCS, Snippet, assert_shown, run_session, shell_beside, snippets
+from tests.docs.snippets import DOCS, Snippet, assert_shown, await_line, run_session, shell_beside, snippets
 from tests.needs import needs_program
 
 _PAGE = DOCS / "tutorial" / "service.md"
@@ -42,16 +40,16 @@ def test_service_tutorial(directory: Path) -> None:
     serve_text = serve.text.replace(f"--port {_PORT}", "--port 0")
     assert serve_text != serve.text
     with shell_beside(serve_text, directory, _ENVIRONMENT, served) as process:
-        port = _await(r"^listens +http://127\.0\.0\.1:(\d+)$", served, process)
+        port = await_line(r"^listens +http://127\.0\.0\.1:(\d+)$", served, process)
         mine = [
             replace(block, text=block.text.replace(_PORT, port))
             for block in blocks
             if "terminal" not in block.attributes
         ]
         with shell_beside(follow.text.replace(_PORT, port), directory, _ENVIRONMENT, followed) as follower:
-            _await(r"v1\.system\.(token_issued)", followed, follower)
+            await_line(r"v1\.system\.(token_issued)", followed, follower)
             told = [served.read_text(), *run_session(mine[1:], directory, _ENVIRONMENT)]
-            _await(r"v1\.package\.(purged)", followed, follower)
+            await_line(r"v1\.package\.(purged)", followed, follower)
 
     shown = [block.text for block in mine if block.language == "text"]
     assert len(shown) == len(told)
@@ -69,14 +67,3 @@ def test_the_digest_of_the_tutorial_is_that_of_its_file() -> None:
 
 def _of_terminal(blocks: list[Snippet], name: str) -> list[Snippet]:
     return [block for block in blocks if block.attributes.get("terminal") == name]
-
-
-def _await(pattern: str, file: Path, process: subprocess.Popen[bytes]) -> str:
-    """What the pattern finds in a file that a process writes, as soon as it does."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        found = re.search(pattern, file.read_text(), re.MULTILINE)
-        if found:
-            return found[1]
-        time.sleep(0.05)
-    raise AssertionError(f"no {pattern} in: {file.read_text()}")

@@ -14,7 +14,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from artifactstore.events.fields import Bool, Field, Hash, Int, Text, Time
+from artifactstore.events.fields import Field
+from artifactstore.events.kinds import Bool, Hash, Int, Text, Time
 from artifactstore.http.endpoint import Endpoint
 from artifactstore.http.routes import ENDPOINTS
 from tests.http.faults import FAULTS, Fault, Proxy, faulty, frozen_proxy

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from artifactstore.events.fields import Int, Kind, List, Object, fields_of
+from artifactstore.events.fields import List, Object, fields_of
+from artifactstore.events.kinds import Int, Kind
 from artifactstore.http.endpoint import Endpoint
 from artifactstore.http.routes import ENDPOINTS
 from tests.http.running import Registry

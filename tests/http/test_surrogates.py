@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from artifactstore.events.fields import Kind, List, Map, Object, fields_of
+from artifactstore.events.fields import List, Object, fields_of
+from artifactstore.events.kinds import Kind, Map
 from artifactstore.http.endpoint import Endpoint
 from artifactstore.http.routes import ENDPOINTS
 from tests.http.running import Registry, Running

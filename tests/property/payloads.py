@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from artifactstore.codec import MAX_INTEGER, Payload, Value
 from artifactstore.events import EVENT_TYPES, NewEvent, Request, new_id
-from artifactstore.events.fields import Bool, Hash, Id, Int, Kind, List, Map, Object, Text, Time, fields_of
+from artifactstore.events.fields import List, Object, fields_of
+from artifactstore.events.kinds import Bool, Hash, Id, Int, Kind, Map, Text, Time
 from artifactstore.events.times import from_micros
 
 _CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")

@@ -1,6 +1,7 @@
 """Allowed events about files and their locations."""
 
-from artifactstore import events as ev
+from artifactstore.events import models
+from tests.property.proposing import proposes
 from tests.property.world import PATHS, PLACES, WHY, Copy, File, Proposal, World, bypass_for, destructible
 
 
@@ -8,8 +9,8 @@ def _digest(number: int) -> bytes:
     return number.to_bytes(32, "big")
 
 
+@proposes("v1.file.ingested")
 def ingested(world: World) -> Proposal | None:
-    """v1.file.ingested"""
     package = world.pick([one for one in world.packages if one.state == "open"])
     taken = {file.path for file in package.live_files()} if package else set()
     free = [path for path in PATHS if path not in taken]
@@ -22,7 +23,7 @@ def ingested(world: World) -> Proposal | None:
     places = world.rng.sample(PLACES, world.rng.choice((0, 1, 1, 2)))
     ids = [world.fresh("storage") for _ in places]
     file.copies = [Copy(one, file, *place) for one, place in zip(ids, places, strict=True)]
-    event = ev.FileIngested(
+    event = models.FileIngested(
         package_id=package.id,
         path=file.path,
         size=size,
@@ -30,7 +31,7 @@ def ingested(world: World) -> Proposal | None:
         sha256=world.rng.choice((None, _digest(5))),
         media_type=world.rng.choice((None, "text/plain")),
         locations=tuple(
-            ev.Location(location_id=copy.id, backend=copy.backend, uri=copy.uri) for copy in file.copies
+            models.Location(location_id=copy.id, backend=copy.backend, uri=copy.uri) for copy in file.copies
         )
         or world.rng.choice((None, ())),
     )
@@ -44,8 +45,8 @@ def ingested(world: World) -> Proposal | None:
     return Proposal(event, file.id, apply)
 
 
+@proposes("v1.file.removed")
 def removed(world: World) -> Proposal | None:
-    """v1.file.removed"""
     file = world.pick(
         [
             file
@@ -62,14 +63,14 @@ def removed(world: World) -> Proposal | None:
         file.removed = True
         file.last_sequence = world.sequence
 
-    event = ev.FileRemoved(
+    event = models.FileRemoved(
         package_id=file.package.id, reason=WHY, bypass_governance=bypass_for(world, file.package)
     )
     return Proposal(event, file.id, apply)
 
 
+@proposes("v1.storage.registered")
 def registered(world: World) -> Proposal | None:
-    """v1.storage.registered"""
     file = world.pick([one for one in world.files() if one.live])
     if file is None:
         return None
@@ -78,7 +79,7 @@ def registered(world: World) -> Proposal | None:
     if not free:
         return None
     copy = Copy(world.upcoming("storage"), file, *world.rng.choice(free))
-    event = ev.StorageRegistered(
+    event = models.StorageRegistered(
         package_id=file.package.id,
         file_id=file.id,
         backend=copy.backend,
@@ -95,21 +96,23 @@ def registered(world: World) -> Proposal | None:
     return Proposal(event, copy.id, apply)
 
 
-def _check(world: World, event_type: type[ev.StorageVerified] | type[ev.StorageFailed]) -> Proposal | None:
+def _check(
+    world: World, event_type: type[models.StorageVerified] | type[models.StorageFailed]
+) -> Proposal | None:
     copy = world.pick([one for one in world.copies() if one.state != "retired"])
     if copy is None:
         return None
-    event: ev.Event
-    if event_type is ev.StorageVerified:
+    event: models.Event
+    if event_type is models.StorageVerified:
         state = "verified"
-        event = ev.StorageVerified(
+        event = models.StorageVerified(
             package_id=copy.file.package.id,
             file_id=copy.file.id,
             method=world.rng.choice(("full_read", "backend_checksum")),
         )
     else:
         state = "failed"
-        event = ev.StorageFailed(
+        event = models.StorageFailed(
             package_id=copy.file.package.id,
             file_id=copy.file.id,
             failure=world.rng.choice(("missing", "size_mismatch")),
@@ -124,20 +127,20 @@ def _check(world: World, event_type: type[ev.StorageVerified] | type[ev.StorageF
     return Proposal(event, copy.id, apply)
 
 
+@proposes("v1.storage.verified")
 def verified(world: World) -> Proposal | None:
-    """v1.storage.verified"""
-    return _check(world, ev.StorageVerified)
+    return _check(world, models.StorageVerified)
 
 
+@proposes("v1.storage.failed")
 def failed(world: World) -> Proposal | None:
-    """v1.storage.failed"""
-    return _check(world, ev.StorageFailed)
+    return _check(world, models.StorageFailed)
 
 
-def retire_of(copy: Copy, outcome: str = "deleted") -> ev.StorageRetired:
+def retire_of(copy: Copy, outcome: str = "deleted") -> models.StorageRetired:
     """The event that retires a location."""
     file = copy.file
-    return ev.StorageRetired(package_id=file.package.id, file_id=file.id, outcome=outcome, reason=WHY)
+    return models.StorageRetired(package_id=file.package.id, file_id=file.id, outcome=outcome, reason=WHY)
 
 
 def may_retire(copy: Copy) -> bool:
@@ -145,8 +148,8 @@ def may_retire(copy: Copy) -> bool:
     return copy.state in ("retiring", "failed") or (copy.state != "retired" and copy.file.good_copies() > 1)
 
 
+@proposes("v1.storage.retired")
 def retired(world: World) -> Proposal | None:
-    """v1.storage.retired"""
     copy = world.pick([one for one in world.copies() if may_retire(one)])
     if copy is None:
         return None

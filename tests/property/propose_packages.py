@@ -1,21 +1,22 @@
 """Allowed events about packages."""
 
-from artifactstore import events as ev
 from artifactstore.codec import MAX_INTEGER
+from artifactstore.events import manifest_digest, models
+from tests.property.proposing import proposes
 from tests.property.world import WHY, Package, Proposal, World, bypass_for, destructible
 
 
+@proposes("v1.package.created")
 def created(world: World) -> Proposal:
-    """v1.package.created"""
     retention = None
     if world.chance(0.4):
         mode = world.rng.choice(("governance", "compliance"))
-        retention = ev.Retention(
+        retention = models.Retention(
             mode=mode, until=world.later(), policy=world.rng.choice((None, "seven years"))
         )
     labels = world.rng.choice((None, {}, {"tier": "gold"}, {"tier": "", "Ключ": "ı"}))
     package = Package(world.upcoming("package"), world.upcoming_purl(), dict(labels or {}))
-    event = ev.PackageCreated(
+    event = models.PackageCreated(
         purl=package.purl,
         media_type=world.rng.choice((None, "text/plain")),
         labels=labels,
@@ -32,8 +33,8 @@ def created(world: World) -> Proposal:
     return Proposal(event, package.id, apply)
 
 
+@proposes("v1.package.labeled")
 def labeled(world: World) -> Proposal | None:
-    """v1.package.labeled"""
     package = world.pick([one for one in world.packages if one.state != "purged"])
     if package is None:
         return None
@@ -55,22 +56,22 @@ def labeled(world: World) -> Proposal | None:
     def apply() -> None:
         package.labels = merged
 
-    return Proposal(ev.PackageLabeled(set=added or None, unset=unset or None), package.id, apply)
+    return Proposal(models.PackageLabeled(set=added or None, unset=unset or None), package.id, apply)
 
 
-def seal_of(package: Package) -> ev.PackageSealed:
+def seal_of(package: Package) -> models.PackageSealed:
     """The event that seals a package as it is."""
     files = package.live_files()
-    return ev.PackageSealed(
-        manifest_digest=ev.manifest_digest((file.path, file.size, file.blake3) for file in files),
+    return models.PackageSealed(
+        manifest_digest=manifest_digest((file.path, file.size, file.blake3) for file in files),
         file_count=len(files),
         total_bytes=sum(file.size for file in files),
         as_of=max((file.last_sequence for file in package.files), default=0),
     )
 
 
+@proposes("v1.package.sealed")
 def sealed(world: World) -> Proposal | None:
-    """v1.package.sealed"""
     candidates = [
         one
         for one in world.packages
@@ -94,22 +95,22 @@ def _flag(world: World, yanked: bool) -> Proposal | None:
     def apply() -> None:
         package.yanked = yanked
 
-    event = ev.PackageYanked(reason=WHY) if yanked else ev.PackageUnyanked(reason=WHY)
+    event = models.PackageYanked(reason=WHY) if yanked else models.PackageUnyanked(reason=WHY)
     return Proposal(event, package.id, apply)
 
 
+@proposes("v1.package.yanked")
 def yanked(world: World) -> Proposal | None:
-    """v1.package.yanked"""
     return _flag(world, True)
 
 
+@proposes("v1.package.unyanked")
 def unyanked(world: World) -> Proposal | None:
-    """v1.package.unyanked"""
     return _flag(world, False)
 
 
+@proposes("v1.package.deleted")
 def deleted(world: World) -> Proposal | None:
-    """v1.package.deleted"""
     package = world.pick(
         [one for one in world.packages if one.state in ("open", "sealed") and destructible(world, one)]
     )
@@ -119,12 +120,12 @@ def deleted(world: World) -> Proposal | None:
     def apply() -> None:
         package.state, package.prior = "deleted", package.state
 
-    event = ev.PackageDeleted(reason=WHY, bypass_governance=bypass_for(world, package))
+    event = models.PackageDeleted(reason=WHY, bypass_governance=bypass_for(world, package))
     return Proposal(event, package.id, apply)
 
 
+@proposes("v1.package.restored")
 def restored(world: World) -> Proposal | None:
-    """v1.package.restored"""
     package = world.pick([one for one in world.packages if one.state == "deleted"])
     if package is None:
         return None
@@ -132,11 +133,11 @@ def restored(world: World) -> Proposal | None:
     def apply() -> None:
         package.state = package.prior
 
-    return Proposal(ev.PackageRestored(reason=WHY), package.id, apply)
+    return Proposal(models.PackageRestored(reason=WHY), package.id, apply)
 
 
+@proposes("v1.package.purged")
 def purged(world: World) -> Proposal | None:
-    """v1.package.purged"""
     package = world.pick(
         [one for one in world.packages if one.state == "deleted" and destructible(world, one)]
     )
@@ -148,7 +149,7 @@ def purged(world: World) -> Proposal | None:
         for file in package.live_files():
             file.lose()
 
-    event = ev.PackagePurged(
+    event = models.PackagePurged(
         reason=WHY,
         file_count=len(package.live_files()),
         bypass_governance=bypass_for(world, package),

@@ -2,12 +2,13 @@
 
 from datetime import timedelta
 
-from artifactstore import events as ev
+from artifactstore.events import models
+from tests.property.proposing import proposes
 from tests.property.world import WHY, Proposal, World
 
 
+@proposes("v1.retention.applied")
 def applied(world: World) -> Proposal | None:
-    """v1.retention.applied"""
     package = world.pick(
         [one for one in world.packages if one.state != "purged" and not one.retained(world.now)]
     )
@@ -18,12 +19,12 @@ def applied(world: World) -> Proposal | None:
     def apply() -> None:
         package.mode, package.until = mode, until
 
-    event = ev.RetentionApplied(mode=mode, until=until, policy=world.rng.choice((None, "tax")))
+    event = models.RetentionApplied(mode=mode, until=until, policy=world.rng.choice((None, "tax")))
     return Proposal(event, package.id, apply)
 
 
+@proposes("v1.retention.extended")
 def extended(world: World) -> Proposal | None:
-    """v1.retention.extended"""
     package = world.pick([one for one in world.packages if one.until is not None])
     if package is None or package.until is None:
         return None
@@ -32,11 +33,11 @@ def extended(world: World) -> Proposal | None:
     def apply() -> None:
         package.until = until
 
-    return Proposal(ev.RetentionExtended(from_=package.until, to=until), package.id, apply)
+    return Proposal(models.RetentionExtended(from_=package.until, to=until), package.id, apply)
 
 
+@proposes("v1.retention.escalated")
 def escalated(world: World) -> Proposal | None:
-    """v1.retention.escalated"""
     package = world.pick([one for one in world.packages if one.mode == "governance"])
     if package is None:
         return None
@@ -44,11 +45,11 @@ def escalated(world: World) -> Proposal | None:
     def apply() -> None:
         package.mode = "compliance"
 
-    return Proposal(ev.RetentionEscalated(), package.id, apply)
+    return Proposal(models.RetentionEscalated(), package.id, apply)
 
 
+@proposes("v1.retention.shortened")
 def shortened(world: World) -> Proposal | None:
-    """v1.retention.shortened"""
     package = world.pick([one for one in world.packages if one.mode == "governance"])
     if package is None or package.until is None:
         return None
@@ -57,12 +58,12 @@ def shortened(world: World) -> Proposal | None:
     def apply() -> None:
         package.until = until
 
-    event = ev.RetentionShortened(from_=package.until, to=until, reason=WHY, bypass_governance=True)
+    event = models.RetentionShortened(from_=package.until, to=until, reason=WHY, bypass_governance=True)
     return Proposal(event, package.id, apply)
 
 
+@proposes("v1.retention.hold_placed")
 def hold_placed(world: World) -> Proposal | None:
-    """v1.retention.hold_placed"""
     package = world.pick([one for one in world.packages if one.state != "purged"])
     if package is None:
         return None
@@ -73,11 +74,11 @@ def hold_placed(world: World) -> Proposal | None:
     def apply() -> None:
         package.holds[hold] = True
 
-    return Proposal(ev.HoldPlaced(hold_id=hold, case="ß v. İ", reason=WHY), package.id, apply)
+    return Proposal(models.HoldPlaced(hold_id=hold, case="ß v. İ", reason=WHY), package.id, apply)
 
 
+@proposes("v1.retention.hold_released")
 def hold_released(world: World) -> Proposal | None:
-    """v1.retention.hold_released"""
     package = world.pick([one for one in world.packages if one.held()])
     if package is None:
         return None
@@ -86,4 +87,4 @@ def hold_released(world: World) -> Proposal | None:
     def apply() -> None:
         package.holds[hold] = False
 
-    return Proposal(ev.HoldReleased(hold_id=hold, reason=WHY), package.id, apply)
+    return Proposal(models.HoldReleased(hold_id=hold, reason=WHY), package.id, apply)

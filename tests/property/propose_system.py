@@ -2,12 +2,13 @@
 
 from uuid import UUID
 
-from artifactstore import events as ev
+from artifactstore.events import models
+from tests.property.proposing import proposes
 from tests.property.world import WHY, Proposal, World
 
 
+@proposes("v1.system.initialized")
 def initialized(world: World) -> Proposal | None:
-    """v1.system.initialized"""
     if world.sequence != 1:
         return None
     # Sometimes the id of the first package too: kinds have identities of their own.
@@ -16,21 +17,21 @@ def initialized(world: World) -> Proposal | None:
     def apply() -> None:
         world.log_id, world.epoch = log_id, 1
 
-    event = ev.SystemInitialized(
+    event = models.SystemInitialized(
         log_id=log_id, epoch=1, epoch_id=world.fresh("epoch"), payload_profile="AS-CBOR/1"
     )
     return Proposal(event, log_id, apply)
 
 
+@proposes("v1.system.restored")
 def log_restored(world: World) -> Proposal | None:
-    """v1.system.restored"""
     if world.log_id is None:
         return None
 
     def apply() -> None:
         world.epoch += 1
 
-    event = ev.SystemRestored(
+    event = models.SystemRestored(
         epoch=world.epoch + 1,
         epoch_id=world.fresh("epoch"),
         from_sequence=world.rng.randrange(world.sequence),
@@ -39,16 +40,16 @@ def log_restored(world: World) -> Proposal | None:
     return Proposal(event, world.log_id, apply)
 
 
+@proposes("v1.system.token_issued")
 def token_issued(world: World) -> Proposal | None:
-    """v1.system.token_issued"""
     if world.log_id is None:
         return None
-    event = ev.TokenIssued(token_id=world.fresh("token"), roles=("reader",), expires=world.later())
+    event = models.TokenIssued(token_id=world.fresh("token"), roles=("reader",), expires=world.later())
     return Proposal(event, world.log_id, lambda: None)
 
 
+@proposes("v1.system.token_revoked")
 def token_revoked(world: World) -> Proposal | None:
-    """v1.system.token_revoked"""
     if world.log_id is None:
         return None
-    return Proposal(ev.TokenRevoked(token_id=world.upcoming("token")), world.log_id, lambda: None)
+    return Proposal(models.TokenRevoked(token_id=world.upcoming("token")), world.log_id, lambda: None)

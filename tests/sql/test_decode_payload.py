@@ -21,7 +21,8 @@ from artifactstore.events import (
     Request,
     from_payload,
 )
-from artifactstore.events.fields import Bool, Hash, Id, Int, Kind, List, Map, Object, Text, Time, fields_of
+from artifactstore.events.fields import List, Object, fields_of
+from artifactstore.events.kinds import Bool, Hash, Id, Int, Kind, Map, Text, Time
 
 ID = UUID("018f2f3e-0000-7000-8000-0000000000ab")
 HASH = bytes(range(32))

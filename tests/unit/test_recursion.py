@@ -23,10 +23,7 @@ BOUNDED = {
 }
 """Functions that call themselves, and what keeps them from going deep; those by types of fields are below."""
 
-BY_TYPE = {
-    "events/fields.py",
-    "http/web/shapes.py",
-}
+BY_TYPE = {"events/fields.py"}
 """Modules whose recursion follows the types of fields, which are ours, and not what is in them."""
 
 

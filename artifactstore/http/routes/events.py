@@ -8,7 +8,7 @@ from artifactstore import feed
 from artifactstore.codec import MAX_INTEGER, digest
 from artifactstore.errors import Refused
 from artifactstore.events import EVENT_TYPES, GROUPS
-from artifactstore.events.fields import Id, Int, Text
+from artifactstore.events.kinds import Id, Int, Text
 from artifactstore.feed import Filter, Query, Seen
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
@@ -44,7 +44,9 @@ _DIGEST = re.compile("(?:(sha256|blake3):)?([0-9a-fA-F]{64})")
 _LOST = ("cursor-ahead", "epoch-mismatch", "diverged")
 
 _EPOCH_PARAMETER = Parameter(
-    "epoch", Text(max=25), "epoch that the client follows, as answers tell it: 409 if the log has another"
+    "epoch",
+    Text(max=25, pattern=f"^{_EPOCH.pattern}$"),
+    "epoch that the client follows, as answers tell it: 409 if the log has another",
 )
 
 
@@ -190,7 +192,7 @@ ENDPOINTS = (
         query=(
             Parameter(
                 "since",
-                Text(max=16),
+                Text(max=16, pattern=f"^({_SINCE.pattern})$"),
                 "sequence after which to begin, or head: only what is appended from now on",
                 default="0",
             ),

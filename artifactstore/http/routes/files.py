@@ -1,20 +1,20 @@
 """Files of packages."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from anyio import to_thread
 
-from artifactstore import codec
-from artifactstore.events import FileIngested, FileRemoved, NewEvent, new_id
-from artifactstore.events.fields import Bool, Field, Hash, Id, Text, fields_of
-from artifactstore.http.auth import Role
-from artifactstore.http.endpoint import Answer, Call, Endpoint
+from artifactstore.events import models
+from artifactstore.events.kinds import Bool, Hash, Text
+from artifactstore.http.endpoint import Answer, Call
 from artifactstore.http.reads import changed_version, many, one
 from artifactstore.http.web.answers import ID, SEQUENCE, TEXT, TIME, array, record
 from artifactstore.http.web.request import Parameter
-from artifactstore.http.write.commands import FILE_ID, ON_BEHALF_OF, PACKAGE_ID, command, land, replayed
+from artifactstore.http.write.commands import FILE_ID, PACKAGE_ID, Command, made
+from artifactstore.http.write.landing import Landed, land, replayed
 from artifactstore.store import FileQuery, LoggedEvent, Row, Store
 from artifactstore.words import FILE_STATES
 
@@ -42,46 +42,45 @@ def _everywhere(store: Store, call: Call, limit: int) -> Iterator[Row]:
 
 
 async def _ingest(call: Call) -> Answer:
-    package_id = call.id("package_id")
-    events = [_event(call, item, package_id) for item in call.batch or [call.body]]
-    logged = await land(call, events)
-    value = await to_thread.run_sync(_receipt, package_id, logged)
+    events = [await _FILE.new_event(call, item) for item in call.batch or [call.body]]
+    landed = await land(call, events)
+    value = await to_thread.run_sync(_receipt, call.id("package_id"), landed)
     headers = replayed(call)
     if call.batch is None:
-        headers["Location"] = f"/files/{logged[0].subject_id}"
+        headers["Location"] = f"/files/{landed[0].event.subject_id}"
     return Answer(value, 201, headers)
 
 
-def _event(call: Call, item: Any, package_id: UUID) -> NewEvent:
-    values = dict(item)
-    file_id = values.pop("file_id", None) or new_id()
-    behalf = values.pop("on_behalf_of", None)
-    return NewEvent(FileIngested(package_id=package_id, **values), file_id, call.actor, on_behalf_of=behalf)
-
-
-def _receipt(package_id: UUID, logged: list[LoggedEvent]) -> dict[str, Any]:
-    files = []
-    for event in logged:
-        payload: Any = codec.decode(event.payload)
-        locations = [UUID(bytes=one["location_id"]) for one in payload.get("locations", ())]
-        files.append(
-            {
-                "file_id": event.subject_id,
-                "path": payload["path"],
-                "sequence": event.sequence,
-                "location_ids": locations,
-            }
-        )
+def _receipt(package_id: UUID, landed: list[Landed]) -> dict[str, Any]:
+    first, last = landed[0].event, landed[-1].event
     return {
-        "sequence": logged[-1].sequence,
-        "first_sequence": logged[0].sequence,
-        "created_at": logged[-1].created_at,
+        "sequence": last.sequence,
+        "first_sequence": first.sequence,
+        "created_at": last.created_at,
         "package_id": package_id,
-        "files": files,
+        "files": [_received(one.event, one.values) for one in landed],
     }
 
 
-_FILE_ID = Field("file_id", "file_id", False, Id("identity of the file; default: a new UUIDv7"))
+def _received(event: LoggedEvent, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "file_id": event.subject_id,
+        "path": values["path"],
+        "sequence": event.sequence,
+        "location_ids": [UUID(bytes=one["location_id"]) for one in values.get("locations", ())],
+    }
+
+
+_FILE = Command(
+    models.FileIngested,
+    "/packages/{package_id}/files",
+    "Add a file, or many, to an open package",
+    location="/files/{}",
+    makes=made("file_id", "the file"),
+    doc=f"One file, or an object with the array files of 1 to {MAX_FILES} of them, all or nothing. A "
+    "refusal tells the index of the file in field.",
+    refusals=("not-found", "not-open", "bad-path", "path-taken", "id-taken", "location-taken"),
+)
 
 ENDPOINTS = (
     many(
@@ -99,14 +98,8 @@ ENDPOINTS = (
             _REMOVED,
         ),
     ),
-    Endpoint(
-        method="POST",
-        path="/packages/{package_id}/files",
-        role=Role.PRODUCER,
-        tag="files",
-        summary="Add a file, or many, to an open package",
-        doc=f"One file, or an object with the array files of 1 to {MAX_FILES} of them, all or nothing. A "
-        "refusal tells the index of the file in field.",
+    replace(
+        _FILE.endpoint(),
         handle=_ingest,
         answer=record(
             "Where the files are in the log; sequence is that of the last.",
@@ -118,17 +111,8 @@ ENDPOINTS = (
                 record("A file.", file_id=ID, path=TEXT, sequence=SEQUENCE, location_ids=array(ID)),
             ),
         ),
-        status=201,
-        path_parameters=(PACKAGE_ID,),
-        body=(
-            *(field for field in fields_of(FileIngested) if field.name != "package_id"),
-            _FILE_ID,
-            ON_BEHALF_OF,
-        ),
         batch=("files", MAX_FILES),
-        creates=True,
         gives={"file_id": "/files/0/file_id"},
-        refusals=("not-found", "not-open", "bad-path", "path-taken", "id-taken", "location-taken"),
     ),
     many(
         "File",
@@ -140,7 +124,7 @@ ENDPOINTS = (
         find=_everywhere,
         query=(
             Parameter("blake3", Hash(), "files with this content"),
-            Parameter("sha256", Hash(), "files with this content, where SHA-256 was given"),
+            Parameter("sha256", Hash(algorithm="sha256"), "files with this content, where SHA-256 was given"),
             _REMOVED,
         ),
     ),
@@ -153,14 +137,10 @@ ENDPOINTS = (
         find=lambda store, file_id: store.packages.file(file_id),
         version=changed_version,
     ),
-    command(
-        FileRemoved,
+    Command(
+        models.FileRemoved,
         "/files/{file_id}/remove",
         "Remove a file from an open package",
-        tag="files",
-        subject=FILE_ID,
-        derive=lambda store, call: {"package_id": store.packages.file(call.id("file_id"))["package_id"]},
-        drop=("package_id",),
         refusals=(
             "not-found",
             "not-open",
@@ -170,5 +150,5 @@ ENDPOINTS = (
             "forbidden",
             "clock-behind",
         ),
-    ),
+    ).endpoint(),
 )

@@ -1,14 +1,13 @@
 """Locations: where copies of files are stored."""
 
 from collections.abc import Iterator
-from typing import Any
 
-from artifactstore.events import StorageFailed, StorageRegistered, StorageRetired, StorageVerified
-from artifactstore.events.fields import Id
+from artifactstore.events import models
+from artifactstore.events.kinds import Id
 from artifactstore.http.endpoint import Call
 from artifactstore.http.reads import changed_version, many, one
 from artifactstore.http.web.request import Parameter
-from artifactstore.http.write.commands import FILE_ID, LOCATION_ID, command
+from artifactstore.http.write.commands import FILE_ID, LOCATION_ID, Command
 from artifactstore.store import Row, Store
 
 
@@ -22,18 +21,6 @@ def _removals(store: Store, call: Call, limit: int) -> Iterator[Row]:
     query = call.query
     return store.removals.removal_page(query["package_id"], query["after"], limit)
 
-
-def _file(store: Store, call: Call) -> dict[str, Any]:
-    row = store.packages.file(call.id("file_id"))
-    return {name: row[name] for name in ("package_id", "file_id", "size", "blake3")}
-
-
-def _location(store: Store, call: Call) -> dict[str, Any]:
-    row = store.packages.location(call.id("location_id"))
-    return {name: row[name] for name in ("package_id", "file_id")}
-
-
-_KNOWN = ("package_id", "file_id")
 
 ENDPOINTS = (
     many(
@@ -57,19 +44,14 @@ ENDPOINTS = (
         doc="Bytes belong to backend and uri: they are to be removed only where removal says so.",
         query=(Parameter("package_id", Id(), "only those of this package"),),
     ),
-    command(
-        StorageRegistered,
+    Command(
+        models.StorageRegistered,
         "/files/{file_id}/locations",
         "Register a copy of a file",
-        tag="locations",
-        new_subject="location_id",
         location="/locations/{}",
-        derive=_file,
-        drop=_KNOWN,
         optional=("size", "blake3"),
-        path_parameters=(FILE_ID,),
         refusals=("not-found", "gone", "digest-mismatch", "location-taken", "id-taken"),
-    ),
+    ).endpoint(),
     one(
         "Location",
         "/locations/{location_id}",
@@ -79,34 +61,22 @@ ENDPOINTS = (
         find=lambda store, location_id: store.packages.location(location_id),
         version=changed_version,
     ),
-    command(
-        StorageVerified,
+    Command(
+        models.StorageVerified,
         "/locations/{location_id}/verified",
         "Tell that a copy was checked and found good",
-        tag="locations",
-        subject=LOCATION_ID,
-        derive=_location,
-        drop=_KNOWN,
         refusals=("not-found", "retired"),
-    ),
-    command(
-        StorageFailed,
+    ).endpoint(),
+    Command(
+        models.StorageFailed,
         "/locations/{location_id}/failed",
         "Tell that a copy was checked and found bad or missing",
-        tag="locations",
-        subject=LOCATION_ID,
-        derive=_location,
-        drop=_KNOWN,
         refusals=("not-found", "retired"),
-    ),
-    command(
-        StorageRetired,
+    ).endpoint(),
+    Command(
+        models.StorageRetired,
         "/locations/{location_id}/retire",
         "Tell that a copy is no longer kept",
-        tag="locations",
-        subject=LOCATION_ID,
-        derive=_location,
-        drop=_KNOWN,
         refusals=(
             "not-found",
             "retired",
@@ -115,5 +85,5 @@ ENDPOINTS = (
             "legal-hold",
             "retention-active",
         ),
-    ),
+    ).endpoint(),
 )

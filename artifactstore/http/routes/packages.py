@@ -4,33 +4,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from artifactstore.errors import BadInput, Refused
-from artifactstore.events import (
-    NewEvent,
-    PackageCreated,
-    PackageDeleted,
-    PackageLabeled,
-    PackagePurged,
-    PackageRestored,
-    PackageSealed,
-    PackageUnyanked,
-    PackageYanked,
-)
-from artifactstore.events.fields import Field, Hash, Int, Text
+from artifactstore.events import NewEvent, models
+from artifactstore.events.fields import Field
+from artifactstore.events.kinds import Hash, Int, Text
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
 from artifactstore.http.reads import many, one, page
-from artifactstore.http.web.answers import COUNT, HEX, ID, TEXT, array, event_schema, maybe, record
+from artifactstore.http.web.answers import COUNT, HEX, ID, TEXT, array, maybe, record
 from artifactstore.http.web.json import exact
 from artifactstore.http.web.request import Parameter, bad_request
-from artifactstore.http.write.commands import (
-    ON_BEHALF_OF,
-    PACKAGE_ID,
-    REASON,
-    Respell,
-    answer_event,
-    command,
-    land,
-)
+from artifactstore.http.write.commands import ON_BEHALF_OF, PACKAGE_ID, REASON, Command, Respell
+from artifactstore.http.write.landing import answer_event, land
 from artifactstore.store import ManifestEntry, PackageQuery, Row, Store, check_manifest
 from artifactstore.words import PACKAGE_STATES
 
@@ -70,7 +54,7 @@ def _canonical(store: Store, purl: str) -> str:
         raise bad_request(str(facts.pop("problem")), parameter="purl", **facts) from refusal
 
 
-def _respell(store: Store, event: PackageCreated) -> PackageCreated:
+def _respell(store: Store, event: models.PackageCreated) -> models.PackageCreated:
     """The same with the canonical purl; raises ``BadInput`` invalid-purl."""
     return replace(event, purl=store.packages.canonical_purl(event.purl))
 
@@ -95,13 +79,13 @@ async def _seal(call: Call) -> Answer:
         check_manifest(event, call.body.get("manifest_digest"))
         new = NewEvent(event, package_id, call.actor, on_behalf_of=call.body.get("on_behalf_of"))
         try:
-            (logged,) = await land(call, [new])
+            (landed,) = await land(call, [new])
         except Refused as refusal:
             if refusal.code != "manifest-changed" or attempt == _SEAL_ATTEMPTS:
                 raise
             attempt += 1
         else:
-            return answer_event(call, logged)
+            return answer_event(call, landed)
 
 
 async def _manifest(call: Call) -> Answer:
@@ -157,17 +141,15 @@ ENDPOINTS = (
             Parameter("actor", Text(max=255), "packages that this actor created"),
         ),
     ),
-    command(
-        PackageCreated,
+    Command(
+        models.PackageCreated,
         "/packages",
         "Create a package, open for files",
-        tag="packages",
-        new_subject="package_id",
         location="/packages/{}",
         respell=Respell("invalid-purl", _respell),
         doc="The purl may have any valid spelling; its canonical form is stored, and answered.",
         refusals=("invalid-purl", "name-taken", "id-taken", "not-future"),
-    ),
+    ).endpoint(),
     one(
         "Package",
         "/packages/{package_id}",
@@ -178,69 +160,54 @@ ENDPOINTS = (
         version=lambda store, row: store.packages.package_version(row),
         past=lambda store, package_id, at: store.rebuilds.package_at(package_id, at),
     ),
-    command(
-        PackageLabeled,
+    Command(
+        models.PackageLabeled,
         "/packages/{package_id}/labels",
         "Set and unset labels",
-        tag="packages",
-        subject=PACKAGE_ID,
         refusals=("not-found", "purged", "nothing-to-do"),
-    ),
-    Endpoint(
-        method="POST",
-        path="/packages/{package_id}/seal",
-        role=Role.PRODUCER,
-        tag="packages",
-        summary="Seal a package: its files are final",
-        doc="The service computes the manifest of the files that are there. manifest_digest is the guard: "
-        "refused (manifest-changed) if the files are not those that the client saw in the manifest. If-Match "
-        "guards them too: the ETag of an open package changes with its files.",
+    ).endpoint(),
+    replace(
+        Command(
+            models.PackageSealed,
+            "/packages/{package_id}/seal",
+            "Seal a package: its files are final",
+            doc="The service computes the manifest of the files that are there. manifest_digest is the guard"
+            ": refused (manifest-changed) if the files are not those that the client saw in the manifest. "
+            "If-Match guards them too: the ETag of an open package changes with its files.",
+            refusals=("not-found", "not-open", "empty", "manifest-changed"),
+        ).endpoint(),
         handle=_seal,
-        answer=event_schema(PackageSealed),
-        path_parameters=(PACKAGE_ID,),
         body=(_EXPECTED, REASON, ON_BEHALF_OF),
-        if_match=True,
-        refusals=("not-found", "not-open", "empty", "manifest-changed"),
     ),
-    command(
-        PackageYanked,
+    Command(
+        models.PackageYanked,
         "/packages/{package_id}/yank",
         "Mark a sealed package as not to be chosen anew",
-        tag="packages",
-        subject=PACKAGE_ID,
         refusals=("not-found", "no-change"),
-    ),
-    command(
-        PackageUnyanked,
+    ).endpoint(),
+    Command(
+        models.PackageUnyanked,
         "/packages/{package_id}/unyank",
         "Take a yank back",
-        tag="packages",
-        subject=PACKAGE_ID,
         refusals=("not-found", "no-change"),
-    ),
-    command(
-        PackageDeleted,
+    ).endpoint(),
+    Command(
+        models.PackageDeleted,
         "/packages/{package_id}/delete",
         "Delete a package; it can be restored",
-        tag="packages",
-        subject=PACKAGE_ID,
         refusals=("not-found", "wrong-state", "legal-hold", "retention-active", "forbidden", "clock-behind"),
-    ),
-    command(
-        PackageRestored,
+    ).endpoint(),
+    Command(
+        models.PackageRestored,
         "/packages/{package_id}/restore",
         "Restore a deleted package",
-        tag="packages",
-        subject=PACKAGE_ID,
         refusals=("not-found", "wrong-state"),
-    ),
-    command(
-        PackagePurged,
+    ).endpoint(),
+    Command(
+        models.PackagePurged,
         "/packages/{package_id}/purge",
         "Purge a deleted package for good",
-        tag="packages",
-        subject=PACKAGE_ID,
-        derive=lambda store, call: {"file_count": store.pages.file_count(call.id("package_id"))},
+        known=lambda store, call: {"file_count": store.pages.file_count(call.id("package_id"))},
         optional=("file_count",),
         refusals=(
             "not-found",
@@ -251,7 +218,7 @@ ENDPOINTS = (
             "forbidden",
             "clock-behind",
         ),
-    ),
+    ).endpoint(),
     Endpoint(
         method="GET",
         path="/packages/{package_id}/manifest",

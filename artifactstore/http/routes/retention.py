@@ -4,17 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from artifactstore.errors import Refused
-from artifactstore.events import (
-    HoldPlaced,
-    HoldReleased,
-    NewEvent,
-    RetentionApplied,
-    RetentionEscalated,
-    RetentionExtended,
-    RetentionShortened,
-    new_id,
-)
-from artifactstore.events.fields import Field, Id, fields_of
+from artifactstore.events import models
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
 from artifactstore.http.reads import many, one
@@ -26,21 +16,16 @@ from artifactstore.http.web.answers import (
     TEXT,
     TIME,
     array,
-    event_schema,
     maybe,
     one_of,
     record,
 )
-from artifactstore.http.write.commands import ON_BEHALF_OF, PACKAGE_ID, answer_event, command, land, path_id
+from artifactstore.http.write.commands import PACKAGE_ID, Command, made
 from artifactstore.store import Row, Store
 from artifactstore.words import MODES, PACKAGE_STATES
 
-_HOLD_ID = path_id("hold_id", "the hold")
-
 
 def _current_until(store: Store, call: Call) -> dict[str, Any]:
-    if "from_" in call.body:
-        return {}
     until = store.packages.retention(call.id("package_id"))["retain_until"]
     if until is None:
         raise Refused("retention-changed", {"problem": "the package has no retention"})
@@ -51,16 +36,6 @@ def _holds(store: Store, call: Call, limit: int) -> Iterator[Row]:
     package_id = call.id("package_id")
     store.packages.package(package_id)
     return store.pages.hold_page(package_id, call.query["after"], limit)
-
-
-async def _place(call: Call) -> Answer:
-    values = dict(call.body)
-    hold_id = values.pop("hold_id", None) or new_id()
-    behalf = values.pop("on_behalf_of", None)
-    package_id = call.id("package_id")
-    event = HoldPlaced(hold_id=hold_id, **values)
-    (logged,) = await land(call, [NewEvent(event, package_id, call.actor, on_behalf_of=behalf)])
-    return answer_event(call, logged, {"Location": f"/packages/{package_id}/holds"})
 
 
 async def _explain(call: Call) -> Answer:
@@ -155,42 +130,34 @@ ENDPOINTS = (
         query=(MIN_SEQUENCE,),
         refusals=("not-found",),
     ),
-    command(
-        RetentionApplied,
+    Command(
+        models.RetentionApplied,
         "/packages/{package_id}/retention",
         "Keep a package until an instant",
-        tag="retention",
-        subject=PACKAGE_ID,
         refusals=("not-found", "purged", "retention-active", "not-future"),
-    ),
-    command(
-        RetentionExtended,
+    ).endpoint(),
+    Command(
+        models.RetentionExtended,
         "/packages/{package_id}/retention/extend",
         "Make retention longer",
-        tag="retention",
-        subject=PACKAGE_ID,
-        derive=_current_until,
+        known=_current_until,
         optional=("from",),
         refusals=("not-found", "retention-changed", "not-later"),
-    ),
-    command(
-        RetentionEscalated,
+    ).endpoint(),
+    Command(
+        models.RetentionEscalated,
         "/packages/{package_id}/retention/escalate",
         "Turn governance into compliance",
-        tag="retention",
-        subject=PACKAGE_ID,
         refusals=("not-found", "wrong-mode"),
-    ),
-    command(
-        RetentionShortened,
+    ).endpoint(),
+    Command(
+        models.RetentionShortened,
         "/packages/{package_id}/retention/shorten",
         "Make governance retention shorter",
-        tag="retention",
-        subject=PACKAGE_ID,
-        derive=_current_until,
+        known=_current_until,
         optional=("from",),
         refusals=("not-found", "compliance-locked", "retention-changed", "not-earlier"),
-    ),
+    ).endpoint(),
     many(
         "Hold",
         "holds",
@@ -201,34 +168,18 @@ ENDPOINTS = (
         find=_holds,
         path_parameters=(PACKAGE_ID,),
     ),
-    Endpoint(
-        method="POST",
-        path="/packages/{package_id}/holds",
-        role=Role.PRODUCER,
-        tag="retention",
-        summary="Place a legal hold",
-        handle=_place,
-        answer=event_schema(HoldPlaced),
-        status=201,
-        path_parameters=(PACKAGE_ID,),
-        body=(
-            *(field for field in fields_of(HoldPlaced) if field.name != "hold_id"),
-            Field("hold_id", "hold_id", False, Id("identity of the hold; default: a new UUIDv7")),
-            ON_BEHALF_OF,
-        ),
-        if_match=True,
-        creates=True,
-        gives={"hold_id": "/payload/hold_id"},
+    Command(
+        models.HoldPlaced,
+        "/packages/{package_id}/holds",
+        "Place a legal hold",
+        location="/packages/{}/holds",
+        makes=made("hold_id", "the hold"),
         refusals=("not-found", "purged", "hold-exists"),
-    ),
-    command(
-        HoldReleased,
+    ).endpoint(),
+    Command(
+        models.HoldReleased,
         "/packages/{package_id}/holds/{hold_id}/release",
         "Release a legal hold",
-        tag="retention",
-        subject=PACKAGE_ID,
-        from_path=("hold_id",),
-        path_parameters=(PACKAGE_ID, _HOLD_ID),
         refusals=("not-found", "no-such-hold"),
-    ),
+    ).endpoint(),
 )

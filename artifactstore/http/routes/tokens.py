@@ -6,17 +6,19 @@ from typing import Any
 from artifactstore.access import ROLES, AccessToken, new_token
 from artifactstore.codec import Problem
 from artifactstore.events import TokenIssued, TokenRevoked, from_payload, new_id
-from artifactstore.events.fields import Field, Text, Time
+from artifactstore.events.fields import Field, SomeOf
+from artifactstore.events.kinds import Text, Time
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import Answer, Call, Endpoint
 from artifactstore.http.reads import many
 from artifactstore.http.web.answers import ID, SEQUENCE, TEXT, TIME, array, maybe, one_of, record
-from artifactstore.http.web.shapes import SomeOf, bad_payload
-from artifactstore.http.write.commands import REASON, carry_out, path_id, read_back, replayed, request_of
+from artifactstore.http.web.request import bad_payload
+from artifactstore.http.write.commands import REASON, path_id
 from artifactstore.http.write.group_append import Work
+from artifactstore.http.write.landing import carry_out, read_back, replayed, request_of
 from artifactstore.store import Appended, Store
 
-_ROLES = SomeOf("what it allows; the highest counts", items=Text(enum=ROLES), max_items=len(ROLES))
+_ROLES = SomeOf("what it allows", items=Text(enum=ROLES), max_items=len(ROLES))
 _TOKEN_ID = path_id("token_id", "the token")
 
 
@@ -117,9 +119,7 @@ ENDPOINTS = (
         status=201,
         body=(
             Field("actor", "actor", True, Text("whose events are appended with it", max=255)),
-            Field(
-                "roles", "roles", True, SomeOf("what it allows", items=Text(enum=ROLES), max_items=len(ROLES))
-            ),
+            Field("roles", "roles", True, _ROLES),
             Field("expires", "expires", False, Time("when it ends; default: never")),
             REASON,
         ),

@@ -5,10 +5,11 @@ from typing import Any
 
 from artifactstore import codec
 from artifactstore.access import ROLES
+from artifactstore.codec import Payload
 from artifactstore.errors import BadInput
 from artifactstore.events import EVENT_TYPES, Event, Origin
-from artifactstore.events.fields import fields_of
-from artifactstore.http.web.shapes import Schema, describer, stored_object_schema
+from artifactstore.events.fields import fields_of, kinds_of, show, shown_object_schema
+from artifactstore.events.kinds import Schema
 from artifactstore.store import LoggedEvent, Row
 from artifactstore.words import (
     FILE_STATES,
@@ -198,7 +199,7 @@ SCHEMAS: dict[str, Schema] = {
 }
 """Shared schemas by name; those of event types are made by ``event_schema``."""
 
-_DESCRIBE = {name: describer((*fields_of(model), *fields_of(Origin))) for name, model in EVENT_TYPES.items()}
+_KINDS = {name: {**kinds_of(model), **kinds_of(Origin)} for name, model in EVENT_TYPES.items()}
 
 
 def shown(name: str) -> Callable[[Row], dict[str, Any]]:
@@ -214,7 +215,7 @@ def page_schema(name: str, items: str) -> Schema:
 
 def payload_schema(model: type[Event]) -> Schema:
     """The payload of an event type as answers show it."""
-    return stored_object_schema((*fields_of(model), *fields_of(Origin))) | {"description": model.__doc__}
+    return shown_object_schema((*fields_of(model), *fields_of(Origin))) | {"description": model.__doc__}
 
 
 def event_schema(model: type[Event]) -> Schema:
@@ -234,8 +235,13 @@ def event_schema(model: type[Event]) -> Schema:
 
 def event_value(event: LoggedEvent) -> dict[str, Any]:
     """An event as answers show it; raises ``BadInput`` for a payload that is damaged or of unknown type."""
-    describe = _DESCRIBE.get(event.event_type)
-    if describe is None:
+    return event_shown(event, codec.decode_stored(event.payload, event.payload_digest, event.event_type))
+
+
+def event_shown(event: LoggedEvent, values: Payload) -> dict[str, Any]:
+    """An event whose payload is decoded already, likewise."""
+    kinds = _KINDS.get(event.event_type)
+    if kinds is None:
         raise BadInput("unknown-event-type", {"event_type": event.event_type, "sequence": event.sequence})
     return {
         "sequence": event.sequence,
@@ -244,7 +250,7 @@ def event_value(event: LoggedEvent) -> dict[str, Any]:
         "subject_kind": event.subject_kind,
         "subject_id": event.subject_id,
         "actor": event.actor,
-        "payload": describe(codec.decode_stored(event.payload, event.payload_digest, event.event_type)),
+        "payload": show(kinds, values),
         "payload_digest": f"blake3:{event.payload_digest.hex()}",
     }
 

@@ -34,19 +34,39 @@ _BETWEEN, _HEAD, _BODY = range(3)
 """Where the parser is: between messages, in a head, in a body with its trailers."""
 
 
-class _Ending:
-    """The transport as an answer sees it: to close it is to end the connection in order."""
+class _Answer:
+    """The transport as an answer sees it.
 
-    def __init__(self, protocol: "Protocol") -> None:
+    The head waits for the first of the body, so that both are one system call, and one packet. To close it is
+    to end the connection in order.
+    """
+
+    def __init__(self, protocol: "Protocol", cycle: Any) -> None:
         self._protocol = protocol
+        self._cycle = cycle
+        self._head: bytes | None = None
+        """None: not written yet. Empty: sent."""
 
     def write(self, data: bytes) -> None:
-        self._protocol.transport.write(data)
+        if self._head is None and self._cycle.response_started:
+            self._head = data
+        elif self._head:
+            self._protocol.transport.writelines((self._head, data))
+            self._head = b""
+        else:
+            self._protocol.transport.write(data)
+
+    def flush(self) -> None:
+        """Send a head behind which no body comes."""
+        if self._head:
+            self._protocol.transport.write(self._head)
+            self._head = b""
 
     def is_closing(self) -> bool:
         return self._protocol.transport.is_closing()
 
     def close(self) -> None:
+        self.flush()
         self._protocol.finish()
 
 
@@ -177,6 +197,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """A request is answered."""
+        self._running.transport.flush()
         super().on_response_complete()
         if self._busy:
             return
@@ -270,7 +291,7 @@ class Protocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self._running = cycle
-        cycle.transport = _Ending(self)
+        cycle.transport = _Answer(self, cycle)
         super()._start_asgi_task(cycle, app)
 
     def _check_size(self) -> None:

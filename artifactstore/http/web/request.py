@@ -11,10 +11,9 @@ from anyio import to_thread
 from starlette.types import Receive, Scope
 
 from artifactstore.codec import Problem, Value
-from artifactstore.errors import ArtifactstoreError, error
-from artifactstore.events.fields import Kind
+from artifactstore.errors import ArtifactstoreError, BadInput, error
+from artifactstore.events.kinds import Kind
 from artifactstore.http.web.json import parse
-from artifactstore.http.web.shapes import read_text
 from artifactstore.http.web.trace import header
 
 _LARGE_BODY = 64 * 1024
@@ -58,6 +57,13 @@ class ParsedBody:
 def bad_request(problem: str, **facts: object) -> ArtifactstoreError:
     """A request that cannot be read."""
     return error("bad-request", {"problem": problem, **facts})
+
+
+def bad_payload(problem: Problem) -> BadInput:
+    """A problem of a body as the error that is answered."""
+    if not problem.where:
+        return BadInput("bad-payload", {"problem": problem.text})
+    return BadInput("bad-payload", {"problem": f"{problem.where} {problem.text}", "field": problem.where})
 
 
 def check_head(scope: Scope) -> None:
@@ -178,6 +184,6 @@ def _too_large(limit: int) -> ArtifactstoreError:
 
 def _read_parameter(parameter: Parameter, text: str) -> Any:
     try:
-        return read_text(parameter.kind, parameter.name, text)
+        return parameter.kind.read_text(text)
     except Problem as problem:
         raise bad_request(f"{parameter.name} {problem.text}", parameter=parameter.name) from None

@@ -1,8 +1,8 @@
 """What is noted about a request while it is answered, for its log line and the metrics."""
 
 import re
+import secrets
 import time
-import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,7 +38,7 @@ def begin(scope: Scope) -> Trace:
     """The trace of a new request."""
     given = header(scope, b"x-request-id")
     valid = given is not None and _REQUEST_ID.fullmatch(given)
-    trace = Trace(given if given and valid else uuid.uuid4().hex)
+    trace = Trace(given if given and valid else secrets.token_hex(16))
     scope[_SCOPE_KEY] = trace
     return trace
 

@@ -9,17 +9,21 @@ DECLARE
     v_sequence bigint;
     v_code text;
     v_inserted bigint;
+    -- Of each event: null where the purl is none.
+    v_purls artifactstore.purl_parts[] := ARRAY(
+        SELECT artifactstore.parse_purl(e.payload ->> 'purl')
+        FROM unnest(p_events) WITH ORDINALITY e ORDER BY e.ordinality);
 BEGIN
     SELECT c.sequence, c.code INTO v_sequence, v_code
     FROM (
         SELECT e.sequence, CASE
             WHEN (SELECT true FROM artifact_packages p WHERE p.package_id = e.subject_id) THEN 'id-taken'
-            WHEN artifactstore.parse_purl(e.payload ->> 'purl') IS NULL THEN 'invalid-purl'
+            WHEN v_purls[e.ordinality] IS NULL THEN 'invalid-purl'
             WHEN (SELECT true FROM artifact_packages p WHERE p.purl = e.payload ->> 'purl') THEN 'name-taken'
             WHEN artifactstore.from_micros((e.payload #> '{retention,until}')::bigint) <= e.created_at
                 THEN 'not-future'
             END AS code
-        FROM unnest(p_events) e
+        FROM unnest(p_events) WITH ORDINALITY e
     ) c
     WHERE c.code IS NOT NULL ORDER BY c.sequence LIMIT 1;
     IF FOUND THEN
@@ -31,7 +35,7 @@ BEGIN
     SELECT e.subject_id, e.payload ->> 'purl', u.type, u.namespace, u.name, u.version,
         e.payload ->> 'media_type', 'open', false, e.actor, coalesce(e.payload -> 'labels', '{}'),
         e.created_at, e.sequence, e.sequence
-    FROM unnest(p_events) e, LATERAL artifactstore.parse_purl(e.payload ->> 'purl') u
+    FROM unnest(p_events) WITH ORDINALITY e, LATERAL (SELECT (v_purls[e.ordinality]).*) u
     ORDER BY e.sequence
     ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS v_inserted = ROW_COUNT;
