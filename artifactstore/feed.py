@@ -8,16 +8,17 @@ is there. A hole is damage, and is told as that.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, LiteralString
-from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import args_row, scalar_row, tuple_row
-from psycopg.sql import SQL, Composed
+from psycopg.sql import SQL, Identifier, Placeholder
 
 from artifactstore.errors import error, translated
-from artifactstore.store import LoggedEvent, Position
+from artifactstore.store import LoggedEvent, PageQuery, Position
 
 CHANNEL = "artifactstore_events"
+"""Where every append rings (NOTIFY); what is sent with it is no data."""
+
 PROOF_CHANNEL = "artifactstore_bell"
 """On which services ring themselves, to know whether they hear."""
 
@@ -28,7 +29,6 @@ LOOK = SQL(
     """
 )
 """Where the log stands, whether appends ring, how full the queue of notifications is (0…1), the backend."""
-"""Where every append rings (NOTIFY); what is sent with it is no data."""
 
 MAX_BYTES = 4 * 1024 * 1024
 """Bytes of payloads in a page."""
@@ -39,28 +39,6 @@ MAX_EXAMINED = 10_000
 _COLUMNS: LiteralString = (
     "sequence, created_at, event_type, subject_kind, subject_id, actor, payload, payload_digest"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which events: OR within a field, AND across fields; an empty field takes all."""
-
-    event_types: frozenset[str] = frozenset()
-    subject_kinds: frozenset[str] = frozenset()
-    subject_ids: frozenset[UUID] = frozenset()
-    actors: frozenset[str] = frozenset()
-
-    def __bool__(self) -> bool:
-        return bool(self.event_types or self.subject_kinds or self.subject_ids or self.actors)
-
-    def matches(self, event: LoggedEvent) -> bool:
-        """Whether it takes the event."""
-        return (
-            (not self.event_types or event.event_type in self.event_types)
-            and (not self.subject_kinds or event.subject_kind in self.subject_kinds)
-            and (not self.subject_ids or event.subject_id in self.subject_ids)
-            and (not self.actors or event.actor in self.actors)
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,25 +59,6 @@ class Seen:
         return (self.algorithm != "blake3" and self.digest == identity) or (
             self.algorithm != "sha256" and self.digest == event.payload_digest
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What to read.
-
-    Attributes:
-        since: sequence, exclusive. until: sequence, inclusive; None: to the head.
-        limit: events of the page.
-    """
-
-    since: int
-    limit: int
-    until: int | None = None
-    where: Filter = Filter()
-
-    def end(self, head: int) -> int:
-        """The last sequence to read when the log goes to ``head``."""
-        return head if self.until is None else min(head, self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +87,7 @@ class Page:
         return self.has_more and bool(self.events) and self.next == self.events[-1].sequence
 
 
-def read_page(connection: Connection[Any], query: Query, position: Position) -> Page:
+def read_page(connection: Connection[Any], query: PageQuery, position: Position) -> Page:
     """The page, in the snapshot of a transaction (REPEATABLE READ) in which ``position`` was read.
 
     Raises:
@@ -199,7 +158,7 @@ def check_digest(seen: Seen, event: LoggedEvent, identity: bytes, position: Posi
         )
 
 
-def _read(connection: Connection[Any], query: Query, last: int) -> tuple[list[LoggedEvent], int]:
+def _read(connection: Connection[Any], query: PageQuery, last: int) -> tuple[list[LoggedEvent], int]:
     """The events that fit into a page, and how many there were within the limit."""
     # Almost always all of them fit; to ask that first takes half the time of counting bytes event by event.
     if not query.where and (events := _read_all(connection, query, last)):
@@ -207,7 +166,7 @@ def _read(connection: Connection[Any], query: Query, last: int) -> tuple[list[Lo
     return _read_what_fits(connection, query, last)
 
 
-def _read_all(connection: Connection[Any], query: Query, last: int) -> list[LoggedEvent]:
+def _read_all(connection: Connection[Any], query: PageQuery, last: int) -> list[LoggedEvent]:
     """All events within the limit; none if they have more than ``MAX_BYTES``."""
     statement = SQL(
         """
@@ -226,16 +185,13 @@ def _read_all(connection: Connection[Any], query: Query, last: int) -> list[Logg
         return cursor.execute(statement, parameters, binary=True).fetchall()
 
 
-def _read_what_fits(connection: Connection[Any], query: Query, last: int) -> tuple[list[LoggedEvent], int]:
+def _read_what_fits(
+    connection: Connection[Any], query: PageQuery, last: int
+) -> tuple[list[LoggedEvent], int]:
     """The events up to ``MAX_BYTES``, and how many there were within the limit."""
-    where = query.where
-    conditions: list[tuple[SQL, bool]] = [
-        (SQL("event_type = ANY (%(event_types)s)"), bool(where.event_types)),
-        (SQL("subject_kind = ANY (%(subject_kinds)s)"), bool(where.subject_kinds)),
-        (SQL("subject_id = ANY (%(subject_ids)s)"), bool(where.subject_ids)),
-        (SQL("actor = ANY (%(actors)s)"), bool(where.actors)),
-    ]
-    chosen: Composed = SQL("").join(SQL(" AND ") + condition for condition, wanted in conditions if wanted)
+    chosen = dict(query.where.chosen())
+    condition = SQL(" AND {} = ANY ({})")
+    conditions = [condition.format(Identifier(name), Placeholder(name)) for name in chosen]
     statement = SQL(
         """
         SELECT {columns}, found FROM (
@@ -243,22 +199,19 @@ def _read_what_fits(connection: Connection[Any], query: Query, last: int) -> tup
                 count(*) OVER () AS found
             FROM (
                 SELECT * FROM artifactstore.events
-                WHERE sequence > %(since)s AND sequence <= %(last)s{chosen}
+                WHERE sequence > %(since)s AND sequence <= %(last)s{conditions}
                 ORDER BY sequence LIMIT %(limit)s
             ) e
         ) e
         WHERE bytes <= %(max_bytes)s ORDER BY sequence
         """
-    ).format(columns=SQL(_COLUMNS), chosen=chosen)
+    ).format(columns=SQL(_COLUMNS), conditions=SQL("").join(conditions))
     parameters = {
         "since": query.since,
         "last": last,
         "limit": query.limit,
         "max_bytes": MAX_BYTES,
-        "event_types": list(where.event_types),
-        "subject_kinds": list(where.subject_kinds),
-        "subject_ids": list(where.subject_ids),
-        "actors": list(where.actors),
+        **{name: list(values) for name, values in chosen.items()},
     }
     with translated(), connection.cursor(row_factory=tuple_row) as cursor:
         rows = cursor.execute(statement, parameters, binary=True).fetchall()

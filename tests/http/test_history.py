@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from artifactstore.errors import ArtifactstoreError
-from artifactstore.feed import Query
 from artifactstore.http import Settings
 from artifactstore.http.feed.history import History
 from artifactstore.http.feed.representation import JSON
@@ -21,7 +20,7 @@ from artifactstore.http.feed.tail import Ask, LiveFeed
 from artifactstore.http.service import Service
 from artifactstore.http.web.logs import JsonFormatter
 from artifactstore.migrate import migrate
-from artifactstore.store import Position
+from artifactstore.store import PageQuery, Position
 from tests.databases import TEST_PREFIX, create_database, programs, running_cluster, superuser_conninfo
 from tests.effort import EXAMPLES
 from tests.http.feeding import Poll, append_packages, fill, page, sequences, until_waiting
@@ -245,7 +244,7 @@ def test_f03_those_who_ask_at_once_share_a_confirmation(service_conninfo: str) -
 
     async def work(service: CountedService, tail: LiveFeed) -> None:
         service.reads = 0
-        asks = [Ask(Query(since, 3), JSON, wait=wait) for since in range(5, 45) for wait in (0, 5)]
+        asks = [Ask(PageQuery(since, limit=3), JSON, wait=wait) for since in range(5, 45) for wait in (0, 5)]
         pages = await asyncio.gather(*(tail.page(ask, stays) for ask in asks))
         assert all(page.source == "memory" and page.count == 3 for page in pages)
         assert (service.reads, service.most) == (1, 1)
@@ -269,13 +268,13 @@ def test_f38_catching_up_never_waits(service_conninfo: str, database: str) -> No
     async def work(service: CountedService, tail: LiveFeed) -> None:
         service.reads = 0
         for since in range(0, 900, 100):
-            page = await tail.page(Ask(Query(since, 100), JSON, wait=25), stays)
+            page = await tail.page(Ask(PageQuery(since, limit=100), JSON, wait=25), stays)
             assert (page.source, page.next) == ("database", since + 100)
         assert service.reads == 9
         seconds = []
         for since in range(head - 500, head - 100, 20):
             started = time.monotonic()
-            page = await tail.page(Ask(Query(since, 20), JSON, wait=25), stays)
+            page = await tail.page(Ask(PageQuery(since, limit=20), JSON, wait=25), stays)
             assert page.source == "memory"
             seconds.append(time.monotonic() - started)
         assert min(seconds) < 0.015
@@ -288,7 +287,7 @@ def test_f03_a_confirmation_that_fails_is_told_to_all_who_share_it(service_conni
 
     async def work(service: CountedService, tail: LiveFeed) -> None:
         await service.close()
-        asks = [Ask(Query(since, 3), JSON, wait=5) for since in range(5, 45)]
+        asks = [Ask(PageQuery(since, limit=3), JSON, wait=5) for since in range(5, 45)]
         told = await asyncio.gather(*(tail.page(ask, stays) for ask in asks), return_exceptions=True)
         assert {one.code for one in told if isinstance(one, ArtifactstoreError)} == {"unavailable"}
         assert len(told) == len(asks)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from artifactstore import feed
 from artifactstore.errors import ArtifactstoreError, Damaged, error
-from artifactstore.feed import Query, Seen
+from artifactstore.feed import Seen
 from artifactstore.http.feed.bell import Bell
 from artifactstore.http.feed.representation import Answered, Form, SharedEvent, compose
 from artifactstore.http.feed.ring import MAX_EVENTS, Ring
@@ -22,7 +22,7 @@ from artifactstore.http.service import Service
 from artifactstore.http.web import metrics
 from artifactstore.http.web.links import GRACE_SECONDS, no_answer
 from artifactstore.http.web.request import ClientLeftError
-from artifactstore.store import LoggedEvent, Position, Store
+from artifactstore.store import LoggedEvent, PageQuery, Position, Store
 
 REREAD_SECONDS = 0.5
 """Without a bell: notifications get lost, and a log that is restored rings none."""
@@ -46,7 +46,7 @@ class Ask:
         min_sequence: the log must go to it.
     """
 
-    query: Query
+    query: PageQuery
     form: Form
     wait: float = 0
     epoch: str | None = None
@@ -371,4 +371,4 @@ def _new(store: Store, newest: LoggedEvent | None, longest: int, position: Posit
     """
     known = 0 if newest is None else newest.sequence - 1
     since = known if known < position.head <= known + longest else max(0, position.head - MAX_EVENTS)
-    return feed.read_page(store.connection, Query(since, MAX_EVENTS), position)
+    return feed.read_page(store.connection, PageQuery(since, limit=MAX_EVENTS), position)

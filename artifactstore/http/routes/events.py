@@ -9,7 +9,7 @@ from artifactstore.codec import MAX_INTEGER, digest
 from artifactstore.errors import Refused
 from artifactstore.events import EVENT_TYPES, GROUPS
 from artifactstore.events.fields import Id, Int, Text
-from artifactstore.feed import Filter, Query, Seen
+from artifactstore.feed import Seen
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
 from artifactstore.http.feed.representation import (
@@ -28,13 +28,13 @@ from artifactstore.http.web.problems import RETRY_SECONDS
 from artifactstore.http.web.request import Parameter, bad_request
 from artifactstore.http.web.trace import header
 from artifactstore.leaves import identity
-from artifactstore.store import LoggedEvent, Position, Store
+from artifactstore.store import EventFilter, LoggedEvent, PageQuery, Position, Store
+from artifactstore.store.selection import FILTERED
 
 MAX_WAIT = 55
 """Seconds; proxies cut what is silent for a minute."""
 
 _KINDS = ("package", "file", "retention", "storage", "system")
-_GROUPS = {name: frozenset(types) for name, types in GROUPS.items()}
 _CBOR_SEQUENCE = {"type": "string", "contentMediaType": CBOR}
 _SINCE = re.compile("head|0|[1-9][0-9]{0,15}")
 _EPOCH = re.compile("[1-9][0-9]{0,15}-[0-9a-f]{8}")
@@ -60,7 +60,7 @@ async def _events(call: Call) -> Answer:
     elif query["since_digest"] is not None and since == "0":
         raise bad_request("since_digest is that of the event at since; 0 is none", parameter="since_digest")
     ask = Ask(
-        Query(int(since), query["limit"], query["until"], _filter(query)),
+        PageQuery(int(since), query["until"], _filter(query), query["limit"]),
         _form(call),
         query["wait"],
         query["epoch"],
@@ -130,14 +130,8 @@ def _seen(text: str | None) -> Seen | None:
     return Seen(bytes.fromhex(match[2]), algorithm)
 
 
-def _filter(query: Mapping[str, Any]) -> Filter:
-    types = (_GROUPS.get(name, frozenset([name])) for name in query["event_type"])
-    return Filter(
-        frozenset().union(*types),
-        frozenset(query["subject_kind"]),
-        frozenset(query["subject_id"]),
-        frozenset(query["actor"]),
-    )
+def _filter(query: Mapping[str, Any]) -> EventFilter:
+    return EventFilter(**{column: frozenset(query[column]) for column in FILTERED}).resolved()
 
 
 def _form(call: Call) -> Form:
@@ -198,7 +192,7 @@ ENDPOINTS = (
             Parameter("until", Int(), "last sequence to deliver, inclusive"),
             Parameter(
                 "event_type",
-                Text(enum=(*EVENT_TYPES, *_GROUPS)),
+                Text(enum=(*EVENT_TYPES, *GROUPS)),
                 "only events of this type, or of a group such as v1.retention.*",
                 repeatable=True,
             ),
