@@ -1,7 +1,7 @@
 """Following the feed, without any connection: what to ask next, what to check, how long to pause."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,12 +153,11 @@ class Following:
             code = "bad-digest" if page.events else "diverged"
             self._fail(code, f"event {last} is not the one that the page says it is")
 
-    def passed(self, event: FeedEvent, epoch: str | None) -> None:
-        """An event was delivered."""
-        self._delivered = (event, epoch)
-
-    def finished(self, page: FeedPage) -> None:
-        """All events of a page were delivered."""
+    def deliver(self, page: FeedPage) -> Iterator[FeedEvent]:
+        """The events of a page that was checked; the cursor follows them, and then goes to its end."""
+        for event in page.events:
+            self._delivered = (event, page.epoch)
+            yield event
         cursor, digest = self.cursor, page.next_digest
         if digest is None and page.next == cursor.sequence:
             digest = cursor.digest
