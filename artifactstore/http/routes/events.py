@@ -12,6 +12,7 @@ from artifactstore.events.fields import Id, Int, Text
 from artifactstore.feed import Seen
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
+from artifactstore.http.feed.live_feed import Ask
 from artifactstore.http.feed.representation import (
     CBOR,
     JSON,
@@ -21,7 +22,6 @@ from artifactstore.http.feed.representation import (
     json_event,
     prefers_cbor,
 )
-from artifactstore.http.feed.tail import Ask
 from artifactstore.http.routes.log import epochs
 from artifactstore.http.web.answers import BOOL, COUNT, DIGEST, ID, TEXT, array, maybe, record, ref
 from artifactstore.http.web.problems import RETRY_SECONDS
@@ -48,7 +48,7 @@ _EPOCH_PARAMETER = Parameter(
 
 
 async def _events(call: Call) -> Answer:
-    query, tail = call.query, call.scope["app"].state.tail
+    query, live_feed = call.query, call.scope["app"].state.live_feed
     _check_texts(query)
     since = query["since"]
     if since == "head":
@@ -56,7 +56,7 @@ async def _events(call: Call) -> Answer:
             raise bad_request(
                 "since_digest needs since to be the sequence of an event", parameter="since_digest"
             )
-        since = await tail.head()
+        since = await live_feed.head()
     elif query["since_digest"] is not None and since == "0":
         raise bad_request("since_digest is that of the event at since; 0 is none", parameter="since_digest")
     ask = Ask(
@@ -68,7 +68,7 @@ async def _events(call: Call) -> Answer:
         query["min_sequence"],
     )
     try:
-        page = await tail.page(ask, call.client_left)
+        page = await live_feed.page(ask, call.client_left)
     except Refused as refusal:
         if refusal.code in _LOST:
             refusal.detail["epochs"] = await call.read(epochs)
