@@ -7,14 +7,22 @@ is there. A hole is damage, and is told as that.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, LiteralString
+from typing import Any, Generic, Literal, LiteralString, TypeVar
 
-from psycopg import Connection
-from psycopg.rows import args_row, scalar_row, tuple_row
+from psycopg import Connection, Cursor, DataError
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
+from psycopg.pq import Format
+from psycopg.rows import RowFactory, args_row, scalar_row, tuple_row
 from psycopg.sql import SQL, Identifier, Placeholder
+from psycopg.types.string import ByteaBinaryLoader
 
 from artifactstore.errors import error, translated
+from artifactstore.leaves import FIRST_MICROS, LAST_MICROS, Columns
 from artifactstore.store import LoggedEvent, PageQuery, Position
+
+T = TypeVar("T")
+EventT = TypeVar("EventT", Columns, LoggedEvent)
 
 CHANNEL = "artifactstore_events"
 """Where every append rings (NOTIFY); what is sent with it is no data."""
@@ -29,6 +37,9 @@ LOOK = SQL(
     """
 )
 """Where the log stands, whether appends ring, how full the queue of notifications is (0…1), the backend."""
+
+_MICROS_OF_2000 = 946_684_800_000_000
+"""Where PostgreSQL begins to count, in µs since 1970."""
 
 MAX_BYTES = 4 * 1024 * 1024
 """Bytes of payloads in a page."""
@@ -54,7 +65,7 @@ class Seen:
     digest: bytes
     algorithm: Literal["sha256", "blake3"] | None = "sha256"
 
-    def fits(self, event: LoggedEvent, identity: bytes) -> bool:
+    def fits(self, event: Columns, identity: bytes) -> bool:
         """Whether it was this event, as far as the digest can tell."""
         return (self.algorithm != "blake3" and self.digest == identity) or (
             self.algorithm != "sha256" and self.digest == event.payload_digest
@@ -62,7 +73,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Page(Generic[EventT]):
     """Events in order, and how far the log was examined for them.
 
     Attributes:
@@ -72,7 +83,7 @@ class Page:
     """
 
     position: Position
-    events: Sequence[LoggedEvent]
+    events: Sequence[EventT]
     next: int
     end: int
 
@@ -87,7 +98,7 @@ class Page:
         return self.has_more and bool(self.events) and self.next == self.events[-1].sequence
 
 
-def read_page(connection: Connection[Any], query: PageQuery, position: Position) -> Page:
+def read_page(connection: Connection[Any], query: PageQuery, position: Position) -> Page[Columns]:
     """The page, in the snapshot of a transaction (REPEATABLE READ) in which ``position`` was read.
 
     Raises:
@@ -111,13 +122,13 @@ def read_page(connection: Connection[Any], query: PageQuery, position: Position)
     return Page(position, events, examined, end)
 
 
-def read_event(connection: Connection[Any], sequence: int, position: Position) -> LoggedEvent:
+def read_event(connection: Connection[Any], sequence: int, position: Position) -> Columns:
     """One event; raises ``NotFound``, or ``Damaged`` log-damaged when it must be there and is not."""
     if sequence > position.head:
         problem = f"event {sequence}; the log ends at {position.head}"
         raise error("not-found", {"problem": problem, "sequence": sequence, "head": position.head})
     query = SQL("SELECT {} FROM artifactstore.events WHERE sequence = %s").format(SQL(_COLUMNS))
-    with translated(), connection.cursor(row_factory=args_row(LoggedEvent)) as cursor:
+    with translated(), _cursor(connection, args_row(Columns)) as cursor:
         found = cursor.execute(query, (sequence,), binary=True).fetchone()
     if found is None:
         raise _hole(sequence)
@@ -143,7 +154,7 @@ def check_epoch(epoch: str | None, position: Position) -> None:
         )
 
 
-def check_digest(seen: Seen, event: LoggedEvent, identity: bytes, position: Position) -> None:
+def check_digest(seen: Seen, event: Columns, identity: bytes, position: Position) -> None:
     """Raise ``Refused`` diverged when an event, whose identity is given too, is not the one seen there."""
     if not seen.fits(event, identity):
         problem = f"event {event.sequence} is another one than the client read"
@@ -158,7 +169,7 @@ def check_digest(seen: Seen, event: LoggedEvent, identity: bytes, position: Posi
         )
 
 
-def _read(connection: Connection[Any], query: PageQuery, last: int) -> tuple[list[LoggedEvent], int]:
+def _read(connection: Connection[Any], query: PageQuery, last: int) -> tuple[list[Columns], int]:
     """The events that fit into a page, and how many there were within the limit."""
     # Almost always all of them fit; to ask that first takes half the time of counting bytes event by event.
     if not query.where and (events := _read_all(connection, query, last)):
@@ -166,7 +177,7 @@ def _read(connection: Connection[Any], query: PageQuery, last: int) -> tuple[lis
     return _read_what_fits(connection, query, last)
 
 
-def _read_all(connection: Connection[Any], query: PageQuery, last: int) -> list[LoggedEvent]:
+def _read_all(connection: Connection[Any], query: PageQuery, last: int) -> list[Columns]:
     """All events within the limit; none if they have more than ``MAX_BYTES``."""
     statement = SQL(
         """
@@ -181,13 +192,11 @@ def _read_all(connection: Connection[Any], query: PageQuery, last: int) -> list[
         """
     ).format(columns=SQL(_COLUMNS))
     parameters = {"since": query.since, "last": last, "limit": query.limit, "max_bytes": MAX_BYTES}
-    with translated(), connection.cursor(row_factory=args_row(LoggedEvent)) as cursor:
+    with translated(), _cursor(connection, args_row(Columns)) as cursor:
         return cursor.execute(statement, parameters, binary=True).fetchall()
 
 
-def _read_what_fits(
-    connection: Connection[Any], query: PageQuery, last: int
-) -> tuple[list[LoggedEvent], int]:
+def _read_what_fits(connection: Connection[Any], query: PageQuery, last: int) -> tuple[list[Columns], int]:
     """The events up to ``MAX_BYTES``, and how many there were within the limit."""
     chosen = dict(query.where.chosen())
     condition = SQL(" AND {} = ANY ({})")
@@ -213,9 +222,29 @@ def _read_what_fits(
         "max_bytes": MAX_BYTES,
         **{name: list(values) for name, values in chosen.items()},
     }
-    with translated(), connection.cursor(row_factory=tuple_row) as cursor:
+    with translated(), _cursor(connection, tuple_row) as cursor:
         rows = cursor.execute(statement, parameters, binary=True).fetchall()
-    return [LoggedEvent(*row[:-1]) for row in rows], rows[0][-1] if rows else 0
+    return [Columns._make(row[:-1]) for row in rows], rows[0][-1] if rows else 0
+
+
+class _MicrosLoader(Loader):
+    """A timestamptz as µs since 1970."""
+
+    format = Format.BINARY
+
+    def load(self, data: Buffer) -> int:
+        micros = int.from_bytes(data, "big", signed=True) + _MICROS_OF_2000
+        if not FIRST_MICROS <= micros <= LAST_MICROS:
+            raise DataError("a time of the log is not within the years 1 to 9999")
+        return micros
+
+
+def _cursor(connection: Connection[Any], make: RowFactory[T]) -> Cursor[T]:
+    """A cursor whose binary results are CBOR values, as ``Columns`` have them."""
+    cursor = connection.cursor(row_factory=make)
+    cursor.adapters.register_loader("timestamptz", _MicrosLoader)
+    cursor.adapters.register_loader("uuid", ByteaBinaryLoader)
+    return cursor
 
 
 def _check_whole(connection: Connection[Any], since: int, last: int) -> None:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -13,6 +14,7 @@ import httpx
 from artifactstore import codec, leaves
 from artifactstore.codec import Payload, Problem
 from artifactstore.errors import ERRORS, EXIT_RETRY, ArtifactstoreError, error
+from artifactstore.leaves import Columns
 from artifactstore.store import LoggedEvent
 
 CBOR = "application/cbor-seq"
@@ -28,6 +30,7 @@ _MAX_DIGITS = 16
 _MAX_LEVELS = 32
 """Of JSON: what is deeper is nothing of ours, and programs that walk it should not have to mind."""
 _COLUMNS = frozenset(leaves.COLUMNS)
+_in_order = itemgetter(*leaves.COLUMNS)
 _LEVELS = 1
 """Of an event: a map of columns that hold nothing else."""
 
@@ -66,16 +69,53 @@ class RemoteError(Exception):
 
 @dataclass(frozen=True)
 class FeedEvent:
-    """An event as it is stored: ``payload_bytes`` are the exact bytes, of which the digest is the BLAKE3."""
+    """An event as it is stored; each value is made when it is asked for.
 
-    sequence: int
-    created_at: datetime
-    event_type: str
-    subject_kind: str
-    subject_id: UUID | None
-    actor: str
-    payload_bytes: bytes
-    payload_digest: bytes
+    Attributes:
+        columns: checked, as CBOR values.
+    """
+
+    columns: Columns
+
+    @property
+    def sequence(self) -> int:
+        """Its number."""
+        return self.columns.sequence
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was appended, in UTC."""
+        return self.stored.created_at
+
+    @property
+    def event_type(self) -> str:
+        """What happened, such as ``v1.package.created``."""
+        return self.columns.event_type
+
+    @property
+    def subject_kind(self) -> str:
+        """What kind of thing it is about."""
+        return self.columns.subject_kind
+
+    @property
+    def subject_id(self) -> UUID | None:
+        """What it is about."""
+        return self.stored.subject_id
+
+    @property
+    def actor(self) -> str:
+        """Who did it."""
+        return self.columns.actor
+
+    @property
+    def payload_bytes(self) -> bytes:
+        """The exact bytes of the payload, of which ``payload_digest`` is the BLAKE3."""
+        return self.columns.payload
+
+    @property
+    def payload_digest(self) -> bytes:
+        """32 bytes."""
+        return self.columns.payload_digest
 
     @cached_property
     def payload(self) -> Payload:
@@ -85,26 +125,17 @@ class FeedEvent:
     @cached_property
     def stored(self) -> LoggedEvent:
         """The event as a row of the log."""
-        return LoggedEvent(
-            self.sequence,
-            self.created_at,
-            self.event_type,
-            self.subject_kind,
-            self.subject_id,
-            self.actor,
-            self.payload_bytes,
-            self.payload_digest,
-        )
+        return leaves.from_columns(self.columns)
 
     @cached_property
     def identity(self) -> bytes:
         """What tells it from every other event, 32 bytes: SHA-256 of its whole row (``leaves.identity``)."""
-        return leaves.identity(self.stored)
+        return self.columns.identity
 
     @property
     def intact(self) -> bool:
         """Whether the payload is what the digest says."""
-        return codec.digest(self.payload_bytes) == self.payload_digest
+        return codec.digest(self.columns.payload) == self.columns.payload_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,4 +296,4 @@ def _digest(text: str | None) -> bytes | None:
 def _event(item: object) -> FeedEvent:
     if type(item) is not dict or item.keys() != _COLUMNS:
         raise Problem("an item is not the columns of an event")
-    return FeedEvent(*leaves.from_columns([item[name] for name in leaves.COLUMNS]))
+    return FeedEvent(leaves.check_columns(_in_order(item)))

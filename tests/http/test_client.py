@@ -13,7 +13,8 @@ import pytest
 
 from artifactstore.client import AsyncClient, Client, Cursor, FeedError, FeedEvent, RemoteError
 from artifactstore.client.following import Following
-from artifactstore.http.feed.representation import cbor_event
+from artifactstore.http.feed.encoding import cbor_event
+from artifactstore.leaves import columns
 from artifactstore.store import Store
 from tests.http.feeding import append_packages, fill
 from tests.http.running import Running, running
@@ -144,7 +145,7 @@ def answers(service: Running, *pages: tuple[list[int], dict[str, str]]) -> httpx
 
     def answer(_request: httpx.Request) -> httpx.Response:
         sequences, changed = next(rest)
-        events = [stored[sequence] for sequence in sequences]
+        events = [columns(stored[sequence]) for sequence in sequences]
         if changed.get("X-Bytes") == "wrong":
             events[-1] = events[-1]._replace(payload=b"\xa0")
         headers = {

@@ -14,9 +14,9 @@ import pytest
 
 from artifactstore.errors import ArtifactstoreError
 from artifactstore.http import Settings
+from artifactstore.http.feed.encoding import JSON
 from artifactstore.http.feed.history import History
 from artifactstore.http.feed.live_feed import Ask, LiveFeed
-from artifactstore.http.feed.representation import JSON
 from artifactstore.http.service import Service
 from artifactstore.http.web.logs import JsonFormatter
 from artifactstore.migrate import migrate

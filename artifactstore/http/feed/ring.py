@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from artifactstore.http.feed.representation import Answered, Form, SharedEvent, compose
+from artifactstore.http.feed.encoding import Form
+from artifactstore.http.feed.representation import Answered, SharedEvent, compose
 from artifactstore.store import EventFilter, LoggedEvent, PageQuery, Position
 
 MAX_EVENTS = 2_000
@@ -64,6 +65,7 @@ class Ring:
         entries = self._entries[query.since - self.base : examined - self.base]
         return compose(
             _chosen(entries, query.where),
+            lambda entry: entry.encoded(form),
             form,
             limit=query.limit,
             examined=examined,

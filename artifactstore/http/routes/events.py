@@ -12,23 +12,16 @@ from artifactstore.events.fields import Id, Int, Text
 from artifactstore.feed import Seen
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
+from artifactstore.http.feed.encoding import CBOR, ENCODE, JSON, Form
 from artifactstore.http.feed.live_feed import Ask
-from artifactstore.http.feed.representation import (
-    CBOR,
-    JSON,
-    Form,
-    cbor_event,
-    digest_text,
-    json_event,
-    prefers_cbor,
-)
+from artifactstore.http.feed.representation import digest_text, prefers_cbor
 from artifactstore.http.routes.log import epochs
 from artifactstore.http.web.answers import BOOL, COUNT, DIGEST, ID, TEXT, array, maybe, record, ref
 from artifactstore.http.web.problems import RETRY_SECONDS
 from artifactstore.http.web.request import Parameter, bad_request
 from artifactstore.http.web.trace import header
-from artifactstore.leaves import identity
-from artifactstore.store import EventFilter, LoggedEvent, PageQuery, Position, Store
+from artifactstore.leaves import Columns
+from artifactstore.store import EventFilter, PageQuery, Position, Store
 from artifactstore.store.selection import FILTERED
 
 MAX_WAIT = 55
@@ -92,18 +85,18 @@ async def _event(call: Call) -> Answer:
     _check_texts(query)
     position: list[Position] = []
 
-    def read(store: Store) -> LoggedEvent:
+    def read(store: Store) -> Columns:
         position.append(store.identity.position())
         feed.check_epoch(query["epoch"], position[-1])
         return feed.read_event(store.connection, call.path["sequence"], position[-1])
 
     event = await call.read(read)
     form = _form(call)
-    body = cbor_event(event) if form == CBOR else json_event(event)
+    body = ENCODE[form](event)
     headers = _caching(body, True, query["epoch"])
     return Answer(
         body,
-        headers={**headers, "Artifactstore-Digest": digest_text(identity(event))},
+        headers={**headers, "Artifactstore-Digest": digest_text(event.identity)},
         media_type=form,
     )
 

@@ -8,6 +8,7 @@ from artifactstore.errors import BadInput
 from artifactstore.events import EVENT_TYPES, Event, Origin
 from artifactstore.events.fields import fields_of
 from artifactstore.http.web.shapes import Schema, describer, stored_object_schema
+from artifactstore.leaves import Columns
 from artifactstore.store import LoggedEvent, Row
 
 ID: Schema = {"type": "string", "format": "uuid"}
@@ -223,9 +224,6 @@ def event_schema(model: type[Event]) -> Schema:
 
 def event_value(event: LoggedEvent) -> dict[str, Any]:
     """An event as answers show it; raises ``BadInput`` for a payload that is damaged or of unknown type."""
-    describe = _DESCRIBE.get(event.event_type)
-    if describe is None:
-        raise BadInput("unknown-event-type", {"event_type": event.event_type, "sequence": event.sequence})
     return {
         "sequence": event.sequence,
         "created_at": event.created_at,
@@ -233,9 +231,17 @@ def event_value(event: LoggedEvent) -> dict[str, Any]:
         "subject_kind": event.subject_kind,
         "subject_id": event.subject_id,
         "actor": event.actor,
-        "payload": describe(codec.decode_stored(event.payload, event.payload_digest, event.event_type)),
+        "payload": payload_value(event),
         "payload_digest": f"blake3:{event.payload_digest.hex()}",
     }
+
+
+def payload_value(event: LoggedEvent | Columns) -> dict[str, object]:
+    """The payload of an event as answers show it; raises as ``event_value``."""
+    describe = _DESCRIBE.get(event.event_type)
+    if describe is None:
+        raise BadInput("unknown-event-type", {"event_type": event.event_type, "sequence": event.sequence})
+    return describe(codec.decode_stored(event.payload, event.payload_digest, event.event_type))
 
 
 def payload_schemas(models: Iterable[type[Event]]) -> dict[str, Schema]:

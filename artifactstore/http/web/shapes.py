@@ -26,7 +26,7 @@ from artifactstore.events.fields import (
     Time,
     fields_of,
 )
-from artifactstore.events.times import from_micros, parse_time, time_text
+from artifactstore.events.times import micros_text, parse_time
 
 Schema = dict[str, Any]
 
@@ -201,7 +201,11 @@ def describer(fields: Iterable[Field]) -> Callable[[Mapping[str, Value]], dict[s
     made = {field.name: make for field in fields if (make := _shown(field.kind)) is not None}
 
     def describe(payload: Mapping[str, Value]) -> dict[str, object]:
-        return {name: made[name](value) if name in made else value for name, value in payload.items()}
+        shown: dict[str, object] = dict(payload)
+        for name, make in made.items():
+            if name in payload:
+                shown[name] = make(payload[name])
+        return shown
 
     return describe
 
@@ -229,9 +233,12 @@ def _shown(kind: Kind) -> Callable[[Any], object] | None:
 
 
 def _id_text(value: Value) -> Value:
-    if type(value) is not bytes or len(value) != 16:
-        return value
-    digits = value.hex()
+    return id_text(value) if type(value) is bytes and len(value) == 16 else value
+
+
+def id_text(identity: bytes) -> str:
+    """An id of 16 bytes as text."""
+    digits = identity.hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
@@ -242,7 +249,7 @@ def _hex(value: Value) -> Value:
 def _time_text(value: Value) -> Value:
     if type(value) is not int or not -MAX_INTEGER <= value <= MAX_INTEGER:
         return value
-    return time_text(from_micros(value))
+    return micros_text(value)
 
 
 def _prefix(name: str) -> str:
