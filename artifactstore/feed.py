@@ -9,16 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, LiteralString, TypeVar
 
-from psycopg import Connection, Cursor, DataError
-from psycopg.abc import Buffer
-from psycopg.adapt import Loader
-from psycopg.pq import Format
-from psycopg.rows import RowFactory, args_row, scalar_row, tuple_row
+from psycopg import Connection, Cursor
+from psycopg.rows import RowMaker, scalar_row
 from psycopg.sql import SQL, Identifier, Placeholder
+from psycopg.types.numeric import Int8BinaryLoader
 from psycopg.types.string import ByteaBinaryLoader
 
 from artifactstore.errors import error, translated
-from artifactstore.leaves import FIRST_MICROS, LAST_MICROS, Columns
+from artifactstore.leaves import MAKE, Columns
 from artifactstore.store import LoggedEvent, PageQuery, Position
 
 T = TypeVar("T")
@@ -38,18 +36,17 @@ LOOK = SQL(
 )
 """Where the log stands, whether appends ring, how full the queue of notifications is (0…1), the backend."""
 
-_MICROS_OF_2000 = 946_684_800_000_000
-"""Where PostgreSQL begins to count, in µs since 1970."""
-
 MAX_BYTES = 4 * 1024 * 1024
 """Bytes of payloads in a page."""
 
 MAX_EXAMINED = 10_000
 """Events that a page with a filter looks at."""
 
-_COLUMNS: LiteralString = (
-    "sequence, created_at, event_type, subject_kind, subject_id, actor, payload, payload_digest"
-)
+_COLUMNS: LiteralString = """
+    sequence, created_at + interval '262968 hours' AS created_at, event_type, subject_kind, subject_id, actor,
+    payload, payload_digest
+    """
+"""As ``_cursor`` reads them. PostgreSQL sends µs since 2000: of a time so many hours later, µs since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +125,7 @@ def read_event(connection: Connection[Any], sequence: int, position: Position) -
         problem = f"event {sequence}; the log ends at {position.head}"
         raise error("not-found", {"problem": problem, "sequence": sequence, "head": position.head})
     query = SQL("SELECT {} FROM artifactstore.events WHERE sequence = %s").format(SQL(_COLUMNS))
-    with translated(), _cursor(connection, args_row(Columns)) as cursor:
+    with translated(), _cursor(connection, MAKE) as cursor:
         found = cursor.execute(query, (sequence,), binary=True).fetchone()
     if found is None:
         raise _hole(sequence)
@@ -192,7 +189,7 @@ def _read_all(connection: Connection[Any], query: PageQuery, last: int) -> list[
         """
     ).format(columns=SQL(_COLUMNS))
     parameters = {"since": query.since, "last": last, "limit": query.limit, "max_bytes": MAX_BYTES}
-    with translated(), _cursor(connection, args_row(Columns)) as cursor:
+    with translated(), _cursor(connection, MAKE) as cursor:
         return cursor.execute(statement, parameters, binary=True).fetchall()
 
 
@@ -222,27 +219,15 @@ def _read_what_fits(connection: Connection[Any], query: PageQuery, last: int) ->
         "max_bytes": MAX_BYTES,
         **{name: list(values) for name, values in chosen.items()},
     }
-    with translated(), _cursor(connection, tuple_row) as cursor:
+    with translated(), _cursor(connection, tuple) as cursor:
         rows = cursor.execute(statement, parameters, binary=True).fetchall()
-    return [Columns._make(row[:-1]) for row in rows], rows[0][-1] if rows else 0
+    return [MAKE(row[:-1]) for row in rows], rows[0][-1] if rows else 0
 
 
-class _MicrosLoader(Loader):
-    """A timestamptz as µs since 1970."""
-
-    format = Format.BINARY
-
-    def load(self, data: Buffer) -> int:
-        micros = int.from_bytes(data, "big", signed=True) + _MICROS_OF_2000
-        if not FIRST_MICROS <= micros <= LAST_MICROS:
-            raise DataError("a time of the log is not within the years 1 to 9999")
-        return micros
-
-
-def _cursor(connection: Connection[Any], make: RowFactory[T]) -> Cursor[T]:
+def _cursor(connection: Connection[Any], make: RowMaker[T]) -> Cursor[T]:
     """A cursor whose binary results are CBOR values, as ``Columns`` have them."""
-    cursor = connection.cursor(row_factory=make)
-    cursor.adapters.register_loader("timestamptz", _MicrosLoader)
+    cursor = connection.cursor(row_factory=lambda _: make)
+    cursor.adapters.register_loader("timestamptz", Int8BinaryLoader)
     cursor.adapters.register_loader("uuid", ByteaBinaryLoader)
     return cursor
 

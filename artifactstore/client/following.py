@@ -139,13 +139,14 @@ class Following:
         if self.cursor.epoch not in (None, page.epoch):
             self._fail("epoch-mismatch", f"the epoch is {page.epoch}, not {self.cursor.epoch}")
         for event in page.events:
-            if event.sequence <= last:
-                self._fail("out-of-order", f"event {event.sequence} came after {last}")
-            if not self._filtered and event.sequence != last + 1:
-                self._fail("hole", f"event {last + 1} is missing, the next is {event.sequence}")
+            sequence = event.sequence
+            if sequence <= last:
+                self._fail("out-of-order", f"event {sequence} came after {last}")
+            if not self._filtered and sequence != last + 1:
+                self._fail("hole", f"event {last + 1} is missing, the next is {sequence}")
             if not event.intact:
-                self._fail("bad-digest", f"the payload of event {event.sequence} is not what its digest says")
-            last = event.sequence
+                self._fail("bad-digest", f"the payload of event {sequence} is not what its digest says")
+            last = sequence
         if page.next < last or (not self._filtered and page.next != last):
             self._fail("hole", f"the page ends with event {last} and says that it goes to {page.next}")
         known = page.events[-1].identity if page.events else self.cursor.digest

@@ -42,14 +42,15 @@ def time_text(instant: datetime) -> str:
 
 def micros_text(micros: int) -> str:
     """As ``time_text``, of µs since 1970 within the years 1 to 9999."""
+    hours, micros = divmod(micros, 3_600_000_000)
     seconds, micros = divmod(micros, 1_000_000)
-    days, seconds = divmod(seconds, 86_400)
-    return f"{_day_text(days)}T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{micros:06}Z"
+    # A third faster than an f-string, and every page is full of times.
+    return "%s%02d:%02d.%06dZ" % (_hour_text(hours), seconds // 60, seconds % 60, micros)  # noqa: UP031
 
 
 @lru_cache(1_000)
-def _day_text(days: int) -> str:
-    return date.fromordinal(_FIRST_DAY + days).isoformat()
+def _hour_text(hours: int) -> str:
+    return f"{date.fromordinal(_FIRST_DAY + hours // 24)}T{hours % 24:02}:"
 
 
 def parse_time(text: str) -> datetime:

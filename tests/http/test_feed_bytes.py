@@ -17,7 +17,7 @@ from artifactstore.http.feed.encoding import CBOR, JSON, Form
 from artifactstore.store import EventFilter, LoggedEvent, PageQuery, Store
 from artifactstore.store.selection import FILTERED
 from bench.database import copy_events, past_the_doors
-from bench.workload import realistic
+from bench.workload import LogRow, realistic
 from tests.http import plain_feed
 from tests.http.running import Running
 from tests.property.payloads import damaged, new_events, payloads
@@ -71,23 +71,29 @@ def test_a_time_is_told_without_a_datetime(micros: int) -> None:
     assert micros_text(micros) == time_text(from_micros(micros))
 
 
+def _logged(row: LogRow) -> LoggedEvent:
+    digest = codec.digest(row.payload)
+    about = row.event_type, row.subject_kind, row.subject_id
+    return LoggedEvent(row.sequence, row.created_at, *about, row.actor, row.payload, digest)
+
+
 @pytest.fixture
 def log(service: Running, database: str) -> list[LoggedEvent]:
     """A log of many events, some of them as large as an event may be; the service has begun it."""
     assert service.url
     large = [codec.encode({"unknown": bytes(length)}) for length in (60_000,) * 90 + (65_000,) * 30]
     with psycopg.connect(database) as connection:
-        events = list(Store(connection).log.stored_events())
-        at = events[-1].created_at
-        rows = [
-            (at, row.event_type, row.subject_kind, row.subject_id, row.actor, row.payload)
-            for row in realistic(4_000)
+        begun = list(Store(connection).log.stored_events())
+        rows = [_logged(row) for row in realistic(4_000)]
+        rows[1_000:1_000] = [
+            begun[-1]._replace(actor="user:é", payload=one, payload_digest=codec.digest(one)) for one in large
         ]
-        subject = events[0].subject_id
-        rows[1_000:1_000] = [(at, "v1.package.created", "package", subject, "user:é", one) for one in large]
-        numbered = enumerate(rows, events[-1].sequence + 1)
+        numbered = enumerate(rows, len(begun) + 1)
         with past_the_doors(connection):
-            copy_events(connection, ((number, *row, codec.digest(row[-1])) for number, row in numbered))
+            copy_events(
+                connection,
+                (row._replace(sequence=number, created_at=begun[-1].created_at) for number, row in numbered),
+            )
         return list(Store(connection).log.stored_events())
 
 

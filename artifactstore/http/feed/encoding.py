@@ -38,13 +38,12 @@ _cbor_text = lru_cache(1_000)(cbor2.dumps)
 
 def json_event(event: Columns) -> bytes:
     """An event as JSON; a payload that cannot be read is told as such, so that it hides no other event."""
-    subject_id = event.subject_id
     return _JSON % (
         event.sequence,
         micros_text(event.created_at).encode(),
         _json_text(event.event_type),
         _json_text(event.subject_kind),
-        b"null" if subject_id is None else b'"%b"' % id_text(subject_id).encode(),
+        render(id_text(event.subject_id)),
         _json_text(event.actor),
         _json_payload(event),
         event.payload_digest.hex().encode(),
@@ -59,9 +58,10 @@ def cbor_event(event: Columns) -> bytes:
         _bytes_head(len(payload)),
         payload,
         cbor2.dumps(sequence),
-        cbor2.dumps(created_at),
+        # Of any time from 1970 on, except for the first hour.
+        b"\x1b" + created_at.to_bytes(8, "big") if created_at >= 2**32 else cbor2.dumps(created_at),
         _cbor_text(event_type),
-        cbor2.dumps(subject_id),
+        b"\xf6" if subject_id is None else b"\x50" + subject_id,
         _cbor_text(kind),
         _bytes_head(len(digest)),
         digest,

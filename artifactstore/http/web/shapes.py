@@ -214,7 +214,7 @@ def _shown(kind: Kind) -> Callable[[Any], object] | None:
     """What turns a value of this kind into what answers show; None: it is shown as it is."""
     match kind:
         case Id():
-            return _id_text
+            return id_text
         case Hash():
             return _hex
         case Time():
@@ -232,13 +232,11 @@ def _shown(kind: Kind) -> Callable[[Any], object] | None:
 # those are shown as they are.
 
 
-def _id_text(value: Value) -> Value:
-    return id_text(value) if type(value) is bytes and len(value) == 16 else value
-
-
-def id_text(identity: bytes) -> str:
+def id_text(value: Value) -> Value:
     """An id of 16 bytes as text."""
-    digits = identity.hex()
+    if type(value) is not bytes or len(value) != 16:
+        return value
+    digits = value.hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
