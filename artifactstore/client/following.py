@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from artifactstore.client.messages import FeedEvent, FeedPage, RemoteError
+from artifactstore.client.messages import FeedEvent, FeedPage, PageHead, RemoteError
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 10.0
@@ -116,11 +116,11 @@ class Following:
             "since_digest": None if self._at_head else self.cursor.digest,
         }
 
-    def ahead(self, page: FeedPage) -> dict[str, Any] | None:
-        """Parameters of the request after a page that was checked, if that can be sent at once.
+    def ahead(self, page: PageHead) -> dict[str, Any] | None:
+        """Parameters of the request after a page, if that can be sent before this one is read and checked.
 
         The next page is fetched while this one is dealt with: it need not wait for anything, and goes on
-        from an event that both sides know.
+        from an event that the service knows. It is looked at only if this one is right.
         """
         if not page.has_more or page.retry_after is not None or page.next_digest is None:
             return None

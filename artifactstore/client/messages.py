@@ -138,8 +138,8 @@ class FeedEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class FeedPage:
-    """A page of the feed.
+class PageHead:
+    """What the headers of a page tell: enough to ask for the next one.
 
     Attributes:
         epoch: of the log; None for an empty one. head: of the log, in the same snapshot.
@@ -150,11 +150,36 @@ class FeedPage:
 
     epoch: str | None
     head: int
-    events: Sequence[FeedEvent]
     next: int
     next_digest: bytes | None
     has_more: bool
     retry_after: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPage(PageHead):
+    """A page of the feed."""
+
+    events: Sequence[FeedEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A page whose events were not read yet."""
+
+    head: PageHead
+    response: httpx.Response
+
+    def read(self) -> FeedPage:
+        """The page with its events; raises ``RemoteError`` for what is no page."""
+        told = self.head
+        try:
+            events = [_event(item) for item in codec.load_items(self.response.content, _LEVELS)]
+        except Problem as problem:
+            raise _no_page(self.response, problem) from None
+        return FeedPage(
+            told.epoch, told.head, told.next, told.next_digest, told.has_more, told.retry_after, events
+        )
 
 
 def parameters(query: Query) -> httpx.QueryParams:
@@ -179,7 +204,7 @@ def read_json(response: httpx.Response) -> Any:
         raise _foreign(response, problem.text) from None
 
 
-def read_page(response: httpx.Response) -> FeedPage:
+def receive_page(response: httpx.Response) -> Received:
     """The page that was asked for as CBOR; raises ``RemoteError``, also for what is no page."""
     check(response)
     kind = _media_type(response)
@@ -187,17 +212,22 @@ def read_page(response: httpx.Response) -> FeedPage:
         raise _foreign(response, f"it is {kind or 'of no type'}, not {CBOR}")
     headers = response.headers
     try:
-        return FeedPage(
+        head = PageHead(
             headers.get("Artifactstore-Epoch"),
             _number(headers, "Artifactstore-Head"),
-            [_event(item) for item in codec.load_items(response.content, _LEVELS)],
             _number(headers, "Artifactstore-Next"),
             _digest(headers.get("Artifactstore-Next-Digest")),
             headers.get("Artifactstore-Has-More") == "true",
             _retry_after(response),
         )
     except Problem as problem:
-        raise _foreign(response, f"it is no page of the feed: {problem.text}") from None
+        raise _no_page(response, problem) from None
+    return Received(head, response)
+
+
+def read_page(response: httpx.Response) -> FeedPage:
+    """As ``receive_page``, with the events."""
+    return receive_page(response).read()
 
 
 def check(response: httpx.Response) -> None:
@@ -240,6 +270,10 @@ def _foreign(response: httpx.Response, problem: str) -> RemoteError:
         "content_type": _media_type(response),
     }
     return RemoteError(response.status_code, facts, None)
+
+
+def _no_page(response: httpx.Response, problem: Problem) -> RemoteError:
+    return _foreign(response, f"it is no page of the feed: {problem.text}")
 
 
 def _shown(response: httpx.Response) -> str:

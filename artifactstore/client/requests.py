@@ -7,7 +7,16 @@ from typing import Any, Generic, TypeVar
 import httpx
 
 from artifactstore import __version__
-from artifactstore.client.messages import CBOR, FeedPage, Query, parameters, read_json, read_page
+from artifactstore.client.messages import (
+    CBOR,
+    FeedPage,
+    Query,
+    Received,
+    parameters,
+    read_json,
+    read_page,
+    receive_page,
+)
 
 MAX_WAIT = 55
 """Seconds that the service lets a request wait."""
@@ -46,7 +55,16 @@ def post(path: str, body: Mapping[str, Any], key: str | None, expected: int | No
 
 def page(query: Query) -> Request[FeedPage]:
     """Ask for a page of the feed."""
-    return Request("GET", "/events", read_page, {"params": parameters(query), "headers": {"Accept": CBOR}})
+    return _page(query, read_page)
+
+
+def page_to_read(query: Query) -> Request[Received]:
+    """Ask for a page of the feed whose events are read later."""
+    return _page(query, receive_page)
+
+
+def _page(query: Query, read: Callable[[httpx.Response], T]) -> Request[T]:
+    return Request("GET", "/events", read, {"params": parameters(query), "headers": {"Accept": CBOR}})
 
 
 def headers(token: str) -> dict[str, str]:

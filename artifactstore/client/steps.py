@@ -9,7 +9,7 @@ import httpx
 
 from artifactstore.client import requests
 from artifactstore.client.following import Cursor, Following
-from artifactstore.client.messages import FeedEvent, FeedPage, RemoteError
+from artifactstore.client.messages import FeedEvent, Received, RemoteError
 from artifactstore.client.requests import Request
 
 
@@ -28,20 +28,20 @@ class Followed:
 FAILURES = (httpx.TransportError, RemoteError)
 """What a request may end with, to be judged here; anything else is for the caller."""
 
-Answer: TypeAlias = FeedPage | httpx.TransportError | RemoteError
+Answer: TypeAlias = Received | httpx.TransportError | RemoteError
 
 
 @dataclass(slots=True)
 class Ask:
     """Ask for a page and put it, or the failure, into ``answer``; if it was begun, wait for that."""
 
-    request: Request[FeedPage]
+    request: Request[Received]
     answer: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Begin to ask: the step after the next deliveries will be ``ask``, and is not waited for until then."""
+    """Begin to ask: the next ``Ask`` will be this one, and is not waited for until then."""
 
     ask: Ask
 
@@ -70,17 +70,18 @@ def steps(following: Following) -> Iterator[Step]:
     """
     ahead: Ask | None = None
     while not following.ended:
-        ask = ahead or Ask(requests.page(following.request()))
+        ask = ahead or Ask(requests.page_to_read(following.request()))
         ahead = None
         yield ask
-        page = ask.answer
-        if not isinstance(page, FeedPage):
-            yield Pause(following.pause_after(_failure(page), time.monotonic()))
+        received = ask.answer
+        if not isinstance(received, Received):
+            yield Pause(following.pause_after(_failure(received), time.monotonic()))
             continue
-        following.check(page)
-        if (query := following.ahead(page)) is not None:
-            ahead = Ask(requests.page(query))
+        if (query := following.ahead(received.head)) is not None:
+            ahead = Ask(requests.page_to_read(query))
             yield Begin(ahead)
+        page = received.read()
+        following.check(page)
         yield Deliver(following.deliver(page))
         if page.retry_after is not None:
             yield Pause(page.retry_after)

@@ -74,7 +74,7 @@ class Tail(Followed, Iterator[FeedEvent]):
         return next(self._events)
 
     def _follow(self) -> Iterator[FeedEvent]:
-        # One thread: nothing is asked for before the page that came before it was checked.
+        # One thread: nothing is asked for before the page that comes before it is there.
         reader = ThreadPoolExecutor(1, thread_name_prefix="artifactstore-tail")
         begun: Future[Answer] | None = None
         try:
