@@ -7,17 +7,24 @@ is there. A hole is damage, and is told as that.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, LiteralString
-from uuid import UUID
+from typing import Any, Generic, Literal, LiteralString, TypeVar
 
-from psycopg import Connection
-from psycopg.rows import args_row, scalar_row, tuple_row
-from psycopg.sql import SQL, Composed
+from psycopg import Connection, Cursor
+from psycopg.rows import RowMaker, scalar_row
+from psycopg.sql import SQL, Identifier, Placeholder
+from psycopg.types.numeric import Int8BinaryLoader
+from psycopg.types.string import ByteaBinaryLoader
 
 from artifactstore.errors import error, translated
-from artifactstore.store import LoggedEvent, Position
+from artifactstore.leaves import MAKE, Columns
+from artifactstore.store import LoggedEvent, PageQuery, Position
+
+T = TypeVar("T")
+EventT = TypeVar("EventT", Columns, LoggedEvent)
 
 CHANNEL = "artifactstore_events"
+"""Where every append rings (NOTIFY); what is sent with it is no data."""
+
 PROOF_CHANNEL = "artifactstore_bell"
 """On which services ring themselves, to know whether they hear."""
 
@@ -28,7 +35,6 @@ LOOK = SQL(
     """
 )
 """Where the log stands, whether appends ring, how full the queue of notifications is (0…1), the backend."""
-"""Where every append rings (NOTIFY); what is sent with it is no data."""
 
 MAX_BYTES = 4 * 1024 * 1024
 """Bytes of payloads in a page."""
@@ -36,31 +42,11 @@ MAX_BYTES = 4 * 1024 * 1024
 MAX_EXAMINED = 10_000
 """Events that a page with a filter looks at."""
 
-_COLUMNS: LiteralString = (
-    "sequence, created_at, event_type, subject_kind, subject_id, actor, payload, payload_digest"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which events: OR within a field, AND across fields; an empty field takes all."""
-
-    event_types: frozenset[str] = frozenset()
-    subject_kinds: frozenset[str] = frozenset()
-    subject_ids: frozenset[UUID] = frozenset()
-    actors: frozenset[str] = frozenset()
-
-    def __bool__(self) -> bool:
-        return bool(self.event_types or self.subject_kinds or self.subject_ids or self.actors)
-
-    def matches(self, event: LoggedEvent) -> bool:
-        """Whether it takes the event."""
-        return (
-            (not self.event_types or event.event_type in self.event_types)
-            and (not self.subject_kinds or event.subject_kind in self.subject_kinds)
-            and (not self.subject_ids or event.subject_id in self.subject_ids)
-            and (not self.actors or event.actor in self.actors)
-        )
+_COLUMNS: LiteralString = """
+    sequence, created_at + interval '262968 hours' AS created_at, event_type, subject_kind, subject_id, actor,
+    payload, payload_digest
+    """
+"""As ``_cursor`` reads them. PostgreSQL sends µs since 2000: of a time so many hours later, µs since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +62,7 @@ class Seen:
     digest: bytes
     algorithm: Literal["sha256", "blake3"] | None = "sha256"
 
-    def fits(self, event: LoggedEvent, identity: bytes) -> bool:
+    def fits(self, event: Columns, identity: bytes) -> bool:
         """Whether it was this event, as far as the digest can tell."""
         return (self.algorithm != "blake3" and self.digest == identity) or (
             self.algorithm != "sha256" and self.digest == event.payload_digest
@@ -84,26 +70,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """What to read.
-
-    Attributes:
-        since: sequence, exclusive. until: sequence, inclusive; None: to the head.
-        limit: events of the page.
-    """
-
-    since: int
-    limit: int
-    until: int | None = None
-    where: Filter = Filter()
-
-    def end(self, head: int) -> int:
-        """The last sequence to read when the log goes to ``head``."""
-        return head if self.until is None else min(head, self.until)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Generic[EventT]):
     """Events in order, and how far the log was examined for them.
 
     Attributes:
@@ -113,7 +80,7 @@ class Page:
     """
 
     position: Position
-    events: Sequence[LoggedEvent]
+    events: Sequence[EventT]
     next: int
     end: int
 
@@ -128,7 +95,7 @@ class Page:
         return self.has_more and bool(self.events) and self.next == self.events[-1].sequence
 
 
-def read_page(connection: Connection[Any], query: Query, position: Position) -> Page:
+def read_page(connection: Connection[Any], query: PageQuery, position: Position) -> Page[Columns]:
     """The page, in the snapshot of a transaction (REPEATABLE READ) in which ``position`` was read.
 
     Raises:
@@ -152,13 +119,13 @@ def read_page(connection: Connection[Any], query: Query, position: Position) -> 
     return Page(position, events, examined, end)
 
 
-def read_event(connection: Connection[Any], sequence: int, position: Position) -> LoggedEvent:
+def read_event(connection: Connection[Any], sequence: int, position: Position) -> Columns:
     """One event; raises ``NotFound``, or ``Damaged`` log-damaged when it must be there and is not."""
     if sequence > position.head:
         problem = f"event {sequence}; the log ends at {position.head}"
         raise error("not-found", {"problem": problem, "sequence": sequence, "head": position.head})
     query = SQL("SELECT {} FROM artifactstore.events WHERE sequence = %s").format(SQL(_COLUMNS))
-    with translated(), connection.cursor(row_factory=args_row(LoggedEvent)) as cursor:
+    with translated(), _cursor(connection, MAKE) as cursor:
         found = cursor.execute(query, (sequence,), binary=True).fetchone()
     if found is None:
         raise _hole(sequence)
@@ -184,7 +151,7 @@ def check_epoch(epoch: str | None, position: Position) -> None:
         )
 
 
-def check_digest(seen: Seen, event: LoggedEvent, identity: bytes, position: Position) -> None:
+def check_digest(seen: Seen, event: Columns, identity: bytes, position: Position) -> None:
     """Raise ``Refused`` diverged when an event, whose identity is given too, is not the one seen there."""
     if not seen.fits(event, identity):
         problem = f"event {event.sequence} is another one than the client read"
@@ -199,7 +166,7 @@ def check_digest(seen: Seen, event: LoggedEvent, identity: bytes, position: Posi
         )
 
 
-def _read(connection: Connection[Any], query: Query, last: int) -> tuple[list[LoggedEvent], int]:
+def _read(connection: Connection[Any], query: PageQuery, last: int) -> tuple[list[Columns], int]:
     """The events that fit into a page, and how many there were within the limit."""
     # Almost always all of them fit; to ask that first takes half the time of counting bytes event by event.
     if not query.where and (events := _read_all(connection, query, last)):
@@ -207,7 +174,7 @@ def _read(connection: Connection[Any], query: Query, last: int) -> tuple[list[Lo
     return _read_what_fits(connection, query, last)
 
 
-def _read_all(connection: Connection[Any], query: Query, last: int) -> list[LoggedEvent]:
+def _read_all(connection: Connection[Any], query: PageQuery, last: int) -> list[Columns]:
     """All events within the limit; none if they have more than ``MAX_BYTES``."""
     statement = SQL(
         """
@@ -222,20 +189,15 @@ def _read_all(connection: Connection[Any], query: Query, last: int) -> list[Logg
         """
     ).format(columns=SQL(_COLUMNS))
     parameters = {"since": query.since, "last": last, "limit": query.limit, "max_bytes": MAX_BYTES}
-    with translated(), connection.cursor(row_factory=args_row(LoggedEvent)) as cursor:
+    with translated(), _cursor(connection, MAKE) as cursor:
         return cursor.execute(statement, parameters, binary=True).fetchall()
 
 
-def _read_what_fits(connection: Connection[Any], query: Query, last: int) -> tuple[list[LoggedEvent], int]:
+def _read_what_fits(connection: Connection[Any], query: PageQuery, last: int) -> tuple[list[Columns], int]:
     """The events up to ``MAX_BYTES``, and how many there were within the limit."""
-    where = query.where
-    conditions: list[tuple[SQL, bool]] = [
-        (SQL("event_type = ANY (%(event_types)s)"), bool(where.event_types)),
-        (SQL("subject_kind = ANY (%(subject_kinds)s)"), bool(where.subject_kinds)),
-        (SQL("subject_id = ANY (%(subject_ids)s)"), bool(where.subject_ids)),
-        (SQL("actor = ANY (%(actors)s)"), bool(where.actors)),
-    ]
-    chosen: Composed = SQL("").join(SQL(" AND ") + condition for condition, wanted in conditions if wanted)
+    chosen = dict(query.where.chosen())
+    condition = SQL(" AND {} = ANY ({})")
+    conditions = [condition.format(Identifier(name), Placeholder(name)) for name in chosen]
     statement = SQL(
         """
         SELECT {columns}, found FROM (
@@ -243,26 +205,31 @@ def _read_what_fits(connection: Connection[Any], query: Query, last: int) -> tup
                 count(*) OVER () AS found
             FROM (
                 SELECT * FROM artifactstore.events
-                WHERE sequence > %(since)s AND sequence <= %(last)s{chosen}
+                WHERE sequence > %(since)s AND sequence <= %(last)s{conditions}
                 ORDER BY sequence LIMIT %(limit)s
             ) e
         ) e
         WHERE bytes <= %(max_bytes)s ORDER BY sequence
         """
-    ).format(columns=SQL(_COLUMNS), chosen=chosen)
+    ).format(columns=SQL(_COLUMNS), conditions=SQL("").join(conditions))
     parameters = {
         "since": query.since,
         "last": last,
         "limit": query.limit,
         "max_bytes": MAX_BYTES,
-        "event_types": list(where.event_types),
-        "subject_kinds": list(where.subject_kinds),
-        "subject_ids": list(where.subject_ids),
-        "actors": list(where.actors),
+        **{name: list(values) for name, values in chosen.items()},
     }
-    with translated(), connection.cursor(row_factory=tuple_row) as cursor:
+    with translated(), _cursor(connection, tuple) as cursor:
         rows = cursor.execute(statement, parameters, binary=True).fetchall()
-    return [LoggedEvent(*row[:-1]) for row in rows], rows[0][-1] if rows else 0
+    return [MAKE(row[:-1]) for row in rows], rows[0][-1] if rows else 0
+
+
+def _cursor(connection: Connection[Any], make: RowMaker[T]) -> Cursor[T]:
+    """A cursor whose binary results are CBOR values, as ``Columns`` have them."""
+    cursor = connection.cursor(row_factory=lambda _: make)
+    cursor.adapters.register_loader("timestamptz", Int8BinaryLoader)
+    cursor.adapters.register_loader("uuid", ByteaBinaryLoader)
+    return cursor
 
 
 def _check_whole(connection: Connection[Any], since: int, last: int) -> None:

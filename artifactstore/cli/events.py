@@ -16,7 +16,7 @@ from artifactstore.cli.command import Command
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import Damaged, error, translated
 from artifactstore.feed import CHANNEL
-from artifactstore.store import EventFilter, Row
+from artifactstore.store import EventFilter, LogQuery, Row
 from artifactstore.words import SUBJECT_KINDS
 
 if TYPE_CHECKING:
@@ -33,20 +33,20 @@ _AUDIT = ("sequence", "created_at", "actor", "action", "result", "purl", "path",
 _OPTIONS = (
     click.option(
         "--type",
-        "event_types",
+        "event_type",
         multiple=True,
         type=values.event_types,
         metavar="TYPE",
         help="Event type, or a group such as v1.retention.*; may be repeated.",
     ),
     click.option(
-        "--kind", "kinds", multiple=True, type=click.Choice(SUBJECT_KINDS), help="What it is about."
+        "--kind", "subject_kind", multiple=True, type=click.Choice(SUBJECT_KINDS), help="What it is about."
     ),
     click.option(
-        "--subject", "subjects", multiple=True, type=values.identity, metavar="ID", help="Subject by id."
+        "--subject", "subject_id", multiple=True, type=values.identity, metavar="ID", help="Subject by id."
     ),
     click.option("--package", type=values.package, help="Everything of one package, by id or purl."),
-    click.option("--actor", "actors", multiple=True, metavar="URI", help="Who did it; may be repeated."),
+    click.option("--actor", multiple=True, metavar="URI", help="Who did it; may be repeated."),
     click.option(
         "--since",
         type=values.position,
@@ -61,7 +61,7 @@ _OPTIONS = (
 class _Selection:
     """The events that the options choose; ``newest``: the last ones, because no beginning was given."""
 
-    where: EventFilter
+    query: LogQuery
     limit: int | None
     newest: bool
 
@@ -72,11 +72,11 @@ def _selecting(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def select(
         session: Session,
-        event_types: tuple[str, ...],
-        kinds: tuple[str, ...],
-        subjects: tuple[UUID, ...],
+        event_type: tuple[str, ...],
+        subject_kind: tuple[str, ...],
+        subject_id: tuple[UUID, ...],
         package: UUID | str | None,
-        actors: tuple[str, ...],
+        actor: tuple[str, ...],
         since: int | str | datetime | None,
         until: int | str | datetime | None,
         limit: int | None,
@@ -92,15 +92,18 @@ def _selecting(command: Callable[..., None]) -> Callable[..., None]:
         else:
             log = others["remote"] = _remote(session, url, token)
         where = EventFilter(
+            subject_id=frozenset(subject_id),
+            actor=frozenset(actor),
+            event_type=frozenset(event_type),
+            subject_kind=frozenset(subject_kind),
+        )
+        query = LogQuery(
             since=0 if since is None else _sequence(log, since),
             until=None if until is None else _until(log, until),
-            event_types=event_types,
-            subject_kinds=kinds,
-            subject_ids=subjects,
-            actors=actors,
+            where=where,
             package_id=None if package is None else session.package_id(package),
         )
-        command(session, selection=_Selection(where, limit, newest=since is None), **others)
+        command(session, selection=_Selection(query, limit, newest=since is None), **others)
 
     for option in reversed(_OPTIONS):
         select = option(select)
@@ -134,12 +137,12 @@ def events(session: Session, selection: _Selection, follow: bool, remote: "Remot
     if follow:
         session.output.rows(_EVENTS, _following(session, selection), live=True)
         return
-    store, where, limit = session.store, selection.where, selection.limit
+    store, query, limit = session.store, selection.query, selection.limit
     if selection.newest:
-        session.output.rows(_EVENTS, store.log.newest_events(where, limit or _NEWEST))
+        session.output.rows(_EVENTS, store.log.newest_events(query, limit or _NEWEST))
     else:
-        _page_end(where, store.log.head())
-        session.output.rows(_EVENTS, _unbroken(where, store.log.events(where, limit)))
+        _page_end(query, store.log.head())
+        session.output.rows(_EVENTS, _unbroken(query, store.log.events(query, limit)))
 
 
 @click.command(cls=Command)
@@ -154,9 +157,9 @@ def audit(session: Session, selection: _Selection) -> None:
     artifactstore audit --package pkg:generic/app@1.0 --since 0
     artifactstore audit --actor user:ann --since 7d
     """
-    store, where, limit = session.store, selection.where, selection.limit
+    store, query, limit = session.store, selection.query, selection.limit
     rows = (
-        store.log.newest_audit(where, limit or _NEWEST) if selection.newest else store.log.audit(where, limit)
+        store.log.newest_audit(query, limit or _NEWEST) if selection.newest else store.log.audit(query, limit)
     )
     session.output.rows(_AUDIT, rows)
 
@@ -215,11 +218,11 @@ def _until(log: "Log | Remote", position: int | str | datetime) -> int | None:
     return _sequence(log, position)
 
 
-def _unbroken(where: EventFilter, rows: Iterable[Row]) -> Iterator[Row]:
+def _unbroken(query: LogQuery, rows: Iterable[Row]) -> Iterator[Row]:
     """The rows; raises ``Damaged`` at a hole, if the filter leaves none."""
-    expected = where.since + 1
+    expected = query.since + 1
     for row in rows:
-        if where.contiguous and row["sequence"] != expected:
+        if query.contiguous and row["sequence"] != expected:
             problem = f"event {expected} is missing, the next is {row['sequence']}"
             raise Damaged("log-damaged", {"problem": problem, "sequence": expected})
         expected = row["sequence"] + 1
@@ -228,25 +231,25 @@ def _unbroken(where: EventFilter, rows: Iterable[Row]) -> Iterator[Row]:
 
 def _following(session: Session, selection: _Selection) -> Iterator[Row]:
     """The selected events, then new ones as they come, until the limit or the end of the selection."""
-    store, where = session.store, selection.where
+    store, query = session.store, selection.query
     left = sys.maxsize if selection.limit is None else selection.limit
     listener = session.connect("follow")
     db.listen(listener, CHANNEL)
     if selection.newest:
-        newest = store.log.newest_events(where, min(left, _NEWEST))
+        newest = store.log.newest_events(query, min(left, _NEWEST))
         yield from newest
         left -= len(newest)
-        where = replace(where, since=newest[-1]["sequence"] if newest else store.log.head())
+        query = replace(query, since=newest[-1]["sequence"] if newest else store.log.head())
     while left > 0:
         # Read up to the present head: what a filter leaves out need not be looked at again.
-        end = _page_end(where, store.log.head())
-        page = replace(where, until=end)
+        end = _page_end(query, store.log.head())
+        page = replace(query, until=end)
         for row in _unbroken(page, store.log.events(page, left)):
             yield row
             left -= 1
-        if end == where.until:
+        if end == query.until:
             return
-        where = replace(where, since=end)
+        query = replace(query, since=end)
         with translated():
             for _ in listener.notifies(timeout=_READ_AGAIN, stop_after=1):
                 pass
@@ -254,19 +257,19 @@ def _following(session: Session, selection: _Selection) -> Iterator[Row]:
 
 def _of_service(remote: "Remote", selection: _Selection, follow: bool) -> Iterator[Row]:
     """The selected events, then new ones as they come, from a service."""
-    where, limit = selection.where, selection.limit
+    query, limit = selection.query, selection.limit
     if selection.newest:
         head = remote.head()
-        newest = remote.newest(replace(where, until=min(head, where.until or head)), limit or _NEWEST)
+        newest = remote.newest(replace(query, until=min(head, query.until or head)), limit or _NEWEST)
         yield from newest
         if not follow or len(newest) == limit:
             return
-        where = replace(where, since=head)
+        query = replace(query, since=head)
         limit = None if limit is None else limit - len(newest)
-    yield from remote.events(where, limit, follow=follow)
+    yield from remote.events(query, limit, follow=follow)
 
 
-def _page_end(where: EventFilter, head: int) -> int:
-    if head < where.since:
+def _page_end(query: LogQuery, head: int) -> int:
+    if head < query.since:
         raise error("cursor-ahead", {"problem": f"the log ends at {head}", "head": head})
-    return head if where.until is None else min(head, where.until)
+    return query.end(head)

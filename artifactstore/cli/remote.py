@@ -14,7 +14,7 @@ from artifactstore.client import Client, Cursor, FeedError, FeedEvent, RemoteErr
 from artifactstore.errors import ERRORS, BadInput, error
 from artifactstore.events import parse_time
 from artifactstore.http.web.answers import event_value
-from artifactstore.store import EventFilter, Row
+from artifactstore.store import EventQuery, Row
 
 _RETRY_SECONDS = 60.0
 
@@ -76,21 +76,21 @@ class Remote:
         with _shaped(path):
             return parse_time(told["created_at"])
 
-    def events(self, where: EventFilter, limit: int | None, *, follow: bool) -> Iterator[Row]:
+    def events(self, query: EventQuery, limit: int | None, *, follow: bool) -> Iterator[Row]:
         """Events as ``Store.events`` gives them, each one checked; ``follow``: then new ones, for ever."""
-        end = where.until
+        end = query.until
         if not follow:
             head = self.head()
-            if where.since > head:
+            if query.since > head:
                 raise error("cursor-ahead", {"problem": f"the log ends at {head}", "head": head})
-            end = head if end is None else min(head, end)
+            end = query.end(head)
         tail = self._client.tail(
-            self._cursor(where.since),
+            self._cursor(query.since),
             until=end,
-            event_type=where.event_types,
-            subject_kind=where.subject_kinds,
-            subject_id=where.subject_ids,
-            actor=where.actors,
+            event_type=sorted(query.where.event_type),
+            subject_kind=sorted(query.where.subject_kind),
+            subject_id=sorted(query.where.subject_id),
+            actor=sorted(query.where.actor),
             retry_seconds=_RETRY_SECONDS,
         )
         with _translated():
@@ -103,11 +103,11 @@ class Remote:
             return known
         return Cursor(since, None if known is None else known.epoch)
 
-    def newest(self, where: EventFilter, limit: int) -> list[Row]:
-        """The newest ``limit`` events up to ``where.until``, ascending."""
-        if where.contiguous:
-            where = replace(where, since=max(0, (where.until or self.head()) - limit))
-        return list(deque(self.events(where, None, follow=False), maxlen=limit))
+    def newest(self, query: EventQuery, limit: int) -> list[Row]:
+        """The newest ``limit`` events up to ``query.until``, ascending."""
+        if query.contiguous:
+            query = replace(query, since=max(0, (query.until or self.head()) - limit))
+        return list(deque(self.events(query, None, follow=False), maxlen=limit))
 
 
 def _row(event: FeedEvent) -> Row:

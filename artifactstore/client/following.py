@@ -1,13 +1,13 @@
 """Following the feed, without any connection: what to ask next, what to check, how long to pause."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
-from artifactstore.client.messages import FeedEvent, FeedPage, RemoteError
+from artifactstore.client.messages import FeedEvent, FeedPage, PageHead, RemoteError
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 10.0
@@ -116,11 +116,11 @@ class Following:
             "since_digest": None if self._at_head else self.cursor.digest,
         }
 
-    def ahead(self, page: FeedPage) -> dict[str, Any] | None:
-        """Parameters of the request after a page that was checked, if that can be sent at once.
+    def ahead(self, page: PageHead) -> dict[str, Any] | None:
+        """Parameters of the request after a page, if that can be sent before this one is read and checked.
 
         The next page is fetched while this one is dealt with: it need not wait for anything, and goes on
-        from an event that both sides know.
+        from an event that the service knows. It is looked at only if this one is right.
         """
         if not page.has_more or page.retry_after is not None or page.next_digest is None:
             return None
@@ -139,13 +139,14 @@ class Following:
         if self.cursor.epoch not in (None, page.epoch):
             self._fail("epoch-mismatch", f"the epoch is {page.epoch}, not {self.cursor.epoch}")
         for event in page.events:
-            if event.sequence <= last:
-                self._fail("out-of-order", f"event {event.sequence} came after {last}")
-            if not self._filtered and event.sequence != last + 1:
-                self._fail("hole", f"event {last + 1} is missing, the next is {event.sequence}")
+            sequence = event.sequence
+            if sequence <= last:
+                self._fail("out-of-order", f"event {sequence} came after {last}")
+            if not self._filtered and sequence != last + 1:
+                self._fail("hole", f"event {last + 1} is missing, the next is {sequence}")
             if not event.intact:
-                self._fail("bad-digest", f"the payload of event {event.sequence} is not what its digest says")
-            last = event.sequence
+                self._fail("bad-digest", f"the payload of event {sequence} is not what its digest says")
+            last = sequence
         if page.next < last or (not self._filtered and page.next != last):
             self._fail("hole", f"the page ends with event {last} and says that it goes to {page.next}")
         known = page.events[-1].identity if page.events else self.cursor.digest
@@ -153,12 +154,11 @@ class Following:
             code = "bad-digest" if page.events else "diverged"
             self._fail(code, f"event {last} is not the one that the page says it is")
 
-    def passed(self, event: FeedEvent, epoch: str | None) -> None:
-        """An event was delivered."""
-        self._delivered = (event, epoch)
-
-    def finished(self, page: FeedPage) -> None:
-        """All events of a page were delivered."""
+    def deliver(self, page: FeedPage) -> Iterator[FeedEvent]:
+        """The events of a page that was checked; the cursor follows them, and then goes to its end."""
+        for event in page.events:
+            self._delivered = (event, page.epoch)
+            yield event
         cursor, digest = self.cursor, page.next_digest
         if digest is None and page.next == cursor.sequence:
             digest = cursor.digest

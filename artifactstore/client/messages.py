@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from artifactstore import codec, leaves
 from artifactstore.codec import Payload, Problem
 from artifactstore.errors import ERRORS, ArtifactstoreError, error
 from artifactstore.exits import EXIT_RETRY
+from artifactstore.leaves import Columns
 from artifactstore.store import LoggedEvent
 
 CBOR = "application/cbor-seq"
@@ -28,7 +30,7 @@ _SHOWN = 120
 _MAX_DIGITS = 16
 _MAX_LEVELS = 32
 """Of JSON: what is deeper is nothing of ours, and programs that walk it should not have to mind."""
-_COLUMNS = frozenset(leaves.COLUMNS)
+_in_order = itemgetter(*leaves.COLUMNS)
 _LEVELS = 1
 """Of an event: a map of columns that hold nothing else."""
 
@@ -67,16 +69,53 @@ class RemoteError(Exception):
 
 @dataclass(frozen=True)
 class FeedEvent:
-    """An event as it is stored: ``payload_bytes`` are the exact bytes, of which the digest is the BLAKE3."""
+    """An event as it is stored; each value is made when it is asked for.
 
-    sequence: int
-    created_at: datetime
-    event_type: str
-    subject_kind: str
-    subject_id: UUID | None
-    actor: str
-    payload_bytes: bytes
-    payload_digest: bytes
+    Attributes:
+        columns: checked, as CBOR values.
+    """
+
+    columns: Columns
+
+    @property
+    def sequence(self) -> int:
+        """Its number."""
+        return self.columns.sequence
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was appended, in UTC."""
+        return self.stored.created_at
+
+    @property
+    def event_type(self) -> str:
+        """What happened, such as ``v1.package.created``."""
+        return self.columns.event_type
+
+    @property
+    def subject_kind(self) -> str:
+        """What kind of thing it is about."""
+        return self.columns.subject_kind
+
+    @property
+    def subject_id(self) -> UUID | None:
+        """What it is about."""
+        return self.stored.subject_id
+
+    @property
+    def actor(self) -> str:
+        """Who did it."""
+        return self.columns.actor
+
+    @property
+    def payload_bytes(self) -> bytes:
+        """The exact bytes of the payload, of which ``payload_digest`` is the BLAKE3."""
+        return self.columns.payload
+
+    @property
+    def payload_digest(self) -> bytes:
+        """32 bytes."""
+        return self.columns.payload_digest
 
     @cached_property
     def payload(self) -> Payload:
@@ -86,31 +125,22 @@ class FeedEvent:
     @cached_property
     def stored(self) -> LoggedEvent:
         """The event as a row of the log."""
-        return LoggedEvent(
-            self.sequence,
-            self.created_at,
-            self.event_type,
-            self.subject_kind,
-            self.subject_id,
-            self.actor,
-            self.payload_bytes,
-            self.payload_digest,
-        )
+        return leaves.from_columns(self.columns)
 
     @cached_property
     def identity(self) -> bytes:
         """What tells it from every other event, 32 bytes: SHA-256 of its whole row (``leaves.identity``)."""
-        return leaves.identity(self.stored)
+        return self.columns.identity
 
     @property
     def intact(self) -> bool:
         """Whether the payload is what the digest says."""
-        return codec.digest(self.payload_bytes) == self.payload_digest
+        return codec.digest(self.columns.payload) == self.columns.payload_digest
 
 
 @dataclass(frozen=True, slots=True)
-class FeedPage:
-    """A page of the feed.
+class PageHead:
+    """What the headers of a page tell: enough to ask for the next one.
 
     Attributes:
         epoch: of the log; None for an empty one. head: of the log, in the same snapshot.
@@ -121,11 +151,36 @@ class FeedPage:
 
     epoch: str | None
     head: int
-    events: Sequence[FeedEvent]
     next: int
     next_digest: bytes | None
     has_more: bool
     retry_after: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPage(PageHead):
+    """A page of the feed."""
+
+    events: Sequence[FeedEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A page whose events were not read yet."""
+
+    head: PageHead
+    response: httpx.Response
+
+    def read(self) -> FeedPage:
+        """The page with its events; raises ``RemoteError`` for what is no page."""
+        told = self.head
+        try:
+            events = [_event(item) for item in codec.load_items(self.response.content, _LEVELS)]
+        except Problem as problem:
+            raise _no_page(self.response, problem) from None
+        return FeedPage(
+            told.epoch, told.head, told.next, told.next_digest, told.has_more, told.retry_after, events
+        )
 
 
 def parameters(query: Query) -> httpx.QueryParams:
@@ -150,7 +205,7 @@ def read_json(response: httpx.Response) -> Any:
         raise _foreign(response, problem.text) from None
 
 
-def read_page(response: httpx.Response) -> FeedPage:
+def receive_page(response: httpx.Response) -> Received:
     """The page that was asked for as CBOR; raises ``RemoteError``, also for what is no page."""
     check(response)
     kind = _media_type(response)
@@ -158,17 +213,22 @@ def read_page(response: httpx.Response) -> FeedPage:
         raise _foreign(response, f"it is {kind or 'of no type'}, not {CBOR}")
     headers = response.headers
     try:
-        return FeedPage(
+        head = PageHead(
             headers.get("Artifactstore-Epoch"),
             _number(headers, "Artifactstore-Head"),
-            [_event(item) for item in codec.load_items(response.content, _LEVELS)],
             _number(headers, "Artifactstore-Next"),
             _digest(headers.get("Artifactstore-Next-Digest")),
             headers.get("Artifactstore-Has-More") == "true",
             _retry_after(response),
         )
     except Problem as problem:
-        raise _foreign(response, f"it is no page of the feed: {problem.text}") from None
+        raise _no_page(response, problem) from None
+    return Received(head, response)
+
+
+def read_page(response: httpx.Response) -> FeedPage:
+    """As ``receive_page``, with the events."""
+    return receive_page(response).read()
 
 
 def check(response: httpx.Response) -> None:
@@ -211,6 +271,10 @@ def _foreign(response: httpx.Response, problem: str) -> RemoteError:
         "content_type": _media_type(response),
     }
     return RemoteError(response.status_code, facts, None)
+
+
+def _no_page(response: httpx.Response, problem: Problem) -> RemoteError:
+    return _foreign(response, f"it is no page of the feed: {problem.text}")
 
 
 def _shown(response: httpx.Response) -> str:
@@ -264,6 +328,9 @@ def _digest(text: str | None) -> bytes | None:
 
 
 def _event(item: object) -> FeedEvent:
-    if type(item) is not dict or item.keys() != _COLUMNS:
-        raise Problem("an item is not the columns of an event")
-    return FeedEvent(*leaves.from_columns([item[name] for name in leaves.COLUMNS]))
+    try:
+        if type(item) is dict and len(item) == len(leaves.COLUMNS):
+            return FeedEvent(leaves.check_columns(_in_order(item)))
+    except KeyError:
+        pass
+    raise Problem("an item is not the columns of an event")

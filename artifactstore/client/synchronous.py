@@ -1,31 +1,24 @@
 """The client for programs that block."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, Self
-from uuid import UUID
+from typing import Any, Self, TypeVar
 
 import httpx
 
-from artifactstore.client.following import Cursor, Following
-from artifactstore.client.messages import (
-    CBOR,
-    FeedEvent,
-    FeedPage,
-    Query,
-    RemoteError,
-    parameters,
-    read_json,
-    read_page,
-    readable,
-)
+from artifactstore.client.calls import Calls
+from artifactstore.client.following import Following
+from artifactstore.client.messages import FeedEvent, FeedPage, readable
 from artifactstore.client.network import network
-from artifactstore.client.options import MAX_WAIT, TIMEOUT, cursor_of, headers, post_headers
+from artifactstore.client.requests import TIMEOUT, Request, headers
+from artifactstore.client.steps import FAILURES, Answer, Ask, Begin, Deliver, Followed, steps
+
+T = TypeVar("T")
 
 
-class Client:
+class Client(Calls[Any, FeedPage, "Tail"]):
     """A connection pool to one service.
 
     Args:
@@ -50,71 +43,22 @@ class Client:
         """Close the connections."""
         self._http.close()
 
-    def get(self, path: str, **query: object) -> Any:
-        """The JSON at a path; raises ``RemoteError``, ``httpx.TransportError``."""
+    def _perform(self, request: Request[T]) -> T:
         with readable():
-            answer = self._http.get(path, params=parameters(query))
-        return read_json(answer)
+            response = self._http.request(request.method, request.path, **request.arguments)
+        return request.read(response)
 
-    def post(
-        self, path: str, body: Mapping[str, Any], *, key: str | None = None, expected: int | None = None
-    ) -> Any:
-        """Send a command; returns its JSON.
+    def _answer(self, ask: Ask) -> Answer:
+        try:
+            return self._perform(ask.request)
+        except FAILURES as failure:
+            return failure
 
-        Args:
-            key: Idempotency-Key; with the same one a command may be repeated until it is answered.
-            expected: version that the row must have, as its ETag tells it (If-Match).
-
-        Raises:
-            RemoteError: it was refused, and appended nothing; or, with the code foreign-answer, something
-                else than the service answered.
-            httpx.TransportError: it is not known what became of it; repeat it with its key.
-        """
-        with readable():
-            answer = self._http.post(path, json=body, headers=post_headers(key, expected))
-        return read_json(answer)
-
-    def events(self, since: int = 0, *, wait: int = 0, **query: object) -> FeedPage:
-        """One page of the feed, as it comes; ``query``: limit, until, epoch, filters (docs/reference)."""
-        return self._page({"since": since, "wait": wait, **query})
-
-    def tail(
-        self,
-        since: int | Cursor | None = 0,
-        *,
-        until: int | None = None,
-        limit: int | None = None,
-        event_type: str | Sequence[str] = (),
-        subject_kind: str | Sequence[str] = (),
-        subject_id: UUID | Sequence[UUID] = (),
-        actor: str | Sequence[str] = (),
-        wait: int = 25,
-        retry_seconds: float | None = None,
-    ) -> "Tail":
-        """Every event after ``since``, for ever or up to ``until``; see ``Tail``.
-
-        Args:
-            since: sequence, or what ``Tail.cursor`` was; None: only what is appended from now on.
-            limit: events of a page. wait: seconds of a long poll, at most 55.
-            retry_seconds: how long a service that cannot be reached is tried; None: for ever.
-        """
-        query = {
-            "until": until,
-            "limit": limit,
-            "event_type": event_type,
-            "subject_kind": subject_kind,
-            "subject_id": subject_id,
-            "actor": actor,
-        }
-        return Tail(self, Following(cursor_of(since), query, min(wait, MAX_WAIT), retry_seconds))
-
-    def _page(self, query: Query) -> FeedPage:
-        with readable():
-            answer = self._http.get("/events", params=parameters(query), headers={"Accept": CBOR})
-        return read_page(answer)
+    def _tail(self, following: Following) -> "Tail":
+        return Tail(self, following)
 
 
-class Tail(Iterator[FeedEvent]):
+class Tail(Followed, Iterator[FeedEvent]):
     """Events in order, each once.
 
     Contiguity, epoch and digests are checked. What cannot be right raises ``FeedError``; a service that
@@ -122,39 +66,27 @@ class Tail(Iterator[FeedEvent]):
     """
 
     def __init__(self, client: Client, following: Following) -> None:
+        super().__init__(following)
         self._client = client
-        self._following = following
         self._events = self._follow()
-
-    @property
-    def cursor(self) -> Cursor:
-        """Where to go on after the event that was last returned: keep it with what was made of that."""
-        return self._following.cursor
 
     def __next__(self) -> FeedEvent:
         return next(self._events)
 
     def _follow(self) -> Iterator[FeedEvent]:
-        following = self._following
-        # One thread: nothing is asked for before the page that came before it was checked.
+        # One thread: nothing is asked for before the page that comes before it is there.
         reader = ThreadPoolExecutor(1, thread_name_prefix="artifactstore-tail")
-        ahead: Future[FeedPage] | None = None
+        begun: Future[Answer] | None = None
         try:
-            while not following.ended:
-                try:
-                    page = self._client._page(following.request()) if ahead is None else ahead.result()
-                except (httpx.TransportError, RemoteError) as failure:
-                    ahead = None
-                    time.sleep(following.pause_after(failure, time.monotonic()))
-                    continue
-                following.check(page)
-                query = following.ahead(page)
-                ahead = None if query is None else reader.submit(self._client._page, query)
-                for event in page.events:
-                    following.passed(event, page.epoch)
-                    yield event
-                following.finished(page)
-                if page.retry_after is not None:
-                    time.sleep(page.retry_after)
+            for step in steps(self._following):
+                if isinstance(step, Deliver):
+                    yield from step.events
+                elif isinstance(step, Begin):
+                    begun = reader.submit(self._client._answer, step.ask)
+                elif isinstance(step, Ask):
+                    step.answer = self._client._answer(step) if begun is None else begun.result()
+                    begun = None
+                else:
+                    time.sleep(step.seconds)
         finally:
             reader.shutdown(wait=False)

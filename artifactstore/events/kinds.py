@@ -14,7 +14,7 @@ from uuid import UUID
 
 from artifactstore.codec import MAX_INTEGER, Payload, Problem, Value, place, utf8_length
 from artifactstore.errors import BadInput
-from artifactstore.events.times import from_micros, parse_time, time_text, to_micros
+from artifactstore.events.times import from_micros, micros_text, parse_time, to_micros
 from artifactstore.suggest import suggestion
 
 Schema: TypeAlias = dict[str, Any]
@@ -199,10 +199,7 @@ class Id(Kind):
         return UUID(text)
 
     def shown(self, value: Value) -> object:
-        if type(value) is not bytes or len(value) != 16:
-            return value
-        digits = value.hex()
-        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+        return id_text(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,7 +262,7 @@ class Time(Kind):
     def shown(self, value: Value) -> object:
         if type(value) is not int or not -MAX_INTEGER <= value <= MAX_INTEGER:
             return value
-        return time_text(from_micros(value))
+        return micros_text(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,6 +316,14 @@ class Map(Kind):
 
     def shown_schema(self) -> Schema:
         return {"type": "object", "additionalProperties": {"type": "string"}}
+
+
+def id_text(value: Value) -> Value:
+    """An id of 16 bytes as text; what is none, as it is."""
+    if type(value) is not bytes or len(value) != 16:
+        return value
+    digits = value.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def _text(value: Value, what: str) -> str:

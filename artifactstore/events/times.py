@@ -1,11 +1,13 @@
 """Instants: aware datetimes in Python, integer microseconds since the epoch in payloads."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from artifactstore.codec import MAX_INTEGER, Problem
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_DAY = _EPOCH.toordinal()
 _MICROSECOND = timedelta(microseconds=1)
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 
@@ -36,6 +38,19 @@ def time_text(instant: datetime) -> str:
     # Twice as fast as isoformat, and every answer is full of times.
     parts = (at.year, at.month, at.day, at.hour, at.minute, at.second, at.microsecond)
     return "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ" % parts  # noqa: UP031
+
+
+def micros_text(micros: int) -> str:
+    """As ``time_text``, of µs since 1970 within the years 1 to 9999."""
+    hours, micros = divmod(micros, 3_600_000_000)
+    seconds, micros = divmod(micros, 1_000_000)
+    # A third faster than an f-string, and every page is full of times.
+    return "%s%02d:%02d.%06dZ" % (_hour_text(hours), seconds // 60, seconds % 60, micros)  # noqa: UP031
+
+
+@lru_cache(1_000)
+def _hour_text(hours: int) -> str:
+    return f"{date.fromordinal(_FIRST_DAY + hours // 24)}T{hours % 24:02}:"
 
 
 def parse_time(text: str) -> datetime:

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from artifactstore.http.auth import Guard
 from artifactstore.http.dispatch import Resource, nowhere
 from artifactstore.http.endpoint import Endpoint
-from artifactstore.http.feed.tail import LiveFeed
+from artifactstore.http.feed.live_feed import LiveFeed
 from artifactstore.http.openapi import document
 from artifactstore.http.routes import ENDPOINTS
 from artifactstore.http.service import Service
@@ -60,9 +60,9 @@ async def _lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
     service = Service(replace(settings, max_waiters=waiters))
     app.state.service = service
     app.state.guard = Guard(service, app.state.settings.token_seconds)
-    app.state.tail = tail = LiveFeed(service)
+    app.state.live_feed = live_feed = LiveFeed(service)
     await service.open()
-    tail.open()
+    live_feed.open()
     _collect_less()
     always = (service.sample(), service.check_views(), connections.watch())
     beside = [asyncio.create_task(one) for one in always]
@@ -73,7 +73,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-        await tail.close()
+        await live_feed.close()
         await service.close()
 
 

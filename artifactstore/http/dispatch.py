@@ -45,8 +45,8 @@ class Resource:
             raise error("method-not-allowed", {"problem": method, "allow": self.allowed()})
         call = Call(scope["app"].state.service, scope["app"].state.guard, endpoint, trace, scope, receive)
         if endpoint.role is not None:
-            call.identity = await identify(scope)
-            _check_role(call.identity, endpoint.role)
+            call.caller = await identify(scope)
+            _check_role(call.caller, endpoint.role)
         await _read(call)
         answer = await endpoint.handle(call)
         answer.headers |= position_headers(trace.position)
@@ -66,15 +66,15 @@ async def nowhere(scope: Scope, _receive: Receive, _send: Send) -> None:
 async def identify(scope: Scope) -> Caller:
     """Who asks; raises ``Forbidden`` unauthorized."""
     guard: Guard = scope["app"].state.guard
-    identity = await guard.identify(header(scope, b"authorization"))
-    current(scope).actor = identity.actor
-    return identity
+    caller = await guard.identify(header(scope, b"authorization"))
+    current(scope).actor = caller.actor
+    return caller
 
 
-def _check_role(identity: Caller, needed: Role) -> None:
-    if identity.role < needed:
+def _check_role(caller: Caller, needed: Role) -> None:
+    if caller.role < needed:
         needs = needed.title
-        problem = f"it needs the role {needs}, the token has {identity.role.title}"
+        problem = f"it needs the role {needs}, the token has {caller.role.title}"
         raise Forbidden("forbidden", {"problem": problem, "needs": needs})
 
 

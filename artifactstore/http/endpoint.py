@@ -61,7 +61,7 @@ class Call:
     trace: Trace
     scope: Scope
     receive: Receive
-    identity: Caller | None = None
+    caller: Caller | None = None
     path: Mapping[str, Any] = field(default_factory=dict)
     query: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
@@ -79,9 +79,9 @@ class Call:
     @property
     def who(self) -> Caller:
         """Who asks and what the token allows; only for endpoints that need a role."""
-        if self.identity is None:
+        if self.caller is None:
             raise TypeError("the endpoint asks for no token")
-        return self.identity
+        return self.caller
 
     def id(self, name: str) -> UUID:
         """An id of the path."""

@@ -27,11 +27,11 @@ from artifactstore.store.retention import RetentionReads
 from artifactstore.store.rows import (
     Appended,
     Difference,
-    EventFilter,
     LoggedEvent,
     ManifestEntry,
     Row,
 )
+from artifactstore.store.selection import EventFilter, EventQuery, LogQuery, PageQuery
 from artifactstore.store.tokens import Token, Tokens
 from artifactstore.store.view_sets import Begun, ViewSet, ViewSets
 from artifactstore.store.writes import Writes, check_manifest
@@ -70,14 +70,17 @@ __all__ = [
     "Difference",
     "Epoch",
     "EventFilter",
+    "EventQuery",
     "Evidence",
     "FileQuery",
     "Home",
     "Installed",
+    "LogQuery",
     "LoggedEvent",
     "ManifestEntry",
     "Outcome",
     "PackageQuery",
+    "PageQuery",
     "Position",
     "PreparedEvent",
     "Row",

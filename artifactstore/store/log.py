@@ -9,9 +9,9 @@ from psycopg.rows import args_row, dict_row
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from artifactstore.errors import error
-from artifactstore.events import types_of
 from artifactstore.store.base import Connected, check_integers
-from artifactstore.store.rows import EventFilter, LoggedEvent, Row
+from artifactstore.store.rows import LoggedEvent, Row
+from artifactstore.store.selection import LogQuery
 
 _OF_PACKAGE: LiteralString = """
     sequence = ANY (ARRAY(
@@ -95,21 +95,21 @@ class Log(Connected):
         )
         return self._stream(args_row(LoggedEvent), query, (since, until))
 
-    def events(self, where: EventFilter | None = None, limit: int | None = None) -> Iterator[Row]:
+    def events(self, query: LogQuery | None = None, limit: int | None = None) -> Iterator[Row]:
         """Events as in the view ``event_log`` (payload readable), ascending, the oldest ``limit``."""
-        return self._log("event_log", "event_type", where or EventFilter(), SQL("ASC"), limit)
+        return self._log("event_log", "event_type", query or LogQuery(), SQL("ASC"), limit)
 
-    def newest_events(self, where: EventFilter | None = None, limit: int = 20) -> list[Row]:
+    def newest_events(self, query: LogQuery | None = None, limit: int = 20) -> list[Row]:
         """As ``events``, ascending too, but the newest ``limit``."""
-        return list(self._log("event_log", "event_type", where or EventFilter(), SQL("DESC"), limit))[::-1]
+        return list(self._log("event_log", "event_type", query or LogQuery(), SQL("DESC"), limit))[::-1]
 
-    def audit(self, where: EventFilter | None = None, limit: int | None = None) -> Iterator[Row]:
+    def audit(self, query: LogQuery | None = None, limit: int | None = None) -> Iterator[Row]:
         """Events as in the view ``audit_events``: who did what to what; ascending, the oldest ``limit``."""
-        return self._log("audit_events", "action", where or EventFilter(), SQL("ASC"), limit)
+        return self._log("audit_events", "action", query or LogQuery(), SQL("ASC"), limit)
 
-    def newest_audit(self, where: EventFilter | None = None, limit: int = 20) -> list[Row]:
+    def newest_audit(self, query: LogQuery | None = None, limit: int = 20) -> list[Row]:
         """As ``audit``, ascending too, but the newest ``limit``."""
-        return list(self._log("audit_events", "action", where or EventFilter(), SQL("DESC"), limit))[::-1]
+        return list(self._log("audit_events", "action", query or LogQuery(), SQL("DESC"), limit))[::-1]
 
     def package_history(
         self, package_id: UUID, *, newest_first: bool = False, limit: int | None = None
@@ -130,38 +130,35 @@ class Log(Connected):
         return self._stream(dict_row, query, (package_id,))
 
     def _log(
-        self, view: str, type_column: str, where: EventFilter, order: SQL, limit: int | None
+        self, view: str, type_column: str, query: LogQuery, order: SQL, limit: int | None
     ) -> Iterator[Row]:
-        check_integers((where.since, where.until, limit))
+        check_integers((query.since, query.until, limit))
         name = Identifier("artifactstore", view)
         if limit is None:
-            query = SQL("SELECT * FROM {} WHERE {} ORDER BY sequence {}").format(
-                name, _conditions(where, type_column), order
+            statement = SQL("SELECT * FROM {} WHERE {} ORDER BY sequence {}").format(
+                name, _conditions(query, type_column), order
             )
         else:
             # Chosen first: a plan that sorts would decode all that match, not only what is shown.
-            query = SQL(
+            statement = SQL(
                 """
                 SELECT * FROM {} WHERE sequence = ANY (ARRAY(
                     SELECT sequence FROM artifactstore.events WHERE {} ORDER BY sequence {} LIMIT {}))
                 ORDER BY sequence {}
                 """
-            ).format(name, _conditions(where, "event_type"), order, limit, order)
-        return self._stream(dict_row, query)
+            ).format(name, _conditions(query, "event_type"), order, limit, order)
+        return self._stream(dict_row, statement)
 
 
-def _conditions(where: EventFilter, type_column: str) -> Composed:
-    types = [name for given in where.event_types for name in types_of(given)]
-    conditions: list[tuple[Composable, bool]] = [
-        (SQL("sequence > {}").format(where.since), True),
-        (SQL("sequence <= {}").format(where.until), where.until is not None),
-        (_is_one_of(type_column, types), bool(types)),
-        (_is_one_of("subject_kind", where.subject_kinds), bool(where.subject_kinds)),
-        (_is_one_of("subject_id", where.subject_ids), bool(where.subject_ids)),
-        (_is_one_of("actor", where.actors), bool(where.actors)),
-        (SQL(_OF_PACKAGE).format(where.package_id), where.package_id is not None),
-    ]
-    return SQL(" AND ").join(condition for condition, wanted in conditions if wanted)
+def _conditions(query: LogQuery, type_column: str) -> Composed:
+    conditions: list[Composable] = [SQL("sequence > {}").format(query.since)]
+    if query.until is not None:
+        conditions.append(SQL("sequence <= {}").format(query.until))
+    for column, values in query.where.resolved().chosen():
+        conditions.append(_is_one_of(type_column if column == "event_type" else column, sorted(values)))
+    if query.package_id is not None:
+        conditions.append(SQL(_OF_PACKAGE).format(query.package_id))
+    return SQL(" AND ").join(conditions)
 
 
 def _is_one_of(column: str, values: Sequence[object]) -> Composed:

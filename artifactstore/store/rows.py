@@ -1,7 +1,5 @@
 """What ``Store`` gives and takes, beside events and rows of views."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
@@ -47,32 +45,6 @@ class Difference(NamedTuple):
     column: str
     left: str | None
     right: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class EventFilter:
-    """Which events to read: OR within a field, AND across fields; an empty field takes all.
-
-    Attributes:
-        since: sequence, exclusive.
-        until: sequence, inclusive; None: to the head.
-        event_types: slugs, or groups such as ``v1.retention.*``.
-        package_id: only events of this package, its files, their locations and its retention.
-    """
-
-    since: int = 0
-    until: int | None = None
-    event_types: Sequence[str] = ()
-    subject_kinds: Sequence[str] = ()
-    subject_ids: Sequence[UUID] = ()
-    actors: Sequence[str] = ()
-    package_id: UUID | None = None
-
-    @property
-    def contiguous(self) -> bool:
-        """Whether no event between ``since`` and ``until`` is left out."""
-        selective = (self.event_types, self.subject_kinds, self.subject_ids, self.actors, self.package_id)
-        return not any(selective)
 
 
 class Manifest(NamedTuple):

@@ -8,7 +8,7 @@ import pytest
 from artifactstore.cli import cli, options, values
 from artifactstore.errors import ArtifactstoreError, BadInput
 from artifactstore.events import NewEvent, PackageYanked, new_id
-from artifactstore.store import EventFilter, Store
+from artifactstore.store import LogQuery, Store
 from artifactstore.store.base import check_integers
 from tests.cli.program import Program
 
@@ -90,8 +90,8 @@ def test_f22_the_library_says_so_too_and_not_that_the_schema_is_old(number: int,
     calls: list[Callable[[], object]] = [
         lambda: store.writes.append([event]),
         lambda: store.writes.append_json("v1.package.yanked", new_id(), "user:a", json, number),
-        lambda: store.log.newest_events(EventFilter(), number),
-        lambda: list(store.log.events(EventFilter(since=number, until=number))),
+        lambda: store.log.newest_events(LogQuery(), number),
+        lambda: list(store.log.events(LogQuery(since=number, until=number))),
     ]
     for call in calls:
         told = "none"

@@ -18,7 +18,7 @@ from artifactstore import codec, feed
 from artifactstore.cli import cli
 from artifactstore.errors import ERRORS
 from artifactstore.events import EVENT_TYPES
-from artifactstore.http.feed import ring, tail
+from artifactstore.http.feed import live_feed, ring
 from artifactstore.http.routes import ENDPOINTS, events
 from artifactstore.http.settings import Settings
 from artifactstore.http.web import protocol
@@ -283,8 +283,8 @@ _NUMBERS: list[tuple[str, str, Any]] = [
     ("explanation/feed.md", r"keeps the newest ([\d,]+) events", ring.MAX_EVENTS),
     ("explanation/feed.md", r"events, bytes of a page \| 1,000, (\d+) MiB", feed.MAX_BYTES >> 20),
     ("explanation/feed.md", r"`wait` \| (\d+) s", events.MAX_WAIT),
-    ("explanation/feed.md", r"looks every (half) second", {0.5: "half"}[tail.REREAD_SECONDS]),
-    ("how-to/deploy-behind-nginx.md", r"looks every (half) second", {0.5: "half"}[tail.REREAD_SECONDS]),
+    ("explanation/feed.md", r"looks every (half) second", {0.5: "half"}[live_feed.REREAD_SECONDS]),
+    ("how-to/deploy-behind-nginx.md", r"looks every (half) second", {0.5: "half"}[live_feed.REREAD_SECONDS]),
     ("how-to/deploy-behind-nginx.md", r"may be silent for (\d+) s", events.MAX_WAIT),
     ("how-to/consume-the-feed.md", r"above `wait` \((\d+) s at most\)", events.MAX_WAIT),
     ("explanation/payloads.md", r"size \| at most ([\d,]+) bytes", codec.MAX_PAYLOAD),

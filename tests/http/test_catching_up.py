@@ -12,7 +12,7 @@ import pytest
 
 from artifactstore.cli.remote import Remote
 from artifactstore.client import AsyncClient, Client, RemoteError
-from artifactstore.store import EventFilter
+from artifactstore.store import EventQuery
 from tests.http.feeding import append_packages
 from tests.http.running import Running, running
 
@@ -85,7 +85,7 @@ def test_f38_the_program_reads_by_the_same_pages(filled: Running, monkeypatch: p
     noting = Noting()
     remote = Remote(filled.url, filled.tokens["reader"])
     monkeypatch.setattr(remote, "_client", Client(filled.url, filled.tokens["reader"], transport=noting))
-    follow = remote.events(EventFilter(since=0), 3_000, follow=True)
+    follow = remote.events(EventQuery(since=0), 3_000, follow=True)
     assert [row["sequence"] for row in follow] == list(range(1, 3_001))
     assert len(noting.pages) <= 4
     assert [page["wait"] for page in noting.pages] == [["25"]] + [["0"]] * (len(noting.pages) - 1)

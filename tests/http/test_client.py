@@ -13,7 +13,8 @@ import pytest
 
 from artifactstore.client import AsyncClient, Client, Cursor, FeedError, FeedEvent, RemoteError
 from artifactstore.client.following import Following
-from artifactstore.http.feed.representation import cbor_event
+from artifactstore.http.feed.encoding import cbor_event
+from artifactstore.leaves import columns, identity
 from artifactstore.store import Store
 from tests.http.feeding import append_packages, fill
 from tests.http.running import Running, running
@@ -144,7 +145,7 @@ def answers(service: Running, *pages: tuple[list[int], dict[str, str]]) -> httpx
 
     def answer(_request: httpx.Request) -> httpx.Response:
         sequences, changed = next(rest)
-        events = [stored[sequence] for sequence in sequences]
+        events = [columns(stored[sequence]) for sequence in sequences]
         if changed.get("X-Bytes") == "wrong":
             events[-1] = events[-1]._replace(payload=b"\xa0")
         headers = {
@@ -181,6 +182,24 @@ def test_what_cannot_be_right_stops_the_tail(
         with pytest.raises(FeedError) as stopped:
             next(tail)
     assert (stopped.value.code, stopped.value.cursor.sequence) == (code, 2)
+
+
+def test_a_page_is_asked_for_before_the_one_before_it_is_read_and_dropped_if_that_is_wrong(
+    service: Running,
+) -> None:
+    append_packages(service.settings.database_url, 3)
+    with psycopg.connect(service.settings.database_url, autocommit=True) as connection:
+        known = [identity(event) for event in Store(connection).log.stored_events()]
+    told = [{"Artifactstore-Next-Digest": f"sha256:{one.hex()}"} for one in known]
+    wrong = {**told[3], "X-Bytes": "wrong"}
+    transport = answers(service, ([1, 2], told[1]), ([3, 4], wrong), ([5, 6], told[5]), ([7], told[6]))
+    with Client(service.url, "", transport=transport) as client:
+        tail = client.tail(0)
+        assert numbers(list(islice(tail, 2))) == [1, 2]
+        with pytest.raises(FeedError, match="bad-digest"):
+            next(tail)
+        assert tail.cursor == Cursor(2, tail.cursor.epoch, known[1])
+        assert list(tail) == []
 
 
 def test_what_the_service_says_is_lost_stops_the_tail(client: Client, database: str) -> None:

@@ -8,8 +8,7 @@ import pytest
 
 from artifactstore import codec, feed
 from artifactstore.events import NewEvent, PackageLabeled
-from artifactstore.feed import Filter
-from artifactstore.store import Store
+from artifactstore.store import EventFilter, Store
 from tests.http.feeding import append_packages, fill, page, sequences, walk
 from tests.http.running import Running
 
@@ -252,8 +251,8 @@ def test_min_sequence_reads_your_writes(client: httpx.Client) -> None:
 
 
 def test_a_filter_is_judged_alike_in_memory_and_in_the_database(client: httpx.Client) -> None:
-    assert not Filter()
-    assert Filter(actors=frozenset(["user:ann"]))
+    assert not EventFilter()
+    assert EventFilter(actor=frozenset(["user:ann"]))
     events = page(client)["events"]
     assert len({event["actor"] for event in events}) > 1
     for actor in {event["actor"] for event in events}:

@@ -188,8 +188,8 @@ def test_f05_a_page_that_names_another_event_stops_the_tail(service: Running, lo
         events = client.events(0, limit=2).events
     following = Following(Cursor(), {}, 1, None)
     with pytest.raises(FeedError, match="bad-digest"):
-        following.check(FeedPage("1-00000000", 9, events, 2, bytes(32), False, None))
+        following.check(FeedPage("1-00000000", 9, 2, bytes(32), False, None, events))
     following = Following(Cursor(2, "1-00000000", events[-1].identity), {}, 1, None)
-    following.check(FeedPage("1-00000000", 2, (), 2, events[-1].identity, False, None))
+    following.check(FeedPage("1-00000000", 2, 2, events[-1].identity, False, None, ()))
     with pytest.raises(FeedError, match="diverged"):
-        following.check(FeedPage("1-00000000", 2, (), 2, bytes(32), False, None))
+        following.check(FeedPage("1-00000000", 2, 2, bytes(32), False, None, ()))

@@ -10,7 +10,9 @@ import httpx
 import pytest
 
 from artifactstore import codec
-from artifactstore.http.feed.representation import json_event, prefers_cbor
+from artifactstore.http.feed.encoding import json_event
+from artifactstore.http.feed.representation import prefers_cbor
+from artifactstore.leaves import columns
 from artifactstore.store import LoggedEvent
 from tests.http.feeding import append_packages, page
 from tests.http.running import Running
@@ -119,12 +121,12 @@ def test_values_that_the_catalogue_does_not_know_are_shown_as_they_are() -> None
     damaged = LoggedEvent(
         9, datetime(2026, 1, 1, tzinfo=UTC), "v1.file.ingested", "file", None, "user:a", payload, bytes(32)
     )
-    shown = json.loads(json_event(damaged))
+    shown = json.loads(json_event(columns(damaged)))
     assert shown["payload"] == {"path": 7, "sha256": "none", "blake3": "ab", "package_id": "00" * 15}
     assert shown["created_at"] == "2026-01-01T00:00:00.000000Z"
     applied = damaged._replace(event_type="v1.retention.applied", payload=codec.encode({"until": "never"}))
-    assert json.loads(json_event(applied))["payload"] == {"until": "never"}
+    assert json.loads(json_event(columns(applied)))["payload"] == {"until": "never"}
     # With its own digest the profile's bounds are not looked at again.
     payload = cbor2.dumps({"until": 2**64 - 1})
     late = applied._replace(payload=payload, payload_digest=codec.digest(payload))
-    assert json.loads(json_event(late))["payload"] == {"until": 2**64 - 1}
+    assert json.loads(json_event(columns(late)))["payload"] == {"until": 2**64 - 1}

@@ -13,15 +13,14 @@ from typing import Any
 import pytest
 
 from artifactstore.errors import ArtifactstoreError
-from artifactstore.feed import Query
 from artifactstore.http import Settings
+from artifactstore.http.feed.encoding import JSON
 from artifactstore.http.feed.history import History
-from artifactstore.http.feed.representation import JSON
-from artifactstore.http.feed.tail import Ask, LiveFeed
+from artifactstore.http.feed.live_feed import Ask, LiveFeed
 from artifactstore.http.service import Service
 from artifactstore.http.web.logs import JsonFormatter
 from artifactstore.migrate import migrate
-from artifactstore.store import Position
+from artifactstore.store import PageQuery, Position
 from tests.databases import TEST_PREFIX, create_database, programs, running_cluster, superuser_conninfo
 from tests.effort import EXAMPLES
 from tests.http.feeding import Poll, append_packages, fill, page, sequences, until_waiting
@@ -219,17 +218,17 @@ def within(conninfo: str, work: Callable[[CountedService, LiveFeed], Coroutine[A
 
     async def run() -> None:
         service = CountedService(Settings(database_url=conninfo))
-        tail = LiveFeed(service)
+        live_feed = LiveFeed(service)
         await service.open()
-        tail.open()
+        live_feed.open()
         try:
-            await tail.head()
-            while tail.bell.state != "heard":  # it reads once to find out
+            await live_feed.head()
+            while live_feed.bell.state != "heard":  # it reads once to find out
                 await asyncio.sleep(0.01)
             service.most = 0
-            await work(service, tail)
+            await work(service, live_feed)
         finally:
-            await tail.close()
+            await live_feed.close()
             await service.close()
 
     asyncio.run(run())
@@ -243,19 +242,19 @@ async def stays() -> None:
 def test_f03_those_who_ask_at_once_share_a_confirmation(service_conninfo: str) -> None:
     append_packages(service_conninfo, 50)
 
-    async def work(service: CountedService, tail: LiveFeed) -> None:
+    async def work(service: CountedService, live_feed: LiveFeed) -> None:
         service.reads = 0
-        asks = [Ask(Query(since, 3), JSON, wait=wait) for since in range(5, 45) for wait in (0, 5)]
-        pages = await asyncio.gather(*(tail.page(ask, stays) for ask in asks))
+        asks = [Ask(PageQuery(since, limit=3), JSON, wait=wait) for since in range(5, 45) for wait in (0, 5)]
+        pages = await asyncio.gather(*(live_feed.page(ask, stays) for ask in asks))
         assert all(page.source == "memory" and page.count == 3 for page in pages)
         assert (service.reads, service.most) == (1, 1)
 
         # Who comes while that read is under way shares the next.
         service.reads = 0
-        first = asyncio.create_task(tail.page(asks[0], stays))
+        first = asyncio.create_task(live_feed.page(asks[0], stays))
         while not service.under_way:
             await asyncio.sleep(0)
-        await asyncio.gather(first, *(tail.page(ask, stays) for ask in asks))
+        await asyncio.gather(first, *(live_feed.page(ask, stays) for ask in asks))
         assert (service.reads, service.most) == (2, 1)
 
     within(service_conninfo, work)
@@ -266,16 +265,16 @@ def test_f38_catching_up_never_waits(service_conninfo: str, database: str) -> No
     append_packages(service_conninfo, 1)
     head = fill(database, 3_000)
 
-    async def work(service: CountedService, tail: LiveFeed) -> None:
+    async def work(service: CountedService, live_feed: LiveFeed) -> None:
         service.reads = 0
         for since in range(0, 900, 100):
-            page = await tail.page(Ask(Query(since, 100), JSON, wait=25), stays)
+            page = await live_feed.page(Ask(PageQuery(since, limit=100), JSON, wait=25), stays)
             assert (page.source, page.next) == ("database", since + 100)
         assert service.reads == 9
         seconds = []
         for since in range(head - 500, head - 100, 20):
             started = time.monotonic()
-            page = await tail.page(Ask(Query(since, 20), JSON, wait=25), stays)
+            page = await live_feed.page(Ask(PageQuery(since, limit=20), JSON, wait=25), stays)
             assert page.source == "memory"
             seconds.append(time.monotonic() - started)
         assert min(seconds) < 0.015
@@ -286,10 +285,10 @@ def test_f38_catching_up_never_waits(service_conninfo: str, database: str) -> No
 def test_f03_a_confirmation_that_fails_is_told_to_all_who_share_it(service_conninfo: str) -> None:
     append_packages(service_conninfo, 50)
 
-    async def work(service: CountedService, tail: LiveFeed) -> None:
+    async def work(service: CountedService, live_feed: LiveFeed) -> None:
         await service.close()
-        asks = [Ask(Query(since, 3), JSON, wait=5) for since in range(5, 45)]
-        told = await asyncio.gather(*(tail.page(ask, stays) for ask in asks), return_exceptions=True)
+        asks = [Ask(PageQuery(since, limit=3), JSON, wait=5) for since in range(5, 45)]
+        told = await asyncio.gather(*(live_feed.page(ask, stays) for ask in asks), return_exceptions=True)
         assert {one.code for one in told if isinstance(one, ArtifactstoreError)} == {"unavailable"}
         assert len(told) == len(asks)
 

@@ -15,7 +15,7 @@ from artifactstore.cli.remote import Remote
 from artifactstore.client import AsyncClient, Client, FeedError, RemoteError
 from artifactstore.client.messages import CBOR
 from artifactstore.errors import ERRORS, ArtifactstoreError
-from artifactstore.store import EventFilter
+from artifactstore.store import EventQuery
 
 _PAYLOAD = codec.encode({"purl": "pkg:generic/app@1"})
 EVENT: dict[str, Any] = {
@@ -187,7 +187,7 @@ def test_f23_json_that_is_none_of_ours_has_a_name_in_the_program(
         remote.head()
     assert refused.value.code == "foreign-answer"
     with pytest.raises(ArtifactstoreError) as refused:
-        next(remote.events(EventFilter(), None, follow=True))
+        next(remote.events(EventQuery(), None, follow=True))
     assert refused.value.code == "foreign-answer"
     assert ERRORS["foreign-answer"].exit_code == 2
 

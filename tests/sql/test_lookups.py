@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from artifactstore.errors import ERRORS
-from artifactstore.store import EventFilter, Store
+from artifactstore.store import EventFilter, LogQuery, Store
 from tests.databases import TEST_PREFIX, create_database, drop_database
 from tests.sql import long_log
 from tests.sql.long_log import ANN, BEGINNING, EVENTS, PACKAGES, PER_PACKAGE, file_id, package_id, path, purl
@@ -132,10 +132,18 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 READS: dict[str, tuple[Callable[[Store], list[Any]], int]] = {
-    "audit of a package": (lambda s: s.log.newest_audit(EventFilter(package_id=package_id(ONE)), 5), 5),
-    "events of a package": (lambda s: s.log.newest_events(EventFilter(package_id=package_id(ONE)), 5), 5),
-    "audit of an actor": (lambda s: s.log.newest_audit(EventFilter(actors=[ANN]), 5), 5),
-    "events of a type": (lambda s: s.log.newest_events(EventFilter(event_types=["v1.retention.*"]), 5), 5),
+    "audit of a package": (lambda s: s.log.newest_audit(LogQuery(package_id=package_id(ONE)), 5), 5),
+    "events of a package": (lambda s: s.log.newest_events(LogQuery(package_id=package_id(ONE)), 5), 5),
+    "audit of an actor": (
+        lambda s: s.log.newest_audit(LogQuery(where=EventFilter(actor=frozenset([ANN]))), 5),
+        5,
+    ),
+    "events of a type": (
+        lambda s: s.log.newest_events(
+            LogQuery(where=EventFilter(event_type=frozenset(["v1.retention.*"]))), 5
+        ),
+        5,
+    ),
     "retention history": (lambda s: list(s.log.retention_history(package_id(ONE))), 2),
     "package history": (lambda s: list(s.log.package_history(package_id(ONE), limit=5)), 5),
 }

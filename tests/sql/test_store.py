@@ -24,7 +24,7 @@ from artifactstore.events import (
     manifest_digest,
     new_id,
 )
-from artifactstore.store import EventFilter, Store
+from artifactstore.store import LogQuery, Store
 from artifactstore.store.packages import Packages
 from tests.databases import Connect
 
@@ -59,7 +59,7 @@ def test_append_tells_where_each_event_landed(store: Store) -> None:
     package_id = create(store)
     appended = store.writes.append([file(package_id, "b"), file(package_id, "a")])
     assert [(one.position, one.sequence, one.appended) for one in appended] == [(1, 3, True), (2, 4, True)]
-    assert [row["payload"]["path"] for row in store.log.events(EventFilter(since=2))] == ["b", "a"]
+    assert [row["payload"]["path"] for row in store.log.events(LogQuery(since=2))] == ["b", "a"]
 
 
 def test_append_of_nothing_is_refused_with_the_limit(store: Store) -> None:

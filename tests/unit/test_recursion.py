@@ -18,7 +18,6 @@ BOUNDED = {
     "cli/output.py: jsonable": "values of at most 16 levels (payloads) or 32 (answers of a service)",
     "http/web/problems.py: _unicode": "facts of an error: what is told of a body has 16 levels at most",
     "jobs/exports/check.py: identity": "a method that calls the function of this name",
-    "http/feed/representation.py: identity": "the same",
     "store/identity.py: epoch_name": "the same",
 }
 """Functions that call themselves, and what keeps them from going deep; those by types of fields are below."""

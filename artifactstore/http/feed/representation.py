@@ -1,51 +1,59 @@
-"""Events and pages of them as they are sent: JSON for people and programs, a CBOR sequence for mirrors."""
+"""Pages of events as they are sent, and who wants which form."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeVar
 
-import cbor2
-
-from artifactstore.errors import BadInput
-from artifactstore.events.times import to_micros
 from artifactstore.feed import MAX_BYTES
-from artifactstore.http.web.answers import event_value
+from artifactstore.http.feed.encoding import CBOR, ENCODE, JSON, Form
 from artifactstore.http.web.json import render
-from artifactstore.leaves import identity
+from artifactstore.leaves import columns
 from artifactstore.store import LoggedEvent, Position
 
-Form: TypeAlias = Literal["application/json", "application/cbor-seq"]
-JSON: Form = "application/json"
-CBOR: Form = "application/cbor-seq"
+
+class Entry(Protocol):
+    """What a page is made of."""
+
+    @property
+    def sequence(self) -> int:
+        """Of the event."""
+
+    @property
+    def identity(self) -> bytes:
+        """What tells it from every other event, 32 bytes."""
+
+
+EntryT = TypeVar("EntryT", bound=Entry)
 
 
 class SharedEvent:
     """An event with its identity and the forms that it was sent in, each made once, when it is asked for."""
 
-    __slots__ = ("_cbor", "_identity", "_json", "event")
+    __slots__ = ("_forms", "_identity", "columns", "event")
 
     def __init__(self, event: LoggedEvent) -> None:
         self.event = event
+        self.columns = columns(event)
         self._identity: bytes | None = None
-        self._json: bytes | None = None
-        self._cbor: bytes | None = None
+        self._forms: dict[Form, bytes] = {}
+
+    @property
+    def sequence(self) -> int:
+        """Of the event."""
+        return self.event.sequence
 
     @property
     def identity(self) -> bytes:
         """What tells it from every other event, 32 bytes; see ``leaves.identity``."""
         if self._identity is None:
-            self._identity = identity(self.event)
+            self._identity = self.columns.identity
         return self._identity
 
     def encoded(self, form: Form) -> bytes:
         """The event in a form."""
-        if form == CBOR:
-            if self._cbor is None:
-                self._cbor = cbor_event(self.event)
-            return self._cbor
-        if self._json is None:
-            self._json = json_event(self.event)
-        return self._json
+        if form not in self._forms:
+            self._forms[form] = ENCODE[form](self.columns)
+        return self._forms[form]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,42 +84,14 @@ class Answered:
         return self.next < self.end
 
 
-def json_event(event: LoggedEvent) -> bytes:
-    """An event as JSON; a payload that cannot be read is told as such, so that it hides no other event."""
-    try:
-        value = event_value(event)
-    except BadInput as failure:
-        problem = str(failure.detail.get("problem") or failure.message)
-        payload = {"unreadable": problem, "bytes": event.payload.hex()}
-        digest = f"blake3:{event.payload_digest.hex()}"
-        value = {**event._asdict(), "payload": payload, "payload_digest": digest}
-    return render(value)
-
-
-def cbor_event(event: LoggedEvent) -> bytes:
-    """An event as a CBOR map of its columns: time in µs, id, payload and digest as bytes."""
-    # The keys are in canonical order, and columns hold nothing that the profile lacks: no need to look again.
-    return cbor2.dumps(
-        {
-            "actor": event.actor,
-            "payload": event.payload,
-            "sequence": event.sequence,
-            "created_at": to_micros(event.created_at),
-            "event_type": event.event_type,
-            "subject_id": None if event.subject_id is None else event.subject_id.bytes,
-            "subject_kind": event.subject_kind,
-            "payload_digest": event.payload_digest,
-        }
-    )
-
-
 def digest_text(identity: bytes) -> str:
     """The identity of an event as answers tell it."""
     return f"sha256:{identity.hex()}"
 
 
 def compose(
-    entries: Iterable[SharedEvent],
+    entries: Iterable[EntryT],
+    encode: Callable[[EntryT], bytes],
     form: Form,
     *,
     limit: int,
@@ -119,29 +99,30 @@ def compose(
     end: int,
     position: Position,
     source: Literal["memory", "database"],
-    at: Callable[[int], SharedEvent],
+    at: Callable[[int], EntryT],
     full: bool = False,
 ) -> Answered:
     """A page of the first entries, at most ``limit`` and ``MAX_BYTES``, but one at least.
 
     Args:
+        encode: makes the bytes of an entry in the form.
         examined: ``next`` of the page if it takes all entries. end: see ``feed.Page``.
         at: gives the event at ``next`` when that is none of the entries.
         full: whether a page of all entries is full although it has fewer than ``limit``.
     """
     parts: list[bytes] = []
     size = 0
-    last: SharedEvent | None = None
+    last: EntryT | None = None
     for entry in entries:
-        part = entry.encoded(form)
+        part = encode(entry)
         size += len(part)
         if last is not None and (len(parts) == limit or size > MAX_BYTES):
-            full, examined = True, last.event.sequence
+            full, examined = True, last.sequence
             break
         parts.append(part)
         last = entry
     full = full or len(parts) == limit
-    if examined and (last is None or last.event.sequence != examined):
+    if examined and (last is None or last.sequence != examined):
         last = at(examined)
     next_digest = last.identity if examined and last is not None else None
     if form == CBOR:

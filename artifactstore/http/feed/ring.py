@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from artifactstore.feed import Filter, Query
-from artifactstore.http.feed.representation import Answered, Form, SharedEvent, compose
-from artifactstore.store import LoggedEvent, Position
+from artifactstore.http.feed.encoding import Form
+from artifactstore.http.feed.representation import Answered, SharedEvent, compose
+from artifactstore.store import EventFilter, LoggedEvent, PageQuery, Position
 
 MAX_EVENTS = 2_000
 _MAX_BYTES = 16 * 1024 * 1024
@@ -26,7 +26,7 @@ class Ring:
         self.last = 0
         self._entries: list[SharedEvent] = []
         self._bytes = 0
-        self._pages: dict[tuple[Query, Form], Answered] = {}
+        self._pages: dict[tuple[PageQuery, Form], Answered] = {}
 
     @property
     def newest(self) -> LoggedEvent | None:
@@ -47,7 +47,7 @@ class Ring:
             return None
         return self._entries[sequence - self.base - 1]
 
-    def page(self, query: Query, form: Form) -> Answered | None:
+    def page(self, query: PageQuery, form: Form) -> Answered | None:
         """The page, None when it begins before or after what is held."""
         if self.position is None or not self.covers(query.since):
             return None
@@ -59,12 +59,13 @@ class Ring:
                 self._pages[query, form] = page
         return page
 
-    def _compose(self, position: Position, query: Query, form: Form) -> Answered:
+    def _compose(self, position: Position, query: PageQuery, form: Form) -> Answered:
         end = query.end(position.head)
         examined = max(query.since, min(end, self.last))
         entries = self._entries[query.since - self.base : examined - self.base]
         return compose(
             _chosen(entries, query.where),
+            lambda entry: entry.encoded(form),
             form,
             limit=query.limit,
             examined=examined,
@@ -105,7 +106,7 @@ class Ring:
         self._bytes = self.base = self.last = 0
 
 
-def _chosen(entries: Iterable[SharedEvent], where: Filter) -> Iterable[SharedEvent]:
+def _chosen(entries: Iterable[SharedEvent], where: EventFilter) -> Iterable[SharedEvent]:
     return (entry for entry in entries if where.matches(entry.event)) if where else entries
 
 

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-from artifactstore.feed import Filter
-from artifactstore.store import LoggedEvent
+from artifactstore.store import EventFilter, LoggedEvent
+from artifactstore.store.selection import FILTERED
 
 _Key: TypeAlias = tuple[str, Hashable]
 _ANY: _Key = ("any", None)
@@ -21,7 +21,7 @@ class Waiter:
 
     __slots__ = ("since", "until", "where", "woken")
 
-    def __init__(self, where: Filter, since: int, until: int | None) -> None:
+    def __init__(self, where: EventFilter, since: int, until: int | None) -> None:
         self.where = where
         self.since = since
         self.until = until
@@ -37,8 +37,8 @@ class Waiters:
     """All that wait in this process, by filter: an event is matched once per filter that it may fit."""
 
     def __init__(self) -> None:
-        self._groups: dict[Filter, set[Waiter]] = {}
-        self._index: dict[_Key, set[Filter]] = {}
+        self._groups: dict[EventFilter, set[Waiter]] = {}
+        self._index: dict[_Key, set[EventFilter]] = {}
         self._bounded: set[Waiter] = set()
         self._count = 0
 
@@ -74,7 +74,7 @@ class Waiters:
 
     def notify(self, events: Sequence[LoggedEvent]) -> None:
         """Wake those for whom one of these new events is, or whose last event is among them."""
-        found: dict[Filter, tuple[int, int]] = {}
+        found: dict[EventFilter, tuple[int, int]] = {}
         for event in events:
             for where in self._candidates(event):
                 if where.matches(event):
@@ -95,25 +95,14 @@ class Waiters:
             for waiter in group:
                 waiter.wake(waiter.since if look else None)
 
-    def _candidates(self, event: LoggedEvent) -> Iterator[Filter]:
-        for key in (
-            _ANY,
-            ("subject_id", event.subject_id),
-            ("actor", event.actor),
-            ("event_type", event.event_type),
-            ("subject_kind", event.subject_kind),
-        ):
-            yield from self._index.get(key, ())
+    def _candidates(self, event: LoggedEvent) -> Iterator[EventFilter]:
+        yield from self._index.get(_ANY, ())
+        for column in FILTERED:
+            yield from self._index.get((column, getattr(event, column)), ())
 
 
-def _keys(where: Filter) -> Iterable[_Key]:
-    """Where a filter is found: by the values of its most selective field."""
-    for name, values in (
-        ("subject_id", where.subject_ids),
-        ("actor", where.actors),
-        ("event_type", where.event_types),
-        ("subject_kind", where.subject_kinds),
-    ):
-        if values:
-            return [(name, value) for value in values]
+def _keys(where: EventFilter) -> Iterable[_Key]:
+    """Where a filter is found: by the values of its most selective column."""
+    for column, values in where.chosen():
+        return [(column, value) for value in values]
     return [_ANY]

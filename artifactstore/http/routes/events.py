@@ -9,33 +9,26 @@ from artifactstore.codec import MAX_INTEGER, digest
 from artifactstore.errors import Refused
 from artifactstore.events import EVENT_TYPES, GROUPS
 from artifactstore.events.kinds import Id, Int, Text
-from artifactstore.feed import Filter, Query, Seen
+from artifactstore.feed import Seen
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
-from artifactstore.http.feed.representation import (
-    CBOR,
-    JSON,
-    Form,
-    cbor_event,
-    digest_text,
-    json_event,
-    prefers_cbor,
-)
-from artifactstore.http.feed.tail import Ask
+from artifactstore.http.feed.encoding import CBOR, ENCODE, JSON, Form
+from artifactstore.http.feed.live_feed import Ask
+from artifactstore.http.feed.representation import digest_text, prefers_cbor
 from artifactstore.http.routes.log import epochs
 from artifactstore.http.web.answers import BOOL, COUNT, DIGEST, ID, TEXT, array, maybe, record, ref
 from artifactstore.http.web.problems import RETRY_SECONDS
 from artifactstore.http.web.request import Parameter, bad_request
 from artifactstore.http.web.trace import header
-from artifactstore.leaves import identity
-from artifactstore.store import LoggedEvent, Position, Store
+from artifactstore.leaves import Columns
+from artifactstore.store import EventFilter, PageQuery, Position, Store
+from artifactstore.store.selection import FILTERED
 from artifactstore.words import SUBJECT_KINDS
 
 MAX_WAIT = 55
 """Seconds; proxies cut what is silent for a minute."""
 
 _KINDS = Text(enum=SUBJECT_KINDS)
-_GROUPS = {name: frozenset(types) for name, types in GROUPS.items()}
 _CBOR_SEQUENCE = {"type": "string", "contentMediaType": CBOR}
 _SINCE = re.compile("head|0|[1-9][0-9]{0,15}")
 _EPOCH = re.compile("[1-9][0-9]{0,15}-[0-9a-f]{8}")
@@ -51,7 +44,7 @@ _EPOCH_PARAMETER = Parameter(
 
 
 async def _events(call: Call) -> Answer:
-    query, tail = call.query, call.scope["app"].state.tail
+    query, live_feed = call.query, call.scope["app"].state.live_feed
     _check_texts(query)
     since = query["since"]
     if since == "head":
@@ -59,11 +52,11 @@ async def _events(call: Call) -> Answer:
             raise bad_request(
                 "since_digest needs since to be the sequence of an event", parameter="since_digest"
             )
-        since = await tail.head()
+        since = await live_feed.head()
     elif query["since_digest"] is not None and since == "0":
         raise bad_request("since_digest is that of the event at since; 0 is none", parameter="since_digest")
     ask = Ask(
-        Query(int(since), query["limit"], query["until"], _filter(query)),
+        PageQuery(int(since), query["until"], _filter(query), query["limit"]),
         _form(call),
         query["wait"],
         query["epoch"],
@@ -71,7 +64,7 @@ async def _events(call: Call) -> Answer:
         query["min_sequence"],
     )
     try:
-        page = await tail.page(ask, call.client_left)
+        page = await live_feed.page(ask, call.client_left)
     except Refused as refusal:
         if refusal.code in _LOST:
             refusal.detail["epochs"] = await call.read(epochs)
@@ -95,18 +88,18 @@ async def _event(call: Call) -> Answer:
     _check_texts(query)
     position: list[Position] = []
 
-    def read(store: Store) -> LoggedEvent:
+    def read(store: Store) -> Columns:
         position.append(store.identity.position())
         feed.check_epoch(query["epoch"], position[-1])
         return feed.read_event(store.connection, call.path["sequence"], position[-1])
 
     event = await call.read(read)
     form = _form(call)
-    body = cbor_event(event) if form == CBOR else json_event(event)
+    body = ENCODE[form](event)
     headers = _caching(body, True, query["epoch"])
     return Answer(
         body,
-        headers={**headers, "Artifactstore-Digest": digest_text(identity(event))},
+        headers={**headers, "Artifactstore-Digest": digest_text(event.identity)},
         media_type=form,
     )
 
@@ -133,14 +126,8 @@ def _seen(text: str | None) -> Seen | None:
     return Seen(bytes.fromhex(match[2]), algorithm)
 
 
-def _filter(query: Mapping[str, Any]) -> Filter:
-    types = (_GROUPS.get(name, frozenset([name])) for name in query["event_type"])
-    return Filter(
-        frozenset().union(*types),
-        frozenset(query["subject_kind"]),
-        frozenset(query["subject_id"]),
-        frozenset(query["actor"]),
-    )
+def _filter(query: Mapping[str, Any]) -> EventFilter:
+    return EventFilter(**{column: frozenset(query[column]) for column in FILTERED}).resolved()
 
 
 def _form(call: Call) -> Form:
@@ -201,7 +188,7 @@ ENDPOINTS = (
             Parameter("until", Int(), "last sequence to deliver, inclusive"),
             Parameter(
                 "event_type",
-                Text(enum=(*EVENT_TYPES, *_GROUPS)),
+                Text(enum=(*EVENT_TYPES, *GROUPS)),
                 "only events of this type, or of a group such as v1.retention.*",
                 repeatable=True,
             ),

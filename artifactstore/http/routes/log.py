@@ -3,11 +3,11 @@
 from typing import Any
 
 from artifactstore import feed
+from artifactstore.events.times import from_micros
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
 from artifactstore.http.feed.representation import digest_text
 from artifactstore.http.web.answers import COUNT, DIGEST, ID, TEXT, TIME, array, maybe, record
-from artifactstore.leaves import identity
 from artifactstore.store import Store
 
 _EPOCHS = 1_000
@@ -21,8 +21,8 @@ async def _log(call: Call) -> Answer:
             "log_id": position.log_id,
             "epoch": position.epoch_name,
             "head": position.head,
-            "head_created_at": last and last.created_at,
-            "head_digest": last and digest_text(identity(last)),
+            "head_created_at": last and from_micros(last.created_at),
+            "head_digest": last and digest_text(last.identity),
             "epochs": epochs(store),
         }
 

@@ -16,7 +16,7 @@ async def _health(_call: Call) -> Answer:
 async def _ready(call: Call) -> Answer:
     await call.service.check_ready()
     views = "differ" if call.service.differs else "equal"
-    bell: Bell = call.scope["app"].state.tail.bell
+    bell: Bell = call.scope["app"].state.live_feed.bell
     return Answer({"status": "ready", "views": views, "notifications": bell.state})
 
 

@@ -1,6 +1,6 @@
 """What answers hold: their JSON Schema, and rows and events in that form."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from artifactstore import codec
@@ -9,7 +9,8 @@ from artifactstore.codec import Payload
 from artifactstore.errors import BadInput
 from artifactstore.events import EVENT_TYPES, Event, Origin
 from artifactstore.events.fields import fields_of, kinds_of, show, shown_object_schema
-from artifactstore.events.kinds import Schema
+from artifactstore.events.kinds import Kind, Schema
+from artifactstore.leaves import Columns
 from artifactstore.store import LoggedEvent, Row
 from artifactstore.words import (
     FILE_STATES,
@@ -240,9 +241,6 @@ def event_value(event: LoggedEvent) -> dict[str, Any]:
 
 def event_shown(event: LoggedEvent, values: Payload) -> dict[str, Any]:
     """An event whose payload is decoded already, likewise."""
-    kinds = _KINDS.get(event.event_type)
-    if kinds is None:
-        raise BadInput("unknown-event-type", {"event_type": event.event_type, "sequence": event.sequence})
     return {
         "sequence": event.sequence,
         "created_at": event.created_at,
@@ -250,9 +248,22 @@ def event_shown(event: LoggedEvent, values: Payload) -> dict[str, Any]:
         "subject_kind": event.subject_kind,
         "subject_id": event.subject_id,
         "actor": event.actor,
-        "payload": show(kinds, values),
+        "payload": show(_kinds(event), values),
         "payload_digest": f"blake3:{event.payload_digest.hex()}",
     }
+
+
+def payload_value(event: LoggedEvent | Columns) -> dict[str, object]:
+    """The payload of an event as answers show it; raises as ``event_value``."""
+    kinds = _kinds(event)
+    return show(kinds, codec.decode_stored(event.payload, event.payload_digest, event.event_type))
+
+
+def _kinds(event: LoggedEvent | Columns) -> Mapping[str, Kind]:
+    kinds = _KINDS.get(event.event_type)
+    if kinds is None:
+        raise BadInput("unknown-event-type", {"event_type": event.event_type, "sequence": event.sequence})
+    return kinds
 
 
 def payload_schemas(models: Iterable[type[Event]]) -> dict[str, Schema]:

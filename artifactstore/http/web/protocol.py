@@ -220,7 +220,7 @@ class Protocol(HttpToolsProtocol):
             super().shutdown()
         scope: dict[str, Any] | None = self.scope  # type: ignore[assignment]
         if scope is not None and "app" in scope:
-            scope["app"].state.tail.stop()
+            scope["app"].state.live_feed.stop()
             scope["app"].state.service.hurry()
 
     def _drained(self) -> None:

@@ -9,7 +9,7 @@ import cbor2
 from artifactstore import codec
 from artifactstore.codec import Problem
 from artifactstore.errors import ArtifactstoreError, BadInput
-from artifactstore.leaves import COLUMNS, columns, from_columns
+from artifactstore.leaves import COLUMNS, check_columns, columns, from_columns
 from artifactstore.store import LoggedEvent
 
 FORMAT = "artifactstore-export"
@@ -139,7 +139,7 @@ def decode_event(data: bytes) -> LoggedEvent:
     row = values[0] if len(values) == 1 else None
     if type(row) is not list or len(row) != len(COLUMNS):
         raise Problem("not an event: an array of eight columns")
-    return from_columns(row)
+    return from_columns(check_columns(row))
 
 
 def _map(data: bytes) -> dict[str, Any]:

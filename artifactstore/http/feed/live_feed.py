@@ -13,16 +13,18 @@ from dataclasses import dataclass, replace
 
 from artifactstore import feed
 from artifactstore.errors import ArtifactstoreError, Damaged, error
-from artifactstore.feed import Query, Seen
+from artifactstore.feed import Seen
 from artifactstore.http.feed.bell import Bell
-from artifactstore.http.feed.representation import Answered, Form, SharedEvent, compose
+from artifactstore.http.feed.encoding import ENCODE, Form
+from artifactstore.http.feed.representation import Answered, compose
 from artifactstore.http.feed.ring import MAX_EVENTS, Ring
 from artifactstore.http.feed.waiters import Waiter, Waiters
 from artifactstore.http.service import Service
 from artifactstore.http.web import metrics
 from artifactstore.http.web.links import GRACE_SECONDS, no_answer
 from artifactstore.http.web.request import ClientLeftError
-from artifactstore.store import LoggedEvent, Position, Store
+from artifactstore.leaves import Columns, from_columns
+from artifactstore.store import LoggedEvent, PageQuery, Position, Store
 
 REREAD_SECONDS = 0.5
 """Without a bell: notifications get lost, and a log that is restored rings none."""
@@ -46,7 +48,7 @@ class Ask:
         min_sequence: the log must go to it.
     """
 
-    query: Query
+    query: PageQuery
     form: Form
     wait: float = 0
     epoch: str | None = None
@@ -192,7 +194,7 @@ class LiveFeed:
             return None
         at_cursor = self._ring.entry(query.since)
         if ask.seen is not None and (
-            at_cursor is None or not ask.seen.fits(at_cursor.event, at_cursor.identity)
+            at_cursor is None or not ask.seen.fits(at_cursor.columns, at_cursor.identity)
         ):
             return None
         return self._ring.page(query, ask.form)
@@ -206,7 +208,7 @@ class LiveFeed:
         feed.check_cursor(ask.query.since, position)
         at_cursor = self._ring.entry(ask.query.since)
         if ask.seen is not None and at_cursor is not None:
-            feed.check_digest(ask.seen, at_cursor.event, at_cursor.identity, position)
+            feed.check_digest(ask.seen, at_cursor.columns, at_cursor.identity, position)
         return self._look(ask)
 
     def _from(self, ask: Ask, since: int) -> Ask:
@@ -300,7 +302,7 @@ class LiveFeed:
         page = await self._service.read(
             lambda store: _new(store, newest, longest, noted[-1]), None, noted.append
         )
-        fits = newest is not None and page.events[:1] == [newest]
+        fits = newest is not None and page.events[:1] == (newest,)
         if fits and position is not None and position.epoch_id == page.position.epoch_id:
             self._ring.extend(page.position, page.events[1:])
             if len(page.events) > 1:
@@ -342,17 +344,18 @@ def _after(ask: Ask, looked: Answered) -> Ask:
 def _stored(store: Store, ask: Ask, position: Position) -> Answered:
     query = ask.query
 
-    def at(sequence: int) -> SharedEvent:
-        return SharedEvent(feed.read_event(store.connection, sequence, position))
+    def at(sequence: int) -> Columns:
+        return feed.read_event(store.connection, sequence, position)
 
     feed.check_epoch(ask.epoch, position)
     feed.check_cursor(query.since, position)
     if ask.seen is not None:
         at_cursor = at(query.since)
-        feed.check_digest(ask.seen, at_cursor.event, at_cursor.identity, position)
+        feed.check_digest(ask.seen, at_cursor, at_cursor.identity, position)
     page = feed.read_page(store.connection, query, position)
     return compose(
-        map(SharedEvent, page.events),
+        page.events,
+        ENCODE[ask.form],
         ask.form,
         limit=query.limit,
         examined=page.next,
@@ -364,11 +367,14 @@ def _stored(store: Store, ask: Ask, position: Position) -> Answered:
     )
 
 
-def _new(store: Store, newest: LoggedEvent | None, longest: int, position: Position) -> feed.Page:
+def _new(
+    store: Store, newest: LoggedEvent | None, longest: int, position: Position
+) -> feed.Page[LoggedEvent]:
     """The first that was appended after ``newest``, which is read again to see that it is still there.
 
     When the head is more than ``longest`` events away: the last events.
     """
     known = 0 if newest is None else newest.sequence - 1
     since = known if known < position.head <= known + longest else max(0, position.head - MAX_EVENTS)
-    return feed.read_page(store.connection, Query(since, MAX_EVENTS), position)
+    page = feed.read_page(store.connection, PageQuery(since, limit=MAX_EVENTS), position)
+    return feed.Page(page.position, tuple(map(from_columns, page.events)), page.next, page.end)

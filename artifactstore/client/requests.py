@@ -1,0 +1,72 @@
+"""What the clients send, and how each answer is read; without any connection."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import httpx
+
+from artifactstore import __version__
+from artifactstore.client.messages import (
+    CBOR,
+    FeedPage,
+    Query,
+    Received,
+    parameters,
+    read_json,
+    read_page,
+    receive_page,
+)
+
+MAX_WAIT = 55
+"""Seconds that the service lets a request wait."""
+
+TIMEOUT = httpx.Timeout(10.0, read=MAX_WAIT + 10.0)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Generic[T]):
+    """One request.
+
+    Attributes:
+        arguments: of ``httpx.Client.request``, beside method and path.
+        read: what the answer means; raises ``RemoteError`` for a refusal and for what is not of the service.
+    """
+
+    method: str
+    path: str
+    read: Callable[[httpx.Response], T]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+def get(path: str, query: Query) -> Request[Any]:
+    """Ask for the JSON at a path."""
+    return Request("GET", path, read_json, {"params": parameters(query)})
+
+
+def post(path: str, body: Mapping[str, Any], key: str | None, expected: int | None) -> Request[Any]:
+    """Send a command, with its Idempotency-Key and the version for If-Match."""
+    told = {} if key is None else {"Idempotency-Key": key}
+    headers = told if expected is None else told | {"If-Match": f'"{expected}"'}
+    return Request("POST", path, read_json, {"json": body, "headers": headers})
+
+
+def page(query: Query) -> Request[FeedPage]:
+    """Ask for a page of the feed."""
+    return _page(query, read_page)
+
+
+def page_to_read(query: Query) -> Request[Received]:
+    """Ask for a page of the feed whose events are read later."""
+    return _page(query, receive_page)
+
+
+def _page(query: Query, read: Callable[[httpx.Response], T]) -> Request[T]:
+    return Request("GET", "/events", read, {"params": parameters(query), "headers": {"Accept": CBOR}})
+
+
+def headers(token: str) -> dict[str, str]:
+    """Headers of every request."""
+    return {"Authorization": f"Bearer {token}", "User-Agent": f"artifactstore/{__version__}"}

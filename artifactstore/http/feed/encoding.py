@@ -1,0 +1,86 @@
+"""Events as they are sent: JSON for people and programs, items of a CBOR sequence for mirrors.
+
+Both are put together from the columns as they are stored. What never changes, or comes again and again, is
+encoded once; an encoder sees only the payload of JSON.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Literal, TypeAlias
+
+import cbor2
+
+from artifactstore.errors import BadInput
+from artifactstore.events.kinds import id_text
+from artifactstore.events.times import micros_text
+from artifactstore.http.web.answers import payload_value
+from artifactstore.http.web.json import render
+from artifactstore.leaves import Columns
+
+Form: TypeAlias = Literal["application/json", "application/cbor-seq"]
+JSON: Form = "application/json"
+CBOR: Form = "application/cbor-seq"
+
+_JSON = (
+    b'{"sequence":%d,"created_at":"%b","event_type":%b,"subject_kind":%b,"subject_id":%b,"actor":%b,'
+    b'"payload":%b,"payload_digest":"blake3:%b"}'
+)
+_CBOR = (
+    b"\xa8eactor%bgpayload%b%bhsequence%bjcreated_at%bjevent_type%bjsubject_id%b"
+    b"lsubject_kind%bnpayload_digest%b%b"
+)
+"""A map of the columns, keys in canonical order."""
+
+_json_text = lru_cache(1_000)(render)
+_cbor_text = lru_cache(1_000)(cbor2.dumps)
+"""Of types, kinds and actors: there are few."""
+
+
+def json_event(event: Columns) -> bytes:
+    """An event as JSON; a payload that cannot be read is told as such, so that it hides no other event."""
+    return _JSON % (
+        event.sequence,
+        micros_text(event.created_at).encode(),
+        _json_text(event.event_type),
+        _json_text(event.subject_kind),
+        render(id_text(event.subject_id)),
+        _json_text(event.actor),
+        _json_payload(event),
+        event.payload_digest.hex().encode(),
+    )
+
+
+def cbor_event(event: Columns) -> bytes:
+    """An event as a CBOR map of its columns: time in µs, id, payload and digest as bytes."""
+    sequence, created_at, event_type, kind, subject_id, actor, payload, digest = event
+    return _CBOR % (
+        _cbor_text(actor),
+        _bytes_head(len(payload)),
+        payload,
+        cbor2.dumps(sequence),
+        # Of any time from 1970 on, except for the first hour.
+        b"\x1b" + created_at.to_bytes(8, "big") if created_at >= 2**32 else cbor2.dumps(created_at),
+        _cbor_text(event_type),
+        b"\xf6" if subject_id is None else b"\x50" + subject_id,
+        _cbor_text(kind),
+        _bytes_head(len(digest)),
+        digest,
+    )
+
+
+ENCODE: Mapping[Form, Callable[[Columns], bytes]] = {JSON: json_event, CBOR: cbor_event}
+"""What makes an event of each form."""
+
+
+def _json_payload(event: Columns) -> bytes:
+    try:
+        return render(payload_value(event))
+    except BadInput as failure:
+        problem = str(failure.detail.get("problem") or failure.message)
+        return render({"unreadable": problem, "bytes": event.payload})
+
+
+@lru_cache(10_000)
+def _bytes_head(length: int) -> bytes:
+    """What comes before so many bytes (RFC 8949 §3)."""
+    return cbor2.dumps(bytes(length))[: -length or None]
