@@ -29,10 +29,16 @@ from tests.databases import (
 )
 
 _TEMPLATE = "artifactstore_template"
-_LONG = ("tests/http/test_load.py", "tests/security/test_attack_table.py", "tests/docs/test_newcomer.py",
-         "tests/property/test_projection.py", "tests/http/test_openapi.py", "tests/unit/test_embedded.py",
-         "tests/security/test_remedies.py", "tests/replay/", "tests/docs/", "tests/http/", "tests/restore/",
-         "tests/export/", "tests/packaging/", "tests/security/")  # fmt: skip
+_LONG = (
+    "tests/surroundings/test_cut_lines.py", "tests/surroundings/test_settings.py",
+    "tests/surroundings/test_places.py", "tests/restore/test_random_restores.py",
+    "tests/replay/test_side_by_side.py", "tests/http/test_behind_nginx.py", "tests/docs/test_newcomer.py",
+    "tests/http/test_load.py", "tests/security/test_attack_table.py", "tests/http/test_stop_bounds.py",
+    "tests/property/test_projection.py", "tests/packaging/", "tests/http/test_openapi.py",
+    "tests/unit/test_embedded.py", "tests/security/test_remedies.py", "tests/replay/", "tests/docs/",
+    "tests/http/", "tests/restore/", "tests/export/", "tests/security/", "tests/surroundings/",
+    "tests/cli/", "tests/migration/",
+)  # fmt: skip
 
 
 def pytest_configure() -> None:

@@ -19,6 +19,7 @@ from artifactstore.exits import EXIT_RETRY
 from tests.databases import Connect
 from tests.http.faults import dead_link, frozen_proxy
 from tests.http.test_departure import standing_still
+from tests.timing import until
 
 _KEPT = {"keepalives_idle": 1, "keepalives_interval": 1, "keepalives_count": 2, "tcp_user_timeout": 3000}
 _COMMANDS = (
@@ -70,10 +71,7 @@ def _until_connected(admin: psycopg.Connection[Any], count: int) -> None:
         SELECT count(*) FROM pg_stat_activity
         WHERE datname = current_database() AND application_name LIKE 'artifactstore%' AND state = 'active'
         """
-    deadline = time.monotonic() + 60
-    while (row := admin.execute(query).fetchone()) != (count,):
-        assert time.monotonic() < deadline, row
-        time.sleep(0.05)
+    until(lambda: admin.execute(query).fetchone() == (count,), f"{count} commands are at work", seconds=60)
 
 
 @pytest.mark.parametrize("given", [{}, {"tcp_user_timeout": 4000}])

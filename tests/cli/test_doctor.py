@@ -17,8 +17,8 @@ from artifactstore.migrate import migrate
 from artifactstore.store import Store
 from tests.cli.program import Program
 from tests.databases import TEST_PREFIX, create_database, programs, running_cluster, superuser_conninfo
-from tests.log.sessions import until
 from tests.restore.drills import opened
+from tests.timing import until
 
 NOBODY = 65_534
 _HARMFUL = {

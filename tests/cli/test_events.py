@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -11,6 +10,7 @@ import pytest
 
 from artifactstore.cli import events as commands
 from tests.cli.program import ACTOR, PURL, Program
+from tests.timing import until
 
 INGESTED = {"path": "a", "size": 3, "blake3": "ab" * 32}
 
@@ -131,13 +131,7 @@ def wait_for_follower(program: Program) -> None:
         WHERE application_name = 'artifactstore follow' AND datname = current_database() AND state = 'idle'
             AND query LIKE 'LISTEN%'
         """
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        (row,) = program.admin.execute(query).fetchall()
-        if row[0]:
-            return
-        time.sleep(0.05)
-    raise AssertionError("nobody listens")
+    until(lambda: program.admin.execute(query).fetchone() != (0,), "somebody listens")
 
 
 def test_follow_gives_events_as_they_are_appended(program: Program, history: list[str]) -> None:

@@ -15,8 +15,8 @@ from psycopg.conninfo import make_conninfo
 from tests.cli.conftest import program_on
 from tests.cli.program import Program
 from tests.databases import TEST_PREFIX, create_database, drop_database
-from tests.log.sessions import until
 from tests.log.test_memory import LARGE, LIMIT_MB, SMALL, rows
+from tests.timing import until
 
 NOWHERE = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
 

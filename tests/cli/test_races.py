@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from artifactstore import codec
 from artifactstore.events import FileIngested, Location, NewEvent, new_id
 from artifactstore.store import Store
 from tests.cli.program import PURL, Program
+from tests.timing import until
 
 _WAITING = (
     "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'artifactstore.append_lock'::regclass"
@@ -85,10 +85,7 @@ def test_f46_an_ingest_that_was_overtaken_is_told_to_run_again(
         # The winner has the log, and has not committed when the loser looks at the package.
         connection.execute("SELECT artifactstore.lock_log()")
         loser = program.start("ingest", str(tree), "--purl", PURL, "--seal")
-        deadline = time.monotonic() + 30
-        while program.admin.execute(_WAITING).fetchone() != (1,):
-            assert time.monotonic() < deadline, loser.poll()
-            time.sleep(0.02)
+        until(lambda: program.admin.execute(_WAITING).fetchone() == (1,), "the loser waits")
         win(Store(connection))
         connection.commit()
     status, error = _finish(loser)

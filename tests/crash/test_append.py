@@ -24,7 +24,8 @@ from artifactstore.events import NewEvent
 from artifactstore.migrate import migrate
 from tests import guardian
 from tests.log.door import append, created, id_of, ingested, scalar, sequences
-from tests.log.sessions import PATIENCE, alive, until
+from tests.log.sessions import alive
+from tests.timing import PATIENCE, until
 
 WRITERS = 4
 CLIENT = """

@@ -25,8 +25,8 @@ from tests.databases import TEST_PREFIX, create_database, programs, running_clus
 from tests.docs.snippets import DOCS, run_shell, snippets
 from tests.http.running import running
 from tests.log.door import created, scalar, sequences
-from tests.log.sessions import PATIENCE, until
 from tests.restore.drills import fill, in_force, opened
+from tests.timing import PATIENCE, until
 
 RUNBOOK = DOCS / "runbooks" / "disk-full.md"
 WRITERS = 3

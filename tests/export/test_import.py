@@ -35,8 +35,9 @@ from tests.export.conftest import EVENTS, NewStore, open_connection
 from tests.export.copies import exported, imported, is_untouched, state
 from tests.export.crafting import changed, export_of, header_of, items_of, log, sealed
 from tests.log.door import about, append, created, id_of, ingested
-from tests.log.sessions import blocked, until
+from tests.log.sessions import blocked
 from tests.sql.workload import workload
+from tests.timing import until
 
 
 def refusal(act: Callable[[], object]) -> ArtifactstoreError:

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import time
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +14,7 @@ from artifactstore import codec
 from artifactstore.events import NewEvent, PackageCreated, TokenIssued, new_id
 from artifactstore.store import Store
 from tests.http.running import Running
+from tests.timing import until
 
 
 def append_packages(conninfo: str, count: int, name: str = "app", actor: str = "test:feed") -> list[UUID]:
@@ -118,9 +118,6 @@ def waiting(service: Running) -> int:
     raise AssertionError("there is no such metric")
 
 
-def until_waiting(service: Running, count: int, seconds: float = 10) -> None:
+def until_waiting(service: Running, count: int) -> None:
     """Return when exactly so many wait."""
-    end = time.monotonic() + seconds
-    while (found := waiting(service)) != count:
-        assert time.monotonic() < end, f"{found} wait, not {count}"
-        time.sleep(0.02)
+    until(lambda: waiting(service) == count, f"{count} wait")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.docs.snippets import DOCS, snippets
 from tests.needs import needs_program
+from tests.timing import PATIENCE
 
 PAGE = DOCS / "how-to" / "deploy-behind-nginx.md"
 
@@ -84,7 +85,7 @@ def proxy(ports: Sequence[int], directory: Path, changed: Mapping[str, str] | No
 
 
 def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()

@@ -15,6 +15,7 @@ from artifactstore.client import AsyncClient, Client, RemoteError
 from artifactstore.store import EventQuery
 from tests.http.feeding import append_packages
 from tests.http.running import Running, running
+from tests.timing import until
 
 
 class Noting(httpx.HTTPTransport):
@@ -97,9 +98,7 @@ def test_f38_the_next_page_is_on_its_way_while_one_is_dealt_with(filled: Running
     with Client(filled.url, filled.tokens["reader"], transport=noting) as client:
         tail = client.tail(0)
         next(tail)
-        deadline = time.monotonic() + 5
-        while len(noting.pages) < 2 and time.monotonic() < deadline:
-            time.sleep(0.01)
+        until(lambda: len(noting.pages) >= 2, "the next page is asked for")
         assert [page["since"] for page in noting.pages] == [["0"], ["1000"]]
         # But only one, and the cursor is where the caller is.
         time.sleep(0.1)
@@ -134,10 +133,7 @@ def test_f38_a_tail_that_is_left_leaves_no_thread(filled: Running) -> None:
     with Client(filled.url, filled.tokens["reader"]) as client:
         for _ in range(3):
             assert len(list(islice(client.tail(0), 5))) == 5
-        deadline = time.monotonic() + 5
-        while readers() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert readers() == []
+        until(lambda: readers() == [], "the threads end")
 
 
 def test_f38_the_page_of_the_service_has_1000_events_unless_told_otherwise(filled: Running) -> None:

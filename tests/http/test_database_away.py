@@ -11,6 +11,7 @@ from artifactstore.migrate import migrate
 from artifactstore.server import Cluster
 from tests.databases import TEST_PREFIX, create_database, programs, running_cluster, superuser_conninfo
 from tests.http.running import Registry, issue, running
+from tests.timing import until
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_dr01_a_restart_costs_no_500(
         time.sleep(2.5)
         assert registry.client.get("/packages").status_code == 503
         own_cluster.start()
-        _ready_within(registry, 10)
+        _until_ready(registry)
         assert registry.get(packages[0])["state"] == "open"
         registry.post("/packages", {"purl": "pkg:generic/s@1"}, 201)
 
@@ -70,7 +71,7 @@ def test_dr03_starts_with_the_database_down(own_cluster: Cluster, own_database: 
             assert registry.client.get("/readyz").json()["code"] == "unavailable"
             assert registry.client.get("/packages").json()["code"] == "unavailable"
             own_cluster.start()
-            _ready_within(registry, 10)
+            _until_ready(registry)
             registry.post("/packages", {"purl": "pkg:generic/up@1"}, 201)
     finally:
         own_cluster.start()
@@ -97,8 +98,5 @@ def test_dr03_an_outdated_database_is_not_ready(own_cluster: Cluster) -> None:
         assert client.get("/readyz").status_code == 200
 
 
-def _ready_within(registry: Registry, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while registry.client.get("/readyz").status_code != 200:
-        assert time.monotonic() < deadline, "not ready"
-        time.sleep(0.1)
+def _until_ready(registry: Registry) -> None:
+    until(lambda: registry.client.get("/readyz").status_code == 200, "it is ready", pause=0.1)

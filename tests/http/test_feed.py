@@ -11,6 +11,7 @@ from artifactstore.events import NewEvent, PackageLabeled
 from artifactstore.store import EventFilter, Store
 from tests.http.feeding import append_packages, fill, page, sequences, walk
 from tests.http.running import Running
+from tests.timing import SOON
 
 
 @pytest.fixture
@@ -124,7 +125,7 @@ def test_groups_of_event_types_take_their_types_alone(service: Running, client: 
 @pytest.mark.parametrize("wait", [0, 30])
 def test_gap06_a_cursor_ahead_is_refused_at_once(client: httpx.Client, wait: int) -> None:
     head = page(client)["head"]
-    answer = client.get("/events", params={"since": head + 1000, "wait": wait}, timeout=2)
+    answer = client.get("/events", params={"since": head + 1000, "wait": wait}, timeout=SOON)
     assert answer.status_code == 409
     problem = answer.json()
     assert (problem["code"], problem["head"]) == ("cursor-ahead", head)
@@ -173,7 +174,7 @@ def test_gap03_a_hole_is_an_error_that_names_it(
         {"since": 0, "event_type": "v1.file.*", "wait": 30},
     )
     for parameters in asked:
-        answer = client.get("/events", params=parameters, timeout=5)
+        answer = client.get("/events", params=parameters, timeout=SOON)
         assert answer.status_code == 500, parameters
         problem = answer.json()
         assert (problem["code"], problem["sequence"]) == ("log-damaged", 11)

@@ -16,6 +16,7 @@ from artifactstore.store import Store
 from tests.http.feeding import Poll, append_packages, fill, page, until_waiting
 from tests.http.rewriting import identity, rewrite, unguarded
 from tests.http.running import Running
+from tests.timing import SOON
 
 CBOR = {"Accept": "application/cbor-seq"}
 
@@ -135,7 +136,7 @@ def test_f05_a_waiter_is_told_when_its_event_was_replaced(
     with unguarded(log) as connection:
         rewrite(connection, 20, 11, "test:other")
     for poll in polls:
-        status, _, problem = poll.answer(timeout=3)
+        status, _, problem = poll.answer(timeout=SOON)
         assert (status, problem["code"], problem["sequence"]) == (409, "diverged", 30)
 
 

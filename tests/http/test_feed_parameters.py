@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from tests.http.running import Running
+from tests.timing import SOON
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +33,13 @@ def test_tl09_what_is_no_sequence_is_refused(client: httpx.Client, name: str, te
 
 @pytest.mark.parametrize("since", [2**53 - 1, 9_000_000_000_000_000])
 def test_tl09_a_sequence_beyond_this_log_is_ahead(client: httpx.Client, since: int) -> None:
-    answer = client.get(f"/events?since={since}&wait=30", timeout=2)
+    answer = client.get(f"/events?since={since}&wait=30", timeout=SOON)
     assert (answer.status_code, answer.json()["code"]) == (409, "cursor-ahead")
 
 
 @pytest.mark.parametrize("since", [2**53, 9_999_999_999_999_999])
 def test_tl09_a_sequence_beyond_all_logs_is_none(client: httpx.Client, since: int) -> None:
-    answer = client.get(f"/events?since={since}&wait=30", timeout=2)
+    answer = client.get(f"/events?since={since}&wait=30", timeout=SOON)
     assert (answer.status_code, answer.json()["code"]) == (400, "bad-request")
     assert "9007199254740991" in answer.json()["detail"]
 

@@ -26,6 +26,7 @@ from tests.effort import EXAMPLES
 from tests.http.feeding import Poll, append_packages, fill, page, sequences, until_waiting
 from tests.http.rewriting import rewrite, unguarded
 from tests.http.running import Running, issue, running
+from tests.timing import SOON, until, within
 
 CBOR = {"Accept": "application/cbor-seq"}
 LOST = ("cursor-ahead", "epoch-mismatch", "diverged")
@@ -101,7 +102,7 @@ def test_f03_no_lost_event_is_given_out(
         assert not lost
         if not headers:
             assert answer.json()["events"] == told["events"]
-        refused = client.get("/events", params={**query, **known}, headers=headers, timeout=2)
+        refused = client.get("/events", params={**query, **known}, headers=headers, timeout=SOON)
         assert refused.status_code == 409
         assert refused.json()["code"] in LOST
     (change,) = lines.changes()
@@ -127,11 +128,10 @@ def test_f03_who_waits_is_told_within_a_second(
     until_waiting(service, len(polls))
     with unguarded(database) as connection:
         rewrite(connection, 50, count, "test:new", new_epoch=new_epoch)
-    replaced = time.monotonic()
-    for poll in polls:
-        status, _, problem = poll.answer(timeout=3)
-        assert (status, problem["code"] in LOST) == (409, True), problem
-    assert time.monotonic() - replaced < 1
+    with within(1):
+        for poll in polls:
+            status, _, problem = poll.answer()
+            assert (status, problem["code"] in LOST) == (409, True), problem
 
 
 def test_f03_without_the_database_memory_answers_nobody() -> None:
@@ -146,9 +146,7 @@ def test_f03_without_the_database_memory_answers_nobody() -> None:
                 answer = client.get("/events", params=query, headers=headers)
                 assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
             cluster.start()
-            end = time.monotonic() + 10
-            while client.get("/events", params=FORMS[0][0]).status_code != 200:
-                assert time.monotonic() < end
+            until(lambda: client.get("/events", params=FORMS[0][0]).status_code == 200, "it answers again")
 
 
 def test_f03_the_head_in_metrics_goes_down(talkative: Running, database: str, lines: Lines) -> None:
@@ -213,7 +211,7 @@ class CountedService(Service):
             self.under_way -= 1
 
 
-def within(conninfo: str, work: Callable[[CountedService, LiveFeed], Coroutine[Any, Any, None]]) -> None:
+def in_a_loop(conninfo: str, work: Callable[[CountedService, LiveFeed], Coroutine[Any, Any, None]]) -> None:
     """Run ``work`` with a feed of its own, which has read the log once."""
 
     async def run() -> None:
@@ -257,7 +255,7 @@ def test_f03_those_who_ask_at_once_share_a_confirmation(service_conninfo: str) -
         await asyncio.gather(first, *(live_feed.page(ask, stays) for ask in asks))
         assert (service.reads, service.most) == (2, 1)
 
-    within(service_conninfo, work)
+    in_a_loop(service_conninfo, work)
 
 
 def test_f38_catching_up_never_waits(service_conninfo: str, database: str) -> None:
@@ -279,7 +277,7 @@ def test_f38_catching_up_never_waits(service_conninfo: str, database: str) -> No
             seconds.append(time.monotonic() - started)
         assert min(seconds) < 0.015
 
-    within(service_conninfo, work)
+    in_a_loop(service_conninfo, work)
 
 
 def test_f03_a_confirmation_that_fails_is_told_to_all_who_share_it(service_conninfo: str) -> None:
@@ -292,7 +290,7 @@ def test_f03_a_confirmation_that_fails_is_told_to_all_who_share_it(service_conni
         assert {one.code for one in told if isinstance(one, ArtifactstoreError)} == {"unavailable"}
         assert len(told) == len(asks)
 
-    within(service_conninfo, work)
+    in_a_loop(service_conninfo, work)
 
 
 @dataclass

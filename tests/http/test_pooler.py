@@ -18,6 +18,7 @@ from artifactstore import server
 from tests.directories import let_through
 from tests.http.running import Registry, issue, running
 from tests.needs import needs_program
+from tests.timing import PATIENCE
 
 _CONFIG = """\
 [databases]
@@ -67,7 +68,7 @@ def bouncer(service_conninfo: str, tmp_path: Path) -> Iterator[str]:
 
 
 def _wait_for(conninfo: str) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while True:
         try:
             psycopg.connect(conninfo).close()

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from psycopg.sql import SQL, Identifier
 
 from tests.databases import TEST_PREFIX
 from tests.http.running import issue, running
+from tests.timing import until
 
 LOGINS: dict[str, tuple[str, ...]] = {
     "nothing": (),
@@ -65,10 +65,7 @@ def test_f32_readyz_is_503_with_the_grant_that_is_missing(
         assert (answer.status_code, answer.json()["code"]) == (503, "role-missing")
         # The statement that is told is the one that helps, without a restart.
         admin.execute(command.encode())
-        deadline = time.monotonic() + 20
-        while service.client(None).get("/readyz").status_code != 200:
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        until(lambda: service.client(None).get("/readyz").status_code == 200, "it is ready", pause=0.2)
         made = service.client("operator").post("/packages", json={"purl": "pkg:generic/a@1"})
         assert made.status_code == 201, made.text
 
@@ -119,10 +116,7 @@ def _warning(conninfo: str, log: Path, wanted: str) -> str:
             assert process.stdout is not None
             url = json.loads(process.stdout.readline())["listens"]
             assert httpx.get(f"{url}/healthz", timeout=20).status_code == 200
-            deadline = time.monotonic() + 20
-            while wanted not in log.read_text():
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.1)
+            until(lambda: wanted in log.read_text(), f"it tells {wanted}", pause=0.1)
             return log.read_text()
         finally:
             process.kill()

@@ -1,13 +1,13 @@
 """Packages as they were, and the check of live rows that the service makes by itself."""
 
 import logging
-import time
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.http.running import Registry, running
+from tests.timing import until
 
 
 def test_a_package_as_it_was_at_a_sequence(shared: Registry) -> None:
@@ -40,18 +40,13 @@ def test_a_view_that_differs_is_an_alarm(
         logging.getLogger("artifactstore").addHandler(_Lines(lines))
         registry = Registry(service.client("operator"))
         registry.file(registry.package())
-        deadline = time.monotonic() + 20
-        while _metric(registry, "artifactstore_checked_packages_total") < 3:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: _metric(registry, "artifactstore_checked_packages_total") >= 3, "three checks")
         assert registry.get("/readyz")["views"] == "equal"
         assert _metric(registry, "artifactstore_view_differences_total") == 0
         with admin.transaction():
             admin.execute("SET LOCAL artifactstore.projecting = 'on'")
             admin.execute("UPDATE artifactstore.artifact_files SET size = size + 1")
-        while registry.get("/readyz")["views"] == "equal":
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: registry.get("/readyz")["views"] != "equal", "the difference is found")
         assert _metric(registry, "artifactstore_view_differences_total") >= 1
     line = lines[0]
     assert (line.getMessage(), line.levelname) == ("a view is not what the log says", "ERROR")

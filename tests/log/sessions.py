@@ -2,7 +2,6 @@
 
 import os
 import socket
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -10,10 +9,9 @@ from typing import TypeVar
 
 import psycopg
 
-T = TypeVar("T")
+from tests.timing import PATIENCE
 
-PATIENCE = 20.0
-"""Seconds until a test gives up waiting for something that should be there at once."""
+T = TypeVar("T")
 
 
 def race(
@@ -31,14 +29,6 @@ def race(
 
     with ThreadPoolExecutor(len(connections)) as pool:
         return list(pool.map(run, range(len(connections))))
-
-
-def until(true: Callable[[], bool], what: str) -> None:
-    """Return as soon as ``true()`` is."""
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline, f"not within {PATIENCE} s: {what}"
-        time.sleep(0.005)
 
 
 def blocked(observer: psycopg.Connection, waiting: int, holder: int) -> bool:

@@ -31,7 +31,8 @@ from tests.log.door import (
     scalar,
     sequences,
 )
-from tests.log.sessions import alive, blocked, cut, until
+from tests.log.sessions import alive, blocked, cut
+from tests.timing import until
 
 MIX_ROUNDS = 20
 TAIL_WRITERS, TAIL_APPENDS = 8, 25

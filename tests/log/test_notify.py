@@ -8,7 +8,7 @@ import pytest
 from artifactstore.events import PackageLabeled, RetentionEscalated
 from tests.databases import Connect
 from tests.log.door import about, append, append_json, created, id_of, ingested, request, scalar
-from tests.log.sessions import PATIENCE
+from tests.timing import PATIENCE
 
 
 @pytest.fixture

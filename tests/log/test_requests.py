@@ -24,7 +24,8 @@ from tests.log.door import (
     sequences,
     state,
 )
-from tests.log.sessions import alive, cut, race, until
+from tests.log.sessions import alive, cut, race
+from tests.timing import until
 
 
 def again(rows: list[Row]) -> list[Row]:

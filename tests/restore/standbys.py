@@ -1,7 +1,6 @@
 """Servers that replicate one another."""
 
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,6 +9,7 @@ import psycopg
 
 from artifactstore import server
 from tests.databases import programs, running_cluster, superuser_conninfo
+from tests.timing import until
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def part(standby: server.Cluster) -> None:
     with psycopg.connect(superuser_conninfo(standby), autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET primary_conninfo = ''")
         connection.execute("SELECT pg_reload_conf()")
-        end = time.monotonic() + 30
-        while connection.execute("SELECT FROM pg_stat_wal_receiver").fetchone() is not None:
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        until(
+            lambda: not connection.execute("SELECT FROM pg_stat_wal_receiver").fetchall(),
+            "nothing is received",
+        )

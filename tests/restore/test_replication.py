@@ -1,8 +1,7 @@
 """A standby is promoted; the log is replicated into a database for readers."""
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from tests.databases import TEST_PREFIX, create_database, superuser_conninfo
 from tests.docs.snippets import DOCS, run_shell, snippets
 from tests.restore.drills import fill, in_force, opened, run
 from tests.restore.standbys import replicable, standby_of
+from tests.timing import until
 
 
 @pytest.fixture
@@ -22,14 +22,6 @@ def primary() -> Iterator[server.Cluster]:
     """A server of its own that others may replicate."""
     with replicable() as cluster:
         yield cluster
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    """Wait up to 30 s."""
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_promoted_standby_takes_appends_and_warns(primary: server.Cluster, tmp_path: Path) -> None:
@@ -44,7 +36,7 @@ def test_a_promoted_standby_takes_appends_and_warns(primary: server.Cluster, tmp
             assert not [one for one in doctor(follower) if one["check"] == "home"]
             with opened(database) as original:
                 original.row("package", "create", "pkg:generic/replicated@1")
-            wait_until(lambda: follower.head() == head + 1)
+            until(lambda: follower.head() == head + 1, "it has the append")
             primary.stop()
             promote, adopt, _restored, verify = (
                 one for one in snippets(DOCS / "runbooks" / "promote-a-standby.md") if one.language == "sh"
@@ -89,9 +81,9 @@ def test_the_log_is_replicated_into_a_database_for_readers(primary: server.Clust
             "WITH (create_slot = false)".encode()
         )
         count = "SELECT count(*) FROM artifactstore.events"
-        wait_until(lambda: copy.admin.execute(count).fetchone() == (head,))
+        until(lambda: copy.admin.execute(count).fetchone() == (head,), "the copy has all")
         origin.row("package", "create", "pkg:generic/replicated@1")
-        wait_until(lambda: copy.admin.execute(count).fetchone() == (head + 1,))
+        until(lambda: copy.admin.execute(count).fetchone() == (head + 1,), "it has the append")
         every = "SELECT * FROM artifactstore.events ORDER BY sequence"
         assert copy.admin.execute(every).fetchall() == origin.admin.execute(every).fetchall()
         copy.admin.execute("DROP SUBSCRIPTION artifactstore_log")
@@ -117,6 +109,6 @@ def test_the_guards_stop_a_subscription_of_a_migrated_database(
             f"WITH (create_slot = false, copy_data = {copies})".encode()
         )
         origin.row("package", "create", "pkg:generic/replicated@1")
-        wait_until(lambda: primary.log.read_text().count("append-only") > before)
+        until(lambda: primary.log.read_text().count("append-only") > before, "it is refused")
         assert copy.head() == 0
         copy.admin.execute(f"DROP SUBSCRIPTION {name}".encode())

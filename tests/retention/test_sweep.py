@@ -26,8 +26,8 @@ from artifactstore.jobs.sweep import Moment, guarded, sweep
 from artifactstore.store import Store
 from tests.cli.conftest import program_on
 from tests.cli.program import ACTOR, Program
-from tests.log.sessions import PATIENCE, until
 from tests.retention.conftest import Registry
+from tests.timing import PATIENCE, until
 
 NOW = ("--grace", "0min")
 MANY = 400

@@ -27,7 +27,7 @@ from artifactstore.store.health import Health
 from tests.cli.program import PURL, Program
 from tests.databases import create_database, drop_database, programs, running_cluster, superuser_conninfo
 from tests.docs.snippets import DOCS
-from tests.log.sessions import until
+from tests.timing import until
 
 PREFIX = "remedy"
 QUEUE_PAGES = 64

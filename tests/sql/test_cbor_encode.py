@@ -1,7 +1,6 @@
 """cbor_encode: JSON as people write it, every bound, and every form that is refused by field."""
 
 import json
-import time
 from typing import Any
 
 import psycopg
@@ -10,6 +9,7 @@ import pytest
 from artifactstore import codec
 from artifactstore.errors import translate
 from artifactstore.events import EVENT_TYPES, catalogue, parse_time
+from tests.timing import at_best, seconds_of
 
 ID = "018f2f3e-0000-7000-8000-0000000000ab"
 HEX = "00112233445566778899aabbccddeeff" * 2
@@ -297,12 +297,14 @@ def test_cb05_deep_json_is_refused_and_the_backend_lives(
     module_connection: psycopg.Connection[Any],
 ) -> None:
     before = module_connection.info.backend_pid
-    start = time.monotonic()
     deep = '{"reason": ' + "[" * 900 + "]" * 900 + "}"
-    assert refusal(module_connection, "v1.package.yanked", deep)["field"] == "reason"
-    with pytest.raises(psycopg.errors.StatementTooComplex):
-        encode(module_connection, "v1.package.yanked", "[" * 100_000)
-    assert time.monotonic() - start < 1
+
+    def refused() -> None:
+        assert refusal(module_connection, "v1.package.yanked", deep)["field"] == "reason"
+        with pytest.raises(psycopg.errors.StatementTooComplex):
+            encode(module_connection, "v1.package.yanked", "[" * 100_000)
+
+    assert at_best(lambda: seconds_of(refused), 1) < 1
     encode(module_connection, "v1.package.yanked", '{"reason": "r"}')
     assert module_connection.info.backend_pid == before
 

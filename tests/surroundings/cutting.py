@@ -61,6 +61,8 @@ class Line:
                 client, _ = self._listening.accept()
             except OSError:
                 return
+            # Each message is sent on its own, and would wait 40 ms until the one before is acknowledged.
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             server.connect(self._server)
             with self._lock:

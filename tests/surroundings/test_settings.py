@@ -90,7 +90,10 @@ def login(server_conninfo: str, conninfo: str, settings: dict[str, str], scope: 
             admin.execute(sql.SQL("DROP ROLE {}").format(name))
 
 
-@pytest.mark.parametrize("scope", ["database", "login", "login in database"])
+_SCOPES = ("database", "login", "login in database")
+
+
+@pytest.mark.parametrize("scope", _SCOPES)
 def test_f14_settings_change_no_result(
     world: World,
     plain: Plain,
@@ -100,7 +103,7 @@ def test_f14_settings_change_no_result(
     major: int,
     scope: str,
 ) -> None:
-    steps = list(slices(world.steps, SLICES, len(scope)))
+    steps = list(slices(world.steps, SLICES, _SCOPES.index(scope)))
     expected = plain(steps)
     conninfo = copy_of_world()
     with login(server_conninfo, conninfo, odd_settings(major), scope) as odd:

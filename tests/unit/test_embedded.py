@@ -20,6 +20,7 @@ from artifactstore import db, embedded, server
 from artifactstore.errors import ArtifactstoreError
 from artifactstore.migrate import migrate
 from tests import guardian
+from tests.timing import until
 
 USER = """
 import sys
@@ -156,10 +157,7 @@ def test_it_survives_a_killed_user_and_stops_with_the_next(home: Path) -> None:
 
 def test_a_user_that_is_killed_while_it_starts_the_server_is_no_harm(new_home: Path) -> None:
     with user() as killed:
-        deadline = time.monotonic() + 30
-        while not list(new_home.glob("data.new-*")):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        until(lambda: bool(list(new_home.glob("data.new-*"))), "the server is being made")
         killed.send_signal(signal.SIGKILL)
         killed.wait()
     assert sessions_user(embedded.ensure_running())
