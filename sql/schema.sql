@@ -562,7 +562,14 @@ CREATE FUNCTION artifactstore.create_view_set(p_schema text, p_logged boolean DE
 
 ALTER FUNCTION artifactstore.create_view_set(p_schema text, p_logged boolean) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.create_view_set(p_schema text, p_logged boolean) IS 'Creates schema p_schema with an empty copy of every view, indexes and comments included; unlogged, so empty after a crash of the server, unless p_logged';
+COMMENT ON FUNCTION artifactstore.create_view_set(p_schema text, p_logged boolean) IS 'Creates schema p_schema with an empty copy of every view, its indexes included; unlogged, so empty after a crash of the server, unless p_logged';
+
+CREATE FUNCTION artifactstore.create_views(p_schema text, p_logged boolean DEFAULT false) RETURNS void
+    LANGUAGE plpgsql;
+
+ALTER FUNCTION artifactstore.create_views(p_schema text, p_logged boolean) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.create_views(p_schema text, p_logged boolean) IS 'Creates schema p_schema with an empty copy of every view, without its indexes (index_views makes them); unlogged, so empty after a crash of the server, unless p_logged';
 
 CREATE FUNCTION artifactstore.decode_any_payload(p_event_type text, p_payload bytea, p_where jsonb) RETURNS jsonb
     LANGUAGE plpgsql STABLE;
@@ -925,6 +932,13 @@ CREATE FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_las
 ALTER FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_allow_future boolean) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_allow_future boolean) IS 'Appends the events p_first … of log p_log_id as they are (arrays of equal length, columns of events) and projects them. p_before: identity of the event before p_first, which must be the head; null for an empty log. p_last: last event of the whole import, with which the bell rings. p_allow_future: also events that are ahead of the clock. Returns the head';
+
+CREATE FUNCTION artifactstore.index_views(p_schema text) RETURNS void
+    LANGUAGE plpgsql;
+
+ALTER FUNCTION artifactstore.index_views(p_schema text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.index_views(p_schema text) IS 'Makes the primary keys, unique constraints and indexes of the live views on the tables of the view set p_schema, by the same names; rows that break one are an error';
 
 CREATE FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) RETURNS text
     LANGUAGE plpgsql STABLE;
@@ -2656,6 +2670,8 @@ GRANT ALL ON FUNCTION artifactstore.create_snapshot() TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.create_view_set(p_schema text, p_logged boolean) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.create_views(p_schema text, p_logged boolean) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.decode_any_payload(p_event_type text, p_payload bytea, p_where jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.decode_events(p_sequences bigint[]) FROM PUBLIC;
@@ -2765,6 +2781,8 @@ GRANT ALL ON FUNCTION artifactstore.hidden_character(p_text text) TO artifactsto
 
 REVOKE ALL ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_allow_future boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_allow_future boolean) TO artifactstore_operator;
+
+REVOKE ALL ON FUNCTION artifactstore.index_views(p_schema text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) FROM PUBLIC;
 
