@@ -655,16 +655,21 @@ ALTER FUNCTION artifactstore.destruction_problem(p_package_id uuid, p_created_at
 
 COMMENT ON FUNCTION artifactstore.destruction_problem(p_package_id uuid, p_created_at timestamp with time zone, p_payload jsonb) IS 'legal-hold, retention-active, views-damaged (the package has no row), or null when a destructive event at p_created_at is allowed';
 
-CREATE FUNCTION artifactstore.digest_view_set(p_schema text) RETURNS jsonb
+CREATE FUNCTION artifactstore.different_views(p_left text, p_right text) RETURNS text[]
+    LANGUAGE plpgsql;
+
+ALTER FUNCTION artifactstore.different_views(p_left text, p_right text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.different_views(p_left text, p_right text) IS 'The views whose rows differ between two view sets, by their digests with a new random seed; which rows those are, it does not tell';
+
+CREATE FUNCTION artifactstore.digest_view_set(p_schema text, p_seed bigint DEFAULT 0) RETURNS jsonb
     LANGUAGE plpgsql STABLE
-    SET "DateStyle" TO 'ISO, YMD'
-    SET "TimeZone" TO 'UTC'
-    SET bytea_output TO 'hex'
+    SET client_encoding TO 'UTF8'
     SET jit TO 'off';
 
-ALTER FUNCTION artifactstore.digest_view_set(p_schema text) OWNER TO artifactstore_owner;
+ALTER FUNCTION artifactstore.digest_view_set(p_schema text, p_seed bigint) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.digest_view_set(p_schema text) IS 'view → {rows, digest} of a view set; the digest shows damage, it is no defence against somebody who computes it too';
+COMMENT ON FUNCTION artifactstore.digest_view_set(p_schema text, p_seed bigint) IS 'view → {rows, digest} of a view set, digest: the sum of 64-bit hashes of its rows, another one for each seed; it shows damage, it is no defence against somebody who computes it too';
 
 CREATE FUNCTION artifactstore.doubt_views() RETURNS bytea
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2703,7 +2708,9 @@ GRANT ALL ON FUNCTION artifactstore.describe_value(p_spec jsonb, p_value jsonb) 
 
 REVOKE ALL ON FUNCTION artifactstore.destruction_problem(p_package_id uuid, p_created_at timestamp with time zone, p_payload jsonb) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION artifactstore.digest_view_set(p_schema text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION artifactstore.different_views(p_left text, p_right text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.digest_view_set(p_schema text, p_seed bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.doubt_views() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.doubt_views() TO artifactstore_operator;

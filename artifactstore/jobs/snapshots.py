@@ -31,8 +31,8 @@ def begin(
 ) -> tuple[T, ViewSet | None]:
     """``use`` the first of the snapshots that can be trusted, or None; what it gave, and which it was.
 
-    The database judges a snapshot when it begins there, in the same statement: its rows are read once, and are
-    the rows that were judged.
+    The database judges a snapshot when it begins there, in the same statement: its rows are read once, and
+    are the rows that were judged.
     """
     for snapshot in candidates:
         try:
