@@ -18,6 +18,7 @@ exit codes:
 
 import argparse
 import sys
+from dataclasses import replace
 from time import monotonic
 
 import psycopg
@@ -25,9 +26,10 @@ from rich.console import Console
 
 from artifactstore.errors import ArtifactstoreError
 from bench.benches import BENCHES, find
-from bench.database import fresh_server
+from bench.database import fresh_server, processes_of
 from bench.figures import Figure, machine, print_table, to_json
 from bench.guard import far_off
+from bench.noise import Watch
 from bench.plan import Failed
 
 
@@ -55,7 +57,11 @@ def main() -> int:
                 about = machine(connection)
             for bench in benches:
                 size = bench.size(quick=arguments.quick, events=arguments.events)
-                figures += bench.measure(server, size, say)
+                watch = Watch(processes_of(server))
+                measured = bench.measure(server, size, say)
+                # Of a server elsewhere it is not known what of the machine's time was for it.
+                others = watch.share() if server.local else None
+                figures += [replace(figure, others=others) for figure in measured]
     except (ArtifactstoreError, psycopg.OperationalError) as failure:
         console.print(f"the server cannot be used: {failure}", style="red", markup=False)
         code = 5
