@@ -23,6 +23,7 @@ from time import monotonic
 
 import psycopg
 from rich.console import Console
+from rich.markup import escape
 
 from artifactstore.errors import ArtifactstoreError
 from bench.benches import BENCHES, find
@@ -49,7 +50,7 @@ def main() -> int:
     code, started = 0, monotonic()
 
     def say(text: str) -> None:
-        console.print(f"[dim]{monotonic() - started:5.0f} s[/dim]  {text}", highlight=False)
+        console.print(f"[dim]{monotonic() - started:5.0f} s[/dim]  {escape(text)}", highlight=False)
 
     try:
         with fresh_server(arguments.database_url) as server:

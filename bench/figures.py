@@ -162,7 +162,7 @@ def print_table(about: dict[str, object], figures: Sequence[Figure], console: Co
     table = Table()
     table.add_column("figure", no_wrap=True)
     for heading in ("value", "min … max", "baseline", "ratio", "goal"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("")
     for figure in figures:
         table.add_row(
@@ -177,7 +177,9 @@ def print_table(about: dict[str, object], figures: Sequence[Figure], console: Co
     console.print(table)
     for figure in figures:
         if figure.against is not None:
-            console.print(f"baseline of {figure.name}: {figure.against}", highlight=False)
+            console.print(f"baseline of {figure.name}: {figure.against}", highlight=False, markup=False)
+    if any(figure.noisy for figure in figures):
+        console.print("noisy: the share of the processors that others took meanwhile", highlight=False)
     console.print(
         f"{about['cpu']}, {about['cores']} cores, {about['memory_gib']} GiB, {about['system']}; "
         f"PostgreSQL {about['postgresql']}, Python {about['python']}"
@@ -187,7 +189,7 @@ def print_table(about: dict[str, object], figures: Sequence[Figure], console: Co
 def _verdict(figure: Figure) -> str:
     """Whether the goal is reached, and whether that means something."""
     reached = {None: "", True: "reached", False: "missed"}[figure.reached]
-    noisy = f"noisy: others took {figure.others:.0%}" if figure.others is not None and figure.noisy else ""
+    noisy = f"noisy ({figure.others:.0%})" if figure.others is not None and figure.noisy else ""
     return ", ".join(filter(None, (reached, noisy)))
 
 

@@ -78,8 +78,9 @@ def test_the_table_says_what_was_measured_in_noise() -> None:
         next(line for line in out.getvalue().splitlines() if name in line) for name in ("loud", "still")
     )
     assert "100 … 300" in loud
-    assert "reached, noisy: others took 37%" in loud
+    assert "reached, noisy (37%)" in loud
     assert "noisy" not in still
+    assert "noisy: the share" in out.getvalue()
     assert "baseline of loud: pgbench" in out.getvalue()
 
 
