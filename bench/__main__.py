@@ -18,16 +18,19 @@ exit codes:
 
 import argparse
 import sys
+from dataclasses import replace
 from time import monotonic
 
 import psycopg
 from rich.console import Console
+from rich.markup import escape
 
 from artifactstore.errors import ArtifactstoreError
 from bench.benches import BENCHES, find
-from bench.database import fresh_server
+from bench.database import fresh_server, processes_of
 from bench.figures import Figure, machine, print_table, to_json
 from bench.guard import far_off
+from bench.noise import Watch
 from bench.plan import Failed
 
 
@@ -47,7 +50,7 @@ def main() -> int:
     code, started = 0, monotonic()
 
     def say(text: str) -> None:
-        console.print(f"[dim]{monotonic() - started:5.0f} s[/dim]  {text}", highlight=False)
+        console.print(f"[dim]{monotonic() - started:5.0f} s[/dim]  {escape(text)}", highlight=False)
 
     try:
         with fresh_server(arguments.database_url) as server:
@@ -55,7 +58,11 @@ def main() -> int:
                 about = machine(connection)
             for bench in benches:
                 size = bench.size(quick=arguments.quick, events=arguments.events)
-                figures += bench.measure(server, size, say)
+                watch = Watch(processes_of(server))
+                measured = bench.measure(server, size, say)
+                # Of a server elsewhere it is not known what of the machine's time was for it.
+                others = watch.share() if server.local else None
+                figures += [replace(figure, others=others) for figure in measured]
     except (ArtifactstoreError, psycopg.OperationalError) as failure:
         console.print(f"the server cannot be used: {failure}", style="red", markup=False)
         code = 5

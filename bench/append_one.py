@@ -45,18 +45,19 @@ def measure(server: Server, size: Events, say: Say) -> list[Figure]:
         package = open_package(store)
         for statement in _PLAIN_TABLE:
             plain.execute(statement)
-        _seconds_to_append(store, new_files(package, WARM_UP))
+        seconds_to_append(store, new_files(package, WARM_UP))
         _seconds_to_insert(plain, new_files(package, WARM_UP))
         say(f"appending and inserting {size.events:,} single events, {ROUNDS} times in turn")
         inserting, appending = interleaved(
             ROUNDS,
             lambda: _seconds_to_insert(plain, new_files(package, size.events)),
-            lambda: _seconds_to_append(store, new_files(package, size.events)),
+            lambda: seconds_to_append(store, new_files(package, size.events)),
         )
     return [Figure("append_one", size.events / appending, "events/s", size.events / inserting, GOAL)]
 
 
-def _seconds_to_append(store: Store, events: Sequence[NewEvent]) -> float:
+def seconds_to_append(store: Store, events: Sequence[NewEvent]) -> float:
+    """Seconds for as many appends, each a commit of its own."""
     started = perf_counter()
     for event in events:
         store.writes.append([event])

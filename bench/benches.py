@@ -17,6 +17,7 @@ from bench import (
     tail,
     verify,
 )
+from bench.peers import measure as peers
 from bench.plan import Bench
 
 BENCHES: dict[str, Bench[Any]] = {
@@ -33,6 +34,7 @@ BENCHES: dict[str, Bench[Any]] = {
     "growth": growth.BENCH,
     "ingest": ingest.BENCH,
     "help": startup.BENCH,
+    "peers": peers.BENCH,
 }
 
 ALL: tuple[Bench[Any], ...] = (
@@ -49,7 +51,7 @@ ALL: tuple[Bench[Any], ...] = (
     ingest.BENCH,
     startup.BENCH,
 )
-"""What ``all`` runs, in this order: each figure once."""
+"""What ``all`` runs, in this order: each figure once; not the peers, which come from elsewhere."""
 
 
 def find(name: str) -> tuple[tuple[Bench[Any], ...], str | None]:

@@ -65,6 +65,22 @@ def _is_local(conninfo: str) -> bool:
         return connection.info.host.startswith("/") and process.exists()
 
 
+def processes_of(server: Server) -> list[int]:
+    """The process here that all others of the server are children of; none if it is elsewhere."""
+    if not server.local:
+        return []
+    with psycopg.connect(server.conninfo) as connection:
+        fields = Path(f"/proc/{connection.info.backend_pid}/stat").read_text().rpartition(")")[2].split()
+    return [int(fields[1])]
+
+
+def beside_server(conninfo: str, program: str) -> str | None:
+    """Path of a program: the one that came with the server if it is here, else any; None for none."""
+    with psycopg.connect(conninfo) as connection:
+        row = connection.execute("SELECT setting FROM pg_config WHERE name = 'BINDIR'").fetchone()
+    return shutil.which(program, path=row[0] if row else "") or shutil.which(program)
+
+
 @contextmanager
 def scratch_database(conninfo: str) -> Iterator[str]:
     """A migrated database of its own, dropped with its roles at the end; yields its conninfo."""

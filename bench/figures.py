@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,38 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
+from bench import noise
+
 ROUNDS = 5
 """How often everything is measured that is compared; the medians are reported."""
+
+
+class Measured(float):
+    """The median of some rounds, that knows all of them; so does what is computed of it round by round."""
+
+    rounds: tuple[float, ...]
+
+    def __new__(cls, rounds: Iterable[float]) -> "Measured":
+        """Of at least one round."""
+        kept = tuple(rounds)
+        made = super().__new__(cls, statistics.median(kept))
+        made.rounds = kept
+        return made
+
+    def __rtruediv__(self, other: float) -> "Measured":
+        return Measured(other / one for one in self.rounds)
+
+    def __rmul__(self, other: float) -> "Measured":
+        return Measured(other * one for one in self.rounds)
+
+    def __sub__(self, other: float) -> "Measured":
+        """What it is more than ``other``, in the same round."""
+        return Measured(a - b for a, b in zip(self.rounds, _rounds(other, len(self.rounds)), strict=True))
+
+
+def _rounds(value: float, number: int = 1) -> tuple[float, ...]:
+    """The rounds of a value; so many times the same if it was measured once."""
+    return value.rounds if isinstance(value, Measured) else (value,) * number
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +52,8 @@ class Figure:
 
     ``ratio`` is value / baseline, both from the same run. ``goal``: what ratio must reach (``at_most``: must
     not exceed) or, without a baseline, what value must stay under; None for a figure that is only told.
+    ``against``: what the baseline is, where that depends on the machine. ``others``: share of the machine's
+    processor time that others took meanwhile, None if that is not known.
     """
 
     name: str
@@ -30,11 +62,24 @@ class Figure:
     baseline: float | None = None
     goal: float | None = None
     at_most: bool = False
+    against: str | None = None
+    others: float | None = None
 
     @property
     def ratio(self) -> float | None:
         """value / baseline."""
-        return None if self.baseline is None else round(self.value / self.baseline, 3)
+        return None if self.baseline is None else round(float(self.value) / float(self.baseline), 3)
+
+    @property
+    def noisy(self) -> bool | None:
+        """Whether others took so much that the value says little; None if that is not known."""
+        return None if self.others is None else self.others > noise.LIMIT
+
+    @property
+    def told_range(self) -> str:
+        """The smallest and the largest round for people; empty for a single one."""
+        rounds = _rounds(self.value)
+        return "" if len(rounds) == 1 else f"{_told(min(rounds))} … {_told(max(rounds))}"
 
     @property
     def reached(self) -> bool | None:
@@ -54,21 +99,28 @@ class Figure:
         return f"{sign} {self.goal:g}"
 
     def as_json(self) -> dict[str, object]:
-        """name, value, unit, baseline, ratio, goal."""
+        """What ``--json`` prints of it: the fields, the ratio, and the extremes of all rounds."""
         return {
             "name": self.name,
             "value": self.value,
+            "min": min(_rounds(self.value)),
+            "max": max(_rounds(self.value)),
             "unit": self.unit,
             "baseline": self.baseline,
+            "baseline_min": None if self.baseline is None else min(_rounds(self.baseline)),
+            "baseline_max": None if self.baseline is None else max(_rounds(self.baseline)),
+            "against": self.against,
             "ratio": self.ratio,
             "goal": self.goal,
+            "others": self.others,
+            "noisy": self.noisy,
         }
 
 
-def interleaved(rounds: int, *measures: Callable[[], float]) -> list[float]:
-    """The median of each measure; they take turns, so that a slow minute meets all alike."""
+def interleaved(rounds: int, *measures: Callable[[], float]) -> list[Measured]:
+    """The rounds of each measure; they take turns, so that a slow minute meets all alike."""
     taken = [[measure() for measure in measures] for _ in range(rounds)]
-    return [statistics.median(values) for values in zip(*taken, strict=True)]
+    return [Measured(values) for values in zip(*taken, strict=True)]
 
 
 def machine(connection: psycopg.Connection) -> dict[str, object]:
@@ -109,23 +161,36 @@ def print_table(about: dict[str, object], figures: Sequence[Figure], console: Co
     """The report for people."""
     table = Table()
     table.add_column("figure", no_wrap=True)
-    for heading in ("value", "baseline", "ratio", "goal"):
-        table.add_column(heading, justify="right")
+    for heading in ("value", "min … max", "baseline", "ratio", "goal"):
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("")
     for figure in figures:
         table.add_row(
             figure.name,
             f"{_told(figure.value)} {figure.unit}",
+            figure.told_range,
             "" if figure.baseline is None else _told(figure.baseline),
             "" if figure.ratio is None else f"{figure.ratio:.2f}",
             figure.told_goal,
-            {None: "", True: "reached", False: "missed"}[figure.reached],
+            _verdict(figure),
         )
     console.print(table)
+    for figure in figures:
+        if figure.against is not None:
+            console.print(f"baseline of {figure.name}: {figure.against}", highlight=False, markup=False)
+    if any(figure.noisy for figure in figures):
+        console.print("noisy: the share of the processors that others took meanwhile", highlight=False)
     console.print(
         f"{about['cpu']}, {about['cores']} cores, {about['memory_gib']} GiB, {about['system']}; "
         f"PostgreSQL {about['postgresql']}, Python {about['python']}"
     )
+
+
+def _verdict(figure: Figure) -> str:
+    """Whether the goal is reached, and whether that means something."""
+    reached = {None: "", True: "reached", False: "missed"}[figure.reached]
+    noisy = f"noisy ({figure.others:.0%})" if figure.others is not None and figure.noisy else ""
+    return ", ".join(filter(None, (reached, noisy)))
 
 
 def _told(value: float) -> str:

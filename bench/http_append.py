@@ -3,25 +3,22 @@
 group_append          64 clients that create single packages; baseline: the same service with group append off
 group_commands        median number of commands that one transaction appended meanwhile
 group_append_refusals the same with one command in ten refused (accepted ones count); baseline: with none
-http_append           the rate of group_append; baseline: 16 direct connections that insert single rows into
-                      a table with a bigserial key
+http_append           the rate of group_append; baseline: pgbench with 16 clients that insert single rows
+                      into a table with a bigserial key; where there is no pgbench, as many threads of
+                      psycopg, and the report names them
 """
 
 import asyncio
 import statistics
-import threading
-import time
 from dataclasses import dataclass
 
-import psycopg
-
+from bench import plain_inserts
 from bench.database import Server, scratch_database
 from bench.figures import ROUNDS, Figure, interleaved
 from bench.load import Service, create_packages, metric, service
 from bench.plan import Bench, Say
 
 CLIENTS = 64
-CONNECTIONS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +37,7 @@ def measure(server: Server, size: Rates, say: Say) -> list[Figure]:
 def appends(conninfo: str, seconds: float, say: Say) -> list[Figure]:
     """The figures, measured in a database."""
     sizes: list[float] = []
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        connection.execute("CREATE TABLE plain (id bigserial PRIMARY KEY, payload bytea NOT NULL)")
+    against, insert_plainly = plain_inserts.prepare(conninfo)
     with service(conninfo, group=False) as alone, service(conninfo) as grouped:
 
         def in_groups() -> float:
@@ -52,7 +48,7 @@ def appends(conninfo: str, seconds: float, say: Say) -> list[Figure]:
         say(f"plain inserts, and appends of {CLIENTS} clients, {ROUNDS} times in turn")
         plain, single, group, refused = interleaved(
             ROUNDS,
-            lambda: _plain_inserts(conninfo, seconds),
+            lambda: insert_plainly(seconds),
             lambda: asyncio.run(create_packages(alone, CLIENTS, seconds)),
             in_groups,
             lambda: asyncio.run(create_packages(grouped, CLIENTS, seconds, refused=10)),
@@ -61,7 +57,7 @@ def appends(conninfo: str, seconds: float, say: Say) -> list[Figure]:
         Figure("group_append", group, "commands/s", baseline=single, goal=1.5),
         Figure("group_commands", statistics.median(sizes), "commands"),
         Figure("group_append_refusals", refused, "commands/s", group, goal=0.5),
-        Figure("http_append", group, "commands/s", baseline=plain, goal=1.0),
+        Figure("http_append", group, "commands/s", baseline=plain, goal=1.0, against=against),
     ]
 
 
@@ -75,25 +71,6 @@ def _median_size(running: Service) -> float:
         if key.startswith("_bucket")
     }
     return min(bound for bound, count in bounds.items() if count >= half)
-
-
-def _plain_inserts(conninfo: str, seconds: float) -> float:
-    """Rows per second of direct connections that insert one row each time."""
-    end = time.perf_counter() + seconds
-    counts = [0] * CONNECTIONS
-
-    def insert(client: int) -> None:
-        with psycopg.connect(conninfo, autocommit=True) as connection:
-            while time.perf_counter() < end:
-                connection.execute("INSERT INTO plain (payload) VALUES (%s)", (bytes(200),))
-                counts[client] += 1
-
-    threads = [threading.Thread(target=insert, args=(client,)) for client in range(CONNECTIONS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sum(counts) / seconds
 
 
 BENCH = Bench(

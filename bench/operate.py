@@ -6,6 +6,8 @@ online_append_seconds  longest time that one append of these writers took meanwh
 online_replay          events per second of that replay; baseline: replay() that truncates, nobody else there
 from_snapshot          what the last 1 % of the log adds to a replay from a snapshot, in % of a full replay
 from_snapshot_constant seconds of a replay from a snapshot of the head: reading, copying, comparing all rows
+compare                rows of all views per second that are compared with those of a snapshot of the head by
+                       their digests, as replay does; baseline: paired by their keys, as verify does
 operate_memory         peak resident memory of this client and of the server's process for it together
 """
 
@@ -23,7 +25,7 @@ from artifactstore.jobs import snapshots
 from artifactstore.jobs.replay import ReplayedOnline, replay_online
 from artifactstore.store import Store, ViewSet
 from bench.database import Server, load, past_the_doors, peak_megabytes, reset_peak, scratch_database
-from bench.figures import Figure
+from bench.figures import ROUNDS, Figure, Measured, interleaved
 from bench.plan import Bench, Events, Failed, Say
 from bench.workload import realistic
 
@@ -32,6 +34,8 @@ STALL_GOAL = 1.0
 TAIL_GOAL = 3.0
 MEMORY_GOAL = 300.0
 
+_BY_DIGEST = b"SELECT cardinality(artifactstore.different_views(%s, %s))"
+_BY_KEY = b"SELECT count(*) FROM artifactstore.compare_view_sets(%s, %s)"
 _TAMPER = b"""
     UPDATE artifactstore.artifact_files SET size = size + 1 WHERE package_id IN (
         SELECT package_id FROM artifactstore.artifact_packages WHERE created_sequence % 100 = 0)
@@ -65,6 +69,8 @@ def measure(server: Server, size: Events, say: Say) -> list[Figure]:
         say("replaying from a snapshot of the head, and from one at 99 %")
         constant = _seconds_from(conninfo, now)
         tail = _seconds_from(conninfo, before)
+        say(f"comparing all rows by digest and by key, {ROUNDS} times in turn")
+        compared, by_digest, by_key = _comparisons(conninfo, now)
         say(f"replaying beside the live views, {WRITERS} writers")
         done, beside, peak = _online(conninfo, server)
     if beside.failures:
@@ -75,6 +81,7 @@ def measure(server: Server, size: Events, say: Say) -> list[Figure]:
         Figure("online_replay", done.head / done.seconds, "events/s", events / full),
         Figure("from_snapshot", 100 * max(0.0, tail - constant) / full, "% of a full replay", goal=TAIL_GOAL),
         Figure("from_snapshot_constant", constant, "s"),
+        Figure("compare", compared / by_digest, "rows/s", compared / by_key),
     ]
     if peak:
         figures.append(Figure("operate_memory", peak, "MB", goal=MEMORY_GOAL))
@@ -87,6 +94,21 @@ def _seconds_from(conninfo: str, snapshot: ViewSet) -> float:
     if done.packages:
         raise Failed("a replay from a snapshot found differences")
     return done.seconds
+
+
+def _comparisons(conninfo: str, snapshot: ViewSet) -> tuple[int, Measured, Measured]:
+    """Rows of the live views, and the seconds to compare them with a snapshot by digest and by key."""
+    pair = ("artifactstore", snapshot.schema_name)
+    with _connect(conninfo) as connection:
+
+        def seconds(statement: bytes) -> float:
+            started = perf_counter()
+            if connection.execute(statement, pair).fetchone() != (0,):
+                raise Failed("the live views are not those of a snapshot of the head")
+            return perf_counter() - started
+
+        by_digest, by_key = interleaved(ROUNDS, lambda: seconds(_BY_DIGEST), lambda: seconds(_BY_KEY))
+    return sum(view["rows"] for view in snapshot.digests.values()), by_digest, by_key
 
 
 def _online(conninfo: str, server: Server) -> tuple[ReplayedOnline, Beside, float]:
@@ -168,6 +190,7 @@ BENCH = Bench(
         "online_replay",
         "from_snapshot",
         "from_snapshot_constant",
+        "compare",
         "operate_memory",
     ),
     measure,

@@ -562,7 +562,14 @@ CREATE FUNCTION artifactstore.create_view_set(p_schema text, p_logged boolean DE
 
 ALTER FUNCTION artifactstore.create_view_set(p_schema text, p_logged boolean) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.create_view_set(p_schema text, p_logged boolean) IS 'Creates schema p_schema with an empty copy of every view, indexes and comments included; unlogged, so empty after a crash of the server, unless p_logged';
+COMMENT ON FUNCTION artifactstore.create_view_set(p_schema text, p_logged boolean) IS 'Creates schema p_schema with an empty copy of every view, its indexes included; unlogged, so empty after a crash of the server, unless p_logged';
+
+CREATE FUNCTION artifactstore.create_views(p_schema text, p_logged boolean DEFAULT false) RETURNS void
+    LANGUAGE plpgsql;
+
+ALTER FUNCTION artifactstore.create_views(p_schema text, p_logged boolean) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.create_views(p_schema text, p_logged boolean) IS 'Creates schema p_schema with an empty copy of every view, without its indexes (index_views makes them); unlogged, so empty after a crash of the server, unless p_logged';
 
 CREATE FUNCTION artifactstore.decode_any_payload(p_event_type text, p_payload bytea, p_where jsonb) RETURNS jsonb
     LANGUAGE plpgsql STABLE;
@@ -648,16 +655,21 @@ ALTER FUNCTION artifactstore.destruction_problem(p_package_id uuid, p_created_at
 
 COMMENT ON FUNCTION artifactstore.destruction_problem(p_package_id uuid, p_created_at timestamp with time zone, p_payload jsonb) IS 'legal-hold, retention-active, views-damaged (the package has no row), or null when a destructive event at p_created_at is allowed';
 
-CREATE FUNCTION artifactstore.digest_view_set(p_schema text) RETURNS jsonb
+CREATE FUNCTION artifactstore.different_views(p_left text, p_right text) RETURNS text[]
+    LANGUAGE plpgsql;
+
+ALTER FUNCTION artifactstore.different_views(p_left text, p_right text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.different_views(p_left text, p_right text) IS 'The views whose rows differ between two view sets, by their digests with a new random seed; which rows those are, it does not tell';
+
+CREATE FUNCTION artifactstore.digest_view_set(p_schema text, p_seed bigint DEFAULT 0) RETURNS jsonb
     LANGUAGE plpgsql STABLE
-    SET "DateStyle" TO 'ISO, YMD'
-    SET "TimeZone" TO 'UTC'
-    SET bytea_output TO 'hex'
+    SET client_encoding TO 'UTF8'
     SET jit TO 'off';
 
-ALTER FUNCTION artifactstore.digest_view_set(p_schema text) OWNER TO artifactstore_owner;
+ALTER FUNCTION artifactstore.digest_view_set(p_schema text, p_seed bigint) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.digest_view_set(p_schema text) IS 'view → {rows, digest} of a view set; the digest shows damage, it is no defence against somebody who computes it too';
+COMMENT ON FUNCTION artifactstore.digest_view_set(p_schema text, p_seed bigint) IS 'view → {rows, digest} of a view set, digest: the sum of 64-bit hashes of its rows, another one for each seed; it shows damage, it is no defence against somebody who computes it too';
 
 CREATE FUNCTION artifactstore.doubt_views() RETURNS bytea
     LANGUAGE plpgsql SECURITY DEFINER
@@ -925,6 +937,13 @@ CREATE FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_las
 ALTER FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_allow_future boolean) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_allow_future boolean) IS 'Appends the events p_first … of log p_log_id as they are (arrays of equal length, columns of events) and projects them. p_before: identity of the event before p_first, which must be the head; null for an empty log. p_last: last event of the whole import, with which the bell rings. p_allow_future: also events that are ahead of the clock. Returns the head';
+
+CREATE FUNCTION artifactstore.index_views(p_schema text) RETURNS void
+    LANGUAGE plpgsql;
+
+ALTER FUNCTION artifactstore.index_views(p_schema text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.index_views(p_schema text) IS 'Makes the primary keys, unique constraints and indexes of the live views on the tables of the view set p_schema, by the same names; rows that break one are an error';
 
 CREATE FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) RETURNS text
     LANGUAGE plpgsql STABLE;
@@ -2663,6 +2682,8 @@ GRANT ALL ON FUNCTION artifactstore.create_snapshot() TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.create_view_set(p_schema text, p_logged boolean) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.create_views(p_schema text, p_logged boolean) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.decode_any_payload(p_event_type text, p_payload bytea, p_where jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.decode_events(p_sequences bigint[]) FROM PUBLIC;
@@ -2694,7 +2715,9 @@ GRANT ALL ON FUNCTION artifactstore.describe_value(p_spec jsonb, p_value jsonb) 
 
 REVOKE ALL ON FUNCTION artifactstore.destruction_problem(p_package_id uuid, p_created_at timestamp with time zone, p_payload jsonb) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION artifactstore.digest_view_set(p_schema text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION artifactstore.different_views(p_left text, p_right text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.digest_view_set(p_schema text, p_seed bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.doubt_views() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.doubt_views() TO artifactstore_operator;
@@ -2772,6 +2795,8 @@ GRANT ALL ON FUNCTION artifactstore.hidden_character(p_text text) TO artifactsto
 
 REVOKE ALL ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_allow_future boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_allow_future boolean) TO artifactstore_operator;
+
+REVOKE ALL ON FUNCTION artifactstore.index_views(p_schema text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) FROM PUBLIC;
 

@@ -13,8 +13,7 @@ from artifactstore.leaves import shown
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from artifactstore.jobs.snapshots import Chosen
-    from artifactstore.store import ViewSet
+    from artifactstore.store import Store, ViewSet
 
 _WARNING = (
     "replay --truncate empties all views and fills them again in one transaction. Until it ends, appends and "
@@ -72,16 +71,22 @@ def replay(session: Session, truncate: bool, from_snapshot: str | int | None, ye
     artifactstore replay --truncate --yes
     """
     from artifactstore.cli.output import jsonable
-    from artifactstore.jobs.replay import ReplayedOnline, replay_online
+    from artifactstore.jobs import snapshots
+    from artifactstore.jobs.replay import Replayed, ReplayedOnline, replay_online
     from artifactstore.jobs.replay import replay as replay_truncating
 
     if truncate:
         session.confirm(_WARNING, yes)
     store = session.store
     run = replay_truncating if truncate else replay_online
+
+    def replayed(snapshot: "ViewSet | None") -> Replayed:
+        if from_snapshot is not None and snapshot is None:
+            click.echo("no snapshot can be used: the whole log is replayed", err=True)
+        return run(store, lambda: session.connect("replay"), snapshot=snapshot, progress=progress)
+
     with session.progress() as progress:
-        snapshot = None if from_snapshot is None else _chosen(session, from_snapshot)
-        done = run(store, lambda: session.connect("replay"), snapshot=snapshot, progress=progress)
+        done, _ = snapshots.begin(_candidates(store, from_snapshot), replayed, _tell_refused)
     events = done.head - done.since
     row = {**jsonable(done), "events": events, "seconds": round(done.seconds, 3)}
     if isinstance(done, ReplayedOnline):
@@ -96,22 +101,16 @@ def replay(session: Session, truncate: bool, from_snapshot: str | int | None, ye
     session.output.result(row)
 
 
-def _chosen(session: Session, wanted: str | int) -> "ViewSet | None":
+def _candidates(store: "Store", wanted: str | int | None) -> "list[ViewSet]":
     from artifactstore.jobs import snapshots
 
-    chosen = (
-        snapshots.choose(session.store) if wanted == "latest" else snapshots.at(session.store, int(wanted))
-    )
-    _warn(chosen)
-    if chosen.snapshot is None:
-        click.echo("no snapshot can be used: the whole log is replayed", err=True)
-    return chosen.snapshot
+    if wanted is None:
+        return []
+    return snapshots.newest(store) if wanted == "latest" else [snapshots.find(store, int(wanted))]
 
 
-def _warn(chosen: "Chosen") -> None:
-    """Tell on stderr which snapshots were refused, and why."""
-    for snapshot, problem in chosen.refused:
-        click.echo(f"snapshot of sequence {snapshot.sequence} refused: {problem}", err=True)
+def _tell_refused(snapshot: "ViewSet", problem: str) -> None:
+    click.echo(f"snapshot of sequence {snapshot.sequence} refused: {problem}", err=True)
 
 
 @click.group(cls=Group)
@@ -219,9 +218,10 @@ def as_of(
     store = session.store
     last = int(sequence or 0) if instant is None else store.log.sequence_at(instant, strict=True)
     with session.progress() as progress:
-        made, chosen = snapshots.as_of(store, schema, last, use_snapshots=not no_snapshot, progress=progress)
-    _warn(chosen)
-    since = 0 if chosen.snapshot is None else chosen.snapshot.sequence
+        made, base = snapshots.as_of(
+            store, schema, last, use_snapshots=not no_snapshot, tell=_tell_refused, progress=progress
+        )
+    since = 0 if base is None else base.sequence
     session.output.result({**_shown(session, made), "projected_since": since})
 
 

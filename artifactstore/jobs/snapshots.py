@@ -1,24 +1,17 @@
 """Stored view sets: snapshots that bound what a replay costs, and the registry as it was."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias, TypeVar
 
 from artifactstore.db import one_snapshot
-from artifactstore.errors import NotFound
+from artifactstore.errors import ArtifactstoreError, NotFound
 from artifactstore.jobs.progress import Progress, from_notices, quiet
 from artifactstore.store import Store, ViewSet
 
+T = TypeVar("T")
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """Where a replay begins: ``snapshot`` is None for the beginning of the log.
-
-    Attributes:
-        refused: those that were tried before, with the reason why each cannot be used.
-    """
-
-    snapshot: ViewSet | None
-    refused: list[tuple[ViewSet, str]] = field(default_factory=list)
+Tell: TypeAlias = Callable[[ViewSet, str], None]
+"""Is told which snapshot cannot be used, and why, before the next one is tried."""
 
 
 def create(store: Store) -> ViewSet:
@@ -27,26 +20,28 @@ def create(store: Store) -> ViewSet:
         return store.view_sets.create_snapshot()
 
 
-def choose(store: Store, last: int | None = None, *, progress: Progress = quiet) -> Chosen:
-    """The newest snapshot that can be trusted and reflects nothing after ``last`` (default: the head)."""
-    chosen = Chosen(None)
-    for snapshot in store.view_sets.view_sets(["snapshot"]):
-        if last is not None and snapshot.sequence > last:
-            continue
-        progress("checking snapshot", 0, 1, "")
-        problem = store.view_sets.view_set_problem(snapshot.schema_name)
-        progress("checking snapshot", 1, 1, "")
-        if problem is None:
-            return Chosen(snapshot, chosen.refused)
-        chosen.refused.append((snapshot, problem))
-    return chosen
+def newest(store: Store, last: int | None = None) -> list[ViewSet]:
+    """The snapshots that reflect nothing after ``last`` (default: the head), the newest first."""
+    found = store.view_sets.view_sets(["snapshot"])
+    return [one for one in found if last is None or one.sequence <= last]
 
 
-def at(store: Store, sequence: int) -> Chosen:
-    """The snapshot of this sequence, or none with the reason why it cannot be used."""
-    snapshot = find(store, sequence)
-    problem = store.view_sets.view_set_problem(snapshot.schema_name)
-    return Chosen(snapshot) if problem is None else Chosen(None, [(snapshot, problem)])
+def begin(
+    candidates: Iterable[ViewSet], use: Callable[[ViewSet | None], T], tell: Tell
+) -> tuple[T, ViewSet | None]:
+    """``use`` the first of the snapshots that can be trusted, or None; what it gave, and which it was.
+
+    The database judges a snapshot when it begins there, in the same statement: its rows are read once, and
+    are the rows that were judged.
+    """
+    for snapshot in candidates:
+        try:
+            return use(snapshot), snapshot
+        except ArtifactstoreError as refusal:
+            if refusal.code != "bad-view-set":
+                raise
+            tell(snapshot, str(refusal.detail["problem"]))
+    return use(None), None
 
 
 def find(store: Store, sequence: int) -> ViewSet:
@@ -73,14 +68,22 @@ def prune(store: Store, keep: int) -> Iterator[ViewSet]:
 
 
 def as_of(
-    store: Store, schema: str, last: int, *, use_snapshots: bool = True, progress: Progress = quiet
-) -> tuple[ViewSet, Chosen]:
-    """Make the registry as it was after event ``last``, in a schema of its own.
+    store: Store,
+    schema: str,
+    last: int,
+    *,
+    use_snapshots: bool = True,
+    tell: Tell = lambda *_: None,
+    progress: Progress = quiet,
+) -> tuple[ViewSet, ViewSet | None]:
+    """Make the registry as it was after event ``last``, in a schema of its own; also where it began.
 
     Raises:
         ArtifactstoreError: ``schema-taken``, ``not-found`` (no such event), or what a projector refuses.
     """
-    chosen = choose(store, last, progress=progress) if use_snapshots else Chosen(None)
-    base = None if chosen.snapshot is None else chosen.snapshot.schema_name
-    with from_notices(store.connection, "projecting", progress):
-        return store.view_sets.as_of(schema, last, base), chosen
+
+    def make(snapshot: ViewSet | None) -> ViewSet:
+        with from_notices(store.connection, "projecting", progress):
+            return store.view_sets.as_of(schema, last, snapshot and snapshot.schema_name)
+
+    return begin(newest(store, last) if use_snapshots else [], make, tell)

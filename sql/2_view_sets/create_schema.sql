@@ -1,5 +1,5 @@
 -- purpose: a schema for a view set, under a name that nobody has
--- called by: create_view_set, create_snapshot
+-- called by: create_views, create_snapshot
 -- writes: nothing (creates the schema)
 CREATE OR REPLACE FUNCTION artifactstore.create_schema(p_schema text)
 RETURNS void

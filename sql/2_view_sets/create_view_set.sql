@@ -1,25 +1,16 @@
 -- purpose: an empty view set
--- called by: rebuild, begin_rebuild, as_of, scratch_sets
+-- called by: rebuild, scratch_sets
 -- writes: nothing (creates tables)
 CREATE OR REPLACE FUNCTION artifactstore.create_view_set(p_schema text, p_logged boolean DEFAULT false)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
-DECLARE
-    v_view text;
-    v_options text;
 BEGIN
-    PERFORM artifactstore.create_schema(p_schema);
-    FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
-        SELECT ' WITH (' || array_to_string(c.reloptions, ', ') || ')' INTO v_options
-        FROM pg_catalog.pg_class c WHERE c.oid = format('artifactstore.%I', v_view)::regclass;
-        EXECUTE format('CREATE %s TABLE %I.%I (LIKE artifactstore.%I INCLUDING ALL)%s',
-            CASE WHEN p_logged THEN '' ELSE 'UNLOGGED' END,
-            p_schema, v_view, v_view, coalesce(v_options, ''));
-    END LOOP;
+    PERFORM artifactstore.create_views(p_schema, p_logged);
+    PERFORM artifactstore.index_views(p_schema);
 END
 $$;
 
 COMMENT ON FUNCTION artifactstore.create_view_set(text, boolean) IS
-'Creates schema p_schema with an empty copy of every view, indexes and comments included; '
-'unlogged, so empty after a crash of the server, unless p_logged';
+'Creates schema p_schema with an empty copy of every view, its indexes included; unlogged, so empty after '
+'a crash of the server, unless p_logged';

@@ -12,6 +12,11 @@ from bench.benches import BENCHES
 
 ROOT = Path(__file__).parents[2]
 
+KEYS = {
+    "name", "value", "min", "max", "unit", "baseline", "baseline_min", "baseline_max", "against", "ratio",
+    "goal", "others", "noisy",
+}  # fmt: skip
+
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -27,7 +32,11 @@ def test_json_has_machine_and_figures_with_baselines_and_nothing_stays(server_co
     figures = {figure["name"]: figure for figure in report["figures"]}
     assert list(figures) == ["replay", "replay_one_by_one", "replay_worst_case", "replay_memory"]
     for figure in figures.values():
-        assert figure.keys() == {"name", "value", "unit", "baseline", "ratio", "goal"}
+        assert figure.keys() == KEYS
+        assert figure["min"] <= figure["value"] <= figure["max"]
+        assert 0 <= figure["others"] <= 1
+        assert figure["noisy"] is (figure["others"] > 0.05)
+    assert figures["replay"]["baseline_min"] <= figures["replay"]["baseline"]
     assert {name: figure["goal"] for name, figure in figures.items()} == {
         "replay": 0.15,
         "replay_one_by_one": 4.0,
@@ -84,6 +93,7 @@ def test_the_bench_of_operation_finds_equal_views_and_no_reader_error(server_con
         "online_replay",
         "from_snapshot",
         "from_snapshot_constant",
+        "compare",
         "operate_memory",
     ]
     assert figures["online_stall_seconds"]["goal"] == 1.0

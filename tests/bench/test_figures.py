@@ -9,7 +9,7 @@ from rich.console import Console
 
 from bench import guard
 from bench.benches import ALL
-from bench.figures import Figure, interleaved, print_table, to_json
+from bench.figures import Figure, Measured, interleaved, print_table, to_json
 
 
 @pytest.mark.parametrize(
@@ -29,16 +29,59 @@ def test_a_goal_is_reached_or_missed(figure: Figure, told: str, reached: bool | 
     assert figure.reached is reached
 
 
-def test_json_has_six_keys_whatever_the_goal_asks() -> None:
-    figures = [Figure("a", 2.0, "s", 1.0, goal=1.2, at_most=True), Figure("b", 1.0, "s")]
+def test_json_has_the_extremes_of_both_sides_and_what_others_took() -> None:
+    figures = [
+        Figure(
+            "a",
+            Measured([3.0, 1.0, 2.0]),
+            "s",
+            Measured([1.0, 1.0, 4.0]),
+            goal=1.2,
+            at_most=True,
+            others=0.06,
+        ),
+        Figure("b", 1.0, "s", against="a program"),
+    ]
     report = json.loads(to_json({"cpu": "x"}, figures))
     assert report == {
         "machine": {"cpu": "x"},
         "figures": [
-            {"name": "a", "value": 2.0, "unit": "s", "baseline": 1.0, "ratio": 2.0, "goal": 1.2},
-            {"name": "b", "value": 1.0, "unit": "s", "baseline": None, "ratio": None, "goal": None},
+            {"name": "a", "value": 2.0, "min": 1.0, "max": 3.0, "unit": "s", "baseline": 1.0,
+             "baseline_min": 1.0, "baseline_max": 4.0, "against": None, "ratio": 2.0, "goal": 1.2,
+             "others": 0.06, "noisy": True},
+            {"name": "b", "value": 1.0, "min": 1.0, "max": 1.0, "unit": "s", "baseline": None,
+             "baseline_min": None, "baseline_max": None, "against": "a program", "ratio": None, "goal": None,
+             "others": None, "noisy": None},
         ],
-    }
+    }  # fmt: skip
+
+
+def test_what_is_computed_of_rounds_is_computed_of_each() -> None:
+    seconds = Measured([4.0, 1.0, 2.0])
+    assert seconds == 2.0
+    assert (8 / seconds).rounds == (2.0, 8.0, 4.0)
+    assert (1000 * (seconds - Measured([1.0, 1.0, 1.0]))).rounds == (3000.0, 0.0, 1000.0)
+    assert (seconds - 1.0).rounds == (3.0, 0.0, 1.0)
+
+
+def test_the_table_says_what_was_measured_in_noise() -> None:
+    about: dict[str, Any] = dict.fromkeys(
+        ("cpu", "cores", "memory_gib", "system", "postgresql", "python"), "x"
+    )
+    out = StringIO()
+    figures = [
+        Figure("loud", Measured([100.0, 300.0]), "s", 50.0, goal=1.0, others=0.37, against="pgbench"),
+        Figure("still", 1.0, "s", others=0.05),
+    ]
+    print_table(about, figures, Console(file=out, width=160))
+    loud, still = (
+        next(line for line in out.getvalue().splitlines() if name in line) for name in ("loud", "still")
+    )
+    assert "100 … 300" in loud
+    assert "reached, noisy (37%)" in loud
+    assert "noisy" not in still
+    assert "noisy: the share" in out.getvalue()
+    assert "baseline of loud: pgbench" in out.getvalue()
 
 
 def test_the_table_tells_small_values_too() -> None:
@@ -63,7 +106,9 @@ def test_measures_take_turns_and_medians_are_told() -> None:
         order.append("second")
         return 7.0
 
-    assert interleaved(3, first, second) == [3.0, 7.0]
+    measured = interleaved(3, first, second)
+    assert measured == [3.0, 7.0]
+    assert [one.rounds for one in measured] == [(5.0, 1.0, 3.0), (7.0, 7.0, 7.0)]
     assert order == ["first", "second"] * 3
 
 

@@ -25,6 +25,18 @@ def snapshot(history: Store) -> ViewSet:
     return made
 
 
+def chosen(store: Store, last: int | None = None) -> tuple[ViewSet | None, dict[int, str]]:
+    """Where a look at the past begins, and which snapshots were refused for what; nothing stays of it."""
+    refused: dict[int, str] = {}
+
+    def tell(one: ViewSet, problem: str) -> None:
+        refused[one.sequence] = problem
+
+    made, base = snapshots.as_of(store, "probe", store.log.head() if last is None else last, tell=tell)
+    store.view_sets.drop_view_set(made.schema_name)
+    return base, refused
+
+
 def append(store: Store, packages: int) -> None:
     created = (
         NewEvent(PackageCreated(purl=f"pkg:generic/{new_id()}"), new_id(), "user:a") for _ in range(packages)
@@ -66,7 +78,7 @@ def test_rpl13_it_does_not_outlive_the_projectors_that_made_it(history: Store, s
     tamper(history, "UPDATE artifactstore.software SET projectors = sha256('new')")
     problem = history.view_sets.view_set_problem(snapshot.schema_name)
     assert problem == "stale: other projectors or views made it"
-    assert snapshots.choose(history).snapshot is None
+    assert chosen(history) == (None, {EVENTS: problem})
 
 
 def test_rpl13_nor_the_columns_of_the_views(history: Store, snapshot: ViewSet) -> None:
@@ -102,10 +114,16 @@ def test_rpl14_a_future_foreign_or_damaged_one_is_never_used(
     history: Store, snapshot: ViewSet, another: Another, reason: str
 ) -> None:
     history.connection.execute(DAMAGES[reason].encode())
-    chosen = snapshots.choose(history)
-    assert chosen.snapshot is None
-    [(_, problem)] = chosen.refused
+    told: list[str] = []
+    used, base = snapshots.begin(
+        snapshots.newest(history),
+        lambda one: None if one is None else history.view_sets.begin_rebuild(one.schema_name),
+        lambda _, problem: told.append(problem),
+    )
+    assert (used, base) == (None, None)
+    [problem] = told
     assert problem.startswith(reason)
+    assert history.view_sets.view_set_problem(snapshot.schema_name) == problem
     before = history.rebuilds.view_counts()
     for run in (replay, replay_online):
         with pytest.raises(ArtifactstoreError) as caught:
@@ -120,13 +138,13 @@ def test_rpl14_a_future_foreign_or_damaged_one_is_never_used(
 
 def test_the_newest_that_can_be_trusted_is_chosen(history: Store, snapshot: ViewSet) -> None:
     newer = snapshots.create(history)
-    assert snapshots.choose(history).snapshot == newer
-    assert snapshots.choose(history, newer.sequence - 1).snapshot == snapshot
-    assert snapshots.choose(history, 10).snapshot is None
+    assert chosen(history) == (newer, {})
+    assert chosen(history, newer.sequence - 1) == (snapshot, {})
+    assert chosen(history, 10) == (None, {})
     history.connection.execute(f"DELETE FROM {newer.schema_name}.artifact_files".encode())
-    chosen = snapshots.choose(history)
-    assert chosen.snapshot == snapshot
-    assert [one.sequence for one, _ in chosen.refused] == [newer.sequence]
+    base, refused = chosen(history)
+    assert base == snapshot
+    assert list(refused) == [newer.sequence]
 
 
 def test_made_again_at_the_same_sequence_it_is_replaced(history: Store) -> None:
@@ -183,6 +201,6 @@ def test_an_empty_log_has_a_snapshot_too(connect: Connect, another: Another) -> 
     made = snapshots.create(store)
     assert (made.sequence, made.identity, made.log_id) == (0, None, None)
     append(store, 1)
-    assert snapshots.choose(store).snapshot == made
+    assert chosen(store) == (made, {})
     assert replay_online(store, another, snapshot=made).head == 2
     assert differences(store) == []

@@ -132,9 +132,11 @@ def any_replay(world: World) -> None:
     """One of the ways to make the views from the log; no event comes or goes."""
     before = world.identities()
     assert before == world.log
-    chosen = snapshots.choose(world.store).snapshot if world.rng.random() < 0.5 else None
+    candidates = snapshots.newest(world.store) if world.rng.random() < 0.5 else []
     way: Callable[..., Any] = world.rng.choice((replay, replay_online))
-    done = way(world.store, world.connect, snapshot=chosen)
+    done, _ = snapshots.begin(
+        candidates, lambda one: way(world.store, world.connect, snapshot=one), world.refused
+    )
     world.told.append(f"{way.__name__} from {done.since}: {getattr(done, 'dropped', '')}")
     assert world.identities() == before
 

@@ -13,7 +13,7 @@ import psycopg
 from psycopg.sql import SQL, Composed, Identifier
 
 from artifactstore.jobs import snapshots
-from artifactstore.store import Store
+from artifactstore.store import Store, ViewSet
 from tests.property.histories import Writer, make_random
 from tests.property.runs import append_rows
 
@@ -94,12 +94,20 @@ class World:
         """Begin a rebuild, or go on with it, and leave it somewhere: the session ends."""
         with self.connect() as connection:
             other = Store(connection)
-            chosen = snapshots.choose(other).snapshot if self.rng.random() < 0.3 else None
-            begun = other.view_sets.begin_rebuild(None if chosen is None else chosen.schema_name)
+            candidates = snapshots.newest(other) if self.rng.random() < 0.3 else []
+            begun, _ = snapshots.begin(
+                candidates,
+                lambda one: other.view_sets.begin_rebuild(one and one.schema_name),
+                self.refused,
+            )
             last = self.rng.choice((len(self.log), self.rng.randint(begun.sequence, len(self.log))))
             connection.execute("SELECT artifactstore.rebuild_next(%s)", (last,))
         self.wait_for_others()
         self.told.append(f"rebuild left at {last}, from {begun}")
+
+    def refused(self, snapshot: ViewSet, problem: str) -> None:
+        """Note which snapshot could not be used."""
+        self.told.append(f"{snapshot.schema_name} refused: {problem}")
 
     def wait_for_others(self) -> None:
         """Until no backend works for somebody who left: they end after their clients."""

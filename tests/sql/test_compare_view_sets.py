@@ -1,4 +1,5 @@
-"""compare_view_sets: every edit of every column, and every row too many or too few, is found and named."""
+"""Every edit of every column, and every row too many or too few, is found: compare_view_sets names it, and
+different_views names its view."""
 
 import json
 
@@ -7,6 +8,7 @@ import pytest
 from psycopg import sql
 
 from artifactstore.events import FileRemoved, HoldPlaced, HoldReleased, NewEvent, Request, TokenIssued, new_id
+from tests.databases import TEST_PREFIX
 from tests.sql.support import ANN, CONTENT, KEYS, Log, Row
 
 LIVE = "artifactstore"
@@ -45,8 +47,27 @@ def two(log: Log) -> Log:
 
 
 def compare(log: Log) -> list[Row]:
-    """What differs between the live views (left) and ``other``."""
-    return log.query("SELECT * FROM artifactstore.compare_view_sets('artifactstore', 'other')")
+    """What differs between the live views (left) and ``other``, by rows; by sums it is in the same views."""
+    found = log.query("SELECT * FROM artifactstore.compare_view_sets('artifactstore', 'other')")
+    assert different_views(log) == list(dict.fromkeys(row["view_name"] for row in found))
+    return found
+
+
+def different_views(log: Log) -> list[str]:
+    """The views that differ between the live view set and ``other``, in the order of all views."""
+    [row] = log.query("SELECT artifactstore.different_views('artifactstore', 'other') AS views")
+    views: list[str] = row["views"]
+    return views
+
+
+def copy(log: Log, schema: str) -> None:
+    """The live rows in tables without indexes, as a replay from a snapshot begins."""
+    log.execute("SELECT artifactstore.create_views(%s)", schema)
+    # A view set is the owner's; the functions that call these two are, too.
+    log.execute(f"ALTER SCHEMA {schema} OWNER TO {TEST_PREFIX}_owner")
+    for view in KEYS:
+        log.execute(f"ALTER TABLE {schema}.{view} OWNER TO {TEST_PREFIX}_owner")
+    log.execute("SELECT artifactstore.copy_view_set('artifactstore', %s)", schema)
 
 
 def columns(log: Log, view: str) -> dict[str, str]:
@@ -173,3 +194,92 @@ def test_a_view_set_that_lacks_a_view_is_no_equal(two: Log) -> None:
     with pytest.raises(psycopg.Error, match="requests is missing") as refusal, two.connection.transaction():
         compare(two)
     assert refusal.value.sqlstate == "ST059"
+
+
+@pytest.mark.parametrize("view", KEYS)
+def test_a_row_that_is_there_twice_is_found_by_the_sums(two: Log, view: str) -> None:
+    """No key keeps it out of a view set without indexes."""
+    copy(two, "bare")
+    sums = "SELECT artifactstore.different_views('artifactstore', 'bare') AS views"
+    assert two.query(sums) == [{"views": []}]
+    two.execute(f"INSERT INTO bare.{view} SELECT * FROM bare.{view} LIMIT 1")
+    assert two.query(sums) == [{"views": [view]}]
+
+
+@pytest.mark.parametrize("view", ["artifact_files", "storage_locations", "retention_holds"])
+def test_a_row_that_moved_to_another_package_is_found(two: Log, view: str) -> None:
+    package = two.package("another")
+    two.execute("DROP SCHEMA other CASCADE")
+    two.query("SELECT artifactstore.rebuild('other')")
+    with two.guard_off():
+        two.execute(f"UPDATE artifactstore.{view} SET package_id = %s", package)
+    assert {row["view_name"] for row in compare(two)} == {view}
+
+
+def test_two_rows_that_exchanged_a_value_are_found(two: Log) -> None:
+    """The sum of each column stays the same."""
+    with two.guard_off():
+        two.execute(
+            "UPDATE artifactstore.artifact_files f SET ingested_at = o.ingested_at"
+            " FROM artifactstore.artifact_files o WHERE o.file_id <> f.file_id"
+        )
+    assert [row["column_name"] for row in compare(two)] == ["ingested_at", "ingested_at"]
+
+
+@pytest.mark.parametrize(("value", "other"), [("1", "4294967296"), ("-1", "0"), ("NULL", "0")])
+def test_numbers_that_hash_alike_by_themselves_are_told_apart(two: Log, value: str, other: str) -> None:
+    for schema, number in ((LIVE, value), (OTHER, other)):
+        with two.guard_off():
+            two.execute(f"UPDATE {schema}.artifact_packages SET total_bytes = {number}")
+    assert [row["column_name"] for row in compare(two)] == ["total_bytes"]
+
+
+def test_null_is_not_an_empty_text_and_texts_do_not_run_into_each_other(two: Log) -> None:
+    for schema, namespace, name in ((LIVE, "'a'", "'bc'"), (OTHER, "'ab'", "'c'")):
+        with two.guard_off():
+            two.execute(f"UPDATE {schema}.artifact_packages SET namespace = {namespace}, name = {name}")
+    assert {row["column_name"] for row in compare(two)} == {"namespace", "name"}
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "UTF8"])
+def test_the_sums_do_not_depend_on_the_encoding_of_the_client(two: Log, encoding: str) -> None:
+    for schema in (LIVE, OTHER):
+        with two.guard_off():
+            two.execute(f"UPDATE {schema}.artifact_packages SET namespace = 'żółć'")
+    two.execute(f"SET client_encoding = '{encoding}'")
+    assert different_views(two) == []
+    two.execute(
+        "SET debug_parallel_query = on"
+        if two.connection.info.server_version >= 160000
+        else "SET force_parallel_mode = on"
+    )
+    two.execute("SET parallel_setup_cost = 0")
+    two.execute("SET parallel_tuple_cost = 0")
+    two.execute("SET min_parallel_table_scan_size = 0")
+    assert different_views(two) == []
+    with two.guard_off():
+        two.execute("UPDATE artifactstore.artifact_packages SET namespace = 'zolc'")
+    assert different_views(two) == ["artifact_packages"]
+
+
+def test_view_sets_that_were_copied_first_have_every_index(two: Log) -> None:
+    """By their own names, as the live views; what is unique there is unique here."""
+    copy(two, "copied")
+    two.execute("SELECT artifactstore.index_views('copied')")
+    shape = "SELECT artifactstore.view_set_shape(%s) AS shape"
+    assert two.query(shape, "copied") == two.query(shape, "artifactstore")
+    names = (
+        "SELECT c.relname, k.conname, k.contype FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+        " LEFT JOIN pg_constraint k ON k.conindid = c.oid"
+        " WHERE c.relnamespace = %s::regnamespace AND i.indrelid = ANY (SELECT format('%%I.%%I', %s::text, n)"
+        "::regclass FROM unnest(artifactstore.view_names()) AS n) ORDER BY c.relname"
+    )
+    assert two.query(names, "copied", "copied") == two.query(names, "artifactstore", "artifactstore")
+
+
+@pytest.mark.parametrize("view", KEYS)
+def test_rows_that_break_a_key_are_not_indexed(two: Log, view: str) -> None:
+    copy(two, "broken")
+    two.execute(f"INSERT INTO broken.{view} SELECT * FROM broken.{view} LIMIT 1")
+    with pytest.raises(psycopg.errors.UniqueViolation, match=f"{view}_"), two.connection.transaction():
+        two.execute("SELECT artifactstore.index_views('broken')")

@@ -23,7 +23,7 @@ BEGIN
     sequence := artifactstore.rebuild_next(artifactstore.log_head());
     DELETE FROM artifactstore_rebuild.different_packages;
     DELETE FROM artifactstore_rebuild.different_rows;
-    FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
+    FOREACH v_view IN ARRAY artifactstore.different_views('artifactstore', 'artifactstore_rebuild') LOOP
         v_differs := format(
             'FROM artifactstore.%1$I l FULL JOIN artifactstore_rebuild.%1$I r USING (%2$s)'
             ' WHERE l.* IS NULL OR r.* IS NULL OR l.*::record *<> r.*::record',

@@ -34,7 +34,7 @@ BEGIN
     dropped := artifactstore.rebuild_problem();
     PERFORM artifactstore.drop_rebuild();
     v_point := artifactstore.point_at(0);
-    PERFORM artifactstore.create_view_set('artifactstore_rebuild');
+    PERFORM artifactstore.create_views('artifactstore_rebuild');
     CREATE UNLOGGED TABLE artifactstore_rebuild.progress (
         sequence bigint, log_id uuid, epoch_id uuid, identity bytea, noted_at timestamptz, fingerprint bytea, pid integer);
     CREATE UNLOGGED TABLE artifactstore_rebuild.different_packages (package_id uuid PRIMARY KEY);
@@ -43,6 +43,7 @@ BEGIN
         v_point := artifactstore.point_at(artifactstore.trusted_sequence(p_snapshot));
         PERFORM artifactstore.copy_view_set(p_snapshot, 'artifactstore_rebuild');
     END IF;
+    PERFORM artifactstore.index_views('artifactstore_rebuild');
     INSERT INTO artifactstore_rebuild.progress
     SELECT v_point.*, clock_timestamp(), artifactstore.fingerprint(), pg_backend_pid();
     sequence := v_point.sequence;

@@ -13,7 +13,7 @@ DECLARE
     v_point artifactstore.log_point := artifactstore.point_at(p_last);
 BEGIN
     PERFORM artifactstore.refuse_no_event(p_last);
-    PERFORM artifactstore.create_view_set(p_schema, true);
+    PERFORM artifactstore.create_views(p_schema, true);
     IF p_snapshot IS NOT NULL THEN
         v_from := artifactstore.trusted_sequence(p_snapshot);
         IF v_from > p_last THEN
@@ -22,6 +22,7 @@ BEGIN
         END IF;
         PERFORM artifactstore.copy_view_set(p_snapshot, p_schema);
     END IF;
+    PERFORM artifactstore.index_views(p_schema);
     PERFORM artifactstore.project_ranges(p_schema, v_from + 1, p_last);
 
     v_made.schema_name := p_schema;

@@ -1,0 +1,29 @@
+-- purpose: what is unique in the live views is unique in a view set, and found as fast
+-- called by: create_view_set, begin_rebuild, as_of
+-- writes: nothing (creates indexes)
+CREATE OR REPLACE FUNCTION artifactstore.index_views(p_schema text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_statement text;
+BEGIN
+    FOR v_statement IN
+        SELECT CASE WHEN k.oid IS NULL
+            THEN format('CREATE %s INDEX %I ON %I.%I%s', CASE WHEN i.indisunique THEN 'UNIQUE' END, c.relname,
+                p_schema, v.name, substring(pg_get_indexdef(i.indexrelid) FROM ' USING .*'))
+            ELSE format('ALTER TABLE %I.%I ADD CONSTRAINT %I %s',
+                p_schema, v.name, k.conname, pg_get_constraintdef(k.oid)) END
+        FROM unnest(artifactstore.view_names()) WITH ORDINALITY AS v (name, position)
+        JOIN pg_catalog.pg_index i ON i.indrelid = format('artifactstore.%I', v.name)::regclass
+        JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+        LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = i.indexrelid AND k.conrelid = i.indrelid
+        ORDER BY v.position, c.relname
+    LOOP
+        EXECUTE v_statement;
+    END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION artifactstore.index_views(text) IS
+'Makes the primary keys, unique constraints and indexes of the live views on the tables of the view set p_schema, by the same names; rows that break one are an error';
