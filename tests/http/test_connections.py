@@ -284,3 +284,18 @@ def test_limits_are_numbers_more_than_0(name: str, text: str) -> None:
         Settings.from_environment(environment)
     assert refused.value.code == "usage"
     assert variable(name) in str(refused.value)
+
+
+def test_an_answer_without_a_body_is_sent_at_once(shared_service: Running) -> None:
+    """Its head waits for no body: of HEAD, one behind the other, and of the last answer of a connection."""
+    with Raw(shared_service) as raw:
+        raw.send(head(shared_service, "HEAD /healthz") * 2)
+        received = b""
+        while received.count(b"\r\n\r\n") < 2:
+            received += raw.socket.recv(65_536)
+        assert received.startswith(b"HTTP/1.1 200")
+        assert received.endswith(b"\r\n\r\n")
+        raw.send(head(shared_service, "HEAD /healthz", "Connection: close"))
+        last = b"".join(iter(lambda: raw.socket.recv(65_536), b""))
+        assert last.startswith(b"HTTP/1.1 200")
+        assert last.endswith(b"\r\n\r\n")
