@@ -6,6 +6,9 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
+    v_purls artifactstore.purl_parts[] := ARRAY(
+        SELECT artifactstore.parse_purl(e.payload ->> 'purl')
+        FROM unnest(p_events) WITH ORDINALITY e ORDER BY e.ordinality);
     v_sequence bigint;
     v_code text;
     v_inserted bigint;
@@ -14,12 +17,12 @@ BEGIN
     FROM (
         SELECT e.sequence, CASE
             WHEN (SELECT true FROM artifact_packages p WHERE p.package_id = e.subject_id) THEN 'id-taken'
-            WHEN artifactstore.parse_purl(e.payload ->> 'purl') IS NULL THEN 'invalid-purl'
+            WHEN e.type IS NULL THEN 'invalid-purl'
             WHEN (SELECT true FROM artifact_packages p WHERE p.purl = e.payload ->> 'purl') THEN 'name-taken'
             WHEN artifactstore.from_micros((e.payload #> '{retention,until}')::bigint) <= e.created_at
                 THEN 'not-future'
             END AS code
-        FROM unnest(p_events) e
+        FROM unnest(p_events, v_purls) e
     ) c
     WHERE c.code IS NOT NULL ORDER BY c.sequence LIMIT 1;
     IF FOUND THEN
@@ -28,10 +31,10 @@ BEGIN
 
     INSERT INTO artifact_packages (package_id, purl, type, namespace, name, version, media_type, state, yanked,
         producer, labels, created_at, created_sequence, last_sequence)
-    SELECT e.subject_id, e.payload ->> 'purl', u.type, u.namespace, u.name, u.version,
+    SELECT e.subject_id, e.payload ->> 'purl', e.type, e.namespace, e.name, e.version,
         e.payload ->> 'media_type', 'open', false, e.actor, coalesce(e.payload -> 'labels', '{}'),
         e.created_at, e.sequence, e.sequence
-    FROM unnest(p_events) e, LATERAL artifactstore.parse_purl(e.payload ->> 'purl') u
+    FROM unnest(p_events, v_purls) e
     ORDER BY e.sequence
     ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS v_inserted = ROW_COUNT;
