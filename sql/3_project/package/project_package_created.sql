@@ -6,36 +6,35 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
-    v_sequence bigint;
-    v_code text;
-    v_inserted bigint;
-    -- Of each event: null where the purl is none.
     v_purls artifactstore.purl_parts[] := ARRAY(
         SELECT artifactstore.parse_purl(e.payload ->> 'purl')
         FROM unnest(p_events) WITH ORDINALITY e ORDER BY e.ordinality);
+    v_sequence bigint;
+    v_code text;
+    v_inserted bigint;
 BEGIN
     SELECT c.sequence, c.code INTO v_sequence, v_code
     FROM (
         SELECT e.sequence, CASE
             WHEN (SELECT true FROM artifact_packages p WHERE p.package_id = e.subject_id) THEN 'id-taken'
-            WHEN v_purls[e.ordinality] IS NULL THEN 'invalid-purl'
+            WHEN e.type IS NULL THEN 'invalid-purl'
             WHEN (SELECT true FROM artifact_packages p WHERE p.purl = e.payload ->> 'purl') THEN 'name-taken'
             WHEN artifactstore.from_micros((e.payload #> '{retention,until}')::bigint) <= e.created_at
                 THEN 'not-future'
             END AS code
-        FROM unnest(p_events) WITH ORDINALITY e
+        FROM unnest(p_events, v_purls) e
     ) c
     WHERE c.code IS NOT NULL ORDER BY c.sequence LIMIT 1;
     IF FOUND THEN
         PERFORM artifactstore.refuse_event(p_events, v_sequence, v_code);
     END IF;
 
-    INSERT INTO artifact_packages (package_id, purl, type, namespace, name, version,
-        media_type, state, yanked, producer, labels, created_at, created_sequence, last_sequence)
-    SELECT e.subject_id, e.payload ->> 'purl', u.type, u.namespace, u.name, u.version,
+    INSERT INTO artifact_packages (package_id, purl, type, namespace, name, version, media_type, state, yanked,
+        producer, labels, created_at, created_sequence, last_sequence)
+    SELECT e.subject_id, e.payload ->> 'purl', e.type, e.namespace, e.name, e.version,
         e.payload ->> 'media_type', 'open', false, e.actor, coalesce(e.payload -> 'labels', '{}'),
         e.created_at, e.sequence, e.sequence
-    FROM unnest(p_events) WITH ORDINALITY e, LATERAL (SELECT (v_purls[e.ordinality]).*) u
+    FROM unnest(p_events, v_purls) e
     ORDER BY e.sequence
     ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS v_inserted = ROW_COUNT;
