@@ -2,10 +2,10 @@
 -- called by: every function that refuses
 -- writes: nothing
 --
--- An event in the log is named by its sequence. One that is being appended has none, and the number that it
--- would have had will be that of another event: it is named by its position. append says that it is at work
--- in the setting artifactstore.appending: the head, and the positions of what is new when some of the events
--- were known already.
+-- An event in the log is named by its sequence. One that is being appended has none, and the number
+-- that it would have had will be that of another event: it is named by its position. append says that
+-- it is at work in the setting artifactstore.appending: the head, and the positions of what is new when
+-- some of the events were known already.
 CREATE OR REPLACE FUNCTION artifactstore.refuse(p_code text, p_detail jsonb)
 RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE

@@ -2,10 +2,10 @@
 -- called by: package_at, check_packages
 -- writes: nothing (locks a table of the view set)
 --
--- Scratch view sets are made once, by migrate: a request that made tables would leave rows in the system
--- catalogs. Whoever takes one undoes what it wrote there, by an error that it catches itself, and lets go of
--- the lock by that. log_epochs is the table that is locked, since nobody writes it here: no autovacuum comes
--- to hold it.
+-- Scratch view sets are made once, by migrate: a request that made tables would leave rows in the
+-- system catalogs. Whoever takes one undoes what it wrote there, by an error that it catches itself,
+-- and lets go of the lock by that. log_epochs is the table that is locked, since nobody writes it
+-- here: no autovacuum comes to hold it.
 CREATE OR REPLACE FUNCTION artifactstore.take_scratch()
 RETURNS text
 LANGUAGE plpgsql VOLATILE

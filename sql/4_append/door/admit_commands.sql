@@ -35,5 +35,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION artifactstore.admit_commands(text[], uuid[], text[], bytea[], bytea[], bigint[], integer[], bigint, timestamptz) IS
-'The events of the commands, numbered after p_head, null where the command is refused; and a refusal or null per command';
+COMMENT ON FUNCTION artifactstore.admit_commands(
+    text[], uuid[], text[], bytea[], bytea[], bigint[], integer[], bigint, timestamptz) IS
+'The events of the commands, numbered after p_head, null where the command is refused; '
+'and a refusal or null per command';

@@ -38,4 +38,6 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.append(text[], uuid[], text[], bytea[], bytea[], bigint[]) IS
-'Appends 1…n events (arrays of equal length; payload = AS-CBOR/1, digest = its BLAKE3) all or nothing, and projects them. p_expected: version that the row of the subject must have (see row_version; 0: no row, null: any). A row per event; a known request appends nothing and returns its first sequences';
+'Appends 1…n events (arrays of equal length; payload = AS-CBOR/1, digest = its BLAKE3) all or nothing, '
+'and projects them. p_expected: version that the row of the subject must have (see row_version; '
+'0: no row, null: any). A row per event; a known request appends nothing and returns its first sequences';

@@ -20,7 +20,8 @@ DECLARE
 BEGIN
     refusals := array_fill(NULL::jsonb, ARRAY[coalesce(cardinality(p_lasts), 0)]);
     IF p_lasts IS NULL OR p_lasts[cardinality(p_lasts)] IS DISTINCT FROM cardinality(p_event_types)
-        OR (p_together >= 1) IS NOT TRUE OR p_lasts <> ARRAY(SELECT DISTINCT n FROM unnest(p_lasts) AS n WHERE n > 0 ORDER BY n)
+        OR (p_together >= 1) IS NOT TRUE
+        OR p_lasts <> ARRAY(SELECT DISTINCT n FROM unnest(p_lasts) AS n WHERE n > 0 ORDER BY n)
     THEN
         PERFORM artifactstore.refuse('bad-payload', '{"problem": "the commands do not divide the events"}');
     END IF;
@@ -74,5 +75,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION artifactstore.append_commands(text[], uuid[], text[], bytea[], bytea[], bigint[], integer[], integer) IS
-'As append, for the events of several commands, each all or nothing: p_lasts are the positions of their last events, p_together says how many are tried at once. Per event its sequence (null: refused), time and whether it is new, per command a refusal (sqlstate, detail) or null, then where the log stands, and the seconds waited for the lock. No two commands may share an idempotency key, and one with p_expected must be the first on its subject';
+COMMENT ON FUNCTION artifactstore.append_commands(
+    text[], uuid[], text[], bytea[], bytea[], bigint[], integer[], integer) IS
+'As append, for the events of several commands, each all or nothing: p_lasts are the positions of their last '
+'events, p_together says how many are tried at once. '
+'Per event its sequence (null: refused), time and whether it is new, per command a refusal (sqlstate, '
+'detail) or null, then where the log stands, and the seconds waited for the lock. '
+'No two commands may share an idempotency key, and one with p_expected must be the first on its subject';

@@ -15,7 +15,8 @@ BEGIN
     END IF;
     v_event := (1, p_now, 'v1.system.initialized', artifactstore.new_id(), 'system:artifactstore', NULL);
     v_payload := artifactstore.cbor_encode(v_event.event_type, json_build_object(
-        'log_id', v_event.subject_id, 'epoch', 1, 'epoch_id', gen_random_uuid(), 'payload_profile', 'AS-CBOR/1'));
+        'log_id', v_event.subject_id, 'epoch', 1, 'epoch_id', gen_random_uuid(),
+        'payload_profile', 'AS-CBOR/1'));
     v_event.payload := artifactstore.cbor_decode(v_payload);
 
     -- Not through append: that would ring the bell twice in one transaction.

@@ -30,4 +30,6 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.append_json(text, uuid, json, bigint) IS
-'Appends one event and returns its sequence. p_payload as in event_types.fields: ids as uuid, digests as hex, times as RFC 3339; p_expected: last_sequence that the row of the subject must have (0: no row)';
+'Appends one event and returns its sequence. p_payload as in event_types.fields: ids as uuid, '
+'digests as hex, times as RFC 3339; p_expected: last_sequence that the row of the subject must have '
+'(0: no row)';

@@ -46,4 +46,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.check_door(artifactstore.decoded_event[]) IS
-'Refuses events that the log would understand but should not take: paths and names not in NFC, names with what cannot be seen, purls not in canonical form';
+'Refuses events that the log would understand but should not take: paths and names not in NFC, '
+'names with what cannot be seen, purls not in canonical form';

@@ -55,5 +55,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION artifactstore.check_moment(artifactstore.decoded_event[], bigint, timestamptz, bigint[]) IS
-'Refuses events whose subject is not at its expected version (row_version), and destructive events while the head is more than 60 s ahead of the clock';
+COMMENT ON FUNCTION artifactstore.check_moment(
+    artifactstore.decoded_event[], bigint, timestamptz, bigint[]) IS
+'Refuses events whose subject is not at its expected version (row_version), '
+'and destructive events while the head is more than 60 s ahead of the clock';

@@ -1,4 +1,4 @@
--- purpose: what people are named by and find things by has one spelling, and nothing in it that cannot be seen
+-- purpose: what people are named by and find things by has one spelling, and nothing that cannot be seen
 -- called by: check_door
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.check_names(p_events artifactstore.decoded_event[])
@@ -8,7 +8,8 @@ AS $$
 DECLARE
     v_name record;
 BEGIN
-    SELECT e.position, e.event_type, n.code, n.field, artifactstore.name_problem(n.name) AS problem INTO v_name
+    SELECT e.position, e.event_type, n.code, n.field, artifactstore.name_problem(n.name) AS problem
+    INTO v_name
     FROM unnest(p_events) WITH ORDINALITY
         AS e (sequence, created_at, event_type, subject_id, actor, payload, position),
     LATERAL (
@@ -29,4 +30,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.check_names(artifactstore.decoded_event[]) IS
-'Refuses actors (bad-actor), on_behalf_of and keys of labels (bad-payload) that are not in NFC or hold what cannot be seen; labels are unset whatever they are';
+'Refuses actors (bad-actor), on_behalf_of and keys of labels (bad-payload) '
+'that are not in NFC or hold what cannot be seen; labels are unset whatever they are';

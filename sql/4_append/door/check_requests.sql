@@ -47,4 +47,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.check_requests(artifactstore.decoded_event[]) IS
-'Refuses requests among p_events that overlap, count more events than there are, use a key twice or mix actors';
+'Refuses requests among p_events that overlap, count more events than there are, '
+'use a key twice or mix actors';

@@ -72,4 +72,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.open_arguments(text[], uuid[], text[], bytea[], bytea[], bigint[]) IS
-'The arguments of append as decoded events without number and time; refuses what does not fit the catalogue, a limit or the door, with the position (from 1) in DETAIL';
+'The arguments of append as decoded events without number and time; '
+'refuses what does not fit the catalogue, a limit or the door, with the position (from 1) in DETAIL';

@@ -14,11 +14,14 @@ BEGIN
     IF FOUND THEN
         PERFORM artifactstore.refuse('events-lost', jsonb_build_object(
             'problem', format('%s %s: %s (%s)', v_lost.source, v_lost.name, v_lost.problem, v_lost.sequence),
-            'source', v_lost.source, 'name', v_lost.name, 'named', v_lost.sequence, 'head', artifactstore.log_head()));
+            'source', v_lost.source, 'name', v_lost.name, 'named', v_lost.sequence,
+            'head', artifactstore.log_head()));
     END IF;
     RETURN artifactstore.settle_home();
 END
 $$;
 
 COMMENT ON FUNCTION artifactstore.adopt() IS
-'Makes this database and timeline the home of the log, which then takes appends. For a log that ends where its followers think it ends: refuses events-lost when something in the database names an event that it does not have; then restored()';
+'Makes this database and timeline the home of the log, which then takes appends. '
+'For a log that ends where its followers think it ends: refuses events-lost when something in the database '
+'names an event that it does not have; then restored()';

@@ -2,8 +2,9 @@
 -- called by: take_log, append_token_event, under the lock
 -- writes: home, where it is unset and the log empty: the first append is at home
 --
--- Reading the control file takes longer than all the rest of it, and a backend never changes its server: what was
--- read is kept in a setting of the session. It is no secret. When it does not match, the file is read again.
+-- Reading the control file takes longer than all the rest of it, and a backend never changes
+-- its server: what was read is kept in a setting of the session. It is no secret. When it
+-- does not match, the file is read again.
 CREATE OR REPLACE FUNCTION artifactstore.check_home()
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -22,7 +23,9 @@ BEGIN
         INSERT INTO artifactstore.home SELECT h.* FROM artifactstore.here() h;
         RETURN;
     END IF;
-    IF v_home.system_identifier || '/' || v_home.database_oid = current_setting('artifactstore.place', true) THEN
+    IF v_home.system_identifier || '/' || v_home.database_oid
+        = current_setting('artifactstore.place', true)
+    THEN
         RETURN;
     END IF;
     v_here := artifactstore.here();
@@ -41,13 +44,17 @@ BEGIN
     IF v_here.timeline <> v_home.timeline THEN
         RAISE WARNING USING
             ERRCODE = '01000',
-            MESSAGE = format('artifactstore: the server was promoted or recovered to a point in time: timeline %s, not %s',
+            MESSAGE = format(
+                'artifactstore: the server was promoted or recovered to a point in time: timeline %s, not %s',
                 v_here.timeline, v_home.timeline),
-            HINT = 'if followers saw more than this log holds: artifactstore restored; else artifactstore adopt';
+            HINT = 'if followers saw more than this log holds: artifactstore restored; '
+                'else artifactstore adopt';
     END IF;
     PERFORM set_config('artifactstore.place', v_here.system_identifier || '/' || v_here.database_oid, false);
 END
 $$;
 
 COMMENT ON FUNCTION artifactstore.check_home() IS
-'Refuses moved in a database that is not the home of the log; warns once per session when the server''s timeline is another one. An unset home becomes this database, if the log is empty';
+'Refuses moved in a database that is not the home of the log; '
+'warns once per session when the server''s timeline is another one. '
+'An unset home becomes this database, if the log is empty';

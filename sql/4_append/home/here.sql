@@ -14,7 +14,8 @@ AS $$
         ELSE ('x' || left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8))::bit(32)::integer
         END,
         clock_timestamp(), p.sequence, p.log_id, p.epoch_id, p.identity, clock_timestamp()
-    FROM pg_catalog.pg_control_system() s, pg_catalog.pg_database d, artifactstore.point_at(artifactstore.log_head()) p
+    FROM pg_catalog.pg_control_system() s, pg_catalog.pg_database d,
+        artifactstore.point_at(artifactstore.log_head()) p
     WHERE d.datname = current_database()
 $$;
 

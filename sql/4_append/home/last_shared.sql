@@ -36,4 +36,6 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.last_shared(bigint) IS
-'The last event that old and new history share: p_from, or by default the last one that nothing in the database speaks against. Refuses events-lost for a later one, not-found beyond the head, views-behind while views name events after it';
+'The last event that old and new history share: p_from, or by default the last one that nothing in the '
+'database speaks against. Refuses events-lost for a later one, not-found beyond the head, '
+'views-behind while views name events after it';

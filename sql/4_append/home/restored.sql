@@ -32,4 +32,6 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.restored(text, text, bigint) IS
-'Makes this database the home of the log and appends v1.system.restored: a new epoch with a random id, so that followers of the old one are told (409) instead of reading on in another history. p_from: the last event that it shares with what they saw, as last_shared takes it. Returns its sequence';
+'Makes this database the home of the log and appends v1.system.restored: a new epoch with a random id, '
+'so that followers of the old one are told (409) instead of reading on in another history. '
+'p_from: the last event that it shares with what they saw, as last_shared takes it. Returns its sequence';

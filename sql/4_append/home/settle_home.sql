@@ -10,7 +10,8 @@ DECLARE
 BEGIN
     v_here.since := coalesce((
         SELECT h.since FROM artifactstore.home h
-        WHERE (h.system_identifier, h.database_oid) = (v_here.system_identifier, v_here.database_oid)), v_here.since);
+        WHERE (h.system_identifier, h.database_oid) = (v_here.system_identifier, v_here.database_oid)
+        ), v_here.since);
     DELETE FROM artifactstore.home;
     INSERT INTO artifactstore.home SELECT v_here.*;
     RETURN v_here;

@@ -2,7 +2,8 @@
 -- called by: roles service, operator (artifactstore verify, doctor), adopt, last_shared
 -- writes: nothing
 --
--- What was lost before a v1.system.restored that says so (it kept less than was named) is no evidence of another loss.
+-- What was lost before a v1.system.restored that says so (it kept less than was
+-- named) is no evidence of another loss.
 CREATE OR REPLACE FUNCTION artifactstore.log_evidence()
 RETURNS TABLE (source text, name text, sequence bigint, problem text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -23,7 +24,8 @@ BEGIN
             ELSE 'sequence is of another event than the log has there' END AS problem
         FROM artifactstore.named_points() n
         -- One that names no event says nothing.
-        WHERE (n.point).identity IS NOT NULL AND n.point IS DISTINCT FROM artifactstore.point_at((n.point).sequence)
+        WHERE (n.point).identity IS NOT NULL
+            AND n.point IS DISTINCT FROM artifactstore.point_at((n.point).sequence)
         UNION ALL
         SELECT 'tokens', t.token_id::text, x.sequence, x.noted_at, x.column_name || CASE
             WHEN e.sequence IS NULL THEN ' is of an event after the end of the log'
@@ -43,7 +45,8 @@ BEGIN
 
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
         RETURN QUERY EXECUTE format(
-            'SELECT ''views'', %1$L, min(s.sequence), count(*) || '' rows name events after the end of the log'''
+            'SELECT ''views'', %1$L, min(s.sequence),'
+            ' count(*) || '' rows name events after the end of the log'''
             ' FROM (SELECT greatest(%2$s) AS sequence FROM artifactstore.%1$I) s WHERE s.sequence > $1'
             ' HAVING count(*) > 0', v_view, (
                 SELECT string_agg(format('%I', a.attname), ', ')
@@ -56,4 +59,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.log_evidence() IS
-'Where something in the database names an event that this log does not have or has otherwise: source (table, or views), which of its rows, sequence, what it says. A loss that v1.system.restored told of is left out';
+'Where something in the database names an event that this log does not have or has otherwise: source (table, '
+'or views), which of its rows, sequence, what it says. A loss that v1.system.restored told of is left out';

@@ -11,10 +11,11 @@ BEGIN
         ROW(v.sequence, v.log_id, v.epoch_id, v.identity)::artifactstore.log_point, v.created_at
     FROM artifactstore.view_sets v
     UNION ALL
-    SELECT 'home', 'home', ROW(h.sequence, h.log_id, h.epoch_id, h.identity)::artifactstore.log_point, h.noted_at
+    SELECT 'home', 'home',
+        ROW(h.sequence, h.log_id, h.epoch_id, h.identity)::artifactstore.log_point, h.noted_at
     FROM artifactstore.home h;
-    -- Whoever may create schemas could have made one of this name: only a table of the owner is read. On a standby
-    -- nobody reads it: it is unlogged.
+    -- Whoever may create schemas could have made one of this name: only a table of the owner is read. On a
+    -- standby nobody reads it: it is unlogged.
     IF NOT pg_is_in_recovery()
         AND artifactstore.view_set_fault('artifactstore_rebuild', false) IS NULL
         AND to_regclass('artifactstore_rebuild.progress') IS NOT NULL
@@ -28,4 +29,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.named_points() IS
-'The place in the log that each stored view set, the home and an unfinished rebuild name, and when they noted it';
+'The place in the log that each stored view set, the home and an unfinished rebuild name, '
+'and when they noted it';

@@ -1,5 +1,6 @@
 -- purpose: what tells a place in this log from the same number in another history
--- called by: here, log_evidence, create_snapshot, as_of, view_set_problem, begin_rebuild, rebuild_next, rebuild_problem
+-- called by: here, log_evidence, create_snapshot, as_of, view_set_problem, begin_rebuild, rebuild_next,
+--     rebuild_problem
 -- writes: nothing
 --
 -- From the log itself, never from views: they may be those of another history.
@@ -21,4 +22,5 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION artifactstore.point_at(bigint) IS
-'Log, epoch and identity of an event as this log has it, to be compared with IS NOT DISTINCT FROM; identity is null when there is no such event';
+'Log, epoch and identity of an event as this log has it, to be compared with IS NOT DISTINCT FROM; '
+'identity is null when there is no such event';

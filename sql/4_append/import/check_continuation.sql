@@ -26,4 +26,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.check_continuation(uuid, bytea, bigint) IS
-'Refuses no-continuation unless p_first is the next sequence, the log is p_log_id, and its head has the identity p_before (null: the log is empty)';
+'Refuses no-continuation unless p_first is the next sequence, the log is p_log_id, '
+'and its head has the identity p_before (null: the log is empty)';

@@ -2,8 +2,9 @@
 -- called by: role operator (artifactstore import)
 -- writes: events and, through project, the live views; at first home
 --
--- What append computes is given here: number, time, kind. The caller vouches for actors and digests, as the role
--- service does for append; order, time, types, payloads and every rule of the projectors are checked again.
+-- What append computes is given here: number, time, kind. The caller vouches for actors
+-- and digests, as the role service does for append; order, time, types, payloads and every
+-- rule of the projectors are checked again.
 CREATE OR REPLACE FUNCTION artifactstore.import_events(
     p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamptz[],
     p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[],
@@ -30,7 +31,8 @@ BEGIN
         coalesce(cardinality(p_subject_ids), 0), coalesce(cardinality(p_actors), 0),
         coalesce(cardinality(p_payloads), 0), coalesce(cardinality(p_digests), 0)])
     THEN
-        PERFORM artifactstore.refuse('bad-payload', '{"problem": "the arrays are empty or differ in length"}');
+        PERFORM artifactstore.refuse(
+            'bad-payload', '{"problem": "the arrays are empty or differ in length"}');
     END IF;
     PERFORM artifactstore.take_log();
     PERFORM artifactstore.check_continuation(p_log_id, p_before, p_first);
@@ -55,5 +57,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION artifactstore.import_events(uuid, bytea, bigint, bigint, timestamptz[], text[], text[], uuid[], text[], bytea[], bytea[], boolean) IS
-'Appends the events p_first … of log p_log_id as they are (arrays of equal length, columns of events) and projects them. p_before: identity of the event before p_first, which must be the head; null for an empty log. p_last: last event of the whole import, with which the bell rings. p_allow_future: also events that are ahead of the clock. Returns the head';
+COMMENT ON FUNCTION artifactstore.import_events(
+    uuid, bytea, bigint, bigint, timestamptz[], text[], text[], uuid[], text[], bytea[], bytea[], boolean) IS
+'Appends the events p_first … of log p_log_id as they are (arrays of equal length, columns of events) '
+'and projects them. p_before: identity of the event before p_first, which must be the head; '
+'null for an empty log. p_last: last event of the whole import, with which the bell rings. '
+'p_allow_future: also events that are ahead of the clock. Returns the head';

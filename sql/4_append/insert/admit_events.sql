@@ -15,5 +15,6 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION artifactstore.admit_events(artifactstore.decoded_event[], bigint, timestamptz, bigint[]) IS
+COMMENT ON FUNCTION artifactstore.admit_events(
+    artifactstore.decoded_event[], bigint, timestamptz, bigint[]) IS
 'The events as they will be in the log, see number_events; refuses what check_moment does';

@@ -10,4 +10,6 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION artifactstore.bell_rings() IS
-'Whether appends ring NOTIFY artifactstore_events: while the queue of notifications of the server, which a session that listens and stays in a transaction fills, is less than half full. Followers look from time to time in any case';
+'Whether appends ring NOTIFY artifactstore_events: while the queue of notifications of the server, '
+'which a session that listens and stays in a transaction fills, is less than half full. '
+'Followers look from time to time in any case';

@@ -22,4 +22,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.check_views() IS
-'Refuses views-behind unless the live views stand where the log ends, as far as can be told at once (views_problem)';
+'Refuses views-behind unless the live views stand where the log ends, as far as can be told at once '
+'(views_problem)';

@@ -50,8 +50,8 @@ BEGIN
             IF v_first = v_last THEN
                 -- Of an event that is not appended, the place in its command: its number will be another's.
                 refusals[v_first] := jsonb_build_object('sqlstate', v_state, 'detail', CASE
-                    WHEN v_state LIKE 'ST%' THEN (v_detail::jsonb - 'sequence') || coalesce(artifactstore.event_place(
-                        v_part, (v_detail::jsonb -> 'sequence')::bigint), '{}')
+                    WHEN v_state LIKE 'ST%' THEN (v_detail::jsonb - 'sequence') || coalesce(
+                        artifactstore.event_place(v_part, (v_detail::jsonb -> 'sequence')::bigint), '{}')
                     ELSE jsonb_build_object('problem', SQLERRM) END);
                 events := events || array_fill(NULL::artifactstore.decoded_event, ARRAY[cardinality(v_part)]);
                 v_refused := v_refused + cardinality(v_new);
@@ -65,5 +65,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION artifactstore.fold_commands(artifactstore.decoded_event[], integer[], bigint, integer, jsonb[]) IS
-'Folds commands that end at p_lasts, p_together at a time, in halves where one is refused; the events with their final numbers, null where the command is refused, and a refusal or null per command';
+COMMENT ON FUNCTION artifactstore.fold_commands(
+    artifactstore.decoded_event[], integer[], bigint, integer, jsonb[]) IS
+'Folds commands that end at p_lasts, p_together at a time, in halves where one is refused; '
+'the events with their final numbers, null where the command is refused, and a refusal or null per command';

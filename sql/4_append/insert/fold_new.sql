@@ -9,7 +9,8 @@ DECLARE
     v_new artifactstore.decoded_event[] := p_events;
     v_positions integer[];
 BEGIN
-    -- Those of a known request keep their first sequences: then the last new one is not that many after the head.
+    -- Those of a known request keep their first sequences: then the last
+    -- new one is not that many after the head.
     IF p_events[cardinality(p_events)].sequence <> p_head + cardinality(p_events) THEN
         SELECT array_agg(ROW(e.sequence, e.created_at, e.event_type, e.subject_id, e.actor,
             e.payload)::artifactstore.decoded_event ORDER BY e.n), array_agg(e.n ORDER BY e.n)

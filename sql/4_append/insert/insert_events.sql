@@ -27,4 +27,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.insert_events(artifactstore.decoded_event[], bytea[], bytea[], bigint) IS
-'Inserts those of p_events that come after p_head, with the payload and digest of the same position, and tells listeners; how many';
+'Inserts those of p_events that come after p_head, with the payload and digest of the same position, '
+'and tells listeners; how many';

@@ -1,5 +1,6 @@
 -- purpose: become the only appender until commit, or fail soon with a name
--- called by: append_token_event, revoke_token, replay, adopt, restored, equalize, take_log, trust_views, end_rebuild
+-- called by: append_token_event, revoke_token, replay, adopt, restored, equalize, take_log, trust_views,
+--     end_rebuild
 -- writes: nothing (locks append_lock)
 CREATE OR REPLACE FUNCTION artifactstore.lock_log()
 RETURNS void
@@ -14,8 +15,8 @@ BEGIN
         PERFORM artifactstore.refuse('wrong-isolation',
             jsonb_build_object('problem', 'it is ' || current_setting('transaction_isolation')));
     END IF;
-    -- Transaction-local, since role settings are not inherited by members: a stuck client must not stop all writers,
-    -- and no number may come back with other content after a crash.
+    -- Transaction-local, since role settings are not inherited by members: a stuck client must not stop all
+    -- writers, and no number may come back with other content after a crash.
     IF v_idle_timeout = '0' OR v_idle_timeout > c_idle_timeout THEN
         PERFORM set_config('idle_in_transaction_session_timeout', '15s', true);
     END IF;
@@ -35,9 +36,11 @@ BEGIN
                     WHERE d.datname = current_database())));
     END;
     -- For the metric of the service: seconds, until the end of the transaction.
-    PERFORM set_config('artifactstore.lock_wait', extract(EPOCH FROM clock_timestamp() - v_started)::text, true);
+    PERFORM set_config(
+        'artifactstore.lock_wait', extract(EPOCH FROM clock_timestamp() - v_started)::text, true);
 END
 $$;
 
 COMMENT ON FUNCTION artifactstore.lock_log() IS
-'Takes the append lock until commit: 5 s lock_timeout unless the session has its own, 15 s idle_in_transaction_session_timeout at the most, synchronous_commit at least on; READ COMMITTED only';
+'Takes the append lock until commit: 5 s lock_timeout unless the session has its own, '
+'15 s idle_in_transaction_session_timeout at the most, synchronous_commit at least on; READ COMMITTED only';

@@ -28,7 +28,8 @@ BEGIN
                 OR v_request.events <> v_left)
             THEN
                 PERFORM artifactstore.refuse('request-mismatch', jsonb_build_object(
-                    'position', v_position, 'key', v_request.key, 'first_sequence', v_request.first_sequence));
+                    'position', v_position, 'key', v_request.key,
+                    'first_sequence', v_request.first_sequence));
             END IF;
         ELSIF v_left = 0 THEN
             v_known := false;
@@ -39,7 +40,8 @@ BEGIN
             -- The view says by number which events these were: the log must agree.
             SELECT e.created_at INTO v_event.created_at FROM artifactstore.events e
             WHERE e.sequence = v_event.sequence AND e.actor = v_event.actor AND (
-                NOT v_event.payload ? 'request' OR artifactstore.payload_or_null(e.payload) #>> '{request,key}'
+                NOT v_event.payload ? 'request'
+                OR artifactstore.payload_or_null(e.payload) #>> '{request,key}'
                     = v_event.payload #>> '{request,key}');
             IF NOT FOUND THEN
                 PERFORM artifactstore.refuse('views-behind', jsonb_build_object(
@@ -63,4 +65,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.number_events(artifactstore.decoded_event[], bigint, timestamptz) IS
-'The events with sequence and created_at: new ones after p_head, those of a known request as at first; refuses a key that was used for another request, and numbers over 2^53 - 1 (log-full)';
+'The events with sequence and created_at: new ones after p_head, those of a known request as at first; '
+'refuses a key that was used for another request, and numbers over 2^53 - 1 (log-full)';

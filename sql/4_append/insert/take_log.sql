@@ -24,4 +24,6 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.take_log() IS
-'Takes the append lock; the head (0: none) and the created_at of what comes next, never before that of the head. Refuses views-behind: what is appended would be judged by other rows than those of the log';
+'Takes the append lock; the head (0: none) and the created_at of what comes next, '
+'never before that of the head. Refuses views-behind: what is appended would be judged by other rows than '
+'those of the log';

@@ -2,8 +2,9 @@
 -- called by: take_log, check_views
 -- writes: nothing
 --
--- Cheap, since every append asks: the row that the last event was about, and the epochs. A log that was copied
--- without its views, views that were emptied, and views of another backup are seen; a proof is what verify makes.
+-- Cheap, since every append asks: the row that the last event was about, and the epochs. A
+-- log that was copied without its views, views that were emptied, and views of another backup
+-- are seen; a proof is what verify makes.
 CREATE OR REPLACE FUNCTION artifactstore.views_problem(
     p_head bigint, p_event_type text, p_subject_kind text, p_subject_id uuid
 )
@@ -45,4 +46,6 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.views_problem(bigint, text, text, uuid) IS
-'Why the live views are not those of a log that ends with this event, null if nothing shows it: an epoch is there, none after the head, and the version of the row of the last event''s subject is its sequence';
+'Why the live views are not those of a log that ends with this event, '
+'null if nothing shows it: an epoch is there, none after the head, '
+'and the version of the row of the last event''s subject is its sequence';

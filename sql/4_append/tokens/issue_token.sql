@@ -38,4 +38,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.issue_token(bytea, bytea, text, text, bytea) IS
-'Issues a token for the actor p_holder: payload of v1.system.token_issued and its digest, who issues it, BLAKE3 of its secret. A known request stores nothing';
+'Issues a token for the actor p_holder: payload of v1.system.token_issued and its digest, who issues it, '
+'BLAKE3 of its secret. A known request stores nothing';

@@ -34,4 +34,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.revoke_token(bytea, bytea, text) IS
-'Revokes a token: payload of v1.system.token_revoked and its digest, who revokes it. One that is revoked already gives the event that did';
+'Revokes a token: payload of v1.system.token_revoked and its digest, who revokes it. '
+'One that is revoked already gives the event that did';

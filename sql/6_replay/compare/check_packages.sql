@@ -36,7 +36,8 @@ BEGIN
             CONTINUE WHEN cardinality(v_sequences) > p_max_events;
             BEGIN
                 PERFORM artifactstore.project_sequences(v_schema, ARRAY(
-                    SELECT DISTINCT n FROM unnest(v_sequences || v_also) AS n WHERE n IS NOT NULL ORDER BY n));
+                    SELECT DISTINCT n FROM unnest(v_sequences || v_also) AS n
+                    WHERE n IS NOT NULL ORDER BY n));
                 v_checked := v_checked || v_package;
             EXCEPTION WHEN SQLSTATE 'ST000' THEN
                 -- Class ST: rows are missing that these events need.
@@ -59,4 +60,7 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.check_packages(uuid[], bigint[], integer) IS
-'Folds the events of these packages (and the events p_sequences of theirs) anew and compares with the live rows, in a REPEATABLE READ transaction; differences as compare_view_sets gives them, left live. Packages of more than p_max_events events are left out';
+'Folds the events of these packages (and the events p_sequences of theirs) '
+'anew and compares with the live rows, in a REPEATABLE READ transaction; '
+'differences as compare_view_sets gives them, left live. '
+'Packages of more than p_max_events events are left out';

@@ -46,4 +46,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.compare_view_sets(text, text, uuid[]) IS
-'Every difference between two view sets, or between their rows of some packages: view, primary key (JSON array), column, value left and right; a row that one side lacks is column (row), missing or present';
+'Every difference between two view sets, or between their rows of some packages: view, primary key '
+'(JSON array), column, value left and right; a row that one side lacks is column (row), missing or present';

@@ -2,10 +2,10 @@
 -- called by: role operator (artifactstore replay)
 -- writes: the tables of the rebuild
 --
--- The package is the consistency boundary: what its events do depends on its own rows alone. (Whether one is refused
--- may depend on keys and bytes that other packages took, but what is in the log was accepted.) So a package whose
--- rows are equal at one sequence stays equal, and the differences found here are all that will ever have to be
--- mended, however many events come before that is done.
+-- The package is the consistency boundary: what its events do depends on its own rows alone. (Whether one is
+-- refused may depend on keys and bytes that other packages took, but what is in the log was accepted.) So a
+-- package whose rows are equal at one sequence stays equal, and the differences found here are all that will
+-- ever have to be mended, however many events come before that is done.
 CREATE OR REPLACE FUNCTION artifactstore.find_differences()
 RETURNS TABLE (sequence bigint, packages bigint, rows bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -31,7 +31,8 @@ BEGIN
         IF artifactstore.has_package(v_view) THEN
             EXECUTE 'INSERT INTO artifactstore_rebuild.different_packages'
                 ' SELECT p.package_id FROM (SELECT l.package_id AS l_package, r.package_id AS r_package '
-                || v_differs || ') d CROSS JOIN LATERAL (VALUES (d.l_package), (d.r_package)) AS p (package_id)'
+                || v_differs || ') d'
+                ' CROSS JOIN LATERAL (VALUES (d.l_package), (d.r_package)) AS p (package_id)'
                 ' WHERE p.package_id IS NOT NULL ON CONFLICT DO NOTHING';
         ELSE
             EXECUTE format('INSERT INTO artifactstore_rebuild.different_rows'
@@ -48,4 +49,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.find_differences() IS
-'Brings the rebuild to the head that its REPEATABLE READ transaction sees, and notes each package, request and epoch whose live rows differ; returns that sequence and how many';
+'Brings the rebuild to the head that its REPEATABLE READ transaction sees, and notes each package, '
+'request and epoch whose live rows differ; returns that sequence and how many';

@@ -30,4 +30,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.package_at(uuid, bigint) IS
-'The row of a package as the log left it at event p_sequence, none if it was not there yet; folds the events of that package alone';
+'The row of a package as the log left it at event p_sequence, none if it was not there yet; '
+'folds the events of that package alone';

@@ -8,7 +8,8 @@ AS $$
     SELECT CASE
         -- Both partial indexes of artifact_files by package, each by its own predicate.
         WHEN p_view = 'artifact_files' THEN
-            '(v.package_id = ANY ($1) AND v.removed_at IS NULL) OR (v.package_id = ANY ($1) AND v.removed_at IS NOT NULL)'
+            '(v.package_id = ANY ($1) AND v.removed_at IS NULL)'
+            ' OR (v.package_id = ANY ($1) AND v.removed_at IS NOT NULL)'
         WHEN artifactstore.has_package(p_view) THEN 'v.package_id = ANY ($1)'
         ELSE format('$1 IS NOT NULL AND v.created_sequence IN (SELECT d.created_sequence'
             ' FROM artifactstore_rebuild.different_rows d WHERE d.view_name = %L)', p_view)
@@ -16,4 +17,5 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION artifactstore.package_rows(text) IS
-'Condition on the rows v of a view: those of the packages $1, or those that find_differences noted one by one';
+'Condition on the rows v of a view: those of the packages $1, or those that find_differences noted one by '
+'one';

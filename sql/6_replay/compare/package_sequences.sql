@@ -22,4 +22,5 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION artifactstore.package_sequences(uuid, bigint) IS
-'Sequences, up to p_last, of the events of a package, its retention, its files and their locations; null for none';
+'Sequences, up to p_last, of the events of a package, its retention, its files and their locations; '
+'null for none';

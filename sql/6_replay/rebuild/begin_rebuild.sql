@@ -2,8 +2,8 @@
 -- called by: role operator (artifactstore replay)
 -- writes: the tables of the rebuild
 --
--- A rebuild is the view set artifactstore_rebuild and, in the same schema, how far it is: unlogged like the views,
--- so a crash of the server empties both.
+-- A rebuild is the view set artifactstore_rebuild and, in the same schema, how far it is: unlogged like the
+-- views, so a crash of the server empties both.
 CREATE OR REPLACE FUNCTION artifactstore.begin_rebuild(p_snapshot text DEFAULT NULL)
 RETURNS TABLE (sequence bigint, resumed boolean, dropped text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -36,7 +36,8 @@ BEGIN
     v_point := artifactstore.point_at(0);
     PERFORM artifactstore.create_views('artifactstore_rebuild');
     CREATE UNLOGGED TABLE artifactstore_rebuild.progress (
-        sequence bigint, log_id uuid, epoch_id uuid, identity bytea, noted_at timestamptz, fingerprint bytea, pid integer);
+        sequence bigint, log_id uuid, epoch_id uuid, identity bytea,
+        noted_at timestamptz, fingerprint bytea, pid integer);
     CREATE UNLOGGED TABLE artifactstore_rebuild.different_packages (package_id uuid PRIMARY KEY);
     CREATE UNLOGGED TABLE artifactstore_rebuild.different_rows (view_name text, created_sequence bigint);
     IF p_snapshot IS NOT NULL THEN
@@ -52,4 +53,6 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.begin_rebuild(text) IS
-'Begins a rebuild in the schema artifactstore_rebuild, from a snapshot if one is named; one that the same projectors began of this history and nobody works on is resumed, any other is dropped, and told why. Returns the last sequence that it reflects; refuses busy while another session works on it';
+'Begins a rebuild in the schema artifactstore_rebuild, from a snapshot if one is named; '
+'one that the same projectors began of this history and nobody works on is resumed, any other is dropped, '
+'and told why. Returns the last sequence that it reflects; refuses busy while another session works on it';

@@ -14,7 +14,8 @@ BEGIN
     PERFORM artifactstore.own_view_set('artifactstore_rebuild');
     SELECT p.sequence, p.pid INTO v_sequence, v_pid FROM artifactstore_rebuild.progress p FOR UPDATE;
     IF v_pid IS DISTINCT FROM pg_backend_pid() THEN
-        PERFORM artifactstore.refuse('busy', jsonb_build_object('problem', 'another session took the rebuild over'));
+        PERFORM artifactstore.refuse(
+            'busy', jsonb_build_object('problem', 'another session took the rebuild over'));
     END IF;
     v_problem := artifactstore.rebuild_problem();
     IF v_problem IS NOT NULL THEN
@@ -25,4 +26,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.check_rebuild() IS
-'Last sequence of the rebuild that this session works on; refuses busy when another one does, rebuild-outdated when log or projectors changed under it';
+'Last sequence of the rebuild that this session works on; '
+'refuses busy when another one does, rebuild-outdated when log or projectors changed under it';

@@ -1,4 +1,4 @@
--- purpose: before the live views are emptied, say so in a transaction of its own: a dump of that time has it too
+-- purpose: before the live views are emptied, say so in a transaction of its own: a dump of then has it too
 -- called by: role operator (artifactstore replay --truncate)
 -- writes: software
 CREATE OR REPLACE FUNCTION artifactstore.doubt_views()
@@ -17,4 +17,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.doubt_views() IS
-'Notes that the live views are about to be replaced: whatever is restored from now on is replayed by migrate. Returns what trust_views needs if that does not happen';
+'Notes that the live views are about to be replaced: whatever is restored from now on is replayed by '
+'migrate. Returns what trust_views needs if that does not happen';

@@ -19,4 +19,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.end_rebuild() IS
-'Notes that the installed projectors made the live views, and that nobody works on the rebuild; drop_rebuild takes the rebuild away';
+'Notes that the installed projectors made the live views, and that nobody works on the rebuild; '
+'drop_rebuild takes the rebuild away';

@@ -24,7 +24,8 @@ BEGIN
     WITH taken AS (
         DELETE FROM artifactstore_rebuild.different_packages d
         WHERE d.package_id = ANY (ARRAY(
-            SELECT n.package_id FROM artifactstore_rebuild.different_packages n ORDER BY n.package_id LIMIT p_packages))
+            SELECT n.package_id FROM artifactstore_rebuild.different_packages n
+            ORDER BY n.package_id LIMIT p_packages))
         RETURNING d.package_id
     )
     SELECT coalesce(array_agg(t.package_id), '{}') INTO v_packages FROM taken t;
@@ -63,4 +64,6 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.equalize(integer) IS
-'Under the append lock: brings the rebuild to the head and makes the live rows of up to p_packages of the packages that find_differences noted equal to it, and all noted requests and epochs; returns how many packages are left, rows deleted and inserted, seconds that it held the lock so far';
+'Under the append lock: brings the rebuild to the head and makes the live rows of up to p_packages of the '
+'packages that find_differences noted equal to it, and all noted requests and epochs; '
+'returns how many packages are left, rows deleted and inserted, seconds that it held the lock so far';

@@ -4,7 +4,8 @@
 CREATE OR REPLACE FUNCTION artifactstore.project_ranges(p_schema text, p_first bigint, p_last bigint)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
--- Plans are made when the views are empty and kept until the end: by index, whatever the planner thinks of it.
+-- Plans are made when the views are empty and kept until the end: by
+-- index, whatever the planner thinks of it.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_hashjoin = off
@@ -36,4 +37,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.project_ranges(text, bigint, bigint) IS
-'Projects p_first … p_last into the view set p_schema in bounded ranges; a NOTICE after each, its DETAIL {done, total, seconds}';
+'Projects p_first … p_last into the view set p_schema in bounded ranges; '
+'a NOTICE after each, its DETAIL {done, total, seconds}';

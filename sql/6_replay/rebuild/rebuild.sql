@@ -18,4 +18,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.rebuild(text, bigint) IS
-'Creates the view set p_schema and projects the log up to p_last (default: head) into it; returns the last sequence. The live views are not touched';
+'Creates the view set p_schema and projects the log up to p_last (default: head) into it; '
+'returns the last sequence. The live views are not touched';

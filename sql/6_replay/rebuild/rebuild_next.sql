@@ -21,12 +21,13 @@ BEGIN
         PERFORM artifactstore.project_ranges('artifactstore_rebuild', v_sequence + 1, v_last);
         v_point := artifactstore.point_at(v_last);
         UPDATE artifactstore_rebuild.progress
-        SET sequence = v_last, epoch_id = v_point.epoch_id, log_id = v_point.log_id, identity = v_point.identity,
-            noted_at = clock_timestamp();
+        SET sequence = v_last, epoch_id = v_point.epoch_id, log_id = v_point.log_id,
+            identity = v_point.identity, noted_at = clock_timestamp();
     END IF;
     RETURN v_last;
 END
 $$;
 
 COMMENT ON FUNCTION artifactstore.rebuild_next(bigint) IS
-'Projects the next range of the log into the rebuild, or all up to p_last; returns the last sequence that it reflects now. Refuses rebuild-outdated when the log under it was replaced';
+'Projects the next range of the log into the rebuild, or all up to p_last; '
+'returns the last sequence that it reflects now. Refuses rebuild-outdated when the log under it was replaced';

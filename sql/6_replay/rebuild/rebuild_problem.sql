@@ -28,4 +28,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.rebuild_problem() IS
-'Why the unfinished rebuild cannot be gone on with (empty, foreign, stale: …); null if it can or if there is none';
+'Why the unfinished rebuild cannot be gone on with (empty, foreign, stale: …); '
+'null if it can or if there is none';

@@ -22,11 +22,13 @@ BEGIN
         SELECT FROM pg_catalog.pg_stat_activity a WHERE a.pid = v_pid AND a.datname = current_database())
     THEN
         PERFORM artifactstore.refuse('busy', jsonb_build_object(
-            'problem', format('another replay is at event %s, in backend %s', v_sequence, v_pid), 'pid', v_pid));
+            'problem', format('another replay is at event %s, in backend %s', v_sequence, v_pid),
+            'pid', v_pid));
     END IF;
     RETURN CASE WHEN artifactstore.rebuild_problem() IS NULL THEN v_sequence END;
 END
 $$;
 
 COMMENT ON FUNCTION artifactstore.rebuild_sequence() IS
-'Last sequence of an unfinished rebuild that can be resumed, else null; refuses busy while another session works on it';
+'Last sequence of an unfinished rebuild that can be resumed, else null; '
+'refuses busy while another session works on it';

@@ -10,10 +10,12 @@ DECLARE
 BEGIN
     IF (p_sequence BETWEEN 0 AND v_head) IS NOT TRUE THEN
         PERFORM artifactstore.refuse('not-found', jsonb_build_object(
-            'problem', format('there is no event %s, the log ends at %s', coalesce(p_sequence::text, 'null'), v_head),
+            'problem', format(
+                'there is no event %s, the log ends at %s', coalesce(p_sequence::text, 'null'), v_head),
             'head', v_head,
             'head_at', (
-                SELECT artifactstore.show_time(e.created_at) FROM artifactstore.events e WHERE e.sequence = v_head)));
+                SELECT artifactstore.show_time(e.created_at)
+                FROM artifactstore.events e WHERE e.sequence = v_head)));
     END IF;
 END
 $$;

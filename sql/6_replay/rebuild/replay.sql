@@ -41,4 +41,7 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.replay(text, boolean) IS
-'Truncates the live views and projects the whole log again, or from a snapshot what came after it. Appends and readers wait; whoever reads with a snapshot from before sees empty views. p_doubted: doubt_views was committed before, so that those with older snapshots are waited for, and dumps with newer ones tell. Does not check digests: artifactstore replay and verify do';
+'Truncates the live views and projects the whole log again, or from a snapshot what came after it. '
+'Appends and readers wait; whoever reads with a snapshot from before sees empty views. '
+'p_doubted: doubt_views was committed before, so that those with older snapshots are waited for, '
+'and dumps with newer ones tell. Does not check digests: artifactstore replay and verify do';

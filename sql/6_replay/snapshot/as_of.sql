@@ -41,4 +41,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.as_of(text, bigint, text) IS
-'Makes the view set p_schema as the log left it at event p_last (of an instant: sequence_at), from a snapshot if one is named, and registers it in view_sets; drop_view_set removes it';
+'Makes the view set p_schema as the log left it at event p_last (of an instant: sequence_at), '
+'from a snapshot if one is named, and registers it in view_sets; drop_view_set removes it';

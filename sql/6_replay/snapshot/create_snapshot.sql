@@ -46,4 +46,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.create_snapshot() IS
-'Copies the live views into the schema artifactstore_snapshot_<sequence> and registers it in view_sets, in a REPEATABLE READ transaction; one of the same sequence is replaced. Appends go on';
+'Copies the live views into the schema artifactstore_snapshot_<sequence> and registers it in view_sets, '
+'in a REPEATABLE READ transaction; one of the same sequence is replaced. Appends go on';

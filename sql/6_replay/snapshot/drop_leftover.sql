@@ -30,4 +30,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.drop_leftover(text) IS
-'Drops an unfinished rebuild, or a scratch view set or snapshot that is not registered in view_sets; refuses busy while a session works on it';
+'Drops an unfinished rebuild, or a scratch view set or snapshot that is not registered in view_sets; '
+'refuses busy while a session works on it';

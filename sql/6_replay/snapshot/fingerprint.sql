@@ -28,4 +28,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.fingerprint() IS
-'SHA-256 over the sources of the projectors and the columns of the views: equal where the same log gives the same rows; refuses stale-views when it is not known';
+'SHA-256 over the sources of the projectors and the columns of the views: equal where the same log gives the '
+'same rows; refuses stale-views when it is not known';

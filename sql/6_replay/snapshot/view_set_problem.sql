@@ -60,4 +60,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.view_set_problem(text, boolean) IS
-'Why a stored view set cannot be trusted (unknown, future, foreign, stale, damaged: …), null if it can; p_rows: read all its rows too';
+'Why a stored view set cannot be trusted (unknown, future, foreign, stale, damaged: …), null if it can; '
+'p_rows: read all its rows too';
