@@ -35,8 +35,11 @@ BEGIN
     PERFORM artifactstore.drop_rebuild();
     v_point := artifactstore.point_at(0);
     PERFORM artifactstore.create_view_set('artifactstore_rebuild');
+    PERFORM artifactstore.drop_content_indexes('artifactstore_rebuild');
     CREATE UNLOGGED TABLE artifactstore_rebuild.progress (
         sequence bigint, log_id uuid, epoch_id uuid, identity bytea, noted_at timestamptz, fingerprint bytea, pid integer);
+    CREATE UNLOGGED TABLE artifactstore_rebuild.parts (
+        part integer PRIMARY KEY, sequence bigint, log_id uuid, epoch_id uuid, identity bytea, events bigint, last bigint);
     CREATE UNLOGGED TABLE artifactstore_rebuild.different_packages (package_id uuid PRIMARY KEY);
     CREATE UNLOGGED TABLE artifactstore_rebuild.different_rows (view_name text, created_sequence bigint);
     IF p_snapshot IS NOT NULL THEN
