@@ -1771,6 +1771,16 @@ ALTER FUNCTION artifactstore.trusted_sequence(p_schema text) OWNER TO artifactst
 
 COMMENT ON FUNCTION artifactstore.trusted_sequence(p_schema text) IS 'Last event that a stored view set reflects; refuses bad-view-set when view_set_problem finds something';
 
+CREATE FUNCTION artifactstore.verify_part(p_part integer, p_parts integer, p_last bigint, OUT different boolean, OUT events bigint, OUT counts jsonb) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    SET standard_conforming_strings TO 'on'
+    SET work_mem TO '64MB';
+
+ALTER FUNCTION artifactstore.verify_part(p_part integer, p_parts integer, p_last bigint, OUT different boolean, OUT events bigint, OUT counts jsonb) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.verify_part(p_part integer, p_parts integer, p_last bigint, OUT different boolean, OUT events bigint, OUT counts jsonb) IS 'In a REPEATABLE READ transaction that is to be rolled back: folds the events up to p_last of the packages of a part into the new view set artifactstore_verify_<pid>; returns whether any of its rows differs from the live one, or (part 0) bytes were deleted that others needed, how many events it folded, and how many rows each view has';
+
 CREATE FUNCTION artifactstore.view_names() RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE;
 
@@ -3086,6 +3096,9 @@ REVOKE ALL ON FUNCTION artifactstore.trust_views(p_viewed_by bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.trust_views(p_viewed_by bytea) TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.trusted_sequence(p_schema text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.verify_part(p_part integer, p_parts integer, p_last bigint, OUT different boolean, OUT events bigint, OUT counts jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.verify_part(p_part integer, p_parts integer, p_last bigint, OUT different boolean, OUT events bigint, OUT counts jsonb) TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.view_names() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.view_names() TO artifactstore_reader;

@@ -1,5 +1,7 @@
 """Commands that fill views from the log: the live ones, and stored ones beside them."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -56,9 +58,12 @@ class _Snapshot(click.ParamType[str | int]):
     metavar="latest|N",
     help="Begin from the newest snapshot that can be trusted, or from that of sequence N.",
 )
+@options.jobs
 @options.yes
 @with_session
-def replay(session: Session, truncate: bool, from_snapshot: str | int | None, yes: bool) -> None:
+def replay(
+    session: Session, truncate: bool, from_snapshot: str | int | None, jobs: int | None, yes: bool
+) -> None:
     """Rebuild all views from the log, by the functions that wrote them.
 
     They are rebuilt beside the live views while appends and reads go on; then the live rows that differ are
@@ -66,19 +71,28 @@ def replay(session: Session, truncate: bool, from_snapshot: str | int | None, ye
     touched. Every digest is checked. A damaged event, an interruption or a crash leaves the live views as
     they were; run it again, and it goes on where it was.
 
+    --jobs takes so many connections, and one more that checks digests; where the server lets in fewer, fewer
+    fold, and jobs in the result says how many did.
+
     \b
     artifactstore replay
     artifactstore replay --from-snapshot
     artifactstore replay --truncate --yes
     """
     from artifactstore.cli.output import jsonable
-    from artifactstore.jobs.replay import ReplayedOnline, replay_online
+    from artifactstore.jobs.parts import usual_jobs
+    from artifactstore.jobs.replay import Replayed, ReplayedOnline, replay_online
     from artifactstore.jobs.replay import replay as replay_truncating
 
+    run: Callable[..., Replayed]
     if truncate:
+        if jobs is not None:
+            raise BadInput("usage", {"problem": "--truncate is one transaction, of one session: no --jobs"})
         session.confirm(_WARNING, yes)
+        run = replay_truncating
+    else:
+        run = partial(replay_online, jobs=jobs or usual_jobs())
     store = session.store
-    run = replay_truncating if truncate else replay_online
     with session.progress() as progress:
         snapshot = None if from_snapshot is None else _chosen(session, from_snapshot)
         done = run(store, lambda: session.connect("replay"), snapshot=snapshot, progress=progress)

@@ -1,14 +1,14 @@
 """Share a fold of the log out among several sessions, by package.
 
-The package is what events must stay in order with, so each session folds those of its packages alone. Only keys
-and bytes are shared by packages: keys by unique indexes, bytes by a question when all are done. Whatever is
-refused, or missing, is a reason to fold all again in the order of the log, in one session: that tells which event
-is the first.
+The package is what events must stay in order with, so each session folds those of its packages alone. Only
+keys and bytes are shared by packages: keys by unique indexes, bytes by a question when all are done. Whatever
+is refused, or missing, is a reason to fold all again in the order of the log, in one session: that tells
+which event is the first.
 """
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from queue import Empty, SimpleQueue
 from threading import Event
@@ -22,6 +22,9 @@ from artifactstore.store import Store
 MOST_JOBS = 8
 _WAITED_FOR_ANOTHER = ("40P01", "55P03")
 """Deadlock, and a lock that was not given in time: two parts take the same key, so the log has it twice."""
+
+_MEANWHILE = 5.0
+"""Seconds between signs of life of whoever waits."""
 
 Connecting = Callable[[], Connection[Any]]
 Step = Callable[[Store, int], bool]
@@ -44,11 +47,11 @@ def by_order(failure: ArtifactstoreError) -> bool:
 
 
 @contextmanager
-def sessions(store: Store, connect: Connecting, jobs: int) -> Iterator[list[Store]]:
-    """``store`` and up to ``jobs - 1`` more sessions: as many as the server lets in."""
+def sessions(connect: Connecting, most: int) -> Iterator[list[Store]]:
+    """Up to so many sessions: as many as the server lets in."""
     with ExitStack() as stack:
-        stores = [store]
-        for _ in range(jobs - 1):
+        stores: list[Store] = []
+        for _ in range(most):
             try:
                 stores.append(Store(stack.enter_context(connect())))
             except ArtifactstoreError as failure:
@@ -58,11 +61,19 @@ def sessions(store: Store, connect: Connecting, jobs: int) -> Iterator[list[Stor
         yield stores
 
 
-def fold(stores: Sequence[Store], parts: Sequence[int], step: Step) -> None:
-    """Take all steps of all parts, each part in one session at a time.
+def _settled(working: Sequence[Future[None]]) -> list[Future[None]]:
+    """Those that failed, or all when they are done; none when neither is so for a while."""
+    done, others = wait(working, _MEANWHILE, FIRST_EXCEPTION)
+    return [one for one in working if one in done and one.exception()] or ([] if others else list(done))
 
-    At the first failure, also of whoever waits here, the steps that are under way are cancelled and the failure
-    is raised when they are over.
+
+def fold(
+    stores: Sequence[Store], parts: Sequence[int], step: Step, meanwhile: Callable[[], object] = bool
+) -> None:
+    """Take all steps of all parts, each part in one session at a time; ``meanwhile`` is called now and then.
+
+    At the first failure, also of whoever waits here, the steps that are under way are cancelled, and the
+    failure is raised when they are over.
     """
     waiting: SimpleQueue[int] = SimpleQueue()
     for part in parts:
@@ -79,9 +90,9 @@ def fold(stores: Sequence[Store], parts: Sequence[int], step: Step) -> None:
     with ThreadPoolExecutor(len(stores), "parts") as pool:
         working = [pool.submit(work, store) for store in stores]
         try:
-            done = wait(working, return_when=FIRST_EXCEPTION).done
-            failed = [one for one in working if one in done and one.exception() is not None]
-            for one in failed or working:
+            while not (done := _settled(working)):
+                meanwhile()
+            for one in done:
                 one.result()
         finally:
             stopping.set()

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import Lock
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, TypeVar
 
 from psycopg import Connection
 
@@ -32,6 +32,8 @@ _BUSY_ATTEMPTS = 10
 _LEAVING = 8.0
 _LOOK_AGAIN = 0.5
 _UNIQUE_VIOLATION = "23505"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +206,7 @@ def _rebuild(
     except ArtifactstoreError as failure:
         if not parts.by_order(failure):
             raise
-        store.view_sets.drop_rebuild()
+        _patiently(store.view_sets.drop_rebuild)
         return begun, _begin(store, schema).sequence, 1
     return begun, sequence, worked
 
@@ -214,7 +216,8 @@ def _fold_parts(
 ) -> tuple[int, int]:
     """Fold the log up to its head in as many sessions; where the rebuild is then, how many worked."""
     wanted = jobs if store.log.head() - begun > _NEAR else 1
-    with parts.sessions(store, connect, wanted) as stores:
+    with parts.sessions(connect, wanted - 1) as others:
+        stores = [store, *others]
         shared = store.view_sets.begin_parts(len(stores))
         if not shared:
             return begun, 1
@@ -247,10 +250,15 @@ class _Folded:
 
 def _begin(store: Store, snapshot: str | None) -> Begun:
     """Begin or resume; the backend of one that was killed may still be at its last range."""
+    return _patiently(lambda: store.view_sets.begin_rebuild(snapshot))
+
+
+def _patiently(attempt: Callable[[], T]) -> T:
+    """What comes of it when whoever is in the way, such as autovacuum, leaves soon."""
     deadline = monotonic() + _LEAVING
     while True:
         try:
-            return store.view_sets.begin_rebuild(snapshot)
+            return attempt()
         except Busy:
             if monotonic() > deadline:
                 raise

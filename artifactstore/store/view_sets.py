@@ -104,9 +104,9 @@ class ViewSets(Connected):
         return sequence
 
     def begin_parts(self, parts: int) -> list[int]:
-        """Share the rest of the log out among ``parts`` sessions; the parts, those of an unfinished one first.
+        """Share the rest of the log out in so many parts; the parts, none for one session.
 
-        None of them for one session.
+        Those of a rebuild that was left unfinished stay, however many they are.
         """
         shared: list[int] = self._row(SQL("SELECT artifactstore.begin_parts(%s) AS parts"), (parts,))["parts"]
         return shared

@@ -91,6 +91,7 @@ REPLAYING = {
     "rebuild_part",
     "replay",
     "trust_views",
+    "verify_part",
     "view_set_problem",
 }
 DEFINERS = {

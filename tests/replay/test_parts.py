@@ -1,6 +1,6 @@
 """replay by several sessions at once, each with its packages."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from artifactstore.errors import ArtifactstoreError, Busy
 from artifactstore.events import FileIngested, NewEvent, PackageCreated, new_id
 from artifactstore.jobs import parts
 from artifactstore.jobs.replay import replay_online
+from artifactstore.jobs.verify import verify
 from artifactstore.store import Store
 from tests.databases import Connect
 from tests.replay.conftest import EVENTS, differences, schemas, tamper
@@ -92,9 +93,7 @@ def test_a_part_of_another_history_is_dropped(history: Store, another: Another, 
     assert "another history" in str(done.dropped)
 
 
-def test_a_session_that_is_lost_is_told_and_the_replay_is_resumed(
-    history: Store, another: Another
-) -> None:
+def test_a_session_that_is_lost_is_told_and_the_replay_is_resumed(history: Store, another: Another) -> None:
     tamper(history, *TAMPERED)
     opened: list[psycopg.Connection[Any]] = []
 
@@ -102,7 +101,8 @@ def test_a_session_that_is_lost_is_told_and_the_replay_is_resumed(
         connection = another()
         opened.append(connection)
         if len(opened) == 2:  # the first one checks digests
-            history.connection.execute("SELECT pg_terminate_backend(%s, 5000)", (connection.info.backend_pid,))
+            pid = connection.info.backend_pid
+            history.connection.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
         return connection
 
     with pytest.raises(ArtifactstoreError) as caught:
@@ -131,14 +131,14 @@ def test_who_waits_and_is_interrupted_leaves_nothing_running(history: Store, ano
     def interrupted(_: Store, __: int) -> bool:
         raise KeyboardInterrupt
 
-    with parts.sessions(history, another, 2) as stores, pytest.raises(KeyboardInterrupt):
+    with parts.sessions(another, 2) as stores, pytest.raises(KeyboardInterrupt):
         parts.fold(stores, [0, 1], interrupted)
     assert history.log.head() == EVENTS
 
 
 @pytest.fixture
-def empty(connect: Connect) -> Iterator[Store]:
-    yield Store(connect())
+def empty(connect: Connect) -> Store:
+    return Store(connect())
 
 
 @pytest.mark.parametrize("decoys", [1, 2])
@@ -164,3 +164,71 @@ def test_each_event_type_names_its_package_where_parts_look_for_it(history: Stor
         "SELECT subject_kind, fields FROM artifactstore.event_types"
     ).fetchall():
         assert ("package_id" in fields) == (kind not in ("package", "retention", "system"))
+
+
+DAMAGE = {
+    "a hole": "DELETE FROM artifactstore.events WHERE sequence = 700",
+    "a damaged payload": """
+        UPDATE artifactstore.events SET payload = substr(payload, 1, 20) WHERE sequence = 700
+    """,
+    "an unknown type": "UPDATE artifactstore.events SET event_type = 'v9.a.b' WHERE sequence = 700",
+    "another kind": "UPDATE artifactstore.events SET subject_kind = 'package' WHERE subject_kind = 'file'",
+    "a package that comes twice": """
+        UPDATE artifactstore.events e SET payload = o.payload FROM artifactstore.events o
+        WHERE e.event_type = 'v1.package.created' AND o.sequence = (
+            SELECT min(f.sequence) FROM artifactstore.events f WHERE f.event_type = 'v1.package.created')
+    """,
+    "a file without its package": """
+        UPDATE artifactstore.events SET subject_id = gen_random_uuid() WHERE event_type = 'v1.package.created'
+    """,
+}
+
+
+def damage(store: Store, statement: str) -> None:
+    """Change the log behind its guards; digests fit again, so that projectors are asked."""
+    with store.connection.transaction():
+        store.connection.execute("SET LOCAL session_replication_role = replica")
+        store.connection.execute("ALTER TABLE artifactstore.events DISABLE TRIGGER ALL")
+        store.connection.execute(statement.encode())
+        for trigger in ("change", "truncate", "insert"):
+            store.connection.execute(
+                f"ALTER TABLE artifactstore.events ENABLE ALWAYS TRIGGER events_forbid_{trigger}".encode()
+            )
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_what_is_refused_is_what_one_session_refuses(history: Store, another: Another, name: str) -> None:
+    damage(history, DAMAGE[name])
+    found = []
+    for jobs in (1, 2, 4):
+        try:
+            replay_online(history, another, jobs=jobs)
+            found.append(None)
+        except ArtifactstoreError as failure:
+            found.append(failure.detail)
+    assert found == [found[0]] * 3
+    assert (found[0] is None) == (name == "another kind")
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_verify_finds_what_it_finds_in_one_session(history: Store, another: Another, name: str) -> None:
+    damage(history, DAMAGE[name])
+    one, two = (verify(history, another, jobs=jobs, limit=10_000).findings for jobs in (1, 3))
+    assert one == two
+    assert one
+
+
+@pytest.mark.parametrize("statement", TAMPERED)
+def test_verify_finds_each_change_of_a_row(history: Store, another: Another, statement: str) -> None:
+    tamper(history, statement)
+    one, two = (verify(history, another, jobs=jobs, limit=10_000).findings for jobs in (1, 3))
+    assert [finding for finding in one if finding.kind == "view"]
+    assert one == two
+
+
+def test_verify_of_whole_views_needs_no_second_look(
+    history: Store, another: Another, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("artifactstore.store.Rebuilds.rebuild")
+    assert verify(history, another, jobs=3).findings == []
+    assert list(schemas(history)) == []

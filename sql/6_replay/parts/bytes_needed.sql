@@ -1,5 +1,5 @@
 -- purpose: the rule that couples packages, judged when all parts of a fold are done
--- called by: end_parts, verify_bytes
+-- called by: end_parts, verify_part
 -- writes: nothing
 --
 -- A retirement that deleted bytes is the last event of its location, so its sequence is in the row for good, and what
