@@ -20,6 +20,8 @@ from artifactstore.errors import OUTER_CAUSES, ArtifactstoreError, translated
 from artifactstore.store import Store
 
 MOST_JOBS = 8
+WORTH = 200
+"""Events that one session folds before others have connected: more are shared out."""
 _WAITED_FOR_ANOTHER = ("40P01", "55P03")
 """Deadlock, and a lock that was not given in time: two parts take the same key, so the log has it twice."""
 

@@ -215,7 +215,7 @@ def _fold_parts(
     store: Store, connect: Callable[[], Connection[Any]], begun: int, jobs: int, progress: Progress
 ) -> tuple[int, int]:
     """Fold the log up to its head in as many sessions; where the rebuild is then, how many worked."""
-    wanted = jobs if store.log.head() - begun > _NEAR else 1
+    wanted = jobs if store.log.head() - begun > parts.WORTH else 1
     with parts.sessions(connect, wanted - 1) as others:
         stores = [store, *others]
         shared = store.view_sets.begin_parts(len(stores))

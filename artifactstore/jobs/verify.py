@@ -139,7 +139,7 @@ def verify(
             if unasked is not None and not tampered:
                 raise unasked  # else it is told what keeps the owner's functions from their tables
             views.add(Finding("guard", f"{one.what}: {one.fix}") for one in tampered)
-            if compare and not (jobs > 1 and _equal_in_parts(store, connect, jobs, total, progress)):
+            if compare and not _equal_in_parts(store, connect, jobs, total, progress):
                 views.add(_view_findings(store, progress, bool(tampered)))
             views.add(_manifest_findings(store, progress))
     verification.extend(views)
@@ -261,8 +261,10 @@ def _equal_in_parts(
 ) -> bool:
     """Whether several sessions, each with its packages, find the live views equal to the log.
 
-    When they do not, or the server lets in fewer than two, one session has to say what it is.
+    When they do not, or it is not worth it, or the server lets in fewer than two, one session has to say.
     """
+    if jobs == 1 or total <= parts.WORTH:
+        return False
     with parts.sessions(connect, jobs) as stores, ExitStack() as stack:
         if len(stores) < 2:
             return False

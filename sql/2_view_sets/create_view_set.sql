@@ -1,5 +1,5 @@
 -- purpose: an empty view set
--- called by: rebuild, begin_rebuild, as_of, scratch_sets
+-- called by: rebuild, begin_rebuild, as_of, scratch_sets, verify_part
 -- writes: nothing (creates tables)
 CREATE OR REPLACE FUNCTION artifactstore.create_view_set(p_schema text, p_logged boolean DEFAULT false)
 RETURNS void

@@ -199,7 +199,7 @@ def damage(store: Store, statement: str) -> None:
 @pytest.mark.parametrize("name", DAMAGE)
 def test_what_is_refused_is_what_one_session_refuses(history: Store, another: Another, name: str) -> None:
     damage(history, DAMAGE[name])
-    found = []
+    found: list[object] = []
     for jobs in (1, 2, 4):
         try:
             replay_online(history, another, jobs=jobs)
