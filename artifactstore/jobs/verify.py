@@ -139,7 +139,7 @@ def verify(
             if unasked is not None and not tampered:
                 raise unasked  # else it is told what keeps the owner's functions from their tables
             views.add(Finding("guard", f"{one.what}: {one.fix}") for one in tampered)
-            if compare and not _equal_in_parts(store, connect, jobs, total, progress):
+            if compare and (tampered or not _equal_in_parts(store, connect, jobs, total, progress)):
                 views.add(_view_findings(store, progress, bool(tampered)))
             views.add(_manifest_findings(store, progress))
     verification.extend(views)
