@@ -10,6 +10,7 @@ from bench import (
     http,
     http_append,
     ingest,
+    jobs,
     old_snapshot,
     operate,
     replay,
@@ -27,6 +28,7 @@ BENCHES: dict[str, Bench[Any]] = {
     "http": http.BENCH,
     "replay": replay.BENCH,
     "verify": verify.BENCH,
+    "jobs": jobs.BENCH,
     "operate": operate.BENCH,
     "feed": feed.BENCH,
     "tail": tail.BENCH,
@@ -41,6 +43,7 @@ ALL: tuple[Bench[Any], ...] = (
     # Those that measure memory first, before this process has grown.
     replay.WITH_VERIFY,
     operate.BENCH,
+    jobs.BENCH,
     append_one.BENCH,
     bulk.BENCH,
     http.BENCH,

@@ -33,10 +33,10 @@ def seconds_to_replay(conninfo: str, server: Server, peaks: list[float]) -> floa
     return seconds
 
 
-def seconds_to_verify(conninfo: str) -> float:
-    """Seconds for ``artifactstore verify``; raises ``Failed`` if it finds anything."""
+def seconds_to_verify(conninfo: str, jobs: int = 1) -> float:
+    """Seconds for ``artifactstore verify`` with so many jobs; raises ``Failed`` if it finds anything."""
     with db.connect(conninfo) as connection:
-        done = verify(Store(connection), lambda: db.connect(conninfo))
+        done = verify(Store(connection), lambda: db.connect(conninfo), jobs=jobs)
     if done.found:
         raise Failed(f"verify found {done.findings[0]}")
     return done.seconds

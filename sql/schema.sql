@@ -186,6 +186,14 @@ ALTER FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text
 
 COMMENT ON FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text) IS 'Makes the view set p_schema as the log left it at event p_last (of an instant: sequence_at), from a snapshot if one is named, and registers it in view_sets; drop_view_set removes it';
 
+CREATE FUNCTION artifactstore.begin_parts(p_parts integer) RETURNS integer[]
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp';
+
+ALTER FUNCTION artifactstore.begin_parts(p_parts integer) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.begin_parts(p_parts integer) IS 'Shares the log out, up to its head, among p_parts parts of a rebuild; those that were left unfinished stay as they are, whatever p_parts is. Returns the parts, none for p_parts 1';
+
 CREATE FUNCTION artifactstore.begin_rebuild(p_snapshot text DEFAULT NULL::text) RETURNS TABLE(sequence bigint, resumed boolean, dropped text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -230,6 +238,13 @@ CREATE FUNCTION artifactstore.byte_claims(p_locations uuid[], p_sequences bigint
 ALTER FUNCTION artifactstore.byte_claims(p_locations uuid[], p_sequences bigint[]) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.byte_claims(p_locations uuid[], p_sequences bigint[]) IS 'Per location (by now, per unretired one): needed_by, the first of the other locations that name the same bytes and were not retired (before the event p_sequences; null: by now), and how many more there are, null if there is none; removal of a retiring one: remove the bytes, detach it because others need them, or wait until the others that are to go, too, are detached';
+
+CREATE FUNCTION artifactstore.bytes_needed(p_schema text) RETURNS boolean
+    LANGUAGE plpgsql;
+
+ALTER FUNCTION artifactstore.bytes_needed(p_schema text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.bytes_needed(p_schema text) IS 'Whether any bytes were deleted, by the rows of the view set p_schema, while another location named them; leaves search_path at p_schema';
 
 CREATE TABLE artifactstore.purl_types (
     type text NOT NULL COLLATE pg_catalog."C",
@@ -679,6 +694,13 @@ ALTER FUNCTION artifactstore.doubt_views() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.doubt_views() IS 'Notes that the live views are about to be replaced: whatever is restored from now on is replayed by migrate. Returns what trust_views needs if that does not happen';
 
+CREATE FUNCTION artifactstore.drop_content_indexes(p_schema text) RETURNS void
+    LANGUAGE plpgsql;
+
+ALTER FUNCTION artifactstore.drop_content_indexes(p_schema text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.drop_content_indexes(p_schema text) IS 'Drops the indexes by digest of a view set of which nobody asks who has a content: projectors and comparisons do not';
+
 CREATE FUNCTION artifactstore.drop_leftover(p_schema text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp';
@@ -709,6 +731,14 @@ CREATE FUNCTION artifactstore.drop_views(p_schema text) RETURNS void
 ALTER FUNCTION artifactstore.drop_views(p_schema text) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.drop_views(p_schema text) IS 'Drops the tables of a view set and its schema; refuses when others depend on them, and busy while others read them';
+
+CREATE FUNCTION artifactstore.end_parts() RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp';
+
+ALTER FUNCTION artifactstore.end_parts() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.end_parts() IS 'Notes that the rebuild reflects the event at which all its parts are, and returns it; refuses when they folded fewer events than the log has, or when bytes were deleted that others needed: which event that is, a rebuild in one session tells';
 
 CREATE FUNCTION artifactstore.end_rebuild() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -852,12 +882,12 @@ ALTER FUNCTION artifactstore.fold_new(p_events artifactstore.decoded_event[], p_
 
 COMMENT ON FUNCTION artifactstore.fold_new(p_events artifactstore.decoded_event[], p_head bigint) IS 'Folds those of p_events that come after p_head, as one command';
 
-CREATE FUNCTION artifactstore.fold_waves(p_events artifactstore.decoded_event[]) RETURNS void
+CREATE FUNCTION artifactstore.fold_waves(p_events artifactstore.decoded_event[]) RETURNS artifactstore.decoded_event[]
     LANGUAGE plpgsql;
 
 ALTER FUNCTION artifactstore.fold_waves(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.fold_waves(p_events artifactstore.decoded_event[]) IS 'Applies events to the views in waves that hold at most one event of each lane; see the comment in its source';
+COMMENT ON FUNCTION artifactstore.fold_waves(p_events artifactstore.decoded_event[]) IS 'Applies events to the views in waves that hold at most one event of each lane, see the comment in its source; returns the retirements, which are to be judged by check_bytes';
 
 CREATE FUNCTION artifactstore.forbid_change() RETURNS trigger
     LANGUAGE plpgsql;
@@ -1218,6 +1248,20 @@ ALTER FUNCTION artifactstore.parse_time(p_text text) OWNER TO artifactstore_owne
 
 COMMENT ON FUNCTION artifactstore.parse_time(p_text text) IS 'µs since 1970-01-01T00:00Z of a time such as 2030-01-31T12:00:00.5+01:00; null if it is none, has no zone, more than 6 digits below the second, or is out of range';
 
+CREATE FUNCTION artifactstore.part_events(p_part integer, p_parts integer, p_first bigint, p_last bigint, OUT last bigint, OUT sequences bigint[]) RETURNS record
+    LANGUAGE plpgsql STABLE;
+
+ALTER FUNCTION artifactstore.part_events(p_part integer, p_parts integer, p_first bigint, p_last bigint, OUT last bigint, OUT sequences bigint[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.part_events(p_part integer, p_parts integer, p_first bigint, p_last bigint, OUT last bigint, OUT sequences bigint[]) IS 'Sequences, ascending, of the events from p_first that can be of part p_part, at most 10,000 and 32 MiB of payload, and the last event that was looked at for them, at most p_last';
+
+CREATE FUNCTION artifactstore.part_of(p_package_id uuid, p_parts integer) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE;
+
+ALTER FUNCTION artifactstore.part_of(p_package_id uuid, p_parts integer) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.part_of(p_package_id uuid, p_parts integer) IS 'Part, from 0 to p_parts - 1, that folds the events of a package: the same one always';
+
 CREATE FUNCTION artifactstore.payload_or_null(p_payload bytea) RETURNS jsonb
     LANGUAGE plpgsql STABLE;
 
@@ -1350,6 +1394,19 @@ CREATE FUNCTION artifactstore.project_package_yanked(p_events artifactstore.deco
 ALTER FUNCTION artifactstore.project_package_yanked(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.project_package_yanked(p_events artifactstore.decoded_event[]) IS 'The yank flag of sealed packages; refuses not-found, no-change';
+
+CREATE FUNCTION artifactstore.project_part(p_schema text, p_part integer, p_parts integer, p_first bigint, p_last bigint, OUT last bigint, OUT events bigint) RETURNS record
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET work_mem TO '64MB'
+    SET jit TO 'off';
+
+ALTER FUNCTION artifactstore.project_part(p_schema text, p_part integer, p_parts integer, p_first bigint, p_last bigint, OUT last bigint, OUT events bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.project_part(p_schema text, p_part integer, p_parts integer, p_first bigint, p_last bigint, OUT last bigint, OUT events bigint) IS 'Projects the next events from p_first of the packages of part p_part into the view set p_schema; returns the last event that was looked at and how many were folded. Refuses what a fold refuses, not necessarily the first of the log';
 
 CREATE FUNCTION artifactstore.project_ranges(p_schema text, p_first bigint, p_last bigint) RETURNS void
     LANGUAGE plpgsql
@@ -1505,6 +1562,15 @@ CREATE FUNCTION artifactstore.rebuild_next(p_last bigint DEFAULT NULL::bigint) R
 ALTER FUNCTION artifactstore.rebuild_next(p_last bigint) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.rebuild_next(p_last bigint) IS 'Projects the next range of the log into the rebuild, or all up to p_last; returns the last sequence that it reflects now. Refuses rebuild-outdated when the log under it was replaced';
+
+CREATE FUNCTION artifactstore.rebuild_part(p_part integer, p_leader integer, OUT sequence bigint, OUT last bigint, OUT events bigint) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    SET standard_conforming_strings TO 'on';
+
+ALTER FUNCTION artifactstore.rebuild_part(p_part integer, p_leader integer, OUT sequence bigint, OUT last bigint, OUT events bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.rebuild_part(p_part integer, p_leader integer, OUT sequence bigint, OUT last bigint, OUT events bigint) IS 'Projects the next events of a part of the rebuild that the backend p_leader works on; returns the event that the part is at, the one that it ends at, and how many events were folded. Refuses busy when another one works on it, rebuild-outdated when log or projectors changed under it';
 
 CREATE FUNCTION artifactstore.rebuild_problem() RETURNS text
     LANGUAGE plpgsql STABLE;
@@ -1730,6 +1796,16 @@ CREATE FUNCTION artifactstore.trusted_sequence(p_schema text) RETURNS bigint
 ALTER FUNCTION artifactstore.trusted_sequence(p_schema text) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.trusted_sequence(p_schema text) IS 'Last event that a stored view set reflects; refuses bad-view-set when view_set_problem finds something';
+
+CREATE FUNCTION artifactstore.verify_part(p_part integer, p_parts integer, p_last bigint, OUT different boolean, OUT events bigint, OUT counts jsonb) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    SET standard_conforming_strings TO 'on'
+    SET work_mem TO '64MB';
+
+ALTER FUNCTION artifactstore.verify_part(p_part integer, p_parts integer, p_last bigint, OUT different boolean, OUT events bigint, OUT counts jsonb) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.verify_part(p_part integer, p_parts integer, p_last bigint, OUT different boolean, OUT events bigint, OUT counts jsonb) IS 'In a REPEATABLE READ transaction that is to be rolled back: folds the events up to p_last of the packages of a part into the new view set artifactstore_verify_<pid>; returns whether any of its rows differs from the live one, or (part 0) bytes were deleted that others needed, how many events it folded, and how many rows each view has';
 
 CREATE FUNCTION artifactstore.view_names() RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE;
@@ -2559,6 +2635,9 @@ GRANT SELECT ON TABLE artifactstore.view_sets TO artifactstore_reader;
 REVOKE ALL ON FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text) TO artifactstore_operator;
 
+REVOKE ALL ON FUNCTION artifactstore.begin_parts(p_parts integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.begin_parts(p_parts integer) TO artifactstore_operator;
+
 REVOKE ALL ON FUNCTION artifactstore.begin_rebuild(p_snapshot text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.begin_rebuild(p_snapshot text) TO artifactstore_operator;
 
@@ -2576,6 +2655,8 @@ GRANT ALL ON FUNCTION artifactstore.blake3_words(p_data bytea, p_at integer) TO 
 
 REVOKE ALL ON FUNCTION artifactstore.byte_claims(p_locations uuid[], p_sequences bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.byte_claims(p_locations uuid[], p_sequences bigint[]) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.bytes_needed(p_schema text) FROM PUBLIC;
 
 GRANT SELECT ON TABLE artifactstore.purl_types TO artifactstore_reader;
 
@@ -2722,6 +2803,8 @@ REVOKE ALL ON FUNCTION artifactstore.digest_view_set(p_schema text, p_seed bigin
 REVOKE ALL ON FUNCTION artifactstore.doubt_views() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.doubt_views() TO artifactstore_operator;
 
+REVOKE ALL ON FUNCTION artifactstore.drop_content_indexes(p_schema text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.drop_leftover(p_schema text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.drop_leftover(p_schema text) TO artifactstore_operator;
 
@@ -2732,6 +2815,9 @@ REVOKE ALL ON FUNCTION artifactstore.drop_view_set(p_schema text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.drop_view_set(p_schema text) TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.drop_views(p_schema text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.end_parts() FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.end_parts() TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.end_rebuild() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.end_rebuild() TO artifactstore_operator;
@@ -2873,6 +2959,11 @@ GRANT ALL ON FUNCTION artifactstore.parse_purl(p_purl text) TO artifactstore_rea
 REVOKE ALL ON FUNCTION artifactstore.parse_time(p_text text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.parse_time(p_text text) TO artifactstore_reader;
 
+REVOKE ALL ON FUNCTION artifactstore.part_events(p_part integer, p_parts integer, p_first bigint, p_last bigint, OUT last bigint, OUT sequences bigint[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.part_of(p_package_id uuid, p_parts integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.part_of(p_package_id uuid, p_parts integer) TO artifactstore_reader;
+
 REVOKE ALL ON FUNCTION artifactstore.payload_or_null(p_payload bytea) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.percent_decode(p_text text) FROM PUBLIC;
@@ -2912,6 +3003,8 @@ REVOKE ALL ON FUNCTION artifactstore.project_package_restored(p_events artifacts
 REVOKE ALL ON FUNCTION artifactstore.project_package_sealed(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.project_package_yanked(p_events artifactstore.decoded_event[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.project_part(p_schema text, p_part integer, p_parts integer, p_first bigint, p_last bigint, OUT last bigint, OUT events bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.project_ranges(p_schema text, p_first bigint, p_last bigint) FROM PUBLIC;
 
@@ -2957,6 +3050,9 @@ GRANT ALL ON FUNCTION artifactstore.rebuild(p_schema text, p_last bigint) TO art
 
 REVOKE ALL ON FUNCTION artifactstore.rebuild_next(p_last bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.rebuild_next(p_last bigint) TO artifactstore_operator;
+
+REVOKE ALL ON FUNCTION artifactstore.rebuild_part(p_part integer, p_leader integer, OUT sequence bigint, OUT last bigint, OUT events bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.rebuild_part(p_part integer, p_leader integer, OUT sequence bigint, OUT last bigint, OUT events bigint) TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.rebuild_problem() FROM PUBLIC;
 
@@ -3035,6 +3131,9 @@ REVOKE ALL ON FUNCTION artifactstore.trust_views(p_viewed_by bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.trust_views(p_viewed_by bytea) TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.trusted_sequence(p_schema text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.verify_part(p_part integer, p_parts integer, p_last bigint, OUT different boolean, OUT events bigint, OUT counts jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.verify_part(p_part integer, p_parts integer, p_last bigint, OUT different boolean, OUT events bigint, OUT counts jsonb) TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.view_names() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.view_names() TO artifactstore_reader;

@@ -7,6 +7,7 @@ from artifactstore.cli.command import Command
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import BadInput
 from artifactstore.exits import EXIT_DIFFERENCES
+from artifactstore.jobs.parts import usual_jobs
 from artifactstore.jobs.verify import Verification, Witness, refuse_read_only
 from artifactstore.jobs.verify import verify as verify_log
 from artifactstore.jobs.verify_online import verify_online
@@ -36,6 +37,7 @@ _SAMPLE = 100
     metavar="N",
     help="With --online: by so many events.  [default: 100]",
 )
+@options.jobs
 @with_session
 def verify(
     session: Session,
@@ -45,6 +47,7 @@ def verify(
     log_only: bool,
     online: bool,
     sample: int | None,
+    jobs: int | None,
 ) -> int:
     """Prove that the log is whole and that the views are what it says.
 
@@ -66,6 +69,8 @@ def verify(
     """
     if online and log_only:
         raise BadInput("usage", {"problem": "give either --online or --log"})
+    if jobs is not None and (online or log_only):
+        raise BadInput("usage", {"problem": "--jobs is for the comparison of all views"})
     if online:
         if expect_head is not None or expect_digest is not None:
             raise BadInput("usage", {"problem": "--online checks no witness"})
@@ -82,6 +87,7 @@ def verify(
             lambda: session.connect("verify"),
             witness=witness,
             compare=not log_only,
+            jobs=jobs or usual_jobs(),
             limit=max_findings,
             progress=progress,
         )

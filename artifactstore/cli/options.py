@@ -37,4 +37,11 @@ expected = click.option(
 bypass = click.option(
     "--bypass-governance", is_flag=True, help="Go ahead although governance retention is in force."
 )
+jobs = click.option(
+    "--jobs",
+    type=Number(1, 64),
+    metavar="N",
+    help="Sessions that fold the log side by side, each the events of its packages. Default: the cores of "
+    "this machine, 8 at most.",
+)
 yes = click.option("--yes", is_flag=True, help="Do not ask.")

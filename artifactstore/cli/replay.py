@@ -1,5 +1,7 @@
 """Commands that fill views from the log: the live ones, and stored ones beside them."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -55,15 +57,21 @@ class _Snapshot(click.ParamType[str | int]):
     metavar="latest|N",
     help="Begin from the newest snapshot that can be trusted, or from that of sequence N.",
 )
+@options.jobs
 @options.yes
 @with_session
-def replay(session: Session, truncate: bool, from_snapshot: str | int | None, yes: bool) -> None:
+def replay(
+    session: Session, truncate: bool, from_snapshot: str | int | None, jobs: int | None, yes: bool
+) -> None:
     """Rebuild all views from the log, by the functions that wrote them.
 
     They are rebuilt beside the live views while appends and reads go on; then the live rows that differ are
     mended in short batches. Readers never see an empty or half table, and rows that are equal are not
     touched. Every digest is checked. A damaged event, an interruption or a crash leaves the live views as
     they were; run it again, and it goes on where it was.
+
+    --jobs takes so many connections, and one more that checks digests; where the server lets in fewer, fewer
+    fold, and jobs in the result says how many did.
 
     \b
     artifactstore replay
@@ -72,13 +80,19 @@ def replay(session: Session, truncate: bool, from_snapshot: str | int | None, ye
     """
     from artifactstore.cli.output import jsonable
     from artifactstore.jobs import snapshots
+    from artifactstore.jobs.parts import usual_jobs
     from artifactstore.jobs.replay import Replayed, ReplayedOnline, replay_online
     from artifactstore.jobs.replay import replay as replay_truncating
 
+    run: Callable[..., Replayed]
     if truncate:
+        if jobs is not None:
+            raise BadInput("usage", {"problem": "--truncate is one transaction, of one session: no --jobs"})
         session.confirm(_WARNING, yes)
+        run = replay_truncating
+    else:
+        run = partial(replay_online, jobs=jobs or usual_jobs())
     store = session.store
-    run = replay_truncating if truncate else replay_online
 
     def replayed(snapshot: "ViewSet | None") -> Replayed:
         if from_snapshot is not None and snapshot is None:

@@ -7,13 +7,15 @@ payloads meanwhile; the live views change only when all digests fit.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from threading import Lock
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, TypeVar
 
 from psycopg import Connection
 
 from artifactstore.db import one_snapshot
 from artifactstore.errors import ArtifactstoreError, Busy, Damaged, translated
+from artifactstore.jobs import parts
 from artifactstore.jobs.digests import DigestChecker
 from artifactstore.jobs.progress import Progress, from_notices, quiet
 from artifactstore.store import Begun, Store, ViewSet
@@ -30,6 +32,8 @@ _BUSY_ATTEMPTS = 10
 _LEAVING = 8.0
 _LOOK_AGAIN = 0.5
 _UNIQUE_VIOLATION = "23505"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class ReplayedOnline(Replayed):
     Attributes:
         resumed: it went on with an unfinished one, that was at this sequence; None if it was a new one.
         dropped: why an unfinished one was not gone on with; None if there was none.
+        jobs: sessions that folded the log side by side, fewer than asked for when the server let no more in.
         packages: packages with rows that were not what the log says. rows: rows deleted and inserted.
         stalls: how often appends stood still. longest_stall: seconds of the longest.
         leftover: why the tables of the rebuild are still there, None if they are not; ``doctor --fix`` or the
@@ -62,6 +67,7 @@ class ReplayedOnline(Replayed):
 
     resumed: int | None
     dropped: str | None
+    jobs: int
     packages: int
     rows: int
     stalls: int
@@ -124,19 +130,23 @@ def replay_online(
     connect: Callable[[], Connection[Any]],
     *,
     snapshot: ViewSet | None = None,
+    jobs: int = 1,
     progress: Progress = quiet,
 ) -> ReplayedOnline:
     """Rebuild beside the live views while appends and reads go on, then mend the live rows that differ.
 
     Readers see old rows or new rows, never an empty table. Arguments and errors are those of ``replay``; one
     that was interrupted leaves a rebuild that the next one goes on with.
+
+    Args:
+        jobs: how many sessions fold the log side by side.
     """
     started = monotonic()
     store.log.refuse_read_only()
     since = 0 if snapshot is None else snapshot.sequence
     with translated(), _digests_checked(store, connect, since) as checker:
-        begun = _begin(store, None if snapshot is None else snapshot.schema_name)
-        _catch_up(store, begun.sequence, progress)
+        begun, sequence, worked = _rebuild(store, connect, snapshot, jobs, progress)
+        _catch_up(store, sequence, progress)
         while not checker.finished.wait(_KEEP_ALIVE):
             pass
         _raise_damage(checker)
@@ -150,6 +160,7 @@ def replay_online(
         seconds=monotonic() - started,
         resumed=begun.sequence if begun.resumed else None,
         dropped=begun.dropped,
+        jobs=worked,
         packages=mending.packages,
         rows=mending.rows,
         stalls=len(mending.stalls),
@@ -180,12 +191,74 @@ def _raise_damage(checker: DigestChecker) -> None:
         raise checker.failure from None
 
 
+def _rebuild(
+    store: Store,
+    connect: Callable[[], Connection[Any]],
+    snapshot: ViewSet | None,
+    jobs: int,
+    progress: Progress,
+) -> tuple[Begun, int, int]:
+    """Begin or resume; fold what is worth to be shared out; how it began, where it is, how many worked."""
+    schema = None if snapshot is None else snapshot.schema_name
+    begun = _begin(store, schema)
+    try:
+        sequence, worked = _fold_parts(store, connect, begun.sequence, jobs, progress)
+    except ArtifactstoreError as failure:
+        if not parts.by_order(failure):
+            raise
+        _patiently(store.view_sets.drop_rebuild)
+        return begun, _begin(store, schema).sequence, 1
+    return begun, sequence, worked
+
+
+def _fold_parts(
+    store: Store, connect: Callable[[], Connection[Any]], begun: int, jobs: int, progress: Progress
+) -> tuple[int, int]:
+    """Fold the log up to its head in as many sessions; where the rebuild is then, how many worked."""
+    wanted = jobs if store.log.head() - begun > parts.WORTH else 1
+    with parts.sessions(connect, wanted - 1) as others:
+        stores = [store, *others]
+        shared = store.view_sets.begin_parts(len(stores))
+        if not shared:
+            return begun, 1
+        folded = _Folded(begun, progress)
+        leader = store.connection.info.backend_pid
+
+        def step(one: Store, part: int) -> bool:
+            at, last, events = one.view_sets.rebuild_part(part, leader)
+            folded.add(events, last)
+            return at >= last
+
+        parts.fold(stores, shared, step)
+        return store.view_sets.end_parts(), len(stores)
+
+
+class _Folded:
+    """How far all parts are together: events folded, in whatever part."""
+
+    def __init__(self, begun: int, progress: Progress) -> None:
+        self._done = begun
+        self._progress = progress
+        self._lock = Lock()
+
+    def add(self, events: int, last: int) -> None:
+        """``events`` more were folded, of those up to ``last``."""
+        with self._lock:
+            self._done += events
+            self._progress("projecting", min(self._done, last), last)
+
+
 def _begin(store: Store, snapshot: str | None) -> Begun:
     """Begin or resume; the backend of one that was killed may still be at its last range."""
+    return _patiently(lambda: store.view_sets.begin_rebuild(snapshot))
+
+
+def _patiently(attempt: Callable[[], T]) -> T:
+    """What comes of it when whoever is in the way, such as autovacuum, leaves soon."""
     deadline = monotonic() + _LEAVING
     while True:
         try:
-            return store.view_sets.begin_rebuild(snapshot)
+            return attempt()
         except Busy:
             if monotonic() > deadline:
                 raise

@@ -8,7 +8,7 @@ nothing is left behind, not even by a crash.
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -19,12 +19,13 @@ from artifactstore import codec
 from artifactstore.db import export_snapshot, one_snapshot, share_snapshot
 from artifactstore.errors import ArtifactstoreError, Busy, Forbidden, Refused
 from artifactstore.events import EVENT_TYPES, from_payload
+from artifactstore.jobs import parts
 from artifactstore.jobs.evidence import evidence_findings
 from artifactstore.jobs.findings import Finding
 from artifactstore.jobs.progress import Progress, from_notices, quiet
 from artifactstore.leaves import identity
 from artifactstore.migrate import guards
-from artifactstore.store import LoggedEvent, Store
+from artifactstore.store import LoggedEvent, Row, Store
 
 _CUT_OFF = (
     "whether events were cut off the end of the log and out of all that named them: for that, compare the "
@@ -100,6 +101,7 @@ def verify(
     *,
     witness: Witness | None = None,
     compare: bool = True,
+    jobs: int = 1,
     limit: int = 100,
     progress: Progress = quiet,
 ) -> Verification:
@@ -109,6 +111,7 @@ def verify(
         connect: opens another connection to the same database.
         compare: rebuild the views and compare them, which writes tables that are rolled back. All else can
             be done in a read-only session and on a standby.
+        jobs: how many sessions rebuild the views side by side.
 
     Damage is reported, not raised; raises ``Forbidden`` or ``Busy`` when the database cannot be asked, and
     ``Refused`` read-only when it cannot be written to.
@@ -136,7 +139,7 @@ def verify(
             if unasked is not None and not tampered:
                 raise unasked  # else it is told what keeps the owner's functions from their tables
             views.add(Finding("guard", f"{one.what}: {one.fix}") for one in tampered)
-            if compare:
+            if compare and (tampered or not _equal_in_parts(store, connect, jobs, total, progress)):
                 views.add(_view_findings(store, progress, bool(tampered)))
             views.add(_manifest_findings(store, progress))
     verification.extend(views)
@@ -251,6 +254,41 @@ def _witness_findings(store: Store, verification: Verification, witness: Witness
         kind = witness.kind or "sha256"
         what = f"it is {kind}:{found[kind].hex()}, the witness saw {witness.digest.hex()}"
         yield Finding("witness", what, sequence=witness.head)
+
+
+def _equal_in_parts(
+    store: Store, connect: Callable[[], Connection[Any]], jobs: int, total: int, progress: Progress
+) -> bool:
+    """Whether several sessions, each with its packages, find the live views equal to the log.
+
+    When they do not, or it is not worth it, or the server lets in fewer than two, one session has to say.
+    """
+    if jobs == 1 or total <= parts.WORTH:
+        return False
+    with parts.sessions(connect, jobs) as stores, ExitStack() as stack:
+        if len(stores) < 2:
+            return False
+        snapshot = export_snapshot(store.connection)
+        for one in stores:
+            stack.enter_context(one_snapshot(one.connection, views=False, force_rollback=True))
+            share_snapshot(one.connection, snapshot)
+        found: list[Row] = []
+
+        def step(one: Store, part: int) -> bool:
+            with from_notices(one.connection, "rebuilding views", progress):
+                found.append(one.rebuilds.verify_part(part, len(stores), total))
+            return True
+
+        try:
+            parts.fold(stores, range(len(stores)), step, store.log.head)
+        except ArtifactstoreError as failure:
+            if not parts.by_order(failure):
+                raise
+            return False
+    if any(one["different"] for one in found) or sum(one["events"] for one in found) != total:
+        return False
+    live = store.rebuilds.view_counts()
+    return live == {view: sum(one["counts"][view] for one in found) for view in live}
 
 
 def _view_findings(store: Store, progress: Progress, tampered: bool) -> Iterator[Finding]:

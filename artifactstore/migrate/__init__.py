@@ -14,6 +14,7 @@ from psycopg import sql
 
 from artifactstore import __version__, db
 from artifactstore.errors import error, translated
+from artifactstore.jobs import parts
 from artifactstore.jobs.replay import replay_online
 from artifactstore.migrate import files, guards, history, objects, roles
 from artifactstore.migrate.files import Source, SqlFile
@@ -250,7 +251,9 @@ def _replay(conn: psycopg.Connection, conninfo: str, operator: str, progress: Pr
     """After the commit; until it is done, also after a crash, the views are known to be of others."""
     progress("projectors changed: replaying the log beside the live views")
     with roles.as_operator(conn, operator):
-        done = replay_online(Store(conn), lambda: db.connect(conninfo, purpose="replay"))
+        done = replay_online(
+            Store(conn), lambda: db.connect(conninfo, purpose="replay"), jobs=parts.usual_jobs()
+        )
     if done.leftover is not None:
         progress(f"tables of the replay are left for artifactstore doctor --fix: {done.leftover}")
 

@@ -38,6 +38,14 @@ class Rebuilds(Connected):
         sequence: int = row["last"]
         return sequence
 
+    def verify_part(self, part: int, parts: int, last: int) -> Row:
+        """In a REPEATABLE READ transaction that is rolled back: fold a part, compare it with the live rows.
+
+        Gives ``different``, ``events`` (how many it folded) and ``counts``, its rows by view.
+        """
+        query = SQL("SELECT * FROM artifactstore.verify_part(%s, %s, %s)")
+        return self._row(query, (part, parts, last))
+
     def compare(self, left: str, right: str) -> Iterator[Difference]:
         """Every value in which two view sets differ."""
         query = SQL("SELECT * FROM artifactstore.compare_view_sets(%s, %s)")

@@ -104,6 +104,28 @@ class ViewSets(Connected):
         sequence: int = self._row(SQL("SELECT artifactstore.rebuild_next() AS last"))["last"]
         return sequence
 
+    def begin_parts(self, parts: int) -> list[int]:
+        """Share the rest of the log out in so many parts; the parts, none for one session.
+
+        Those of a rebuild that was left unfinished stay, however many they are.
+        """
+        shared: list[int] = self._row(SQL("SELECT artifactstore.begin_parts(%s) AS parts"), (parts,))["parts"]
+        return shared
+
+    def rebuild_part(self, part: int, leader: int) -> tuple[int, int, int]:
+        """Project the next events of a part: the event that it is at, the one where it ends, events folded.
+
+        ``leader``: backend of the session that began the rebuild. Raises ``Busy`` as ``rebuild_next``, and
+        whatever a projector refuses.
+        """
+        row = self._row(SQL("SELECT * FROM artifactstore.rebuild_part(%s, %s)"), (part, leader))
+        return row["sequence"], row["last"], row["events"]
+
+    def end_parts(self) -> int:
+        """All parts are done: the last event of the rebuild then; raises what makes it worthless."""
+        sequence: int = self._row(SQL("SELECT artifactstore.end_parts() AS last"))["last"]
+        return sequence
+
     def find_differences(self) -> tuple[int, int, int]:
         """In a REPEATABLE READ transaction: its head, how many packages and other rows differ there."""
         row = self._row(SQL("SELECT * FROM artifactstore.find_differences()"))

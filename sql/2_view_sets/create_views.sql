@@ -1,5 +1,5 @@
 -- purpose: the empty tables of a view set, without indexes: rows that are there already are indexed faster
--- called by: create_view_set, begin_rebuild, as_of
+-- called by: create_view_set, begin_rebuild, as_of, verify_part
 -- writes: nothing (creates tables)
 CREATE OR REPLACE FUNCTION artifactstore.create_views(p_schema text, p_logged boolean DEFAULT false)
 RETURNS void
@@ -21,4 +21,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.create_views(text, boolean) IS
-'Creates schema p_schema with an empty copy of every view, without its indexes (index_views makes them); unlogged, so empty after a crash of the server, unless p_logged';
+'Creates schema p_schema with an empty copy of every view, without its indexes (index_views makes them); '
+'unlogged, so empty after a crash of the server, unless p_logged';

@@ -15,11 +15,13 @@ DECLARE
     v_digests jsonb := '{}';
 BEGIN
     FOREACH v_view IN ARRAY artifactstore.view_names() LOOP
-        -- The exact sum of a hash of each row: no sort, flat memory, workers sum parts, and a row that is there
-        -- twice counts twice. Hashed are the bytes of the row, as the one column of a record (before PostgreSQL 18
-        -- bytea has no hash function of its own in SQL): as columns, the numbers 1 and 2^32 have the same hash.
+        -- The exact sum of a hash of each row: no sort, flat memory, workers sum parts, and a row that is
+        -- there twice counts twice. Hashed are the bytes of the row, as the one column of a record (before
+        -- PostgreSQL 18 bytea has no hash function of its own in SQL): as columns, the numbers 1 and 2^32
+        -- have the same hash.
         EXECUTE format(
-            'SELECT count(*), sum(hash_record_extended(ROW(record_send(v)), $1)) FROM %I.%I v', p_schema, v_view)
+            'SELECT count(*), sum(hash_record_extended(ROW(record_send(v)), $1)) FROM %I.%I v',
+            p_schema, v_view)
         INTO v_rows, v_digest USING p_seed;
         v_digests := v_digests || jsonb_build_object(
             v_view, jsonb_build_object('rows', v_rows, 'digest', coalesce(v_digest, 0)::text));

@@ -1,7 +1,7 @@
 -- purpose: what is unique in the live views is unique in a view set, and found as fast
--- called by: create_view_set, begin_rebuild, as_of
+-- called by: create_view_set, begin_rebuild, as_of, verify_part
 -- writes: nothing (creates indexes)
-CREATE OR REPLACE FUNCTION artifactstore.index_views(p_schema text)
+CREATE OR REPLACE FUNCTION artifactstore.index_views(p_schema text, p_content boolean DEFAULT true)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -18,6 +18,10 @@ BEGIN
         JOIN pg_catalog.pg_index i ON i.indrelid = format('artifactstore.%I', v.name)::regclass
         JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
         LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = i.indexrelid AND k.conrelid = i.indrelid
+        -- Nobody asks a set that is only filled and compared who has a content.
+        WHERE p_content OR i.indisunique OR NOT EXISTS (
+            SELECT FROM pg_catalog.pg_attribute a
+            WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[0] AND a.attname IN ('blake3', 'sha256'))
         ORDER BY v.position, c.relname
     LOOP
         EXECUTE v_statement;
@@ -25,5 +29,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION artifactstore.index_views(text) IS
-'Makes the primary keys, unique constraints and indexes of the live views on the tables of the view set p_schema, by the same names; rows that break one are an error';
+COMMENT ON FUNCTION artifactstore.index_views(text, boolean) IS
+'Makes the primary keys, unique constraints and indexes of the live views on the tables of the view set '
+'p_schema, by the same names; rows that break one are an error. p_content: also those by which files are '
+'found by their content';

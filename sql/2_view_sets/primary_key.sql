@@ -1,5 +1,5 @@
 -- purpose: key columns of a view, for joins
--- called by: compare_view_sets, find_differences, equalize
+-- called by: compare_view_sets, find_differences, equalize, verify_part
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.primary_key(p_view text, p_alias text DEFAULT NULL)
 RETURNS text

@@ -37,7 +37,7 @@ BEGIN
     END IF;
     BEGIN
         FOREACH v_view IN ARRAY artifactstore.view_names() || CASE WHEN p_schema = 'artifactstore_rebuild'
-            THEN ARRAY['progress', 'different_packages', 'different_rows'] ELSE '{}' END
+            THEN ARRAY['progress', 'parts', 'different_packages', 'different_rows'] ELSE '{}' END
         LOOP
             v_table := pg_catalog.to_regclass(format('%I.%I', p_schema, v_view));
             CONTINUE WHEN v_table IS NULL AND NOT p_whole;

@@ -41,11 +41,11 @@ BEGIN
                 'append', 'append_commands', 'check_packages', 'check_views', 'find_token', 'issue_token',
                 'list_tokens', 'log_evidence', 'new_id', 'package_at', 'revoke_token', 'sample_packages']),
             ('operator', 'EXECUTE ON FUNCTION', ARRAY[
-                'adopt', 'as_of', 'begin_rebuild', 'check_packages', 'check_views', 'compare_view_sets',
-                'create_snapshot', 'doubt_views', 'drop_leftover', 'drop_rebuild', 'drop_view_set',
-                'end_rebuild', 'equalize', 'find_differences', 'import_events', 'log_evidence', 'package_at',
-                'rebuild', 'rebuild_next', 'replay', 'restored', 'sample_packages', 'trust_views',
-                'view_set_problem'])
+                'adopt', 'as_of', 'begin_parts', 'begin_rebuild', 'check_packages', 'check_views',
+                'compare_view_sets', 'create_snapshot', 'doubt_views', 'drop_leftover', 'drop_rebuild',
+                'drop_view_set', 'end_parts', 'end_rebuild', 'equalize', 'find_differences', 'import_events',
+                'log_evidence', 'package_at', 'rebuild', 'rebuild_next', 'rebuild_part', 'replay', 'restored',
+                'sample_packages', 'trust_views', 'verify_part', 'view_set_problem'])
         ) AS g (role, what, objects)
         JOIN artifactstore.roles r USING (role), unnest(g.objects) AS o (object),
             LATERAL (SELECT CASE WHEN g.what LIKE '%SCHEMA' THEN format('%I', o.object)

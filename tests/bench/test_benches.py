@@ -7,7 +7,19 @@ import pytest
 
 from artifactstore.jobs.verify import verify
 from artifactstore.store import Store
-from bench import append_one, bulk, feed, growth, http_append, ingest, old_snapshot, replay, startup, tail
+from bench import (
+    append_one,
+    bulk,
+    feed,
+    growth,
+    http_append,
+    ingest,
+    jobs,
+    old_snapshot,
+    replay,
+    startup,
+    tail,
+)
 from bench import verify as verify_bench
 from bench.benches import ALL, BENCHES, find
 from bench.database import Server
@@ -38,6 +50,7 @@ SMALL: dict[str, tuple[Bench[Any], object]] = {
     "bulk": (bulk.BENCH, Events(1_500)),
     "verify": (verify_bench.BENCH, Events(300)),
     "replay and verify": (replay.WITH_VERIFY, replay.Replays(200, verified=True)),
+    "jobs": (jobs.BENCH, Events(300)),
     "http_append": (http_append.BENCH, http_append.Rates(0.5)),
     "feed": (feed.BENCH, Events(1_200)),
     "tail": (tail.BENCH, Events(2_500)),

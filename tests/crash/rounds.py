@@ -41,6 +41,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DATABASE = "postgres"
 COMMANDS: dict[str, tuple[str, ...]] = {
     "replay": ("replay",),
+    "replay --jobs 3": ("replay", "--jobs", "3"),
     "replay --from-snapshot": ("replay", "--from-snapshot"),
     "replay --truncate": ("replay", "--truncate", "--yes"),
     "snapshot create": ("snapshot", "create"),

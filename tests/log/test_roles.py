@@ -74,6 +74,7 @@ FOR_READERS = {
 }
 REPLAYING = {
     "as_of",
+    "begin_parts",
     "begin_rebuild",
     "compare_view_sets",
     "create_snapshot",
@@ -81,13 +82,16 @@ REPLAYING = {
     "drop_leftover",
     "drop_rebuild",
     "drop_view_set",
+    "end_parts",
     "end_rebuild",
     "equalize",
     "find_differences",
     "rebuild",
     "rebuild_next",
+    "rebuild_part",
     "replay",
     "trust_views",
+    "verify_part",
     "view_set_problem",
 }
 DEFINERS = {

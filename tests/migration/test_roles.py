@@ -176,11 +176,11 @@ EXECUTABLE = {
     "writer": {"append_json", "new_id"},
     "service": {"append", "append_commands", "check_packages", "check_views", "find_token", "issue_token",
                 "list_tokens", "log_evidence", "new_id", "package_at", "revoke_token", "sample_packages"},
-    "operator": {"adopt", "as_of", "begin_rebuild", "check_packages", "check_views", "compare_view_sets",
-                 "create_snapshot", "doubt_views", "drop_leftover", "drop_rebuild", "drop_view_set",
-                 "end_rebuild", "equalize", "find_differences", "import_events", "log_evidence", "package_at",
-                 "rebuild", "rebuild_next", "replay", "restored", "sample_packages", "trust_views",
-                 "view_set_problem"},
+    "operator": {"adopt", "as_of", "begin_parts", "begin_rebuild", "check_packages", "check_views",
+                 "compare_view_sets", "create_snapshot", "doubt_views", "drop_leftover", "drop_rebuild",
+                 "drop_view_set", "end_parts", "end_rebuild", "equalize", "find_differences",
+                 "import_events", "log_evidence", "package_at", "rebuild", "rebuild_next", "rebuild_part",
+                 "replay", "restored", "sample_packages", "trust_views", "verify_part", "view_set_problem"},
 }  # fmt: skip
 """Functions by role, besides the immutable ones, which can neither read nor write anything."""
 INCLUDES = {"reader": (), "writer": ("reader",), "service": ("reader",), "operator": ("writer", "reader")}

@@ -1,5 +1,5 @@
 -- purpose: some events of the log, decoded
--- called by: project_sequences
+-- called by: project_sequences, project_part
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.decode_events(p_sequences bigint[])
 RETURNS artifactstore.decoded_event[]

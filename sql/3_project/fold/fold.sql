@@ -7,6 +7,7 @@ LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
     v_half integer := cardinality(p_events) / 2;
+    v_retired artifactstore.decoded_event[];
 BEGIN
     IF cardinality(p_events) = 1 THEN
         IF p_events[1].payload ? 'request' THEN
@@ -19,7 +20,8 @@ BEGIN
         RETURN;
     END IF;
     BEGIN
-        PERFORM artifactstore.fold_waves(p_events);
+        v_retired := artifactstore.fold_waves(p_events);
+        PERFORM artifactstore.check_bytes(v_retired);
         RETURN;
     EXCEPTION WHEN SQLSTATE 'ST000' OR unique_violation THEN
         -- Class ST, or an id or path taken twice: some event of the range is refused;

@@ -29,8 +29,8 @@ BEGIN
         PERFORM artifactstore.refuse_event(p_events, v_sequence, v_code);
     END IF;
 
-    INSERT INTO artifact_packages (package_id, purl, type, namespace, name, version, media_type, state, yanked,
-        producer, labels, created_at, created_sequence, last_sequence)
+    INSERT INTO artifact_packages (package_id, purl, type, namespace, name, version, media_type,
+        state, yanked, producer, labels, created_at, created_sequence, last_sequence)
     SELECT e.subject_id, e.payload ->> 'purl', e.type, e.namespace, e.name, e.version,
         e.payload ->> 'media_type', 'open', false, e.actor, coalesce(e.payload -> 'labels', '{}'),
         e.created_at, e.sequence, e.sequence

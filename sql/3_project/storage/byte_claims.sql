@@ -1,5 +1,5 @@
 -- purpose: who else needs the bytes that locations name, and what is to be done about those that are retiring
--- called by: check_bytes, copy_removals
+-- called by: check_bytes, copy_removals, bytes_needed
 -- writes: nothing
 --
 -- Bytes belong to (backend, uri), in whatever package. A location claims them from its first event until it

@@ -1,5 +1,5 @@
 -- purpose: bytes are not given up while another location names them
--- called by: fold, fold_waves
+-- called by: fold, fold_commands
 -- writes: nothing
 --
 -- The one rule that couples packages by what is freed again, so it is judged after the waves, not in them:
@@ -15,6 +15,9 @@ DECLARE
     v_sequence bigint;
     v_needed_by jsonb;
 BEGIN
+    IF cardinality(p_events) = 0 THEN
+        RETURN;
+    END IF;
     SELECT array_agg(e.subject_id), array_agg(e.sequence) INTO v_locations, v_sequences
     FROM unnest(p_events) e WHERE e.payload ->> 'outcome' = 'deleted';
     SELECT c.sequence, c.needed_by INTO v_sequence, v_needed_by

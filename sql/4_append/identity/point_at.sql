@@ -1,6 +1,6 @@
 -- purpose: what tells a place in this log from the same number in another history
 -- called by: here, log_evidence, create_snapshot, as_of, view_set_problem, begin_rebuild, rebuild_next,
---     rebuild_problem
+--     rebuild_problem, begin_parts, rebuild_part, end_parts
 -- writes: nothing
 --
 -- From the log itself, never from views: they may be those of another history.

@@ -17,6 +17,7 @@ DECLARE
     v_middle integer;
     v_part artifactstore.decoded_event[];
     v_new artifactstore.decoded_event[];
+    v_retired artifactstore.decoded_event[];
     v_refused bigint := 0;
     v_state text;
     v_detail text;
@@ -42,7 +43,8 @@ BEGIN
             IF v_first = v_last AND cardinality(v_new) > 0 THEN
                 PERFORM artifactstore.fold(v_new);
             ELSIF cardinality(v_new) > 0 THEN
-                PERFORM artifactstore.fold_waves(v_new);
+                v_retired := artifactstore.fold_waves(v_new);
+                PERFORM artifactstore.check_bytes(v_retired);
             END IF;
             events := events || v_part;
         EXCEPTION WHEN SQLSTATE 'ST000' OR integrity_constraint_violation OR data_exception THEN

@@ -2,8 +2,10 @@
 -- called by: find_differences
 -- writes: nothing
 --
--- Other rows have the same digest by a chance of 1 in 2^64, and which those would be cannot be known before, since the
--- seed is new each time; but the hash is no cryptographic one. So this says where a replay looks closer. What verify
+-- Other rows have the same digest by a chance of 1 in 2^64, and which those would be cannot be known before,
+-- since the
+-- seed is new each time; but the hash is no cryptographic one. So this says where a replay looks closer.
+-- What verify
 -- proves, it proves by the rows themselves: compare_view_sets.
 CREATE OR REPLACE FUNCTION artifactstore.different_views(p_left text, p_right text)
 RETURNS text[]
@@ -22,4 +24,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.different_views(text, text) IS
-'The views whose rows differ between two view sets, by their digests with a new random seed; which rows those are, it does not tell';
+'The views whose rows differ between two view sets, by their digests with a new random seed; which rows '
+'those are, it does not tell';

@@ -38,13 +38,16 @@ BEGIN
     CREATE UNLOGGED TABLE artifactstore_rebuild.progress (
         sequence bigint, log_id uuid, epoch_id uuid, identity bytea,
         noted_at timestamptz, fingerprint bytea, pid integer);
+    CREATE UNLOGGED TABLE artifactstore_rebuild.parts (
+        part integer PRIMARY KEY, sequence bigint, log_id uuid, epoch_id uuid, identity bytea,
+        events bigint, last bigint);
     CREATE UNLOGGED TABLE artifactstore_rebuild.different_packages (package_id uuid PRIMARY KEY);
     CREATE UNLOGGED TABLE artifactstore_rebuild.different_rows (view_name text, created_sequence bigint);
     IF p_snapshot IS NOT NULL THEN
         v_point := artifactstore.point_at(artifactstore.trusted_sequence(p_snapshot));
         PERFORM artifactstore.copy_view_set(p_snapshot, 'artifactstore_rebuild');
     END IF;
-    PERFORM artifactstore.index_views('artifactstore_rebuild');
+    PERFORM artifactstore.index_views('artifactstore_rebuild', false);
     INSERT INTO artifactstore_rebuild.progress
     SELECT v_point.*, clock_timestamp(), artifactstore.fingerprint(), pg_backend_pid();
     sequence := v_point.sequence;

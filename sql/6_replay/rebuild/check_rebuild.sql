@@ -1,5 +1,5 @@
 -- purpose: a step of a rebuild is taken by whoever began it, on the history that it began on
--- called by: rebuild_next, end_rebuild
+-- called by: rebuild_next, end_rebuild, begin_parts, end_parts
 -- writes: nothing (locks the row of the progress)
 CREATE OR REPLACE FUNCTION artifactstore.check_rebuild()
 RETURNS bigint

@@ -12,9 +12,9 @@ BEGIN
     END IF;
     PERFORM artifactstore.rebuild_sequence();
     PERFORM artifactstore.lock_tables(
-        'artifactstore_rebuild', '{progress, different_packages, different_rows}');
-    DROP TABLE IF EXISTS artifactstore_rebuild.progress, artifactstore_rebuild.different_packages,
-        artifactstore_rebuild.different_rows;
+        'artifactstore_rebuild', '{progress, parts, different_packages, different_rows}');
+    DROP TABLE IF EXISTS artifactstore_rebuild.progress, artifactstore_rebuild.parts,
+        artifactstore_rebuild.different_packages, artifactstore_rebuild.different_rows;
     PERFORM artifactstore.drop_views('artifactstore_rebuild');
 END
 $$;

@@ -12,6 +12,10 @@ DECLARE
     v_last bigint := artifactstore.log_head();
     v_point artifactstore.log_point;
 BEGIN
+    IF EXISTS (SELECT FROM artifactstore_rebuild.parts) THEN
+        PERFORM artifactstore.refuse(
+            'busy', '{"problem": "the rebuild is shared out in parts that are not done"}');
+    END IF;
     IF p_last IS NULL THEN
         v_last := least(v_last, artifactstore.range_end(v_sequence + 1, v_last));
     ELSE

@@ -1,5 +1,5 @@
 -- purpose: why an unfinished rebuild cannot be gone on with
--- called by: begin_rebuild, rebuild_sequence, check_rebuild
+-- called by: begin_rebuild, rebuild_sequence, check_rebuild, rebuild_part
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.rebuild_problem()
 RETURNS text
@@ -18,6 +18,15 @@ BEGIN
     END IF;
     IF v_point IS DISTINCT FROM artifactstore.point_at(v_point.sequence) THEN
         RETURN format('foreign: the rebuild is of another history, that ends at event %s', v_point.sequence);
+    END IF;
+    SELECT p.sequence, p.log_id, p.epoch_id, p.identity INTO v_point
+    FROM artifactstore_rebuild.parts p
+    WHERE ROW(p.sequence, p.log_id, p.epoch_id, p.identity)::artifactstore.log_point
+        IS DISTINCT FROM artifactstore.point_at(p.sequence)
+    LIMIT 1;
+    IF FOUND THEN
+        RETURN format(
+            'foreign: a part of the rebuild is of another history, that ends at event %s', v_point.sequence);
     END IF;
     SELECT p.fingerprint INTO v_fingerprint FROM artifactstore_rebuild.progress p;
     IF v_fingerprint IS DISTINCT FROM artifactstore.fingerprint() THEN

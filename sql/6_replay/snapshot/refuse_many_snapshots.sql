@@ -1,5 +1,5 @@
 -- purpose: what compares must see log and views at one sequence, however many statements it takes
--- called by: create_snapshot, find_differences, check_packages
+-- called by: create_snapshot, find_differences, check_packages, verify_part
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.refuse_many_snapshots()
 RETURNS void
