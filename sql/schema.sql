@@ -141,12 +141,12 @@ ALTER FUNCTION artifactstore.append_token_event(p_event_type text, p_payload byt
 
 COMMENT ON FUNCTION artifactstore.append_token_event(p_event_type text, p_payload bytea, p_digest bytea, p_actor text) IS 'Appends v1.system.token_issued or _revoked to this log, whatever its id; the answer of append for one event';
 
-CREATE FUNCTION artifactstore.argument_problem(p_event_type text, p_subject_id uuid, p_actor text, p_payload bytea, p_digest bytea) RETURNS text
+CREATE FUNCTION artifactstore.argument_fault(p_event_type text, p_subject_id uuid, p_actor text, p_payload bytea, p_digest bytea) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE;
 
-ALTER FUNCTION artifactstore.argument_problem(p_event_type text, p_subject_id uuid, p_actor text, p_payload bytea, p_digest bytea) OWNER TO artifactstore_owner;
+ALTER FUNCTION artifactstore.argument_fault(p_event_type text, p_subject_id uuid, p_actor text, p_payload bytea, p_digest bytea) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.argument_problem(p_event_type text, p_subject_id uuid, p_actor text, p_payload bytea, p_digest bytea) IS 'Name of the refusal of an event whose arguments are null or of a length that cannot be; null if there is nothing';
+COMMENT ON FUNCTION artifactstore.argument_fault(p_event_type text, p_subject_id uuid, p_actor text, p_payload bytea, p_digest bytea) IS 'Name of the refusal of an event whose arguments are null or of a length that cannot be; null if there is nothing';
 
 CREATE TABLE artifactstore.view_sets (
     schema_name text NOT NULL COLLATE pg_catalog."C",
@@ -583,7 +583,7 @@ CREATE FUNCTION artifactstore.decode_arguments(p_event_types text[], p_subject_i
 
 ALTER FUNCTION artifactstore.decode_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.decode_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) IS 'The arguments of append as decoded events without number and time; refuses too many bytes, then the first event with an argument_problem, then the first whose payload does not fit the catalogue';
+COMMENT ON FUNCTION artifactstore.decode_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) IS 'The arguments of append as decoded events without number and time; refuses too many bytes, then the first event with an argument_fault, then the first whose payload does not fit the catalogue';
 
 CREATE FUNCTION artifactstore.decode_events(p_sequences bigint[]) RETURNS artifactstore.decoded_event[]
     LANGUAGE sql STABLE;
@@ -2563,8 +2563,8 @@ GRANT ALL ON FUNCTION artifactstore.append_json(p_event_type text, p_subject_id 
 
 REVOKE ALL ON FUNCTION artifactstore.append_token_event(p_event_type text, p_payload bytea, p_digest bytea, p_actor text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION artifactstore.argument_problem(p_event_type text, p_subject_id uuid, p_actor text, p_payload bytea, p_digest bytea) FROM PUBLIC;
-GRANT ALL ON FUNCTION artifactstore.argument_problem(p_event_type text, p_subject_id uuid, p_actor text, p_payload bytea, p_digest bytea) TO artifactstore_reader;
+REVOKE ALL ON FUNCTION artifactstore.argument_fault(p_event_type text, p_subject_id uuid, p_actor text, p_payload bytea, p_digest bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.argument_fault(p_event_type text, p_subject_id uuid, p_actor text, p_payload bytea, p_digest bytea) TO artifactstore_reader;
 
 GRANT SELECT ON TABLE artifactstore.view_sets TO artifactstore_reader;
 

@@ -19,11 +19,11 @@ BEGIN
             'bytes', v_bytes, 'limit', c_max_bytes));
     END IF;
 
-    SELECT a.*, artifactstore.argument_problem(a.event_type, a.subject_id, a.actor, a.payload, a.digest) AS code
+    SELECT a.*, artifactstore.argument_fault(a.event_type, a.subject_id, a.actor, a.payload, a.digest) AS code
     INTO v_event
     FROM unnest(p_event_types, p_subject_ids, p_actors, p_payloads, p_digests) WITH ORDINALITY
         AS a (event_type, subject_id, actor, payload, digest, position)
-    WHERE artifactstore.argument_problem(a.event_type, a.subject_id, a.actor, a.payload, a.digest) IS NOT NULL
+    WHERE artifactstore.argument_fault(a.event_type, a.subject_id, a.actor, a.payload, a.digest) IS NOT NULL
     LIMIT 1;
     IF FOUND THEN
         PERFORM artifactstore.refuse(v_event.code, jsonb_build_object(
@@ -44,4 +44,4 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.decode_arguments(text[], uuid[], text[], bytea[], bytea[]) IS
-'The arguments of append as decoded events without number and time; refuses too many bytes, then the first event with an argument_problem, then the first whose payload does not fit the catalogue';
+'The arguments of append as decoded events without number and time; refuses too many bytes, then the first event with an argument_fault, then the first whose payload does not fit the catalogue';

@@ -35,7 +35,7 @@ BEGIN
             FROM unnest(p_event_types, p_subject_ids, p_actors, p_payloads, p_digests) WITH ORDINALITY
                 AS a (event_type, subject_id, actor, payload, digest, position)
             JOIN artifactstore.event_types t ON t.event_type = a.event_type
-            WHERE artifactstore.argument_problem(a.event_type, a.subject_id, a.actor, a.payload, a.digest) IS NULL
+            WHERE artifactstore.argument_fault(a.event_type, a.subject_id, a.actor, a.payload, a.digest) IS NULL
             ORDER BY a.position
             OFFSET 0) d
         HAVING count(d.decoded) = v_count;

@@ -1,7 +1,7 @@
 -- purpose: what an event of an append lacks before its payload is looked at
 -- called by: open_arguments, decode_arguments
 -- writes: nothing
-CREATE OR REPLACE FUNCTION artifactstore.argument_problem(
+CREATE OR REPLACE FUNCTION artifactstore.argument_fault(
     p_event_type text, p_subject_id uuid, p_actor text, p_payload bytea, p_digest bytea
 )
 RETURNS text
@@ -16,5 +16,5 @@ AS $$
         WHEN (octet_length(p_digest) = 32) IS NOT TRUE THEN 'bad-digest' END
 $$;
 
-COMMENT ON FUNCTION artifactstore.argument_problem(text, uuid, text, bytea, bytea) IS
+COMMENT ON FUNCTION artifactstore.argument_fault(text, uuid, text, bytea, bytea) IS
 'Name of the refusal of an event whose arguments are null or of a length that cannot be; null if there is nothing';
