@@ -10,6 +10,7 @@ from bench.figures import Figure
 
 FLOORS: dict[str, float] = {
     "append_one": 0.16,
+    "append_16": 0.7,
     "bulk": 0.3,
     "group_append": 1.5,
     "group_append_refusals": 0.6,

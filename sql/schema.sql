@@ -141,6 +141,13 @@ ALTER FUNCTION artifactstore.append_token_event(p_event_type text, p_payload byt
 
 COMMENT ON FUNCTION artifactstore.append_token_event(p_event_type text, p_payload bytea, p_digest bytea, p_actor text) IS 'Appends v1.system.token_issued or _revoked to this log, whatever its id; the answer of append for one event';
 
+CREATE FUNCTION artifactstore.argument_fault(p_event_type text, p_subject_id uuid, p_actor text, p_payload bytea, p_digest bytea) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE;
+
+ALTER FUNCTION artifactstore.argument_fault(p_event_type text, p_subject_id uuid, p_actor text, p_payload bytea, p_digest bytea) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.argument_fault(p_event_type text, p_subject_id uuid, p_actor text, p_payload bytea, p_digest bytea) IS 'Name of the refusal of an event whose arguments are null or of a length that cannot be; null if there is nothing';
+
 CREATE TABLE artifactstore.view_sets (
     schema_name text NOT NULL COLLATE pg_catalog."C",
     purpose text NOT NULL,
@@ -593,6 +600,13 @@ ALTER FUNCTION artifactstore.decode_any_payload(p_event_type text, p_payload byt
 
 COMMENT ON FUNCTION artifactstore.decode_any_payload(p_event_type text, p_payload bytea, p_where jsonb) IS 'As decode_payload, without its short cuts for the most common types';
 
+CREATE FUNCTION artifactstore.decode_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) RETURNS artifactstore.decoded_event[]
+    LANGUAGE plpgsql STABLE;
+
+ALTER FUNCTION artifactstore.decode_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.decode_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) IS 'The arguments of append as decoded events without number and time; refuses too many bytes, then the first event with an argument_fault, then the first whose payload does not fit the catalogue';
+
 CREATE FUNCTION artifactstore.decode_events(p_sequences bigint[]) RETURNS artifactstore.decoded_event[]
     LANGUAGE sql STABLE;
 
@@ -622,7 +636,7 @@ ALTER FUNCTION artifactstore.decode_labels(p_data bytea, p_at integer, OUT draft
 COMMENT ON FUNCTION artifactstore.decode_labels(p_data bytea, p_at integer, OUT draft text, OUT draft_end integer) IS 'JSON (with ¶ for quotes) of the map of texts at offset p_at, and the offset after it; p_data ends in 300 zeros. Null if it is not of the usual kind';
 
 CREATE FUNCTION artifactstore.decode_payload(p_event_type text, p_payload bytea, p_where jsonb, p_shape jsonb DEFAULT NULL::jsonb) RETURNS jsonb
-    LANGUAGE plpgsql STABLE;
+    LANGUAGE sql STABLE;
 
 ALTER FUNCTION artifactstore.decode_payload(p_event_type text, p_payload bytea, p_where jsonb, p_shape jsonb) OWNER TO artifactstore_owner;
 
@@ -641,6 +655,13 @@ CREATE FUNCTION artifactstore.decode_storage_verified(p_payload bytea) RETURNS j
 ALTER FUNCTION artifactstore.decode_storage_verified(p_payload bytea) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.decode_storage_verified(p_payload bytea) IS 'The same as cbor_decode for the usual v1.storage.verified, null for any other payload';
+
+CREATE FUNCTION artifactstore.decode_usual(p_event_type text, p_payload bytea, p_shape jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE;
+
+ALTER FUNCTION artifactstore.decode_usual(p_event_type text, p_payload bytea, p_shape jsonb) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.decode_usual(p_event_type text, p_payload bytea, p_shape jsonb) IS 'The same as decode_any_payload for a payload of the usual kind, null, which is no verdict, for any other; p_shape = event_types.shape';
 
 CREATE FUNCTION artifactstore.decode_usual_payload(p_payload bytea, p_shape jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE;
@@ -1283,6 +1304,13 @@ ALTER FUNCTION artifactstore.percent_encode(p_text text) OWNER TO artifactstore_
 
 COMMENT ON FUNCTION artifactstore.percent_encode(p_text text) IS 'Text with every byte but letters, digits and . - _ ~ : as %XX, upper-case';
 
+CREATE FUNCTION artifactstore.place(OUT system_identifier bigint, OUT database_oid oid, OUT timeline integer) RETURNS record
+    LANGUAGE sql STABLE;
+
+ALTER FUNCTION artifactstore.place(OUT system_identifier bigint, OUT database_oid oid, OUT timeline integer) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.place(OUT system_identifier bigint, OUT database_oid oid, OUT timeline integer) IS 'The server, the number of the database there, and the timeline of the server''s WAL';
+
 CREATE FUNCTION artifactstore.point_at(p_sequence bigint) RETURNS artifactstore.log_point
     LANGUAGE sql STABLE;
 
@@ -1316,7 +1344,7 @@ CREATE FUNCTION artifactstore.project_file_ingested(p_events artifactstore.decod
 
 ALTER FUNCTION artifactstore.project_file_ingested(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.project_file_ingested(p_events artifactstore.decoded_event[]) IS 'New files with their inline locations; refuses not-found, not-open, bad-path, id-taken, path-taken, location-taken (in a range of events some of them as unique_violation, for fold)';
+COMMENT ON FUNCTION artifactstore.project_file_ingested(p_events artifactstore.decoded_event[]) IS 'New files with their inline locations; refuses not-found, not-open, bad-path, id-taken, path-taken, location-taken (in a range of events some of them as another of these, for fold)';
 
 CREATE FUNCTION artifactstore.project_file_removed(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql;
@@ -1628,6 +1656,13 @@ CREATE FUNCTION artifactstore.refuse_hole(p_first bigint, p_last bigint) RETURNS
 ALTER FUNCTION artifactstore.refuse_hole(p_first bigint, p_last bigint) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.refuse_hole(p_first bigint, p_last bigint) IS 'Raises log-damaged with the first missing sequence of p_first … p_last';
+
+CREATE FUNCTION artifactstore.refuse_ingested(p_events artifactstore.decoded_event[]) RETURNS void
+    LANGUAGE plpgsql STABLE;
+
+ALTER FUNCTION artifactstore.refuse_ingested(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.refuse_ingested(p_events artifactstore.decoded_event[]) IS 'Refuses the first of p_events with what its package, its path or, when it is alone, an ingest_problem says';
 
 CREATE FUNCTION artifactstore.refuse_many_snapshots() RETURNS void
     LANGUAGE plpgsql STABLE;
@@ -2630,6 +2665,9 @@ GRANT ALL ON FUNCTION artifactstore.append_json(p_event_type text, p_subject_id 
 
 REVOKE ALL ON FUNCTION artifactstore.append_token_event(p_event_type text, p_payload bytea, p_digest bytea, p_actor text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.argument_fault(p_event_type text, p_subject_id uuid, p_actor text, p_payload bytea, p_digest bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.argument_fault(p_event_type text, p_subject_id uuid, p_actor text, p_payload bytea, p_digest bytea) TO artifactstore_reader;
+
 GRANT SELECT ON TABLE artifactstore.view_sets TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text) FROM PUBLIC;
@@ -2767,6 +2805,8 @@ REVOKE ALL ON FUNCTION artifactstore.create_views(p_schema text, p_logged boolea
 
 REVOKE ALL ON FUNCTION artifactstore.decode_any_payload(p_event_type text, p_payload bytea, p_where jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.decode_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.decode_events(p_sequences bigint[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.decode_fields(p_data bytea, p_at integer, p_shape jsonb, OUT draft text, OUT draft_end integer) FROM PUBLIC;
@@ -2784,6 +2824,9 @@ REVOKE ALL ON FUNCTION artifactstore.decode_range(p_first bigint, p_last bigint)
 
 REVOKE ALL ON FUNCTION artifactstore.decode_storage_verified(p_payload bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.decode_storage_verified(p_payload bytea) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.decode_usual(p_event_type text, p_payload bytea, p_shape jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.decode_usual(p_event_type text, p_payload bytea, p_shape jsonb) TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.decode_usual_payload(p_payload bytea, p_shape jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.decode_usual_payload(p_payload bytea, p_shape jsonb) TO artifactstore_reader;
@@ -2972,6 +3015,8 @@ GRANT ALL ON FUNCTION artifactstore.percent_decode(p_text text) TO artifactstore
 REVOKE ALL ON FUNCTION artifactstore.percent_encode(p_text text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.percent_encode(p_text text) TO artifactstore_reader;
 
+REVOKE ALL ON FUNCTION artifactstore.place(OUT system_identifier bigint, OUT database_oid oid, OUT timeline integer) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.point_at(p_sequence bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.primary_key(p_view text, p_alias text) FROM PUBLIC;
@@ -3072,6 +3117,8 @@ REVOKE ALL ON FUNCTION artifactstore.refuse_field(p_event_type text, p_path text
 GRANT ALL ON FUNCTION artifactstore.refuse_field(p_event_type text, p_path text, p_problem text) TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.refuse_hole(p_first bigint, p_last bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.refuse_ingested(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.refuse_many_snapshots() FROM PUBLIC;
 

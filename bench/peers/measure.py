@@ -52,10 +52,10 @@ def _beside(server: Server, peer: Peer, append: Append, number: int, say: Say) -
     with scratch_database(server.conninfo) as conninfo, db.connect(conninfo) as connection:
         store = Store(connection)
         files = partial(new_files, open_package(store))
-        seconds_to_append(store, files(WARM_UP))
+        seconds_to_append([store], [files(WARM_UP)])
         say(f"appending {number:,} single events to both, {ROUNDS} times in turn")
         theirs, ours = interleaved(
-            ROUNDS, lambda: append(_data(files(number))), lambda: seconds_to_append(store, files(number))
+            ROUNDS, lambda: append(_data(files(number))), lambda: seconds_to_append([store], [files(number)])
         )
     against = ", ".join(peer.packages)
     return Figure(peer.figure, number / ours, "events/s", number / theirs, against=against)

@@ -74,7 +74,9 @@ UNSEEN = {
     "percent_decode: p_text IS NULL OR p_text !~ '%' → NULL": _EFFECT,
     "percent_decode: p_text IS NULL → false": _EFFECT,
     "percent_decode: p_text !~ '%' → false": _SAME,
-    "project_file_ingested: cardinality(p_events) = 1 → true": _SAME,
+    "project_file_ingested: ON CONFLICT DO NOTHING → ": "fold takes the violation for a refusal",
+    "project_file_ingested: cardinality(p_events) = 1 → NULL": _SAME,
+    "project_file_ingested: > →  >= ": _SAME,
     "project_file_state: bool_or(l.state = 'verified') → NULL": _EFFECT,
     "project_file_state: bool_or(l.state = 'registered') → NULL": _EFFECT,
     "project_package_created: (SELECT true FROM artifact_packages p WHERE p.purl = e.payload ->> 'purl')"

@@ -205,3 +205,19 @@ def test_the_package_is_judged_before_the_path_and_the_path_before_ids(log: Log)
     log.refused("bad-path", file, ingested(package, "../x"))
     [taken] = log.rows("storage_locations")
     log.refused("path-taken", new_id(), ingested(package, "a", location("file:///b", taken)))
+
+
+def test_what_was_inserted_of_a_refused_file_is_not_told_as_the_holder_of_an_id(log: Log) -> None:
+    package, taken = log.package(), new_id()
+    first = log.file(package, "a")
+    log.append(new_id(), ingested(package, "b", location("file:///b", taken)))
+    twice = location("file:///1")
+    detail = log.refused(
+        "id-taken", new_id(), ingested(package, "c", twice, location("file:///2", twice.location_id))
+    )
+    assert "taken" not in detail
+    copies = location("file:///3"), location("x:y", taken)
+    detail = log.refused("id-taken", new_id(), ingested(package, "c", *copies))
+    assert (detail["taken"], detail["uri"]) == ("location", "file:///b")
+    detail = log.refused("id-taken", first, ingested(package, "c"))
+    assert (detail["taken"], detail["file_path"]) == ("file", "a")

@@ -1,5 +1,5 @@
 -- purpose: fast decoding of the usual v1.file.ingested, half of a typical log
--- called by: decode_payload
+-- called by: decode_usual
 -- writes: nothing
 --
 -- Usual: ASCII, at most one inline location, nothing optional but sha256. Null for any other payload:

@@ -1,5 +1,5 @@
 -- purpose: fast decoding of the usual v1.storage.verified, a quarter of a typical log
--- called by: decode_payload
+-- called by: decode_usual
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.decode_storage_verified(p_payload bytea)
 RETURNS jsonb

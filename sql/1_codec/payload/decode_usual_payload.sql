@@ -1,5 +1,5 @@
 -- purpose: a payload of any type in one pass, by the catalogue; null unless it is the usual kind
--- called by: decode_payload
+-- called by: decode_usual
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.decode_usual_payload(p_payload bytea, p_shape jsonb)
 RETURNS jsonb

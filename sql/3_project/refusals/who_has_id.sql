@@ -1,6 +1,8 @@
 -- purpose: whose is an id that was used before, for a refusal
 -- called by: refusal_facts
 -- writes: nothing
+--
+-- Rows of the event itself, which may be there when it is refused, are nobody else's.
 CREATE OR REPLACE FUNCTION artifactstore.who_has_id(p_event artifactstore.decoded_event)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE
@@ -16,7 +18,8 @@ BEGIN
         WHEN 'file' THEN
             SELECT jsonb_build_object('taken', 'file', 'file_id', f.file_id, 'package_id', f.package_id,
                 'file_path', f.path, 'state', f.state)
-            INTO v_facts FROM artifact_files f WHERE f.file_id = p_event.subject_id;
+            INTO v_facts FROM artifact_files f
+            WHERE f.file_id = p_event.subject_id AND f.created_sequence < p_event.sequence;
         ELSE
             NULL;
     END CASE;
@@ -30,7 +33,7 @@ BEGIN
             UNION ALL
             SELECT (i.value ->> 'location_id')::uuid, i.n
             FROM jsonb_array_elements(p_event.payload -> 'locations') WITH ORDINALITY AS i (value, n)) c
-        JOIN storage_locations l ON l.location_id = c.id
+        JOIN storage_locations l ON l.location_id = c.id AND l.created_sequence < p_event.sequence
         ORDER BY c.n LIMIT 1;
     END IF;
     RETURN coalesce(v_facts, '{}');

@@ -8,6 +8,7 @@ AS $$
 DECLARE
     v_new artifactstore.decoded_event[] := p_events;
     v_positions integer[];
+    v_appending text;
 BEGIN
     -- Those of a known request keep their first sequences: then the last
     -- new one is not that many after the head.
@@ -20,9 +21,9 @@ BEGIN
         WHERE e.sequence > p_head;
     END IF;
     IF v_new IS NOT NULL THEN
-        PERFORM set_config('artifactstore.appending', concat_ws(' ', p_head, v_positions::text), true);
+        v_appending := set_config('artifactstore.appending', concat_ws(' ', p_head, v_positions::text), true);
         PERFORM artifactstore.fold(v_new);
-        PERFORM set_config('artifactstore.appending', '', true);
+        v_appending := set_config('artifactstore.appending', '', true);
     END IF;
 END
 $$;

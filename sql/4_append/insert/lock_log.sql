@@ -7,8 +7,8 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
-    c_idle_timeout CONSTANT interval := '15 seconds';
-    v_idle_timeout interval := current_setting('idle_in_transaction_session_timeout');
+    v_idle_timeout text := current_setting('idle_in_transaction_session_timeout');
+    v_commit text := current_setting('synchronous_commit');
     v_started timestamptz := clock_timestamp();
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
@@ -17,13 +17,11 @@ BEGIN
     END IF;
     -- Transaction-local, since role settings are not inherited by members: a stuck client must not stop all
     -- writers, and no number may come back with other content after a crash.
-    IF v_idle_timeout = '0' OR v_idle_timeout > c_idle_timeout THEN
-        PERFORM set_config('idle_in_transaction_session_timeout', '15s', true);
-    END IF;
-    IF current_setting('synchronous_commit') = 'off' THEN
-        PERFORM set_config('synchronous_commit', 'on', true);
-    END IF;
-    PERFORM artifactstore.limit_waits();
+    PERFORM set_config('idle_in_transaction_session_timeout', CASE
+            WHEN v_idle_timeout = '0' OR v_idle_timeout::interval > '15 s' THEN '15s'
+            ELSE v_idle_timeout END, true),
+        set_config('synchronous_commit', CASE v_commit WHEN 'off' THEN 'on' ELSE v_commit END, true),
+        artifactstore.limit_waits();
     BEGIN
         LOCK TABLE artifactstore.append_lock IN EXCLUSIVE MODE;
     EXCEPTION WHEN lock_not_available THEN
