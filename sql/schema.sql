@@ -715,13 +715,6 @@ ALTER FUNCTION artifactstore.doubt_views() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.doubt_views() IS 'Notes that the live views are about to be replaced: whatever is restored from now on is replayed by migrate. Returns what trust_views needs if that does not happen';
 
-CREATE FUNCTION artifactstore.drop_content_indexes(p_schema text) RETURNS void
-    LANGUAGE plpgsql;
-
-ALTER FUNCTION artifactstore.drop_content_indexes(p_schema text) OWNER TO artifactstore_owner;
-
-COMMENT ON FUNCTION artifactstore.drop_content_indexes(p_schema text) IS 'Drops the indexes by digest of a view set of which nobody asks who has a content: projectors and comparisons do not';
-
 CREATE FUNCTION artifactstore.drop_leftover(p_schema text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp';
@@ -989,12 +982,12 @@ ALTER FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last
 
 COMMENT ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_allow_future boolean) IS 'Appends the events p_first … of log p_log_id as they are (arrays of equal length, columns of events) and projects them. p_before: identity of the event before p_first, which must be the head; null for an empty log. p_last: last event of the whole import, with which the bell rings. p_allow_future: also events that are ahead of the clock. Returns the head';
 
-CREATE FUNCTION artifactstore.index_views(p_schema text) RETURNS void
+CREATE FUNCTION artifactstore.index_views(p_schema text, p_content boolean DEFAULT true) RETURNS void
     LANGUAGE plpgsql;
 
-ALTER FUNCTION artifactstore.index_views(p_schema text) OWNER TO artifactstore_owner;
+ALTER FUNCTION artifactstore.index_views(p_schema text, p_content boolean) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.index_views(p_schema text) IS 'Makes the primary keys, unique constraints and indexes of the live views on the tables of the view set p_schema, by the same names; rows that break one are an error';
+COMMENT ON FUNCTION artifactstore.index_views(p_schema text, p_content boolean) IS 'Makes the primary keys, unique constraints and indexes of the live views on the tables of the view set p_schema, by the same names; rows that break one are an error. p_content: also those by which files are found by their content';
 
 CREATE FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) RETURNS text
     LANGUAGE plpgsql STABLE;
@@ -2846,8 +2839,6 @@ REVOKE ALL ON FUNCTION artifactstore.digest_view_set(p_schema text, p_seed bigin
 REVOKE ALL ON FUNCTION artifactstore.doubt_views() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.doubt_views() TO artifactstore_operator;
 
-REVOKE ALL ON FUNCTION artifactstore.drop_content_indexes(p_schema text) FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION artifactstore.drop_leftover(p_schema text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.drop_leftover(p_schema text) TO artifactstore_operator;
 
@@ -2925,7 +2916,7 @@ GRANT ALL ON FUNCTION artifactstore.hidden_character(p_text text) TO artifactsto
 REVOKE ALL ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_allow_future boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.import_events(p_log_id uuid, p_before bytea, p_last bigint, p_first bigint, p_created_at timestamp with time zone[], p_event_types text[], p_subject_kinds text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_allow_future boolean) TO artifactstore_operator;
 
-REVOKE ALL ON FUNCTION artifactstore.index_views(p_schema text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION artifactstore.index_views(p_schema text, p_content boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) FROM PUBLIC;
 
