@@ -33,7 +33,7 @@ _ARGUMENTS: dict[str, object] = {
     "p_since": 0,
 }
 _MOVING = frozenset(
-    {"applied_migrations", "here", "new_id", "view_set_shape", "installed", "home", "named_points"}
+    {"applied_migrations", "here", "place", "new_id", "view_set_shape", "installed", "home", "named_points"}
 )
 """What is told of this database, or is chance: no two have it in common."""
 

@@ -236,11 +236,15 @@ def event_schema(model: type[Event]) -> Schema:
 
 def event_value(event: LoggedEvent) -> dict[str, Any]:
     """An event as answers show it; raises ``BadInput`` for a payload that is damaged or of unknown type."""
-    return event_shown(event, codec.decode_stored(event.payload, event.payload_digest, event.event_type))
+    return _event(event, payload_value(event))
 
 
 def event_shown(event: LoggedEvent, values: Payload) -> dict[str, Any]:
     """An event whose payload is decoded already, likewise."""
+    return _event(event, show(_kinds(event), values))
+
+
+def _event(event: LoggedEvent, payload: Mapping[str, object]) -> dict[str, Any]:
     return {
         "sequence": event.sequence,
         "created_at": event.created_at,
@@ -248,7 +252,7 @@ def event_shown(event: LoggedEvent, values: Payload) -> dict[str, Any]:
         "subject_kind": event.subject_kind,
         "subject_id": event.subject_id,
         "actor": event.actor,
-        "payload": show(_kinds(event), values),
+        "payload": payload,
         "payload_digest": f"blake3:{event.payload_digest.hex()}",
     }
 
