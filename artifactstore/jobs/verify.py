@@ -4,12 +4,13 @@ Everything is read in one snapshot, over two connections side by side: one check
 rebuilds the views in a REPEATABLE READ transaction that ends in a rollback. Appends go on meanwhile, and
 nothing is left behind, not even by a crash.
 
-Payloads are judged once. To fold them, the database decodes every one, and takes exactly those bytes that
-``from_payload`` takes; only where it did not fold them all, or might judge otherwise, is that asked here too.
+A payload is judged once. To fold the log the database decodes all of them, and takes exactly the bytes that
+``from_payload`` takes. So that is asked here only where the database did not fold every event, or has other
+functions than this version installs.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -75,7 +76,7 @@ class Verification:
         """What this verification cannot know."""
         return LIMITS if self.compared else (*LIMITS, _COMPARED)
 
-    def add(self, findings: Iterator[Finding]) -> None:
+    def add(self, findings: Iterable[Finding]) -> None:
         """Count findings, and keep them while there is room."""
         for finding in findings:
             self.found += 1
@@ -135,13 +136,15 @@ def verify(
     with one_snapshot(store.connection, force_rollback=True):
         total = store.log.head()
 
-        def check_log(other: Store, content: bool, stopped: Callable[[], bool] = bool) -> Verification:
+        def check_log(
+            other: Store, stopped: Callable[[], bool] = bool, *, content: bool = not compare
+        ) -> Verification:
             found = Verification(limit, compare)
             found.add(_log_findings(other, found, total, content, progress, stopped))
             found.add(_witness_findings(other, found, witness))
             return found
 
-        with _beside(store, connect, lambda other, stopped: check_log(other, not compare, stopped)) as beside:
+        with _beside(store, connect, check_log) as checked:
             tampered = guards.differences(store)
             if unasked is not None and not tampered:
                 raise unasked  # else it is told what keeps the owner's functions from their tables
@@ -150,7 +153,7 @@ def verify(
             if compare and not folded:
                 folded = _compare_views(store, views, progress, bool(tampered)) and not tampered
             views.add(_manifest_findings(store, progress))
-        verification = check_log(store, content=True) if compare and not folded else beside.result()
+        verification = checked.result() if folded or not compare else check_log(store, content=True)
     verification.extend(views)
     verification.seconds = monotonic() - started
     return verification
@@ -328,8 +331,7 @@ def _compare_views(store: Store, views: Verification, progress: Progress, tamper
             raise
         sequence = refusal.detail.get("sequence")
         what = f"{refusal.message}; the views were not compared"
-        at = sequence if isinstance(sequence, int) else None
-        views.add(iter([Finding("refused", what, sequence=at)]))
+        views.add([Finding("refused", what, sequence=sequence if isinstance(sequence, int) else None)])
         return False
     return True
 

@@ -1,4 +1,4 @@
-"""verify judges each payload once: the fold does it, and the program only where the fold cannot be believed."""
+"""verify judges each payload once: the fold does it, the program only where that cannot be believed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
