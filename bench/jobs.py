@@ -1,8 +1,8 @@
 """What several sessions gain where the log is folded beside the live views; the same log, the same server.
 
 replay_jobs  artifactstore replay --jobs 2; baseline: --jobs 1
-verify_jobs  artifactstore verify --jobs 2; baseline: --jobs 1. Each event is checked by the program meanwhile
-             in either, so on two cores three have work to do
+verify_jobs  artifactstore verify --jobs 2; baseline: --jobs 1. The program computes all digests meanwhile in
+             either
 """
 
 from functools import partial

@@ -3,15 +3,19 @@
 Everything is read in one snapshot, over two connections side by side: one checks the events, the other
 rebuilds the views in a REPEATABLE READ transaction that ends in a rollback. Appends go on meanwhile, and
 nothing is left behind, not even by a crash.
+
+A payload is judged once. To fold the log the database decodes all of them, and takes exactly the bytes that
+``from_payload`` takes. So that is asked here only where the database did not fold every event, or has other
+functions than this version installs.
 """
 
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from psycopg import Connection
 
@@ -46,6 +50,8 @@ _KEEP_ALIVE = 5.0
 _REPORT_EVERY = 5_000
 _BEFORE_ALL = -(2**63)
 
+T = TypeVar("T")
+
 
 @dataclass(slots=True)
 class Verification:
@@ -70,7 +76,7 @@ class Verification:
         """What this verification cannot know."""
         return LIMITS if self.compared else (*LIMITS, _COMPARED)
 
-    def add(self, findings: Iterator[Finding]) -> None:
+    def add(self, findings: Iterable[Finding]) -> None:
         """Count findings, and keep them while there is room."""
         for finding in findings:
             self.found += 1
@@ -119,7 +125,7 @@ def verify(
     started = monotonic()
     if compare:
         refuse_read_only(store)
-    verification, views = Verification(limit, compare), Verification(limit)
+    views = Verification(limit)
     unasked: Forbidden | None = None
     try:
         # In a snapshot of its own: what it reads should not stay locked until the end.
@@ -130,18 +136,24 @@ def verify(
     with one_snapshot(store.connection, force_rollback=True):
         total = store.log.head()
 
-        def check_log(other: Store, stopped: Callable[[], bool]) -> None:
-            verification.add(_log_findings(other, verification, total, progress, stopped))
-            verification.add(_witness_findings(other, verification, witness))
+        def check_log(
+            other: Store, stopped: Callable[[], bool] = bool, *, content: bool = not compare
+        ) -> Verification:
+            found = Verification(limit, compare)
+            found.add(_log_findings(other, found, total, content, progress, stopped))
+            found.add(_witness_findings(other, found, witness))
+            return found
 
-        with _beside(store, connect, check_log):
+        with _beside(store, connect, check_log) as checked:
             tampered = guards.differences(store)
             if unasked is not None and not tampered:
                 raise unasked  # else it is told what keeps the owner's functions from their tables
             views.add(Finding("guard", f"{one.what}: {one.fix}") for one in tampered)
-            if compare and (tampered or not _equal_in_parts(store, connect, jobs, total, progress)):
-                views.add(_view_findings(store, progress, bool(tampered)))
+            folded = compare and not tampered and _equal_in_parts(store, connect, jobs, total, progress)
+            if compare and not folded:
+                folded = _compare_views(store, views, progress, bool(tampered)) and not tampered
             views.add(_manifest_findings(store, progress))
+        verification = checked.result() if folded or not compare else check_log(store, content=True)
     verification.extend(views)
     verification.seconds = monotonic() - started
     return verification
@@ -160,8 +172,8 @@ def refuse_read_only(store: Store) -> None:
 def _beside(
     store: Store,
     connect: Callable[[], Connection[Any]],
-    work: Callable[[Store, Callable[[], bool]], None],
-) -> Iterator[None]:
+    work: Callable[[Store, Callable[[], bool]], T],
+) -> Iterator[Future[T]]:
     """Work beside the body in the snapshot of its transaction; when the body fails, ``work`` is to stop.
 
     Neither transaction is idle for long while the other one works: a server may end those that are.
@@ -169,15 +181,15 @@ def _beside(
     stopping = threading.Event()
     snapshot = export_snapshot(store.connection)
 
-    def work_there() -> None:
+    def work_there() -> T:
         with one_snapshot(connection, views=False):
             share_snapshot(connection, snapshot)
-            work(Store(connection), stopping.is_set)
+            return work(Store(connection), stopping.is_set)
 
     with connect() as connection, ThreadPoolExecutor(1) as pool:
         working = pool.submit(work_there)
         try:
-            yield
+            yield working
             while wait([working], _KEEP_ALIVE).not_done:
                 store.log.head()
             working.result()
@@ -186,9 +198,17 @@ def _beside(
 
 
 def _log_findings(
-    store: Store, verification: Verification, total: int, progress: Progress, stopped: Callable[[], bool]
+    store: Store,
+    verification: Verification,
+    total: int,
+    content: bool,
+    progress: Progress,
+    stopped: Callable[[], bool],
 ) -> Iterator[Finding]:
-    """Check each event by itself and against the one before it; note the head."""
+    """Check each event by itself and against the one before it; note the head.
+
+    ``content``: also whether its payload is canonical and fits its type, which takes most of the time.
+    """
     expected = 1
     last: LoggedEvent | None = None
     possible = store.identity.latest_possible()
@@ -201,7 +221,7 @@ def _log_findings(
             yield Finding("time", "created_at is before that of the event before", sequence=sequence)
         if event.created_at > possible and (last is None or last.created_at <= possible):
             yield Finding("time", _ahead(event), sequence=sequence)
-        yield from _event_findings(event)
+        yield from _event_findings(event, content)
         expected, last = sequence + 1, event
         verification.head = sequence
         if sequence % _REPORT_EVERY == 0:
@@ -219,7 +239,7 @@ def _ahead(event: LoggedEvent) -> str:
     )
 
 
-def _event_findings(event: LoggedEvent) -> Iterator[Finding]:
+def _event_findings(event: LoggedEvent, content: bool) -> Iterator[Finding]:
     if codec.digest(event.payload) != event.payload_digest:
         yield Finding("digest", "the digest is not that of the payload", sequence=event.sequence)
     model = EVENT_TYPES.get(event.event_type)
@@ -230,6 +250,8 @@ def _event_findings(event: LoggedEvent) -> Iterator[Finding]:
     if event.subject_kind != kind:
         what = f"subject_kind is {event.subject_kind}, of {event.event_type} it is {kind}"
         yield Finding("subject", what, sequence=event.sequence)
+    if not content:
+        return
     try:
         from_payload(event.event_type, event.payload)
     except ArtifactstoreError as refusal:
@@ -291,8 +313,8 @@ def _equal_in_parts(
     return live == {view: sum(one["counts"][view] for one in found) for view in live}
 
 
-def _view_findings(store: Store, progress: Progress, tampered: bool) -> Iterator[Finding]:
-    """Rebuild the views beside the live ones and compare all rows and columns.
+def _compare_views(store: Store, views: Verification, progress: Progress, tampered: bool) -> bool:
+    """Rebuild the views beside the live ones, and add in what rows and columns differ; whether it could.
 
     ``tampered``: rights may be missing because they were taken away, which is a finding.
     """
@@ -302,16 +324,22 @@ def _view_findings(store: Store, progress: Progress, tampered: bool) -> Iterator
             store.rebuilds.rebuild(scratch)
         progress("comparing views", 0, 1, "")
         # Live views that others made something of are not read: that is refused too.
-        for view, key, column, live, rebuilt in store.rebuilds.compare("artifactstore", scratch):
-            what = f"is {_shown(live)}, the log says {_shown(rebuilt)}"
-            yield Finding("view", what, view=view, key=key, column=column)
+        views.add(_view_findings(store, scratch))
         progress("comparing views", 1, 1, "")
     except ArtifactstoreError as refusal:
         if isinstance(refusal, Busy) or (isinstance(refusal, Forbidden) and not tampered):
             raise
         sequence = refusal.detail.get("sequence")
         what = f"{refusal.message}; the views were not compared"
-        yield Finding("refused", what, sequence=sequence if isinstance(sequence, int) else None)
+        views.add([Finding("refused", what, sequence=sequence if isinstance(sequence, int) else None)])
+        return False
+    return True
+
+
+def _view_findings(store: Store, scratch: str) -> Iterator[Finding]:
+    for view, key, column, live, rebuilt in store.rebuilds.compare("artifactstore", scratch):
+        what = f"is {_shown(live)}, the log says {_shown(rebuilt)}"
+        yield Finding("view", what, view=view, key=key, column=column)
 
 
 def _manifest_findings(store: Store, progress: Progress) -> Iterator[Finding]:
