@@ -1,34 +1,14 @@
 """Commands on the database."""
 
-import os
-import shutil
-import signal
-import subprocess
-import sys
-
 import click
-from psycopg import pq
-from psycopg.conninfo import make_conninfo
 
-from artifactstore import embedded, lacking, server
+from artifactstore import embedded, lacking
 from artifactstore.cli.command import Command, Group
 from artifactstore.cli.output import jsonable
 from artifactstore.cli.session import Session, with_session
 from artifactstore.leaves import shown
 from artifactstore.migrate import LOCK_SECONDS, MigrateResult
 from artifactstore.migrate import migrate as migrate_database
-
-_GREETING = """\
-The log and its views are in schema artifactstore. To begin with:
-  SELECT * FROM artifactstore.event_log ORDER BY sequence DESC LIMIT 5;    the newest events, decoded
-  SELECT * FROM artifactstore.audit_events ORDER BY sequence DESC LIMIT 5; who did what to what
-  SELECT * FROM artifactstore.retention_events;                            retention and legal holds
-  SELECT event_type, description FROM artifactstore.event_types;           what can happen
-  SELECT purl, state, file_count FROM artifactstore.artifact_packages;     packages
-  SELECT artifactstore.append_json('v1.package.created', artifactstore.new_id(),
-      '{"purl": "pkg:generic/from-psql@1.0"}');                            append an event
-  \\dt+ artifactstore.*   \\dv+ artifactstore.*   \\df+ artifactstore.*       tables, views, functions
-"""
 
 
 @click.command(cls=Command)
@@ -105,31 +85,6 @@ def status(session: Session) -> None:
     session.output.result({**row, "views": views} if session.json else {**row, **views})
 
 
-@click.command(cls=Command, context_settings={"ignore_unknown_options": True})
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-@with_session
-def psql(session: Session, arguments: tuple[str, ...]) -> int:
-    """Open psql on the database.
-
-    ARGUMENTS go to psql, and the exit code is psql's.
-
-    \b
-    artifactstore psql
-    artifactstore psql -- -c 'SELECT * FROM artifactstore.event_log LIMIT 5'
-    """
-    program = _psql_program(session)
-    if not arguments and sys.stdin.isatty():
-        session.output.say(*_GREETING.splitlines())
-    rest, environment = _environment(session.target.conninfo)
-    child = subprocess.Popen([program, *rest, *arguments], env=environment)
-    # Ctrl-C is psql's: it cancels a query. This process waits, so that an embedded server stays up.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        return child.wait()
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 @click.group(cls=Group)
 def db() -> None:
     """Start, stop and look at the embedded PostgreSQL.
@@ -168,24 +123,3 @@ def db_status(session: Session) -> None:
             "log": str(found.log),
         }
     )
-
-
-def _psql_program(session: Session) -> str:
-    """psql as installed; for an embedded server, or if there is none, that of the wheel."""
-    installed = None if session.target.embedded else shutil.which("psql")
-    major = embedded.status().major if session.target.embedded else None
-    return installed or str(server.wheel_programs(major).bin / "psql")
-
-
-def _environment(conninfo: str) -> tuple[list[str], dict[str, str]]:
-    """How psql is told the database: in the environment, where other users cannot see a password."""
-    environment = dict(os.environ)
-    others: dict[str, str] = {}
-    for option in pq.Conninfo.parse(conninfo.encode()):
-        if option.val is None:
-            continue
-        if option.envvar is not None:
-            environment[option.envvar.decode()] = option.val.decode()
-        else:
-            others[option.keyword.decode()] = option.val.decode()
-    return (["--dbname", make_conninfo(**others)] if others else []), environment

@@ -50,7 +50,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "doctor": ("doctor", "Tell what is wrong with the database, and the statement that puts it right."),
         "adopt": ("home", "Take the log into use where it was moved to, complete."),
         "restored": ("home", "Take the log into use after a restore that lost events."),
-        "psql": ("admin", "Open psql on the database."),
+        "psql": ("psql", "Open psql on the database."),
         "db": ("admin", "Start, stop and look at the embedded PostgreSQL."),
         "demo": ("demo", "Show all of it on a directory tree."),
     },

@@ -1,9 +1,6 @@
 """Commands on the database."""
 
 import json
-import subprocess
-import sys
-from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -83,45 +80,3 @@ def test_an_operator_replays_and_verifies(program: Program, login_names: dict[st
     operator = Program(make_conninfo(program.conninfo, user=login_names["operator"]), program.admin)
     assert operator.row("replay", "--truncate", "--yes")["events"] == 2
     assert operator.row("verify")["found"] == 0
-
-
-def test_psql_opens_on_the_database_and_keeps_its_exit_code(program: Program) -> None:
-    program.row("package", "create", PURL)
-    run: Callable[..., subprocess.CompletedProcess[str]] = lambda *arguments: subprocess.run(  # noqa: E731
-        [
-            sys.executable,
-            "-m",
-            "artifactstore",
-            "--database-url",
-            program.conninfo,
-            "psql",
-            "--",
-            "-X",
-            *arguments,
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    done = run("-At", "-c", "SELECT purl FROM artifactstore.artifact_packages")
-    assert (done.returncode, done.stdout) == (0, f"{PURL}\n")
-    assert run("-v", "ON_ERROR_STOP=1", "-c", "SELECT 1/0").returncode == 1
-
-
-def test_psql_gets_no_password_on_its_command_line(program: Program) -> None:
-    from artifactstore.cli.admin import _environment
-
-    url = "postgresql://ann:secret@db.example:5433/app?sslmode=require&keepalives_idle=7"
-    arguments, environment = _environment(url)
-    assert arguments == ["--dbname", "keepalives_idle=7"]
-    assert (environment["PGPASSWORD"], environment["PGHOST"], environment["PGPORT"]) == (
-        "secret",
-        "db.example",
-        "5433",
-    )
-    assert (environment["PGUSER"], environment["PGDATABASE"], environment["PGSSLMODE"]) == (
-        "ann",
-        "app",
-        "require",
-    )
-    assert program.run("psql", "--help").code == 0

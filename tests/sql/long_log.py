@@ -4,6 +4,8 @@
 retention extended and a label set. Ids follow from numbers: ``package_id(n)``, ``file_id(n, k)``.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from typing import Any
@@ -23,6 +25,7 @@ from artifactstore.events import (
     StorageVerified,
     SystemInitialized,
 )
+from tests.databases import TEST_PREFIX, create_database, drop_database
 
 PACKAGES = 2_000
 FILES = 48
@@ -35,7 +38,7 @@ ANN = "user:ann"
 
 _MARK, _FILE, _COPY = UUID(int=0xA1 << 120), UUID(int=0xA2 << 120), UUID(int=0xA3 << 120)
 _CONTENT = bytes(range(32))
-_UNTIL = BEGINNING + timedelta(days=400)
+_UNTIL = BEGINNING + timedelta(days=40_000)
 _EVENTS: tuple[tuple[str, str, str, Event], ...] = (
     ("0", "'package'", "c.package_id", PackageCreated(purl="pkg:generic/tool@000000")),
     ("1", "'retention'", "c.package_id", RetentionApplied(mode="governance", until=_UNTIL)),
@@ -86,6 +89,18 @@ def purl(package: int) -> str:
 def path(package: int, file: int) -> str:
     """The path of a file."""
     return f"lib/{package:06}/{file:06}.py"
+
+
+@contextmanager
+def database_of(server_conninfo: str, template: str) -> Iterator[str]:
+    """Superuser conninfo of a database that has this log and goes away again."""
+    conninfo = create_database(server_conninfo, template, owner=f"{TEST_PREFIX}_owner")
+    try:
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            build(connection)
+        yield conninfo
+    finally:
+        drop_database(server_conninfo, conninfo)
 
 
 def build(connection: psycopg.Connection[Any]) -> None:

@@ -3,8 +3,6 @@
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from statistics import median
-from time import perf_counter
 from typing import Any
 
 import psycopg
@@ -12,15 +10,12 @@ import pytest
 
 from artifactstore.errors import ERRORS
 from artifactstore.store import EventFilter, LogQuery, Store
-from tests.databases import TEST_PREFIX, create_database, drop_database
 from tests.sql import long_log
 from tests.sql.long_log import ANN, BEGINNING, EVENTS, PACKAGES, PER_PACKAGE, file_id, package_id, path, purl
+from tests.sql.plans import assert_fast, plan_of, read_whole
 
 ONE = 1_207
 """A package whose retention user:ann extended."""
-MILLISECONDS = 20.0
-ROUNDS = 5
-BUSY = 5.0
 EXAMINED = 5_000
 """Rows that a plan may look at: a package has 100 events, an hour 3,600."""
 
@@ -28,12 +23,12 @@ EXAMINED = 5_000
 @pytest.fixture(scope="module")
 def long(server_conninfo: str, template: str) -> Iterator[psycopg.Connection[Any]]:
     """A log of 200,001 events."""
-    conninfo = create_database(server_conninfo, template, owner=f"{TEST_PREFIX}_owner")
-    with psycopg.connect(conninfo, autocommit=True) as connection:
+    with (
+        long_log.database_of(server_conninfo, template) as conninfo,
+        psycopg.connect(conninfo, autocommit=True) as connection,
+    ):
         connection.execute("SET TimeZone = 'UTC'")
-        long_log.build(connection)
         yield connection
-    drop_database(server_conninfo, conninfo)
 
 
 _LAST_SECONDS = (BEGINNING + timedelta(seconds=EVENTS - 5)).isoformat()
@@ -73,33 +68,6 @@ WHOLE = {
 """A hundred events take longer to decode than to find."""
 
 
-def _median(act: Callable[[], list[Any]]) -> float:
-    """Milliseconds, the median of five."""
-    took = []
-    for _ in range(5):
-        started = perf_counter()
-        act()
-        took.append((perf_counter() - started) * 1_000)
-    return median(took)
-
-
-def assert_fast(connection: psycopg.Connection[Any], act: Callable[[], list[Any]], expected: int) -> None:
-    """``act``, warm, gives so many rows within 20 ms.
-
-    On a machine that is busy with something else: within five times what it takes to read as many events
-    by their sequence, which is as fast as anything can be; the whole log takes hundreds of times that.
-    """
-    query = f"SELECT * FROM artifactstore.audit_events WHERE sequence BETWEEN 150000 AND {149999 + expected}"
-    assert len(act()) == expected
-    found = []
-    for _ in range(ROUNDS):
-        took = _median(act)
-        if took <= MILLISECONDS:
-            return
-        found.append((took, _median(lambda: connection.execute(query.encode()).fetchall())))
-    assert min(took / reference for took, reference in found) <= BUSY, found
-
-
 @pytest.mark.parametrize("name", LOOKUPS)
 def test_f37_a_lookup_takes_milliseconds(long: psycopg.Connection[Any], name: str) -> None:
     what, expected = LOOKUPS[name]
@@ -112,23 +80,14 @@ PLANNED = {**{name: what for name, (what, _) in LOOKUPS.items() if "history" not
 
 @pytest.mark.parametrize("name", PLANNED)
 def test_f37_its_plan_reads_no_table_whole(long: psycopg.Connection[Any], name: str) -> None:
-    query = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) SELECT * FROM artifactstore.{PLANNED[name]}"
-    [[found]] = long.execute(query.encode()).fetchall()
-    nodes = list(_nodes(found[0]["Plan"]))
-    whole = [node for node in nodes if node["Node Type"] == "Seq Scan"]
-    assert whole == []
+    nodes = plan_of(long, f"SELECT * FROM artifactstore.{PLANNED[name]}")
+    assert read_whole(nodes) == set()
     examined = sum(
         (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
         for node in nodes
         if "Relation Name" in node
     )
-    assert examined <= EXAMINED, json.dumps(found)[:2_000]
-
-
-def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for child in plan.get("Plans", ()):
-        yield from _nodes(child)
+    assert examined <= EXAMINED, json.dumps(nodes[0])[:2_000]
 
 
 READS: dict[str, tuple[Callable[[Store], list[Any]], int]] = {
