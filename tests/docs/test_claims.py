@@ -16,6 +16,7 @@ import pytest
 
 from artifactstore import codec, feed
 from artifactstore.cli import cli
+from artifactstore.cli.command import walk
 from artifactstore.errors import ERRORS
 from artifactstore.events import EVENT_TYPES
 from artifactstore.http.feed import live_feed, ring
@@ -26,7 +27,6 @@ from artifactstore.http.write import group
 from artifactstore.jobs import copies
 from artifactstore.jobs.exports import items
 from artifactstore.store import removals
-from docs.generate.cli import walk
 from tests.databases import Connect
 from tests.docs.snippets import DOCS, ROOT
 from tests.log.test_views_behind import DOORS
@@ -98,7 +98,7 @@ def _words() -> frozenset[str]:
 def _commands() -> dict[str, click.Command]:
     """Path without the program's name → command."""
     context = click.Context(cli, info_name="artifactstore")
-    return {path.partition(" ")[2]: command for path, command, _ in walk(cli, context)}
+    return {one.command_path.partition(" ")[2]: one.command for one in walk(context)}
 
 
 def _options(command: click.Command) -> set[str]:
@@ -129,7 +129,7 @@ def _unknown(span: str, known: Set[str]) -> Iterator[str]:
         return
     if span.startswith(("file://", "s3://", "pkg:", "PKG:", "spiffe:", *_FOREIGN_COMMANDS)):
         return
-    endpoint = re.match(r"(?:(GET|POST) )?(/(?!tmp|var/)[a-z][\w/{}.]*)", span)
+    endpoint = re.match(r"(?:(GET|POST) )?(/(?!tmp|(?:etc|run|usr|var)/)[a-z][\w/{}.]*)", span)
     if endpoint:
         method, path = endpoint.groups()
         if not any(method in (None, one.method) and _same_path(one.path, path) for one in ENDPOINTS):
