@@ -30,7 +30,8 @@ def _shown(page: Path) -> str:
     """A page as man shows it, on very long lines; fails when man warns."""
     program = needs_program("man", "man-db")
     done = subprocess.run(
-        [program, "--warnings=w", "--no-hyphenation", "--local-file", page], capture_output=True, text=True, check=True,
+        [program, "--warnings=w", "--no-hyphenation", "--local-file", page],
+        capture_output=True, text=True, check=True,
         env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "MANWIDTH": "1000", "MAN_KEEP_FORMATTING": ""},
     )  # fmt: skip
     assert done.stderr == ""

@@ -34,6 +34,7 @@ from tests.log.test_views_behind import DOORS
 _SOURCES = (
     "artifactstore",
     "bench",
+    "deploy",
     "docs/generate",
     "migrations",
     "scripts",
@@ -41,7 +42,7 @@ _SOURCES = (
     ".ci",
     "pyproject.toml",
 )
-_PARTS = ("artifactstore/", "bench/", "docs/", "migrations/", "scripts/", "sql/", "tests/")
+_PARTS = ("artifactstore/", "bench/", "deploy/", "docs/", "migrations/", "scripts/", "sql/", "tests/")
 _EXAMPLES = {
     "v1.file.described", "v2.file.described", "project_file_described",
     "sql/3_project/file/project_file_described.sql", "tests/sql/test_project_file_described.py",
@@ -59,7 +60,7 @@ _FOREIGN = {
     "pg_hba", "pg_upgrade", "pg_rewind", "pg_basebackup", "pg_restore", "pg_dump", "pg_ctl", "pg_wal",
     "unique_violation", "remote_apply", "remote_write",  # PostgreSQL
 }  # fmt: skip
-_FOREIGN_COMMANDS = ("pg_", "psql", "curl", "date", "yoyo", "ulimit", "python", ". ")
+_FOREIGN_COMMANDS = ("pg_", "psql", "curl", "date", "docker", "yoyo", "ulimit", "python", "systemd", ". ")
 
 
 def _pages() -> list[Path]:
@@ -89,7 +90,7 @@ def _words() -> frozenset[str]:
     for source in _SOURCES:
         root = ROOT / source
         for path in [root] if root.is_file() else sorted(root.rglob("*")):
-            if path.is_file() and path.suffix in (".py", ".sql", ".toml", ""):
+            if path.is_file() and path.suffix in (".py", ".sql", ".toml", ".service", ".timer", ".yaml", ""):
                 text += path.read_text(encoding="utf-8")
     return frozenset(re.findall(r"[A-Za-z_]\w*", text)) | frozenset(re.findall(r"[a-z]+(?:-[a-z]+)+", text))
 
