@@ -3,11 +3,12 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from artifactstore.cli import cli
 from artifactstore.http.settings import variables
 from artifactstore.variables import VARIABLES
 from tests.databases import create_database, drop_database
-from tests.docs.snippets import run_psql
+from tests.docs.snippets import DOCS, run_psql
 from tests.http.nginx import free_port
 from tests.packaging.dockerfile import stages
 from tests.timing import PATIENCE
@@ -120,23 +121,24 @@ class Rehearsal:
         """What the image of PostgreSQL does with a new database."""
         run_psql(self.programs, self.conninfo, self.renamed((_DEPLOY / "logins.sql").read_text()))
 
-    def start(self, service: str, *more: str) -> subprocess.Popen[str]:
-        """Start the command of a service in its environment."""
+    def start(self, service: str, *more: str, instead: Sequence[str] | None = None) -> subprocess.Popen[str]:
+        """Start the command of a service, or another one in its place, in its environment."""
         told = _SERVICES[service]
         entry = {"grant": [str(self.programs.bin / "psql")]}.get(
             service, [sys.executable, "-m", "artifactstore"]
         )
-        command = [*entry, *(self.renamed(word) for word in told["command"]), *more]
+        command = [*entry, *(self.renamed(word) for word in instead or told["command"]), *more]
         environment = {name: self.renamed(value) for name, value in told["environment"].items()}
         environment |= {"PATH": os.environ["PATH"], "PYTHONPATH": str(_ROOT)}
         pipe = subprocess.PIPE
         return subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True)
 
-    def run(self, service: str) -> None:
-        """Run the command of a service to its end, which must be a good one."""
-        with self.start(service) as process:
-            told = process.communicate()
-        assert process.returncode == 0, told
+    def run(self, service: str, instead: Sequence[str] | None = None) -> str:
+        """What the command of a service, or another one in its place, writes; it must end well."""
+        with self.start(service, instead=instead) as process:
+            told, errors = process.communicate()
+        assert process.returncode == 0, errors
+        return told
 
     def remove(self) -> None:
         """Drop the database and the logins."""
@@ -163,6 +165,13 @@ def _healthy(port: int, path: str) -> bool:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
 
 
+def _first_token() -> list[str]:
+    """The words with which the page makes the first token."""
+    page = (DOCS / "how-to" / "run-in-containers.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^docker compose .* exec serve (.+)$", page, re.MULTILINE)
+    return shlex.split(line)
+
+
 def test_the_commands_in_their_order_make_a_service_that_is_ready(rehearsal: Rehearsal) -> None:
     rehearsal.make_logins()
     rehearsal.run("migrate")
@@ -176,6 +185,9 @@ def test_the_commands_in_their_order_make_a_service_that_is_ready(rehearsal: Reh
                 time.sleep(0.1)
             assert _healthy(port, "/healthz")
             assert _healthy(port, "/readyz")
+            program, *first = _first_token()
+            assert [program] == json.loads(_RESULT.last("ENTRYPOINT"))
+            assert rehearsal.run("serve", instead=first)
         finally:
             process.terminate()
             told = process.communicate()
