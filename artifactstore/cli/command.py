@@ -1,6 +1,6 @@
 """What every command has: the global options, also behind the command's name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -57,3 +57,16 @@ class Group(click.Group):
     """A group of such commands."""
 
     command_class = Command
+
+
+def walk(context: click.Context) -> Iterator[click.Context]:
+    """Every command below the one of a context, depth first, as a context of its own inside that one."""
+    group = context.command
+    if not isinstance(group, click.Group):
+        return
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None  # noqa: S101 - the group has just listed it
+        below = click.Context(command, info_name=name, parent=context)
+        yield below
+        yield from walk(below)

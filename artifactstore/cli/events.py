@@ -36,6 +36,7 @@ _OPTIONS = (
         "event_type",
         multiple=True,
         type=values.event_types,
+        shell_complete=values.complete_event_type,
         metavar="TYPE",
         help="Event type, or a group such as v1.retention.*; may be repeated.",
     ),
@@ -165,7 +166,7 @@ def audit(session: Session, selection: _Selection) -> None:
 
 
 @click.command(cls=Command)
-@click.argument("event_type", metavar="TYPE")
+@click.argument("event_type", metavar="TYPE", shell_complete=values.complete_event_type)
 @click.option(
     "--subject", "subject_id", required=True, type=values.identity, metavar="ID", help="What it is about."
 )

@@ -58,6 +58,13 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "serve": ("serve", "Serve the log over HTTP, until Ctrl-C or SIGTERM."),
         "token": ("token", "Make, list and revoke access tokens of the service."),
     },
+    "Program": {
+        "completion": (
+            "completion",
+            "Print what a shell needs to complete commands, options and event types.",
+        ),
+        "man": ("man", "Write the manual pages of all commands into a directory."),
+    },
 }
 
 _EXITS = "".join(f"  {number:<5}{meaning}\n" for number, meaning in EXITS.items())

@@ -5,8 +5,10 @@ import re
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import click
+
 from artifactstore.errors import BadInput
-from artifactstore.events import parse_time, types_of
+from artifactstore.events import EVENT_TYPES, parse_time, types_of
 
 _DURATION = re.compile(
     r"(?:(\d{1,5})y)?(?:(\d{1,6})mo)?(?:(\d{1,6})w)?(?:(\d{1,7})d)?(?:(\d{1,8})h)?(?:(\d{1,9})min)?", re.ASCII
@@ -86,6 +88,11 @@ def event_types(text: str) -> str:
     """An event type, or a group of them such as ``v1.retention.*``."""
     types_of(text)
     return text
+
+
+def complete_event_type(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """The event types that begin like this, for the completion of a shell."""
+    return [name for name in EVENT_TYPES if name.startswith(begun)]
 
 
 def label(text: str) -> tuple[str, str]:

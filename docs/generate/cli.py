@@ -1,10 +1,11 @@
 """docs/reference/cli.md: every command and option."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from inspect import cleandoc
 
 import click
 
+from artifactstore.cli.command import walk
 from artifactstore.cli.main import cli
 from artifactstore.exits import EXITS
 from docs.generate.markdown import cell, code, page, table
@@ -22,24 +23,14 @@ def generate() -> str:
         "Command line",
         [*_INTRO.splitlines(), "", "## Global options", ""],
         _options(cli.params),
-        *(_command(path, command, parent) for path, command, parent in walk(cli, context)),
+        *(_command(one) for one in walk(context)),
         ["## Exit codes", ""],
         table(["exit", "meaning"], ([str(number), cell(text)] for number, text in EXITS.items())),
     )
 
 
-def walk(group: click.Group, context: click.Context) -> Iterator[tuple[str, click.Command, click.Context]]:
-    """Every command below a group, depth first: its path, itself and the context around it."""
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        assert command is not None  # noqa: S101 - the group has just listed it
-        yield f"{context.command_path} {name}", command, context
-        if isinstance(command, click.Group):
-            yield from walk(command, click.Context(command, info_name=name, parent=context))
-
-
-def _command(path: str, command: click.Command, parent: click.Context) -> list[str]:
-    context = click.Context(command, info_name=path.rsplit(" ", 1)[1], parent=parent)
+def _command(context: click.Context) -> list[str]:
+    command, path = context.command, context.command_path
     usage = f"{path} {' '.join(command.collect_usage_pieces(context))}"
     text = _paragraphs(cleandoc(command.help or ""))
     return [f"## {path}", "", "```text", usage, "```", "", *text, *_options(command.params)]

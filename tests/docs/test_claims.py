@@ -16,6 +16,7 @@ import pytest
 
 from artifactstore import codec, feed
 from artifactstore.cli import cli
+from artifactstore.cli.command import walk
 from artifactstore.errors import ERRORS
 from artifactstore.events import EVENT_TYPES
 from artifactstore.http.feed import live_feed, ring
@@ -26,7 +27,6 @@ from artifactstore.http.write import group
 from artifactstore.jobs import copies
 from artifactstore.jobs.exports import items
 from artifactstore.store import removals
-from docs.generate.cli import walk
 from tests.databases import Connect
 from tests.docs.snippets import DOCS, ROOT
 from tests.log.test_views_behind import DOORS
@@ -34,6 +34,7 @@ from tests.log.test_views_behind import DOORS
 _SOURCES = (
     "artifactstore",
     "bench",
+    "deploy",
     "docs/generate",
     "migrations",
     "scripts",
@@ -41,7 +42,7 @@ _SOURCES = (
     ".ci",
     "pyproject.toml",
 )
-_PARTS = ("artifactstore/", "bench/", "docs/", "migrations/", "scripts/", "sql/", "tests/")
+_PARTS = ("artifactstore/", "bench/", "deploy/", "docs/", "migrations/", "scripts/", "sql/", "tests/")
 _EXAMPLES = {
     "v1.file.described", "v2.file.described", "project_file_described",
     "sql/3_project/file/project_file_described.sql", "tests/sql/test_project_file_described.py",
@@ -59,7 +60,7 @@ _FOREIGN = {
     "pg_hba", "pg_upgrade", "pg_rewind", "pg_basebackup", "pg_restore", "pg_dump", "pg_ctl", "pg_wal",
     "unique_violation", "remote_apply", "remote_write",  # PostgreSQL
 }  # fmt: skip
-_FOREIGN_COMMANDS = ("pg_", "psql", "curl", "date", "yoyo", "ulimit", "python", ". ")
+_FOREIGN_COMMANDS = ("pg_", "psql", "curl", "date", "docker", "yoyo", "ulimit", "python", "systemd", ". ")
 
 
 def _pages() -> list[Path]:
@@ -89,7 +90,7 @@ def _words() -> frozenset[str]:
     for source in _SOURCES:
         root = ROOT / source
         for path in [root] if root.is_file() else sorted(root.rglob("*")):
-            if path.is_file() and path.suffix in (".py", ".sql", ".toml", ""):
+            if path.is_file() and path.suffix in (".py", ".sql", ".toml", ".service", ".timer", ".yaml", ""):
                 text += path.read_text(encoding="utf-8")
     return frozenset(re.findall(r"[A-Za-z_]\w*", text)) | frozenset(re.findall(r"[a-z]+(?:-[a-z]+)+", text))
 
@@ -98,7 +99,7 @@ def _words() -> frozenset[str]:
 def _commands() -> dict[str, click.Command]:
     """Path without the program's name → command."""
     context = click.Context(cli, info_name="artifactstore")
-    return {path.partition(" ")[2]: command for path, command, _ in walk(cli, context)}
+    return {one.command_path.partition(" ")[2]: one.command for one in walk(context)}
 
 
 def _options(command: click.Command) -> set[str]:
@@ -129,7 +130,7 @@ def _unknown(span: str, known: Set[str]) -> Iterator[str]:
         return
     if span.startswith(("file://", "s3://", "pkg:", "PKG:", "spiffe:", *_FOREIGN_COMMANDS)):
         return
-    endpoint = re.match(r"(?:(GET|POST) )?(/(?!tmp|var/)[a-z][\w/{}.]*)", span)
+    endpoint = re.match(r"(?:(GET|POST) )?(/(?!tmp|(?:etc|run|usr|var)/)[a-z][\w/{}.]*)", span)
     if endpoint:
         method, path = endpoint.groups()
         if not any(method in (None, one.method) and _same_path(one.path, path) for one in ENDPOINTS):

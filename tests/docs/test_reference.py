@@ -10,6 +10,7 @@ import click
 import pytest
 
 from artifactstore.cli import cli
+from artifactstore.cli.command import walk
 from artifactstore.errors import ERRORS
 from artifactstore.events import EVENT_TYPES
 from artifactstore.http.routes import ENDPOINTS
@@ -17,7 +18,6 @@ from artifactstore.http.settings import Settings, variable
 from artifactstore.http.web.metrics import REGISTRY
 from docs.generate import decisions, pages
 from docs.generate.__main__ import main
-from docs.generate.cli import walk
 from docs.generate.markdown import cell, code
 from tests.databases import Connect
 from tests.docs.snippets import DOCS, ROOT
@@ -71,7 +71,7 @@ def test_every_event_type_has_a_section() -> None:
 
 
 def test_every_command_has_a_section() -> None:
-    paths = {path for path, _, _ in walk(cli, click.Context(cli, info_name="artifactstore"))}
+    paths = {one.command_path for one in walk(click.Context(cli, info_name="artifactstore"))}
     assert {heading for heading in _headings("cli.md") if heading.startswith("artifactstore")} == paths
 
 
