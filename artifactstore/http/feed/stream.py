@@ -21,10 +21,8 @@ from artifactstore.http.web.request import bad_request
 PING_SECONDS = 15.0
 """After which something is sent, were it nothing: proxies cut what is silent for a minute."""
 
-EVENT_ID = "0|([1-9][0-9]{0,15})-sha256:([0-9a-f]{64})"
+_EVENT_ID = re.compile("0|([1-9][0-9]{0,15})-sha256:([0-9a-f]{64})")
 """As ``event_id`` makes it."""
-
-_EVENT_ID = re.compile(EVENT_ID)
 _RETRY = b"retry: %d\n" % (RETRY_SECONDS * 1_000)
 """A line of the first block."""
 _PING = b":\n\n"
