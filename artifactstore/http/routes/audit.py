@@ -72,9 +72,9 @@ ENDPOINTS = (
         tag="feed",
         summary="Who did what, to what, when; the newest first",
         doc="next is the sequence of the last event of the page: passing it as before goes on with the older "
-        "ones, and neither skips nor repeats, whatever is appended meanwhile. from and to are times of the log,"
-        " which never decrease. package takes the events of a package, its files, their copies, its retention "
-        "and its holds. Several conditions: all of them. To follow what comes, use the feed.",
+        "ones, and neither skips nor repeats, whatever is appended meanwhile. from and to are times of the "
+        "log, which never decrease. package takes the events of a package, its files, their copies, its "
+        "retention and its holds. Several conditions: all of them. To follow what comes, use the feed.",
         handle=_audit,
         answer=record("A page.", events=array(ref("AuditEvent")), next=maybe(SEQUENCE)),
         query=(
