@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from artifactstore.access import ROLES, parse_token
-from artifactstore.errors import error
+from artifactstore.errors import Forbidden, error
 from artifactstore.store import Token
 
 if TYPE_CHECKING:
@@ -43,6 +43,13 @@ class Caller:
     actor: str
     role: Role
     token_id: UUID
+
+    def check(self, needed: Role) -> None:
+        """Raise ``Forbidden`` forbidden unless the token has the role."""
+        if self.role < needed:
+            needs = needed.title
+            problem = f"it needs the role {needs}, the token has {self.role.title}"
+            raise Forbidden("forbidden", {"problem": problem, "needs": needs})
 
 
 def highest(roles: Sequence[str]) -> Role | None:

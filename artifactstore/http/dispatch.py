@@ -1,15 +1,16 @@
 """From a request to an answer: who asks, what was sent, the handler, the headers that all answers have."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from artifactstore.codec import Problem
-from artifactstore.errors import Forbidden, error
+from artifactstore.errors import error
 from artifactstore.events.fields import Field, read_fields
-from artifactstore.http.auth import Caller, Guard, Role
+from artifactstore.http.auth import Caller, Guard
 from artifactstore.http.endpoint import Answer, Call, Endpoint
 from artifactstore.http.web.conditions import expected_versions, is_known
 from artifactstore.http.web.request import (
@@ -46,7 +47,7 @@ class Resource:
         call = Call(scope["app"].state.service, scope["app"].state.guard, endpoint, trace, scope, receive)
         if endpoint.role is not None:
             call.caller = await identify(scope)
-            _check_role(call.caller, endpoint.role)
+            call.caller.check(endpoint.role)
         await _read(call)
         answer = await endpoint.handle(call)
         answer.headers |= position_headers(trace.position)
@@ -69,13 +70,6 @@ async def identify(scope: Scope) -> Caller:
     caller = await guard.identify(header(scope, b"authorization"))
     current(scope).actor = caller.actor
     return caller
-
-
-def _check_role(caller: Caller, needed: Role) -> None:
-    if caller.role < needed:
-        needs = needed.title
-        problem = f"it needs the role {needs}, the token has {caller.role.title}"
-        raise Forbidden("forbidden", {"problem": problem, "needs": needs})
 
 
 async def _read(call: Call) -> None:
@@ -127,6 +121,12 @@ def _read_batch(
 
 async def _send(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
     headers = {"Cache-Control": "no-store", **answer.headers}
+    if answer.parts is not None:
+        async with aclosing(answer.parts) as parts:
+            content = () if scope["method"] == "HEAD" else parts
+            streaming = StreamingResponse(content, answer.status, headers, media_type=answer.media_type)
+            await streaming.stream_response(send)
+        return
     tag = headers.get("ETag")
     if tag is not None and answer.status == 200 and is_known(scope, tag):
         answer.status = 304

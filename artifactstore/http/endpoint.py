@@ -1,7 +1,7 @@
 """What the service offers at a path and method, as data: the dispatcher and /openapi.json both read it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 from uuid import UUID
@@ -15,7 +15,7 @@ from artifactstore.http.auth import Caller, Guard, Role
 from artifactstore.http.service import Service
 from artifactstore.http.web.json import render
 from artifactstore.http.web.request import Parameter
-from artifactstore.http.web.trace import Trace
+from artifactstore.http.web.trace import Trace, header
 from artifactstore.store import Position, Store
 
 T = TypeVar("T")
@@ -32,12 +32,16 @@ LIMIT = Parameter("limit", Int(min=1, max=1000), "rows of the page", default=100
 
 @dataclass(slots=True)
 class Answer:
-    """What is sent back: ``value`` is rendered as JSON unless it is bytes already."""
+    """What is sent back: ``value`` is rendered as JSON unless it is bytes already.
 
-    value: object
+    ``parts``: what is sent in its place, as it is made.
+    """
+
+    value: object = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     media_type: str = JSON
+    parts: AsyncGenerator[bytes] | None = None
 
     def body(self) -> bytes:
         """The bytes of the answer."""
@@ -96,6 +100,11 @@ class Call:
     def _note(self, position: Position) -> None:
         self.trace.position = position
 
+    async def check_caller(self) -> None:
+        """Ask again who asks, for an answer that takes long; raises ``Forbidden`` unauthorized, forbidden."""
+        caller = await self.guard.identify(header(self.scope, b"authorization"))
+        caller.check(self.endpoint.role or caller.role)
+
     async def client_left(self) -> None:
         """Return when the client has closed the connection."""
         while (await self.receive())["type"] != "http.disconnect":
@@ -111,6 +120,7 @@ class Endpoint:
         doc: for /openapi.json, more than the summary says.
         answer: schema of the answer's body, or name of a shared one; None: no JSON.
         status: of the answer. media_type: of the answer.
+        hears: headers that it hears besides those that many do.
         query: parameters; MIN_SEQUENCE is one of them for all reads of the log.
         body: fields of the JSON object that is sent; None: no body.
         batch: name of the array of such objects that may be sent instead of one, and how many at most.
@@ -135,6 +145,7 @@ class Endpoint:
     media_type: str = JSON
     path_parameters: Sequence[Parameter] = ()
     query: Sequence[Parameter] = ()
+    hears: Sequence[Parameter] = ()
     body: Sequence[Field] | None = None
     batch: tuple[str, int] | None = None
     also: Mapping[str, Schema] = field(default_factory=dict)

@@ -30,6 +30,7 @@ _HEADERS: dict[str, Schema] = {
     "Retry-After": {"type": "string", "pattern": "^[0-9]+$"},
     "WWW-Authenticate": {"type": "string"},
     "Allow": {"type": "string"},
+    "X-Accel-Buffering": {"type": "string", "const": "no"},
 }
 _OPTIONAL = ("Artifactstore-Log", "Artifactstore-Epoch", "Idempotent-Replayed", "Location")
 
@@ -163,6 +164,8 @@ def _parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:
         yield _parameter(parameter, "path") | {"required": True}
     for parameter in endpoint.query:
         yield _parameter(parameter, "query")
+    for parameter in endpoint.hears:
+        yield _parameter(parameter, "header")
     if endpoint.method == "POST":
         yield _header(
             "Idempotency-Key",

@@ -111,6 +111,21 @@ class Log(Connected):
         """As ``audit``, ascending too, but the newest ``limit``."""
         return list(self._log("audit_events", "action", query or LogQuery(), SQL("DESC"), limit))[::-1]
 
+    def audit_backwards(self, query: LogQuery, limit: int) -> Iterator[Row]:
+        """As ``audit``, but descending from the newest."""
+        return self._log("audit_events", "action", query, SQL("DESC"), limit)
+
+    def last_before(self, instant: datetime) -> int:
+        """The last event with an earlier time, 0 where there is none; several may have the same time."""
+        query = SQL(
+            """
+            SELECT coalesce(max(sequence), 0) AS sequence FROM artifactstore.events WHERE created_at = (
+                SELECT max(created_at) FROM artifactstore.events WHERE created_at < %s)
+            """
+        )
+        sequence: int = self._row(query, (instant,))["sequence"]
+        return sequence
+
     def package_history(
         self, package_id: UUID, *, newest_first: bool = False, limit: int | None = None
     ) -> Iterator[Row]:

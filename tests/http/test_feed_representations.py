@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from artifactstore import codec
+from artifactstore.http.feed import encoding
 from artifactstore.http.feed.encoding import json_event
-from artifactstore.http.feed.representation import prefers_cbor
+from artifactstore.http.feed.representation import preferred
 from artifactstore.leaves import columns
 from artifactstore.store import LoggedEvent
 from tests.http.feeding import append_packages, page
@@ -75,7 +76,8 @@ def test_an_empty_page_is_an_empty_sequence(client: httpx.Client) -> None:
     ],
 )
 def test_the_form_is_the_one_preferred(accept: str | None, cbor: bool) -> None:
-    assert prefers_cbor(accept) is cbor
+    wanted = encoding.CBOR if cbor else encoding.JSON
+    assert preferred(accept, (encoding.JSON, encoding.CBOR)) == wanted
 
 
 def test_what_touches_the_head_is_not_stored(service: Running, client: httpx.Client) -> None:

@@ -25,11 +25,15 @@ from artifactstore import access
 from artifactstore.codec import Problem
 from artifactstore.errors import ArtifactstoreError
 from artifactstore.http.auth import Guard
-from artifactstore.http.feed.representation import prefers_cbor
+from artifactstore.http.feed.encoding import ENCODE, JSON
+from artifactstore.http.feed.live_feed import Ask
+from artifactstore.http.feed.representation import preferred
+from artifactstore.http.feed.stream import resumed
 from artifactstore.http.routes import ENDPOINTS
 from artifactstore.http.service import Service
 from artifactstore.http.web import conditions, request, trace
 from artifactstore.http.web.json import parse
+from artifactstore.store import PageQuery
 from tests.timing import at_best
 
 _SECONDS = 0.1
@@ -111,7 +115,7 @@ def _identify(scope: dict[str, Any]) -> None:
 
 
 _HEADERS: dict[str, Callable[[dict[str, Any]], object]] = {
-    "Accept": lambda scope: prefers_cbor(trace.header(scope, b"accept")),
+    "Accept": lambda scope: preferred(trace.header(scope, b"accept"), list(ENCODE)),
     "Authorization": _identify,
     "Content-Encoding": _read_body,
     "Content-Length": _read_body,
@@ -120,6 +124,7 @@ _HEADERS: dict[str, Callable[[dict[str, Any]], object]] = {
     "Idempotency-Key": request.idempotency_key,
     "If-Match": conditions.expected_versions,
     "If-None-Match": lambda scope: conditions.is_known(scope, '"1"'),
+    "Last-Event-ID": lambda scope: resumed(Ask(PageQuery(), JSON), trace.header(scope, b"last-event-id")),
     "X-Request-Id": trace.begin,
 }
 """Every header that the service reads, and what reads it."""

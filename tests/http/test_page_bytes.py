@@ -16,6 +16,7 @@ _BYTES = 3_000
 _ROWS = 24
 _LISTS = [one for one in ENDPOINTS if any(parameter.name == "after" for parameter in one.query)]
 _BOUNDED_OTHERWISE = {
+    "/audit": "as the others, with before in place of after: see tests/http/test_audit.py",
     "/events": "4 MiB of payloads, see tests/http/test_feed.py",
     "/log": "the last 1,000 epochs, of at most 1 KB of reason each",
     "/packages/{package_id}/retention/explain": "1,000 events of at most 2 KB, see below",

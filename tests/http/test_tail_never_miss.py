@@ -1,8 +1,8 @@
 """Never miss: GAP01, GAP02, GAP08 and TL03 at once, over HTTP.
 
 Sixteen writers over HTTP and four sessions as of psql, with pauses before COMMIT, rollbacks and terminated
-backends, append while twenty clients follow: in small and large pages, with and without waiting, with
-filters, as JSON and as CBOR, with new connections all the time. The listener is killed and the service is
+backends, append while clients follow: in small and large pages, with and without waiting, with filters, as
+JSON, as CBOR and as a stream, with new connections all the time. The listener is killed and the service is
 restarted under them. Each must have seen exactly its events of the log, in order, once.
 """
 
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import psycopg
@@ -21,6 +21,7 @@ from artifactstore.client import Client, Cursor, RemoteError
 from artifactstore.store import LoggedEvent, Store
 from tests.http.feeding import append_packages
 from tests.http.running import issue, running
+from tests.http.streaming import Stream, open_stream
 
 HTTP_WRITERS = 16
 SQL_WRITERS = 4
@@ -126,26 +127,30 @@ def end_listener(database: str) -> None:
         )
 
 
+WAYS: tuple[tuple[int, Literal["pages", "tail", "stream"]], ...] = (
+    (1, "pages"), (0, "pages"), (1, "tail"), (5, "tail"), (0, "stream"),
+)  # fmt: skip
+"""Seconds to wait, and how a follower reads."""
+
+
 @dataclass
 class Follower:
     """A client of the feed, and what it saw: sequence and digest of each event.
 
     Attributes:
         query: filters and limit. wait: seconds of each request.
-        pages: read page by page as JSON, else with ``Client.tail``.
+        how: page by page as JSON; with ``Client.tail``; as a stream of Server-Sent Events.
     """
 
     query: Mapping[str, Any]
     wait: int
-    pages: bool
+    how: Literal["pages", "tail", "stream"]
     seen: list[tuple[int, str]] = field(default_factory=list)
 
     def follow(self, world: World) -> None:
         """Read until the head at which all is written."""
-        if self.pages:
-            self._follow_pages(world)
-        else:
-            self._follow_tail(world)
+        ways = {"pages": self._follow_pages, "tail": self._follow_tail, "stream": self._follow_stream}
+        ways[self.how](world)
 
     def _follow_pages(self, world: World) -> None:
         since, digest = 0, None
@@ -185,9 +190,36 @@ class Follower:
                         raise
                 cursor = tail.cursor
 
+    def _follow_stream(self, world: World) -> None:
+        last: str | None = None
+        headers = {"Authorization": f"Bearer {world.tokens['reader']}"}
+        while world.head is None or last is None or int(last.partition("-")[0]) < world.head:
+            with (
+                suppress(httpx.TransportError),
+                httpx.Client(base_url=world.url, headers=headers, timeout=2) as client,
+                open_stream(client, last, **self.query) as answer,
+            ):
+                if answer.status_code == 503:
+                    time.sleep(0.05)
+                    continue
+                last = self._take(Stream(answer, last), last)
+
+    def _take(self, stream: Stream, last: str | None) -> str | None:
+        """Read some events, or until there is a pause; returns the cursor of what was seen."""
+        count = 0
+        with suppress(httpx.TransportError, StopIteration):
+            while count < RESTARTS:
+                block = stream.next()
+                if block.name is not None:
+                    assert block.name == "message", block.fields
+                    self.seen.append((block.data["sequence"], block.data["payload_digest"]))
+                    count += 1
+                last = block.id or last
+        return last
+
 
 def followers() -> list[tuple[Follower, Callable[[LoggedEvent], bool]]]:
-    """Twenty followers, and which events each must see."""
+    """Followers of every kind, and which events each must see."""
     kinds: list[tuple[dict[str, Any], Callable[[LoggedEvent], bool]]] = [
         ({}, lambda _: True),
         ({"limit": 1000}, lambda _: True),
@@ -195,11 +227,7 @@ def followers() -> list[tuple[Follower, Callable[[LoggedEvent], bool]]]:
         ({"actor": "user:producer"}, lambda event: event.actor == "user:producer"),
         ({"subject_kind": "system", "limit": 1}, lambda event: event.subject_kind == "system"),
     ]
-    return [
-        (Follower(query, wait, pages), chosen)
-        for query, chosen in kinds
-        for wait, pages in ((1, True), (0, True), (1, False), (5, False))
-    ]
+    return [(Follower(query, wait, how), chosen) for query, chosen in kinds for wait, how in WAYS]
 
 
 def test_nobody_misses_an_event(service_conninfo: str, database: str) -> None:
@@ -207,7 +235,7 @@ def test_nobody_misses_an_event(service_conninfo: str, database: str) -> None:
     world = World(service_conninfo, issue(service_conninfo))
     world.writing.set()
     following = followers()
-    assert len(following) == 20
+    assert len(following) == 25
     with running(service_conninfo, world.tokens, stop_seconds=5) as first:
         world.url = first.url
         readers = [world.thread(follower.follow, world) for follower, _ in following]

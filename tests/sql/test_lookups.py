@@ -103,6 +103,26 @@ READS: dict[str, tuple[Callable[[Store], list[Any]], int]] = {
         ),
         5,
     ),
+    "audit of a package, backwards": (
+        lambda s: list(s.log.audit_backwards(LogQuery(package_id=package_id(ONE)), 5)),
+        5,
+    ),
+    "audit of an actor, backwards": (
+        lambda s: list(s.log.audit_backwards(LogQuery(where=EventFilter(actor=frozenset([ANN]))), 5)),
+        5,
+    ),
+    "audit of an hour, backwards": (
+        lambda s: list(
+            s.log.audit_backwards(
+                LogQuery(
+                    since=s.log.last_before(BEGINNING + timedelta(hours=30)),
+                    until=s.log.last_before(BEGINNING + timedelta(hours=31)),
+                ),
+                5,
+            )
+        ),
+        5,
+    ),
     "retention history": (lambda s: list(s.log.retention_history(package_id(ONE))), 2),
     "package history": (lambda s: list(s.log.package_history(package_id(ONE), limit=5)), 5),
 }

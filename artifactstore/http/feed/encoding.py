@@ -1,6 +1,7 @@
-"""Events as they are sent: JSON for people and programs, items of a CBOR sequence for mirrors.
+"""Events as they are sent: JSON for people and programs, items of a CBOR sequence for mirrors, and JSON as
+Server-Sent Events.
 
-Both are put together from the columns as they are stored. What never changes, or comes again and again, is
+All are put together from the columns as they are stored. What never changes, or comes again and again, is
 encoded once; an encoder sees only the payload of JSON.
 """
 
@@ -17,9 +18,10 @@ from artifactstore.http.web.answers import payload_value
 from artifactstore.http.web.json import render
 from artifactstore.leaves import Columns
 
-Form: TypeAlias = Literal["application/json", "application/cbor-seq"]
+Form: TypeAlias = Literal["application/json", "application/cbor-seq", "text/event-stream"]
 JSON: Form = "application/json"
 CBOR: Form = "application/cbor-seq"
+SSE: Form = "text/event-stream"
 
 _JSON = (
     b'{"sequence":%d,"created_at":"%b","event_type":%b,"subject_kind":%b,"subject_id":%b,"actor":%b,'
@@ -68,7 +70,22 @@ def cbor_event(event: Columns) -> bytes:
     )
 
 
-ENCODE: Mapping[Form, Callable[[Columns], bytes]] = {JSON: json_event, CBOR: cbor_event}
+def sse_event(event: Columns) -> bytes:
+    """An event as a Server-Sent Event: its JSON, and the cursor of who has seen it as id."""
+    return b"id: %b\ndata: %b\n\n" % (event_id(event.sequence, event.identity), json_event(event))
+
+
+def event_id(sequence: int, identity: bytes | None) -> bytes:
+    """The id of the event with that sequence and identity, as Last-Event-ID gives it back; 0: before all."""
+    return b"0" if identity is None else b"%d-%b" % (sequence, digest_text(identity).encode())
+
+
+def digest_text(identity: bytes) -> str:
+    """The identity of an event as answers tell it."""
+    return f"sha256:{identity.hex()}"
+
+
+ENCODE: Mapping[Form, Callable[[Columns], bytes]] = {JSON: json_event, CBOR: cbor_event, SSE: sse_event}
 """What makes an event of each form."""
 
 

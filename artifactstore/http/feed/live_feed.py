@@ -95,6 +95,16 @@ class LiveFeed:
         self._stopping = True
         self._waiters.wake_all(look=False)
 
+    @property
+    def stopping(self) -> bool:
+        """Whether nobody waits any more."""
+        return self._stopping
+
+    @property
+    def crowded(self) -> bool:
+        """Whether as many wait as may."""
+        return len(self._waiters) >= self._service.settings.max_waiters
+
     async def page(self, ask: Ask, client_left: Callable[[], Awaitable[None]]) -> Answered:
         """The page that is asked for.
 
@@ -127,13 +137,13 @@ class LiveFeed:
         return await self._service.read(lambda store: store.log.head())
 
     async def _wait(self, ask: Ask, looked: Answered, client_left: Callable[[], Awaitable[None]]) -> Answered:
-        if len(self._waiters) >= self._service.settings.max_waiters:
+        if self.crowded:
             return replace(looked, busy=True)
         deadline = asyncio.get_running_loop().time() + ask.wait
         left = asyncio.ensure_future(client_left())
         try:
             while _nothing_yet(ask, looked) and not self._stopping:
-                ask = _after(ask, looked)
+                ask = after(ask, looked)
                 if ask.query.since < self._ring.last:
                     # What memory has after it may be of the log as it was before.
                     looked = await self._remembered(ask) or await self._read(ask, client_left)
@@ -335,7 +345,7 @@ def _nothing_yet(ask: Ask, looked: Answered) -> bool:
     return not looked.count and not looked.has_more and (until is None or looked.next < until)
 
 
-def _after(ask: Ask, looked: Answered) -> Ask:
+def after(ask: Ask, looked: Answered) -> Ask:
     """The same after what was seen; the event there must stay the one that it was."""
     seen = ask.seen if looked.next_digest is None else Seen(looked.next_digest)
     return replace(ask, query=replace(ask.query, since=looked.next), seen=seen)

@@ -1,11 +1,11 @@
 """Pages of events as they are sent, and who wants which form."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
 from artifactstore.feed import MAX_BYTES
-from artifactstore.http.feed.encoding import CBOR, ENCODE, JSON, Form
+from artifactstore.http.feed.encoding import ENCODE, JSON, Form, digest_text
 from artifactstore.http.web.json import render
 from artifactstore.leaves import columns
 from artifactstore.store import LoggedEvent, Position
@@ -84,11 +84,6 @@ class Answered:
         return self.next < self.end
 
 
-def digest_text(identity: bytes) -> str:
-    """The identity of an event as answers tell it."""
-    return f"sha256:{identity.hex()}"
-
-
 def compose(
     entries: Iterable[EntryT],
     encode: Callable[[EntryT], bytes],
@@ -125,21 +120,22 @@ def compose(
     if examined and (last is None or last.sequence != examined):
         last = at(examined)
     next_digest = last.identity if examined and last is not None else None
-    if form == CBOR:
-        body = b"".join(parts)
-    else:
+    if form == JSON:
         body = _json_page(parts, examined, next_digest, examined < end, position)
+    else:
+        body = b"".join(parts)
     return Answered(form, body, len(parts), full, examined, next_digest, end, position, source)
 
 
-def prefers_cbor(accept: str | None) -> bool:
-    """Whether an Accept header asks for the CBOR sequence rather than for JSON (RFC 9110, 12.5.1)."""
-    weights = {CBOR: 0.0, JSON: 0.0}
+def preferred(accept: str | None, forms: Sequence[Form]) -> Form:
+    """The form that an Accept header asks for by name (RFC 9110, 12.5.1); of several equal ones the first."""
+    weights = dict.fromkeys(forms, 0.0)
     for item in (accept or "").lower().split(","):
         name, *parameters = (part.strip() for part in item.split(";"))
-        if name in weights:
-            weights[name] = _weight(parameters)
-    return weights[CBOR] > weights[JSON]
+        for form in forms:
+            if form == name:
+                weights[form] = _weight(parameters)
+    return max(forms, key=lambda form: weights[form])
 
 
 def _weight(parameters: Iterable[str]) -> float:

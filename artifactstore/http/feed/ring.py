@@ -111,5 +111,5 @@ def _chosen(entries: Iterable[SharedEvent], where: EventFilter) -> Iterable[Shar
 
 
 def _weight(event: LoggedEvent) -> int:
-    """Bytes that an event takes: as stored, and in both forms, JSON being up to twice as long."""
-    return _ENTRY_BYTES + 4 * len(event.payload)
+    """Bytes that an event takes: as stored, and in each form, those with JSON being up to twice as long."""
+    return _ENTRY_BYTES + 6 * len(event.payload)

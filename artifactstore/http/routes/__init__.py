@@ -1,7 +1,17 @@
 """Everything that the service offers, path by path."""
 
 from artifactstore.http.endpoint import Endpoint
-from artifactstore.http.routes import events, files, locations, log, operation, packages, retention, tokens
+from artifactstore.http.routes import (
+    audit,
+    events,
+    files,
+    locations,
+    log,
+    operation,
+    packages,
+    retention,
+    tokens,
+)
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *packages.ENDPOINTS,
@@ -9,6 +19,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *locations.ENDPOINTS,
     *retention.ENDPOINTS,
     *events.ENDPOINTS,
+    *audit.ENDPOINTS,
     *log.ENDPOINTS,
     *tokens.ENDPOINTS,
     *operation.ENDPOINTS,

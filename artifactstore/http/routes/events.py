@@ -1,24 +1,28 @@
 """The feed: the events of the log, in order, none left out, and waiting for the next."""
 
+import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from artifactstore import feed
 from artifactstore.codec import MAX_INTEGER, digest
-from artifactstore.errors import Refused
+from artifactstore.errors import ArtifactstoreError, Refused, error
 from artifactstore.events import EVENT_TYPES, GROUPS
 from artifactstore.events.kinds import Id, Int, Text
 from artifactstore.feed import Seen
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
-from artifactstore.http.feed.encoding import CBOR, ENCODE, JSON, Form
-from artifactstore.http.feed.live_feed import Ask
-from artifactstore.http.feed.representation import digest_text, prefers_cbor
+from artifactstore.http.feed.encoding import CBOR, ENCODE, JSON, SSE, Form, digest_text
+from artifactstore.http.feed.live_feed import Ask, LiveFeed
+from artifactstore.http.feed.representation import Answered, preferred
+from artifactstore.http.feed.stream import PING_SECONDS, resumed, stream
 from artifactstore.http.routes.log import epochs
+from artifactstore.http.web import problems
 from artifactstore.http.web.answers import BOOL, COUNT, DIGEST, ID, TEXT, array, maybe, record, ref
 from artifactstore.http.web.problems import RETRY_SECONDS
-from artifactstore.http.web.request import Parameter, bad_request
+from artifactstore.http.web.request import ClientLeftError, Parameter, bad_request
 from artifactstore.http.web.trace import header
 from artifactstore.leaves import Columns
 from artifactstore.store import EventFilter, PageQuery, Position, Store
@@ -29,6 +33,7 @@ MAX_WAIT = 55
 """Seconds; proxies cut what is silent for a minute."""
 
 _KINDS = Text(enum=SUBJECT_KINDS)
+_VARY = "Accept, Authorization"
 _CBOR_SEQUENCE = {"type": "string", "contentMediaType": CBOR}
 _SINCE = re.compile("head|0|[1-9][0-9]{0,15}")
 _EPOCH = re.compile("[1-9][0-9]{0,15}-[0-9a-f]{8}")
@@ -44,35 +49,18 @@ _EPOCH_PARAMETER = Parameter(
 
 
 async def _events(call: Call) -> Answer:
-    query, live_feed = call.query, call.scope["app"].state.live_feed
-    _check_texts(query)
-    since = query["since"]
-    if since == "head":
-        if query["since_digest"] is not None:
-            raise bad_request(
-                "since_digest needs since to be the sequence of an event", parameter="since_digest"
-            )
-        since = await live_feed.head()
-    elif query["since_digest"] is not None and since == "0":
-        raise bad_request("since_digest is that of the event at since; 0 is none", parameter="since_digest")
-    ask = Ask(
-        PageQuery(int(since), query["until"], _filter(query), query["limit"]),
-        _form(call),
-        query["wait"],
-        query["epoch"],
-        _seen(query["since_digest"]),
-        query["min_sequence"],
-    )
-    try:
-        page = await live_feed.page(ask, call.client_left)
-    except Refused as refusal:
-        if refusal.code in _LOST:
-            refusal.detail["epochs"] = await call.read(epochs)
-        raise
+    _check_texts(call.query)
+    form = _form(call, (JSON, CBOR, SSE))
+    return await (_stream(call) if form == SSE else _page(call, form))
+
+
+async def _page(call: Call, form: Form) -> Answer:
+    ask = await _ask(call, form)
+    page = await _read(call, ask, call.client_left)
     call.trace.position = page.position
     below_head = page.full and page.next < page.position.head
     headers = {
-        **_caching(page.body, below_head, query["epoch"]),
+        **_caching(page.body, below_head, ask.epoch),
         "Artifactstore-Next": str(page.next),
         "Artifactstore-Has-More": str(page.has_more).lower(),
     }
@@ -80,7 +68,87 @@ async def _events(call: Call) -> Answer:
         headers["Artifactstore-Next-Digest"] = digest_text(page.next_digest)
     if page.busy:
         headers["Retry-After"] = str(RETRY_SECONDS)
-    return Answer(page.body, headers=headers, media_type=page.form)
+    return Answer(page.body, headers=headers, media_type=form)
+
+
+async def _stream(call: Call) -> Answer:
+    _check_streamable(call)
+    if _feed(call).crowded:
+        raise error("overloaded", {"problem": "as many wait for events as may"})
+    ask = resumed(await _ask(call, SSE), header(call.scope, b"last-event-id"))
+    first = await _read(call, ask, call.client_left)
+    call.trace.position = first.position
+    headers = {"Vary": _VARY, "X-Accel-Buffering": "no"}
+    return Answer(headers=headers, media_type=SSE, parts=_parts(call, ask, first))
+
+
+async def _parts(call: Call, ask: Ask, first: Answered) -> AsyncGenerator[bytes]:
+    left = asyncio.ensure_future(call.client_left())
+
+    async def client_left() -> None:
+        await asyncio.wait((left,))
+
+    async def read(next_ask: Ask) -> Answered:
+        if left.done():
+            raise ClientLeftError
+        await call.check_caller()
+        return await _read(call, next_ask, client_left)
+
+    def refused(failure: ArtifactstoreError) -> bytes:
+        call.trace.code, call.trace.problem = failure.code, str(failure.detail.get("problem", ""))
+        return problems.body(failure, call.trace.request_id)
+
+    parts = stream(ask, first, read, lambda: _feed(call).stopping, refused)
+    try:
+        async with aclosing(parts):
+            async for part in parts:
+                yield part
+    finally:
+        left.cancel()
+
+
+def _check_streamable(call: Call) -> None:
+    """Raise ``BadInput`` bad-request for what a stream cannot be."""
+    for name in ("until", "wait"):
+        if call.query[name]:
+            raise bad_request(f"{name} is for pages: a stream waits, and has no end", parameter=name)
+    if call.scope["http_version"] == "1.0":
+        raise bad_request("a stream needs HTTP/1.1")
+
+
+def _feed(call: Call) -> LiveFeed:
+    live_feed: LiveFeed = call.scope["app"].state.live_feed
+    return live_feed
+
+
+async def _ask(call: Call, form: Form) -> Ask:
+    query, since = call.query, call.query["since"]
+    if since == "head":
+        if query["since_digest"] is not None:
+            raise bad_request(
+                "since_digest needs since to be the sequence of an event", parameter="since_digest"
+            )
+        since = str(await _feed(call).head())
+    elif query["since_digest"] is not None and since == "0":
+        raise bad_request("since_digest is that of the event at since; 0 is none", parameter="since_digest")
+    return Ask(
+        PageQuery(int(since), query["until"], _filter(query), query["limit"]),
+        form,
+        query["wait"],
+        query["epoch"],
+        _seen(query["since_digest"]),
+        query["min_sequence"],
+    )
+
+
+async def _read(call: Call, ask: Ask, client_left: Callable[[], Awaitable[None]]) -> Answered:
+    """The page; a refusal of it tells the epochs of the log, from which a follower sees what it lost."""
+    try:
+        return await _feed(call).page(ask, client_left)
+    except Refused as refusal:
+        if refusal.code in _LOST:
+            refusal.detail["epochs"] = await call.read(epochs)
+        raise
 
 
 async def _event(call: Call) -> Answer:
@@ -94,7 +162,7 @@ async def _event(call: Call) -> Answer:
         return feed.read_event(store.connection, call.path["sequence"], position[-1])
 
     event = await call.read(read)
-    form = _form(call)
+    form = _form(call, (JSON, CBOR))
     body = ENCODE[form](event)
     headers = _caching(body, True, query["epoch"])
     return Answer(
@@ -130,13 +198,13 @@ def _filter(query: Mapping[str, Any]) -> EventFilter:
     return EventFilter(**{column: frozenset(query[column]) for column in FILTERED}).resolved()
 
 
-def _form(call: Call) -> Form:
-    return CBOR if prefers_cbor(header(call.scope, b"accept")) else JSON
+def _form(call: Call, forms: Sequence[Form]) -> Form:
+    return preferred(header(call.scope, b"accept"), forms)
 
 
 def _caching(body: bytes, lasting: bool, epoch: str | None) -> dict[str, str]:
     """Headers for caches: what lies below the head stays as it is, for as long as the epoch does."""
-    headers = {"Vary": "Accept, Authorization"}
+    headers = {"Vary": _VARY}
     if not lasting:
         return headers
     fresh = "no-cache" if epoch is None else "max-age=31536000, immutable"
@@ -153,7 +221,10 @@ _DOC = (
     "and 4 MiB, with a filter it looks at 10,000 events at most. As application/cbor-seq: the events alone "
     "(RFC 8742), each a map of its columns with the exact payload; next, next_digest and has_more are in the "
     "headers. Retry-After: too many wait, so this request did not. Pages that end below the head have an "
-    "ETag."
+    "ETag. As text/event-stream: the events from there on as Server-Sent Events, for as long as the client "
+    f"stays; data is an event, id the cursor behind it. Every {PING_SECONDS:g} s something is sent, were it "
+    "a comment, or an id without data, behind what a filter left out. An event named refused has the problem "
+    "for which a stream ends. until and wait are for pages."
 )
 
 ENDPOINTS = (
@@ -175,7 +246,14 @@ ENDPOINTS = (
             head=COUNT,
             has_more=BOOL,
         ),
-        also={CBOR: _CBOR_SEQUENCE},
+        also={CBOR: _CBOR_SEQUENCE, SSE: {"type": "string"}},
+        hears=(
+            Parameter(
+                "Last-Event-ID",
+                Text(max=88),
+                "for a stream: id of the last event that was seen, in place of since and since_digest",
+            ),
+        ),
         query=(
             Parameter(
                 "since",
@@ -209,7 +287,7 @@ ENDPOINTS = (
         etag=True,
         may_have=(
             "ETag", "Retry-After", "Cache-Control", "Vary", "Artifactstore-Next", "Artifactstore-Next-Digest",
-            "Artifactstore-Has-More",
+            "Artifactstore-Has-More", "X-Accel-Buffering",
         ),
         refusals=_LOST,
     ),

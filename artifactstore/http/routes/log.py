@@ -6,7 +6,7 @@ from artifactstore import feed
 from artifactstore.events.times import from_micros
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
-from artifactstore.http.feed.representation import digest_text
+from artifactstore.http.feed.encoding import digest_text
 from artifactstore.http.web.answers import COUNT, DIGEST, ID, TEXT, TIME, array, maybe, record
 from artifactstore.store import Store
 

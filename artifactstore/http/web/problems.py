@@ -35,6 +35,11 @@ def members(failure: ArtifactstoreError, request_id: str) -> dict[str, object]:
     return told | facts
 
 
+def body(failure: ArtifactstoreError, request_id: str) -> bytes:
+    """The problem as JSON."""
+    return render(_unicode(members(failure, request_id)))
+
+
 def _unicode(value: object) -> object:
     """The same with lone surrogates written as escapes: names that a client gave may hold them."""
     if isinstance(value, str):
@@ -58,5 +63,4 @@ def response(
         # The rest of the body is not read: the connection cannot be used again.
         more["Connection"] = "close"
     more["Cache-Control"] = "no-store"
-    body = render(_unicode(members(failure, request_id)))
-    return Response(body, failure.status, more, media_type=MEDIA_TYPE)
+    return Response(body(failure, request_id), failure.status, more, media_type=MEDIA_TYPE)

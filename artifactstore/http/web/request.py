@@ -21,6 +21,7 @@ _LARGE_BODY = 64 * 1024
 
 SINGLE_HEADERS = (
     "Authorization", "Content-Encoding", "Content-Length", "Content-Type", "Host", "Idempotency-Key",
+    "Last-Event-ID",
 )  # fmt: skip
 """Headers that a request has once or not at all: of two, others may read the other one."""
 
