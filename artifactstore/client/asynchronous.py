@@ -11,8 +11,8 @@ from artifactstore.client.calls import Calls
 from artifactstore.client.following import Following
 from artifactstore.client.messages import FeedEvent, FeedPage, readable
 from artifactstore.client.network import network
-from artifactstore.client.requests import TIMEOUT, Request, headers
-from artifactstore.client.steps import FAILURES, Answer, Ask, Begin, Deliver, Followed, steps
+from artifactstore.client.requests import TIMEOUT, Exchange, headers
+from artifactstore.client.steps import FAILURES, Answer, Begin, Deliver, Fetch, Followed, steps
 
 T = TypeVar("T")
 
@@ -35,12 +35,12 @@ class AsyncClient(Calls[Awaitable[Any], Awaitable[FeedPage], "AsyncTail"]):
         """Close the connections."""
         await self._http.aclose()
 
-    async def _perform(self, request: Request[T]) -> T:
+    async def _perform(self, request: Exchange[T]) -> T:
         with readable():
             response = await self._http.request(request.method, request.path, **request.arguments)
         return request.read(response)
 
-    async def _answer(self, ask: Ask) -> Answer:
+    async def _answer(self, ask: Fetch) -> Answer:
         try:
             return await self._perform(ask.request)
         except FAILURES as failure:
@@ -71,7 +71,7 @@ class AsyncTail(Followed, AsyncIterator[FeedEvent]):
                 elif isinstance(step, Begin):
                     begun = asyncio.ensure_future(self._client._answer(step.ask))
                     await asyncio.sleep(0)  # it is sent now, whether or not the caller ever waits
-                elif isinstance(step, Ask):
+                elif isinstance(step, Fetch):
                     step.answer = await (self._client._answer(step) if begun is None else begun)
                     begun = None
                 else:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from artifactstore.client import requests
 from artifactstore.client.following import Cursor, Following
-from artifactstore.client.requests import MAX_WAIT, Request
+from artifactstore.client.requests import MAX_WAIT, Exchange
 
 AnswerT = TypeVar("AnswerT")
 PageT = TypeVar("PageT")
@@ -18,7 +18,7 @@ class Calls(ABC, Generic[AnswerT, PageT, TailT]):
     """Methods of a client; what they return is awaitable if the client is on asyncio."""
 
     @abstractmethod
-    def _perform(self, request: Request[Any]) -> Any:
+    def _perform(self, request: Exchange[Any]) -> Any:
         """Send it, and read the answer."""
 
     @abstractmethod

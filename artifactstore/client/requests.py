@@ -27,8 +27,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Request(Generic[T]):
-    """One request.
+class Exchange(Generic[T]):
+    """A request, and how its answer is read.
 
     Attributes:
         arguments: of ``httpx.Client.request``, beside method and path.
@@ -41,30 +41,30 @@ class Request(Generic[T]):
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
-def get(path: str, query: Query) -> Request[Any]:
+def get(path: str, query: Query) -> Exchange[Any]:
     """Ask for the JSON at a path."""
-    return Request("GET", path, read_json, {"params": parameters(query)})
+    return Exchange("GET", path, read_json, {"params": parameters(query)})
 
 
-def post(path: str, body: Mapping[str, Any], key: str | None, expected: int | None) -> Request[Any]:
+def post(path: str, body: Mapping[str, Any], key: str | None, expected: int | None) -> Exchange[Any]:
     """Send a command, with its Idempotency-Key and the version for If-Match."""
     told = {} if key is None else {"Idempotency-Key": key}
     headers = told if expected is None else told | {"If-Match": f'"{expected}"'}
-    return Request("POST", path, read_json, {"json": body, "headers": headers})
+    return Exchange("POST", path, read_json, {"json": body, "headers": headers})
 
 
-def page(query: Query) -> Request[FeedPage]:
+def page(query: Query) -> Exchange[FeedPage]:
     """Ask for a page of the feed."""
     return _page(query, read_page)
 
 
-def page_to_read(query: Query) -> Request[Received]:
+def page_to_read(query: Query) -> Exchange[Received]:
     """Ask for a page of the feed whose events are read later."""
     return _page(query, receive_page)
 
 
-def _page(query: Query, read: Callable[[httpx.Response], T]) -> Request[T]:
-    return Request("GET", "/events", read, {"params": parameters(query), "headers": {"Accept": CBOR}})
+def _page(query: Query, read: Callable[[httpx.Response], T]) -> Exchange[T]:
+    return Exchange("GET", "/events", read, {"params": parameters(query), "headers": {"Accept": CBOR}})
 
 
 def headers(token: str) -> dict[str, str]:

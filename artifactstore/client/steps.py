@@ -10,7 +10,7 @@ import httpx
 from artifactstore.client import requests
 from artifactstore.client.following import Cursor, Following
 from artifactstore.client.messages import FeedEvent, Received, RemoteError
-from artifactstore.client.requests import Request
+from artifactstore.client.requests import Exchange
 
 
 class Followed:
@@ -32,18 +32,18 @@ Answer: TypeAlias = Received | httpx.TransportError | RemoteError
 
 
 @dataclass(slots=True)
-class Ask:
+class Fetch:
     """Ask for a page and put it, or the failure, into ``answer``; if it was begun, wait for that."""
 
-    request: Request[Received]
+    request: Exchange[Received]
     answer: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Begin to ask: the next ``Ask`` will be this one, and is not waited for until then."""
+    """Begin to ask: the next ``Fetch`` will be this one, and is not waited for until then."""
 
-    ask: Ask
+    ask: Fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Pause:
     seconds: float
 
 
-Step: TypeAlias = Ask | Begin | Deliver | Pause
+Step: TypeAlias = Fetch | Begin | Deliver | Pause
 
 
 def steps(following: Following) -> Iterator[Step]:
@@ -68,9 +68,9 @@ def steps(following: Following) -> Iterator[Step]:
 
     Raises ``FeedError`` for a page that cannot be right, and failures that trying again would not mend.
     """
-    ahead: Ask | None = None
+    ahead: Fetch | None = None
     while not following.ended:
-        ask = ahead or Ask(requests.page_to_read(following.request()))
+        ask = ahead or Fetch(requests.page_to_read(following.request()))
         ahead = None
         yield ask
         received = ask.answer
@@ -78,7 +78,7 @@ def steps(following: Following) -> Iterator[Step]:
             yield Pause(following.pause_after(_failure(received), time.monotonic()))
             continue
         if (query := following.ahead(received.head)) is not None:
-            ahead = Ask(requests.page_to_read(query))
+            ahead = Fetch(requests.page_to_read(query))
             yield Begin(ahead)
         page = received.read()
         following.check(page)

@@ -12,8 +12,8 @@ from artifactstore.client.calls import Calls
 from artifactstore.client.following import Following
 from artifactstore.client.messages import FeedEvent, FeedPage, readable
 from artifactstore.client.network import network
-from artifactstore.client.requests import TIMEOUT, Request, headers
-from artifactstore.client.steps import FAILURES, Answer, Ask, Begin, Deliver, Followed, steps
+from artifactstore.client.requests import TIMEOUT, Exchange, headers
+from artifactstore.client.steps import FAILURES, Answer, Begin, Deliver, Fetch, Followed, steps
 
 T = TypeVar("T")
 
@@ -43,12 +43,12 @@ class Client(Calls[Any, FeedPage, "Tail"]):
         """Close the connections."""
         self._http.close()
 
-    def _perform(self, request: Request[T]) -> T:
+    def _perform(self, request: Exchange[T]) -> T:
         with readable():
             response = self._http.request(request.method, request.path, **request.arguments)
         return request.read(response)
 
-    def _answer(self, ask: Ask) -> Answer:
+    def _answer(self, ask: Fetch) -> Answer:
         try:
             return self._perform(ask.request)
         except FAILURES as failure:
@@ -83,7 +83,7 @@ class Tail(Followed, Iterator[FeedEvent]):
                     yield from step.events
                 elif isinstance(step, Begin):
                     begun = reader.submit(self._client._answer, step.ask)
-                elif isinstance(step, Ask):
+                elif isinstance(step, Fetch):
                     step.answer = self._client._answer(step) if begun is None else begun.result()
                     begun = None
                 else:

@@ -51,6 +51,15 @@ def test_a_module_uses_no_higher_layer(path: Path) -> None:
     assert {name for name in used if HEIGHT[name] > own} == set()
 
 
+def test_no_class_name_has_two_meanings() -> None:
+    homes: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(name_of(path))
+    assert {name: places for name, places in homes.items() if len(places) > 1} == {}
+
+
 def test_every_module_and_folder_has_a_layer() -> None:
     assert {name_of(path).split("/")[0] for path in MODULES} == HEIGHT.keys()
 

@@ -13,7 +13,7 @@ from artifactstore.http.endpoint import Answer, Call
 from artifactstore.http.reads import changed_version, many, one
 from artifactstore.http.web.answers import ID, SEQUENCE, TEXT, TIME, array, record
 from artifactstore.http.web.request import Parameter
-from artifactstore.http.write.commands import FILE_ID, PACKAGE_ID, Command, made
+from artifactstore.http.write.commands import FILE_ID, PACKAGE_ID, CommandSpec, made
 from artifactstore.http.write.landing import Landed, land, replayed
 from artifactstore.store import FileQuery, LoggedEvent, Row, Store
 from artifactstore.words import FILE_STATES
@@ -71,7 +71,7 @@ def _received(event: LoggedEvent, values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-_FILE = Command(
+_FILE = CommandSpec(
     models.FileIngested,
     "/packages/{package_id}/files",
     "Add a file, or many, to an open package",
@@ -137,7 +137,7 @@ ENDPOINTS = (
         find=lambda store, file_id: store.packages.file(file_id),
         version=changed_version,
     ),
-    Command(
+    CommandSpec(
         models.FileRemoved,
         "/files/{file_id}/remove",
         "Remove a file from an open package",

@@ -7,7 +7,7 @@ from artifactstore.events.kinds import Id
 from artifactstore.http.endpoint import Call
 from artifactstore.http.reads import changed_version, many, one
 from artifactstore.http.web.request import Parameter
-from artifactstore.http.write.commands import FILE_ID, LOCATION_ID, Command
+from artifactstore.http.write.commands import FILE_ID, LOCATION_ID, CommandSpec
 from artifactstore.store import Row, Store
 
 
@@ -44,7 +44,7 @@ ENDPOINTS = (
         doc="Bytes belong to backend and uri: they are to be removed only where removal says so.",
         query=(Parameter("package_id", Id(), "only those of this package"),),
     ),
-    Command(
+    CommandSpec(
         models.StorageRegistered,
         "/files/{file_id}/locations",
         "Register a copy of a file",
@@ -61,19 +61,19 @@ ENDPOINTS = (
         find=lambda store, location_id: store.packages.location(location_id),
         version=changed_version,
     ),
-    Command(
+    CommandSpec(
         models.StorageVerified,
         "/locations/{location_id}/verified",
         "Tell that a copy was checked and found good",
         refusals=("not-found", "retired"),
     ).endpoint(),
-    Command(
+    CommandSpec(
         models.StorageFailed,
         "/locations/{location_id}/failed",
         "Tell that a copy was checked and found bad or missing",
         refusals=("not-found", "retired"),
     ).endpoint(),
-    Command(
+    CommandSpec(
         models.StorageRetired,
         "/locations/{location_id}/retire",
         "Tell that a copy is no longer kept",

@@ -13,7 +13,7 @@ from artifactstore.http.reads import many, one, page
 from artifactstore.http.web.answers import COUNT, HEX, ID, TEXT, array, maybe, record
 from artifactstore.http.web.json import exact
 from artifactstore.http.web.request import Parameter, bad_request
-from artifactstore.http.write.commands import ON_BEHALF_OF, PACKAGE_ID, REASON, Command, Respell
+from artifactstore.http.write.commands import ON_BEHALF_OF, PACKAGE_ID, REASON, CommandSpec, Respell
 from artifactstore.http.write.landing import answer_event, land
 from artifactstore.store import ManifestEntry, PackageQuery, Row, Store, check_manifest
 from artifactstore.words import PACKAGE_STATES
@@ -141,7 +141,7 @@ ENDPOINTS = (
             Parameter("actor", Text(max=255), "packages that this actor created"),
         ),
     ),
-    Command(
+    CommandSpec(
         models.PackageCreated,
         "/packages",
         "Create a package, open for files",
@@ -160,14 +160,14 @@ ENDPOINTS = (
         version=lambda store, row: store.packages.package_version(row),
         past=lambda store, package_id, at: store.rebuilds.package_at(package_id, at),
     ),
-    Command(
+    CommandSpec(
         models.PackageLabeled,
         "/packages/{package_id}/labels",
         "Set and unset labels",
         refusals=("not-found", "purged", "nothing-to-do"),
     ).endpoint(),
     replace(
-        Command(
+        CommandSpec(
             models.PackageSealed,
             "/packages/{package_id}/seal",
             "Seal a package: its files are final",
@@ -179,31 +179,31 @@ ENDPOINTS = (
         handle=_seal,
         body=(_EXPECTED, REASON, ON_BEHALF_OF),
     ),
-    Command(
+    CommandSpec(
         models.PackageYanked,
         "/packages/{package_id}/yank",
         "Mark a sealed package as not to be chosen anew",
         refusals=("not-found", "no-change"),
     ).endpoint(),
-    Command(
+    CommandSpec(
         models.PackageUnyanked,
         "/packages/{package_id}/unyank",
         "Take a yank back",
         refusals=("not-found", "no-change"),
     ).endpoint(),
-    Command(
+    CommandSpec(
         models.PackageDeleted,
         "/packages/{package_id}/delete",
         "Delete a package; it can be restored",
         refusals=("not-found", "wrong-state", "legal-hold", "retention-active", "forbidden", "clock-behind"),
     ).endpoint(),
-    Command(
+    CommandSpec(
         models.PackageRestored,
         "/packages/{package_id}/restore",
         "Restore a deleted package",
         refusals=("not-found", "wrong-state"),
     ).endpoint(),
-    Command(
+    CommandSpec(
         models.PackagePurged,
         "/packages/{package_id}/purge",
         "Purge a deleted package for good",

@@ -20,7 +20,7 @@ from artifactstore.http.web.answers import (
     one_of,
     record,
 )
-from artifactstore.http.write.commands import PACKAGE_ID, Command, made
+from artifactstore.http.write.commands import PACKAGE_ID, CommandSpec, made
 from artifactstore.store import Row, Store
 from artifactstore.words import MODES, PACKAGE_STATES
 
@@ -130,13 +130,13 @@ ENDPOINTS = (
         query=(MIN_SEQUENCE,),
         refusals=("not-found",),
     ),
-    Command(
+    CommandSpec(
         models.RetentionApplied,
         "/packages/{package_id}/retention",
         "Keep a package until an instant",
         refusals=("not-found", "purged", "retention-active", "not-future"),
     ).endpoint(),
-    Command(
+    CommandSpec(
         models.RetentionExtended,
         "/packages/{package_id}/retention/extend",
         "Make retention longer",
@@ -144,13 +144,13 @@ ENDPOINTS = (
         optional=("from",),
         refusals=("not-found", "retention-changed", "not-later"),
     ).endpoint(),
-    Command(
+    CommandSpec(
         models.RetentionEscalated,
         "/packages/{package_id}/retention/escalate",
         "Turn governance into compliance",
         refusals=("not-found", "wrong-mode"),
     ).endpoint(),
-    Command(
+    CommandSpec(
         models.RetentionShortened,
         "/packages/{package_id}/retention/shorten",
         "Make governance retention shorter",
@@ -168,7 +168,7 @@ ENDPOINTS = (
         find=_holds,
         path_parameters=(PACKAGE_ID,),
     ),
-    Command(
+    CommandSpec(
         models.HoldPlaced,
         "/packages/{package_id}/holds",
         "Place a legal hold",
@@ -176,7 +176,7 @@ ENDPOINTS = (
         makes=made("hold_id", "the hold"),
         refusals=("not-found", "purged", "hold-exists"),
     ).endpoint(),
-    Command(
+    CommandSpec(
         models.HoldReleased,
         "/packages/{package_id}/holds/{hold_id}/release",
         "Release a legal hold",

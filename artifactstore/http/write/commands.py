@@ -72,7 +72,7 @@ class Respell:
 
 
 @dataclass(frozen=True)
-class Command:
+class CommandSpec:
     """A request that becomes an event: its body is the payload, less what the service knows itself.
 
     Subject, role and tag follow from the event type. The subject is in the path; where it is not, it is new.
