@@ -137,6 +137,8 @@ def _steps(public: Path, copies: list[str], token: str, head: int) -> Iterator[S
     yield step("psql", "--", "-XAtc", "SELECT artifactstore.log_head()")
     yield step("adopt", "--yes")
     yield step("restored", "--yes", *why, appends=True)
+    yield step("completion", "bash")
+    yield step("man", str(public / "man"))
     yield step("demo", tree, "--yes", appends=True)
 
 
