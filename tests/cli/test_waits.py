@@ -136,7 +136,18 @@ COMMANDS: dict[str, list[str]] = {
     "token list": [],
     "token revoke": [SOME_ID],
 }
-UNLOCKED = {"completion", "man", "db start", "db stop", "db status", "demo", "serve", "psql", "verify-export", "import"}
+UNLOCKED = {
+    "completion",
+    "man",
+    "db start",
+    "db stop",
+    "db status",
+    "demo",
+    "serve",
+    "psql",
+    "verify-export",
+    "import",
+}
 """What needs no database, or a file first, or is somebody else's program: they append as the others do."""
 
 
