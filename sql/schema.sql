@@ -996,131 +996,6 @@ ALTER FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event)
 
 COMMENT ON FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) IS 'id-taken, path-taken or location-taken, or null when id, path and inline locations are free';
 
-CREATE TABLE artifactstore.artifact_files (
-    file_id uuid NOT NULL,
-    package_id uuid NOT NULL,
-    path text NOT NULL COLLATE pg_catalog."C",
-    size bigint NOT NULL,
-    blake3 bytea NOT NULL,
-    sha256 bytea,
-    media_type text COLLATE pg_catalog."C",
-    state text NOT NULL COLLATE pg_catalog."C",
-    ingested_at timestamp with time zone NOT NULL,
-    last_verified_at timestamp with time zone,
-    removed_at timestamp with time zone,
-    created_sequence bigint NOT NULL,
-    last_sequence bigint NOT NULL,
-    changed_sequence bigint NOT NULL,
-    CONSTRAINT artifact_files_state_check CHECK ((state = ANY (ARRAY['ingested'::text, 'verified'::text, 'corrupted'::text, 'removed'::text, 'purged'::text])))
-)
-WITH (fillfactor='70');
-
-ALTER TABLE artifactstore.artifact_files OWNER TO artifactstore_owner;
-
-COMMENT ON TABLE artifactstore.artifact_files IS 'Files of packages as the log left them (view, rebuilt by replay)';
-
-COMMENT ON COLUMN artifactstore.artifact_files.file_id IS 'Identity of the file (UUIDv7)';
-
-COMMENT ON COLUMN artifactstore.artifact_files.package_id IS 'Package that the file belongs to';
-
-COMMENT ON COLUMN artifactstore.artifact_files.path IS 'Relative path in the package; unique while the file is not removed';
-
-COMMENT ON COLUMN artifactstore.artifact_files.size IS 'Size in bytes';
-
-COMMENT ON COLUMN artifactstore.artifact_files.blake3 IS 'BLAKE3 of the content, 32 bytes';
-
-COMMENT ON COLUMN artifactstore.artifact_files.sha256 IS 'SHA-256 of the content, 32 bytes, when given';
-
-COMMENT ON COLUMN artifactstore.artifact_files.media_type IS 'Media type, when given';
-
-COMMENT ON COLUMN artifactstore.artifact_files.state IS 'From its locations: any verified → verified; any registered, or none ever known → ingested; else, also when all are retired, corrupted. Or removed, purged';
-
-COMMENT ON COLUMN artifactstore.artifact_files.ingested_at IS 'When the file was ingested';
-
-COMMENT ON COLUMN artifactstore.artifact_files.last_verified_at IS 'When one of its locations was last verified';
-
-COMMENT ON COLUMN artifactstore.artifact_files.removed_at IS 'When it was removed from the package, its path free again';
-
-COMMENT ON COLUMN artifactstore.artifact_files.created_sequence IS 'Event that made the row';
-
-COMMENT ON COLUMN artifactstore.artifact_files.last_sequence IS 'Latest event with this file as subject';
-
-COMMENT ON COLUMN artifactstore.artifact_files.changed_sequence IS 'Latest event that changed anything in this row, whatever its subject: the version of the row';
-
-CREATE FUNCTION artifactstore.ingested_files(p_events artifactstore.decoded_event[]) RETURNS SETOF artifactstore.artifact_files
-    LANGUAGE sql STABLE;
-
-ALTER FUNCTION artifactstore.ingested_files(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
-
-COMMENT ON FUNCTION artifactstore.ingested_files(p_events artifactstore.decoded_event[]) IS 'A row for each v1.file.ingested whose package is open and whose path is one';
-
-CREATE TABLE artifactstore.storage_locations (
-    location_id uuid NOT NULL,
-    file_id uuid NOT NULL,
-    package_id uuid NOT NULL,
-    backend text NOT NULL COLLATE pg_catalog."C",
-    uri text NOT NULL COLLATE pg_catalog."C",
-    state text NOT NULL COLLATE pg_catalog."C",
-    failure text COLLATE pg_catalog."C",
-    checks integer NOT NULL,
-    failures integer NOT NULL,
-    registered_at timestamp with time zone NOT NULL,
-    last_checked_at timestamp with time zone,
-    last_verified_at timestamp with time zone,
-    retired_at timestamp with time zone,
-    retire_outcome text COLLATE pg_catalog."C",
-    created_sequence bigint NOT NULL,
-    last_sequence bigint NOT NULL,
-    changed_sequence bigint NOT NULL,
-    CONSTRAINT storage_locations_state_check CHECK ((state = ANY (ARRAY['registered'::text, 'verified'::text, 'failed'::text, 'retiring'::text, 'retired'::text])))
-)
-WITH (fillfactor='70');
-
-ALTER TABLE artifactstore.storage_locations OWNER TO artifactstore_owner;
-
-COMMENT ON TABLE artifactstore.storage_locations IS 'Where copies of files are stored, as the log left it (view, rebuilt by replay)';
-
-COMMENT ON COLUMN artifactstore.storage_locations.location_id IS 'Identity of the location (UUIDv7)';
-
-COMMENT ON COLUMN artifactstore.storage_locations.file_id IS 'File of which this is a copy';
-
-COMMENT ON COLUMN artifactstore.storage_locations.package_id IS 'Package of that file';
-
-COMMENT ON COLUMN artifactstore.storage_locations.backend IS 'Storage backend, e.g. file, s3';
-
-COMMENT ON COLUMN artifactstore.storage_locations.uri IS 'Where in the backend; compared byte by byte';
-
-COMMENT ON COLUMN artifactstore.storage_locations.state IS 'registered, verified, failed, retiring (to be deleted) or retired';
-
-COMMENT ON COLUMN artifactstore.storage_locations.failure IS 'Why the last check failed; null after a good one';
-
-COMMENT ON COLUMN artifactstore.storage_locations.checks IS 'Number of checks, good and bad';
-
-COMMENT ON COLUMN artifactstore.storage_locations.failures IS 'Number of failed checks';
-
-COMMENT ON COLUMN artifactstore.storage_locations.registered_at IS 'When the copy was registered';
-
-COMMENT ON COLUMN artifactstore.storage_locations.last_checked_at IS 'When it was last checked';
-
-COMMENT ON COLUMN artifactstore.storage_locations.last_verified_at IS 'When it was last found good';
-
-COMMENT ON COLUMN artifactstore.storage_locations.retired_at IS 'When it was retired';
-
-COMMENT ON COLUMN artifactstore.storage_locations.retire_outcome IS 'What became of the copy: deleted, not_found, detached';
-
-COMMENT ON COLUMN artifactstore.storage_locations.created_sequence IS 'Event that made the row';
-
-COMMENT ON COLUMN artifactstore.storage_locations.last_sequence IS 'Latest event with this location as subject (at first: the event that made it)';
-
-COMMENT ON COLUMN artifactstore.storage_locations.changed_sequence IS 'Latest event that changed anything in this row, whatever its subject: the version of the row';
-
-CREATE FUNCTION artifactstore.ingested_locations(p_events artifactstore.decoded_event[]) RETURNS SETOF artifactstore.storage_locations
-    LANGUAGE sql STABLE;
-
-ALTER FUNCTION artifactstore.ingested_locations(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
-
-COMMENT ON FUNCTION artifactstore.ingested_locations(p_events artifactstore.decoded_event[]) IS 'A row for each inline location of v1.file.ingested';
-
 CREATE FUNCTION artifactstore.insert_events(p_events artifactstore.decoded_event[], p_payloads bytea[], p_digests bytea[], p_head bigint) RETURNS bigint
     LANGUAGE plpgsql;
 
@@ -1462,7 +1337,7 @@ CREATE FUNCTION artifactstore.project_file_ingested(p_events artifactstore.decod
 
 ALTER FUNCTION artifactstore.project_file_ingested(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.project_file_ingested(p_events artifactstore.decoded_event[]) IS 'New files with their inline locations; refuses not-found, not-open, bad-path, id-taken, path-taken, location-taken (in a range of events some of them as another of these or as unique_violation, for fold)';
+COMMENT ON FUNCTION artifactstore.project_file_ingested(p_events artifactstore.decoded_event[]) IS 'New files with their inline locations; refuses not-found, not-open, bad-path, id-taken, path-taken, location-taken (in a range of events some of them as another of these, for fold)';
 
 CREATE FUNCTION artifactstore.project_file_removed(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql;
@@ -2002,6 +1877,117 @@ CREATE FUNCTION artifactstore.who_has_id(p_event artifactstore.decoded_event) RE
 ALTER FUNCTION artifactstore.who_has_id(p_event artifactstore.decoded_event) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.who_has_id(p_event artifactstore.decoded_event) IS 'The package, file or location that has an id which p_event would make; {} when p_event itself gives it twice';
+
+CREATE TABLE artifactstore.artifact_files (
+    file_id uuid NOT NULL,
+    package_id uuid NOT NULL,
+    path text NOT NULL COLLATE pg_catalog."C",
+    size bigint NOT NULL,
+    blake3 bytea NOT NULL,
+    sha256 bytea,
+    media_type text COLLATE pg_catalog."C",
+    state text NOT NULL COLLATE pg_catalog."C",
+    ingested_at timestamp with time zone NOT NULL,
+    last_verified_at timestamp with time zone,
+    removed_at timestamp with time zone,
+    created_sequence bigint NOT NULL,
+    last_sequence bigint NOT NULL,
+    changed_sequence bigint NOT NULL,
+    CONSTRAINT artifact_files_state_check CHECK ((state = ANY (ARRAY['ingested'::text, 'verified'::text, 'corrupted'::text, 'removed'::text, 'purged'::text])))
+)
+WITH (fillfactor='70');
+
+ALTER TABLE artifactstore.artifact_files OWNER TO artifactstore_owner;
+
+COMMENT ON TABLE artifactstore.artifact_files IS 'Files of packages as the log left them (view, rebuilt by replay)';
+
+COMMENT ON COLUMN artifactstore.artifact_files.file_id IS 'Identity of the file (UUIDv7)';
+
+COMMENT ON COLUMN artifactstore.artifact_files.package_id IS 'Package that the file belongs to';
+
+COMMENT ON COLUMN artifactstore.artifact_files.path IS 'Relative path in the package; unique while the file is not removed';
+
+COMMENT ON COLUMN artifactstore.artifact_files.size IS 'Size in bytes';
+
+COMMENT ON COLUMN artifactstore.artifact_files.blake3 IS 'BLAKE3 of the content, 32 bytes';
+
+COMMENT ON COLUMN artifactstore.artifact_files.sha256 IS 'SHA-256 of the content, 32 bytes, when given';
+
+COMMENT ON COLUMN artifactstore.artifact_files.media_type IS 'Media type, when given';
+
+COMMENT ON COLUMN artifactstore.artifact_files.state IS 'From its locations: any verified → verified; any registered, or none ever known → ingested; else, also when all are retired, corrupted. Or removed, purged';
+
+COMMENT ON COLUMN artifactstore.artifact_files.ingested_at IS 'When the file was ingested';
+
+COMMENT ON COLUMN artifactstore.artifact_files.last_verified_at IS 'When one of its locations was last verified';
+
+COMMENT ON COLUMN artifactstore.artifact_files.removed_at IS 'When it was removed from the package, its path free again';
+
+COMMENT ON COLUMN artifactstore.artifact_files.created_sequence IS 'Event that made the row';
+
+COMMENT ON COLUMN artifactstore.artifact_files.last_sequence IS 'Latest event with this file as subject';
+
+COMMENT ON COLUMN artifactstore.artifact_files.changed_sequence IS 'Latest event that changed anything in this row, whatever its subject: the version of the row';
+
+CREATE TABLE artifactstore.storage_locations (
+    location_id uuid NOT NULL,
+    file_id uuid NOT NULL,
+    package_id uuid NOT NULL,
+    backend text NOT NULL COLLATE pg_catalog."C",
+    uri text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL COLLATE pg_catalog."C",
+    failure text COLLATE pg_catalog."C",
+    checks integer NOT NULL,
+    failures integer NOT NULL,
+    registered_at timestamp with time zone NOT NULL,
+    last_checked_at timestamp with time zone,
+    last_verified_at timestamp with time zone,
+    retired_at timestamp with time zone,
+    retire_outcome text COLLATE pg_catalog."C",
+    created_sequence bigint NOT NULL,
+    last_sequence bigint NOT NULL,
+    changed_sequence bigint NOT NULL,
+    CONSTRAINT storage_locations_state_check CHECK ((state = ANY (ARRAY['registered'::text, 'verified'::text, 'failed'::text, 'retiring'::text, 'retired'::text])))
+)
+WITH (fillfactor='70');
+
+ALTER TABLE artifactstore.storage_locations OWNER TO artifactstore_owner;
+
+COMMENT ON TABLE artifactstore.storage_locations IS 'Where copies of files are stored, as the log left it (view, rebuilt by replay)';
+
+COMMENT ON COLUMN artifactstore.storage_locations.location_id IS 'Identity of the location (UUIDv7)';
+
+COMMENT ON COLUMN artifactstore.storage_locations.file_id IS 'File of which this is a copy';
+
+COMMENT ON COLUMN artifactstore.storage_locations.package_id IS 'Package of that file';
+
+COMMENT ON COLUMN artifactstore.storage_locations.backend IS 'Storage backend, e.g. file, s3';
+
+COMMENT ON COLUMN artifactstore.storage_locations.uri IS 'Where in the backend; compared byte by byte';
+
+COMMENT ON COLUMN artifactstore.storage_locations.state IS 'registered, verified, failed, retiring (to be deleted) or retired';
+
+COMMENT ON COLUMN artifactstore.storage_locations.failure IS 'Why the last check failed; null after a good one';
+
+COMMENT ON COLUMN artifactstore.storage_locations.checks IS 'Number of checks, good and bad';
+
+COMMENT ON COLUMN artifactstore.storage_locations.failures IS 'Number of failed checks';
+
+COMMENT ON COLUMN artifactstore.storage_locations.registered_at IS 'When the copy was registered';
+
+COMMENT ON COLUMN artifactstore.storage_locations.last_checked_at IS 'When it was last checked';
+
+COMMENT ON COLUMN artifactstore.storage_locations.last_verified_at IS 'When it was last found good';
+
+COMMENT ON COLUMN artifactstore.storage_locations.retired_at IS 'When it was retired';
+
+COMMENT ON COLUMN artifactstore.storage_locations.retire_outcome IS 'What became of the copy: deleted, not_found, detached';
+
+COMMENT ON COLUMN artifactstore.storage_locations.created_sequence IS 'Event that made the row';
+
+COMMENT ON COLUMN artifactstore.storage_locations.last_sequence IS 'Latest event with this location as subject (at first: the event that made it)';
+
+COMMENT ON COLUMN artifactstore.storage_locations.changed_sequence IS 'Latest event that changed anything in this row, whatever its subject: the version of the row';
 
 CREATE VIEW artifactstore.all_subjects AS
  SELECT ('package'::text COLLATE "C") AS subject_kind,
@@ -2934,14 +2920,6 @@ REVOKE ALL ON FUNCTION artifactstore.index_views(p_schema text, p_content boolea
 
 REVOKE ALL ON FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) FROM PUBLIC;
 
-GRANT SELECT ON TABLE artifactstore.artifact_files TO artifactstore_reader;
-
-REVOKE ALL ON FUNCTION artifactstore.ingested_files(p_events artifactstore.decoded_event[]) FROM PUBLIC;
-
-GRANT SELECT ON TABLE artifactstore.storage_locations TO artifactstore_reader;
-
-REVOKE ALL ON FUNCTION artifactstore.ingested_locations(p_events artifactstore.decoded_event[]) FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION artifactstore.insert_events(p_events artifactstore.decoded_event[], p_payloads bytea[], p_digests bytea[], p_head bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.is_gone(p_state text) FROM PUBLIC;
@@ -3208,6 +3186,10 @@ REVOKE ALL ON FUNCTION artifactstore.view_set_shape(p_schema text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION artifactstore.views_problem(p_head bigint, p_event_type text, p_subject_kind text, p_subject_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.who_has_id(p_event artifactstore.decoded_event) FROM PUBLIC;
+
+GRANT SELECT ON TABLE artifactstore.artifact_files TO artifactstore_reader;
+
+GRANT SELECT ON TABLE artifactstore.storage_locations TO artifactstore_reader;
 
 GRANT SELECT ON TABLE artifactstore.all_subjects TO artifactstore_reader;
 
