@@ -221,6 +221,7 @@ def test_f59_headers_that_are_single_are_refused_twice(
         "Content-Type": "application/json",
         "Host": "a",
         "Idempotency-Key": uuid4().hex,
+        "Last-Event-ID": "0",
     }
     lines = [f"{line} HTTP/1.1", *(f"{one}: {value}" for one, value in good.items())]
     lines.append(f"{name.lower()}: {good[name] if same else '7'}")
