@@ -1017,6 +1017,13 @@ ALTER FUNCTION artifactstore.is_member(p_role text) OWNER TO artifactstore_owner
 
 COMMENT ON FUNCTION artifactstore.is_member(p_role text) IS 'Whether the login user is a member of the database role that plays p_role; false if none does';
 
+CREATE FUNCTION artifactstore.is_path(p_path text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE;
+
+ALTER FUNCTION artifactstore.is_path(p_path text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.is_path(p_path text) IS 'Whether it is a relative path whose parts are names: none is empty, . or .., none has control characters';
+
 CREATE FUNCTION artifactstore.is_text(p_bytes bytea) RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE;
 
@@ -2926,6 +2933,9 @@ REVOKE ALL ON FUNCTION artifactstore.is_gone(p_state text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.is_gone(p_state text) TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.is_member(p_role text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.is_path(p_path text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.is_path(p_path text) TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.is_text(p_bytes bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.is_text(p_bytes bytea) TO artifactstore_reader;

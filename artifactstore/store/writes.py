@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from itertools import accumulate, islice
-from typing import TypeAlias
 from uuid import UUID
 
 from psycopg.rows import args_row
@@ -156,14 +155,10 @@ def check_manifest(event: PackageSealed, expected: bytes | None) -> None:
         )
 
 
-Columns: TypeAlias = tuple[
-    list[str], list[UUID | None], list[str], list[bytes], list[bytes], list[int | None]
-]
-"""Types, subjects, actors, payloads, their digests and expected versions of events."""
-
-
-def columns(events: Sequence[PreparedEvent]) -> Columns:
-    """Events column by column."""
+def columns(
+    events: Sequence[PreparedEvent],
+) -> tuple[list[str], list[UUID | None], list[str], list[bytes], list[bytes], list[int | None]]:
+    """Types, subjects, actors, payloads, their digests and expected versions of events."""
     return (
         [event.event_type for event in events],
         [event.subject_id for event in events],

@@ -1,8 +1,12 @@
 """The service for tests: on a real socket of 127.0.0.1, in a thread, with tokens for every role."""
 
 import itertools
+import json
+import os
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -140,3 +144,22 @@ def running(conninfo: str, tokens: dict[str, str] | None = None, **settings: Any
             server.should_exit = True
             thread.join(20)
             assert not thread.is_alive(), "the service did not stop"
+
+
+@contextmanager
+def process(conninfo: str) -> Iterator[tuple[subprocess.Popen[str], Running]]:
+    """The service by its command, in a process that the test ends; closes the clients behind it."""
+    tokens = issue(conninfo)
+    program = [sys.executable, "-m", "artifactstore", "--json", "serve", "--port", "0"]
+    environment = {**os.environ, "DATABASE_URL": conninfo}
+    with subprocess.Popen(
+        program, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as served:
+        assert served.stdout is not None
+        service = Running(json.loads(served.stdout.readline())["listens"], None, tokens)  # type: ignore[arg-type]
+        try:
+            yield served, service
+        finally:
+            served.kill()
+            for client in service.clients:
+                client.close()

@@ -1,11 +1,7 @@
 """``GET /events`` as Server-Sent Events: every event once, in order, across connections; a clear end."""
 
-import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,7 +13,7 @@ import pytest
 
 from artifactstore.http.feed import stream as stream_module
 from tests.http.feeding import append_packages, fill, sequences, until_waiting, walk
-from tests.http.running import Registry, Running, issue, running
+from tests.http.running import Registry, Running, process, running
 from tests.http.streaming import ACCEPT, streaming
 from tests.http.test_waiters import cut, lose_one, replace_last
 from tests.timing import PATIENCE, SOON, until, within
@@ -246,23 +242,14 @@ def test_a_stream_goes_with_its_client(service: Running, client: httpx.Client) -
 
 
 def test_sigterm_ends_it_in_order(service_conninfo: str) -> None:
-    tokens = issue(service_conninfo)
-    program = [sys.executable, "-m", "artifactstore", "--json", "serve", "--port", "0"]
-    environment = {**os.environ, "DATABASE_URL": service_conninfo}
-    with subprocess.Popen(
-        program, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        url = json.loads(process.stdout.readline())["listens"]
-        service = Running(url, None, tokens)  # type: ignore[arg-type]
+    with process(service_conninfo) as (served, service):
         client = service.client()
         head = len(walk(client))
         with streaming(client) as stream:
             assert len(stream.take(head)) == head
-            process.send_signal(signal.SIGTERM)
+            served.send_signal(signal.SIGTERM)
             with within(SOON):
                 assert [block.name for block in stream.rest() if block.name] == []
-        assert process.wait(PATIENCE) == 0
-        assert "raceback" not in process.stderr.read()
-        client.close()
+        assert served.wait(PATIENCE) == 0
+        assert served.stderr is not None
+        assert "raceback" not in served.stderr.read()

@@ -3,20 +3,15 @@
 TL05, TL06: what an append notifies, and when, is in tests/log/test_notify.py too.
 """
 
-import json
-import os
 import signal
 import socket
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from typing import LiteralString
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from artifactstore.events import NewEvent, SystemRestored, new_id
 from artifactstore.migrate import migrate
@@ -24,7 +19,7 @@ from artifactstore.store import Store
 from tests.databases import create_database, programs, running_cluster, superuser_conninfo
 from tests.effort import LOOKS
 from tests.http.feeding import Poll, append_packages, fill, page, sequences, until_waiting, waiting
-from tests.http.running import Running, issue, running
+from tests.http.running import Running, issue, process, running
 from tests.timing import PATIENCE, SLACK, SOON, until, within
 
 HALF_CLOSED = "half-closed"
@@ -326,26 +321,16 @@ def test_tl06_an_open_append_delays_only_appends(
 
 
 def test_tl08_sigterm_answers_those_who_wait(service_conninfo: str) -> None:
-    tokens = issue(service_conninfo)
-    program = [sys.executable, "-m", "artifactstore", "--json", "serve", "--port", "0"]
-    environment = {**os.environ, "DATABASE_URL": make_conninfo(service_conninfo)}
-    with subprocess.Popen(
-        program, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        url = json.loads(process.stdout.readline())["listens"]
-        service = Running(url, None, tokens)  # type: ignore[arg-type]
+    with process(service_conninfo) as (served, service):
         head = head_of(service)
         polls = [Poll(service, f"since={head}&wait=55") for _ in range(20)]
         until_waiting(service, 20)
-        process.send_signal(signal.SIGTERM)
+        served.send_signal(signal.SIGTERM)
         with within(7):
             for poll in polls:
                 status, headers, value = poll.answer(timeout=SOON)
                 assert (status, value["events"], value["next"]) == (200, [], head)
                 assert headers["connection"] == "close"
-            assert process.wait(10) == 0
-        assert "raceback" not in process.stderr.read()
-    for client in service.clients:
-        client.close()
+            assert served.wait(10) == 0
+        assert served.stderr is not None
+        assert "raceback" not in served.stderr.read()

@@ -1,9 +1,5 @@
 """verify judges each payload once: the fold does it, the program only where that cannot be believed."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import psycopg
 import pytest
 
 from artifactstore import codec
@@ -11,6 +7,7 @@ from artifactstore.events import from_payload
 from artifactstore.jobs.findings import Finding
 from artifactstore.jobs.verify import verify
 from artifactstore.store import Store
+from tests.databases import unguarded
 from tests.replay.conftest import EVENTS, tamper
 from tests.replay.test_online import TAMPERED
 from tests.replay.test_parts import DAMAGE, Another, damage
@@ -66,15 +63,6 @@ def rewrite(store: Store, sequence: int, payload: bytes) -> None:
             "UPDATE artifactstore.events SET payload = %s, payload_digest = %s WHERE sequence = %s",
             (payload, codec.digest(payload), sequence),
         )
-
-
-@contextmanager
-def unguarded(connection: psycopg.Connection) -> Iterator[None]:
-    """A transaction in which rows of the log can be changed."""
-    with connection.transaction():
-        connection.execute("ALTER TABLE artifactstore.events DISABLE TRIGGER events_forbid_change")
-        yield
-        connection.execute("ALTER TABLE artifactstore.events ENABLE ALWAYS TRIGGER events_forbid_change")
 
 
 def payload_of(store: Store, sequence: int) -> bytes:

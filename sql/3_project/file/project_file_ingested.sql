@@ -22,7 +22,7 @@ BEGIN
     WHERE (
             SELECT p.state FROM artifact_packages p
             WHERE p.package_id = (e.payload ->> 'package_id')::uuid) = 'open'
-        AND e.payload ->> 'path' !~ E'^/|/$|//|(^|/)[.][.]?(/|$)|[\x01-\x1f\x7f]'
+        AND artifactstore.is_path(e.payload ->> 'path')
     ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS v_inserted = ROW_COUNT;
     IF v_inserted <> cardinality(p_events) THEN

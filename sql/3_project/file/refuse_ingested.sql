@@ -14,7 +14,7 @@ BEGIN
         SELECT e.sequence, CASE
             WHEN p.package_id IS NULL THEN 'not-found'
             WHEN p.state <> 'open' THEN 'not-open'
-            WHEN e.payload ->> 'path' ~ E'^/|/$|//|(^|/)[.][.]?(/|$)|[\x01-\x1f\x7f]' THEN 'bad-path'
+            WHEN NOT artifactstore.is_path(e.payload ->> 'path') THEN 'bad-path'
             END AS code
         FROM unnest(p_events) e
         LEFT JOIN artifact_packages p ON p.package_id = (e.payload ->> 'package_id')::uuid

@@ -3,19 +3,14 @@
 -- writes: the views, through projectors
 --
 -- Lanes (event_types.lane) say what an event must stay in order with. An event of lane package is a barrier:
--- it
--- keeps its place among all events of its package, and epochs lie between barriers. Within an epoch the
--- lanes of
--- a package touch disjoint rows, so the n-th events of all lanes of all packages make one wave, folded
--- together,
--- type by type: a projector never sees two events of one lane. Only removals come as runs, since emptying a
--- package is common. A retirement asks what protects the package, so where there is one, events of lane
--- retention
--- are barriers, too. Ids, purls and request keys are shared by packages but never freed: whichever comes
--- second
--- is refused in any order, and fold finds out which one the log has first. Bytes are shared and freed: that
--- is
--- judged after the waves, by check_bytes, of the events that are returned for it.
+-- it keeps its place among all events of its package, and epochs lie between barriers. Within an epoch the
+-- lanes of a package touch disjoint rows, so the n-th events of all lanes of all packages make one wave,
+-- folded together, type by type: a projector never sees two events of one lane. Only removals come as runs,
+-- since emptying a package is common. A retirement asks what protects the package, so where there is one,
+-- events of lane retention are barriers, too. Ids, purls and request keys are shared by packages but never
+-- freed: whichever comes second is refused in any order, and fold finds out which one the log has first.
+-- Bytes are shared and freed: that is judged after the waves, by check_bytes, of the events that are returned
+-- for it.
 CREATE OR REPLACE FUNCTION artifactstore.fold_waves(p_events artifactstore.decoded_event[])
 RETURNS artifactstore.decoded_event[]
 LANGUAGE plpgsql VOLATILE

@@ -3,10 +3,8 @@
 -- writes: nothing
 --
 -- Other rows have the same digest by a chance of 1 in 2^64, and which those would be cannot be known before,
--- since the
--- seed is new each time; but the hash is no cryptographic one. So this says where a replay looks closer.
--- What verify
--- proves, it proves by the rows themselves: compare_view_sets.
+-- since the seed is new each time; but the hash is no cryptographic one. So this says where a replay looks
+-- closer. What verify proves, it proves by the rows themselves: compare_view_sets.
 CREATE OR REPLACE FUNCTION artifactstore.different_views(p_left text, p_right text)
 RETURNS text[]
 LANGUAGE plpgsql VOLATILE

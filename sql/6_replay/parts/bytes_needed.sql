@@ -3,8 +3,7 @@
 -- writes: nothing
 --
 -- A retirement that deleted bytes is the last event of its location, so its sequence is in the row for good,
--- and what
--- byte_claims tells of it is the same after any later event: as check_bytes asks it of each range.
+-- and what byte_claims tells of it is the same after any later event: as check_bytes asks it of each range.
 CREATE OR REPLACE FUNCTION artifactstore.bytes_needed(p_schema text)
 RETURNS boolean
 LANGUAGE plpgsql VOLATILE

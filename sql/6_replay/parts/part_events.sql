@@ -4,9 +4,8 @@
 --
 -- A payload that names its package has the key and 16 bytes behind it: searching for that takes a tenth of
 -- decoding. A path or text may hold the same bytes; where they are found twice, or not at all, every part
--- takes the
--- event and looks at what it says. Bytes and events are bounded as in range_end, those of other parts not
--- counted.
+-- takes the event and looks at what it says. Bytes and events are bounded as in range_end, those of other
+-- parts not counted.
 CREATE OR REPLACE FUNCTION artifactstore.part_events(
     p_part integer, p_parts integer, p_first bigint, p_last bigint, OUT last bigint, OUT sequences bigint[]
 )

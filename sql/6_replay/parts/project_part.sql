@@ -3,8 +3,7 @@
 -- writes: the views of the view set
 --
 -- Whatever is refused is a reason to fold all again in the order of the log, so nothing is halved here to
--- find the
--- first refusal. Bytes are judged when all parts are done: see bytes_needed.
+-- find the first refusal. Bytes are judged when all parts are done: see bytes_needed.
 CREATE OR REPLACE FUNCTION artifactstore.project_part(
     p_schema text, p_part integer, p_parts integer, p_first bigint, p_last bigint,
     OUT last bigint, OUT events bigint

@@ -3,11 +3,9 @@
 -- writes: nothing that stays, when its transaction is rolled back (makes a view set)
 --
 -- Each session folds into a view set of its own, in one shared snapshot, so nothing has to be committed for
--- others
--- to see. Keys that packages share are not held unique there. They are where the live rows have unique
--- indexes: when
--- no row of any part differs, and all parts together have as many rows as the live views, they are those
--- rows.
+-- others to see. Keys that packages share are not held unique there. They are where the live rows have unique
+-- indexes: when no row of any part differs, and all parts together have as many rows as the live views, they
+-- are those rows.
 CREATE OR REPLACE FUNCTION artifactstore.verify_part(
     p_part integer, p_parts integer, p_last bigint, OUT different boolean, OUT events bigint, OUT counts jsonb
 )
