@@ -106,6 +106,11 @@ class Target:
     embedded: bool
 
 
+def named(database_url: str | None) -> str | None:
+    """The database that was named, here or in DATABASE_URL: then the embedded one has no part in it."""
+    return database_url or os.environ.get("DATABASE_URL") or None
+
+
 def target(
     database_url: str | None = None,
     data_directory: Path | None = None,
@@ -122,9 +127,8 @@ def target(
     Raises:
         ArtifactstoreError: ``unavailable`` when the embedded server cannot run, ``usage`` on Windows.
     """
-    named = database_url or os.environ.get("DATABASE_URL")
-    if named:
-        return Target(named, embedded=False)
+    if at := named(database_url):
+        return Target(at, embedded=False)
     if sys.platform == "win32":
         raise error(
             "usage", {"problem": "on Windows a server must be named, with --database-url or DATABASE_URL"}

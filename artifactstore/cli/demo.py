@@ -11,7 +11,7 @@ from uuid import UUID
 
 import click
 
-from artifactstore import embedded
+from artifactstore import db, embedded
 from artifactstore.cli import options
 from artifactstore.cli.command import Command
 from artifactstore.cli.progress import amount
@@ -57,7 +57,8 @@ def demo(session: Session, directory: Path | None, yes: bool) -> None:
     retains and holds it, tries to delete it, replays the log and verifies the views. Without a database or
     ARTIFACTSTORE_DATA_DIR it makes a registry of its own beside yours; asks before it uses a named database.
     """
-    session.data_directory = embedded.demo_directory()
+    if not db.named(session.database_url):
+        session.data_directory = embedded.demo_directory()
     place = session.place()
     session.output.say(f"The registry is in {place}")
     status = session.store.log.status()

@@ -21,7 +21,7 @@ _LATER = (
     "artifactstore.client", "artifactstore.embedded", "artifactstore.jobs.exports", "artifactstore.migrate",
     "artifactstore.cli.failure", "artifactstore.cli.output", "artifactstore.cli.progress",
     "artifactstore.cli.remote", "artifactstore.jobs.doctor", "artifactstore.store", "getpass",
-    "encodings.idna", "encodings.utf_8_sig", "rich.console", "rich.progress", "rich.table",
+    "encodings.idna", "encodings.utf_8_sig", "rich.console", "rich.progress", "rich.table", "yoyo.migrations",
 )  # fmt: skip
 """What commands import when they need it: an account without rights may not read it."""
 
