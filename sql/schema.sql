@@ -1061,6 +1061,13 @@ ALTER FUNCTION artifactstore.list_tokens(p_after uuid, p_limit bigint) OWNER TO 
 
 COMMENT ON FUNCTION artifactstore.list_tokens(p_after uuid, p_limit bigint) IS 'Tokens by id after p_after, at most p_limit: whose, what for, until when, and whether they are good, expired or revoked';
 
+CREATE FUNCTION artifactstore.lock_each(p_schema text, p_tables text[], p_mode text) RETURNS void
+    LANGUAGE plpgsql;
+
+ALTER FUNCTION artifactstore.lock_each(p_schema text, p_tables text[], p_mode text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.lock_each(p_schema text, p_tables text[], p_mode text) IS 'LOCK TABLE in turn for the tables of a schema that are there; p_mode: as LOCK TABLE has it, NOWAIT included';
+
 CREATE FUNCTION artifactstore.lock_log() RETURNS void
     LANGUAGE plpgsql;
 
@@ -1073,7 +1080,7 @@ CREATE FUNCTION artifactstore.lock_tables(p_schema text, p_tables text[]) RETURN
 
 ALTER FUNCTION artifactstore.lock_tables(p_schema text, p_tables text[]) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.lock_tables(p_schema text, p_tables text[]) IS 'Locks tables of a schema, leaving out those that are not there, in ACCESS EXCLUSIVE mode until commit; busy, naming the backends that use them, after lock_timeout (5 s)';
+COMMENT ON FUNCTION artifactstore.lock_tables(p_schema text, p_tables text[]) IS 'Locks tables of a schema, leaving out those that are not there, in ACCESS EXCLUSIVE mode until commit; busy, naming the backends that use them, after lock_timeout (5 s); an autovacuum is made to give way';
 
 CREATE FUNCTION artifactstore.lock_views(p_doubted boolean) RETURNS void
     LANGUAGE plpgsql;
@@ -2949,6 +2956,8 @@ REVOKE ALL ON FUNCTION artifactstore.limit_waits() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.list_tokens(p_after uuid, p_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.list_tokens(p_after uuid, p_limit bigint) TO artifactstore_service;
+
+REVOKE ALL ON FUNCTION artifactstore.lock_each(p_schema text, p_tables text[], p_mode text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.lock_log() FROM PUBLIC;
 

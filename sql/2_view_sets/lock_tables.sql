@@ -6,19 +6,25 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
-    v_table text;
     v_deadline timestamptz;
 BEGIN
-    PERFORM artifactstore.limit_waits();
+    -- An autovacuum gives way after deadlock_timeout, but only to who waits in the queue for it: so that is
+    -- done in the mode that keeps it out and behind which neither readers nor writers wait.
+    BEGIN
+        PERFORM artifactstore.lock_each(p_schema, p_tables, 'SHARE UPDATE EXCLUSIVE MODE');
+    EXCEPTION
+        WHEN lock_not_available OR deadlock_detected THEN
+            PERFORM artifactstore.refuse_wait(
+                'the tables of the schema ' || p_schema, artifactstore.table_users(p_schema, p_tables));
+        WHEN undefined_table OR invalid_schema_name THEN
+            NULL; -- somebody drops them too
+    END;
     v_deadline := clock_timestamp() + current_setting('lock_timeout')::interval;
     LOOP
         -- All or none, and never in the queue: who waits there has those who come later wait behind it, fails
         -- a parallel pg_dump, and can be part of a deadlock.
         BEGIN
-            FOREACH v_table IN ARRAY p_tables LOOP
-                CONTINUE WHEN to_regclass(format('%I.%I', p_schema, v_table)) IS NULL;
-                EXECUTE format('LOCK TABLE %I.%I IN ACCESS EXCLUSIVE MODE NOWAIT', p_schema, v_table);
-            END LOOP;
+            PERFORM artifactstore.lock_each(p_schema, p_tables, 'ACCESS EXCLUSIVE MODE NOWAIT');
             RETURN;
         EXCEPTION
             WHEN lock_not_available THEN
@@ -28,7 +34,7 @@ BEGIN
                         artifactstore.table_users(p_schema, p_tables));
                 END IF;
             WHEN undefined_table OR invalid_schema_name THEN
-                NULL; -- somebody drops them too: look again what is there
+                NULL; -- look again what is there
         END;
         PERFORM pg_sleep(0.05);
     END LOOP;
@@ -37,4 +43,4 @@ $$;
 
 COMMENT ON FUNCTION artifactstore.lock_tables(text, text[]) IS
 'Locks tables of a schema, leaving out those that are not there, in ACCESS EXCLUSIVE mode until commit; '
-'busy, naming the backends that use them, after lock_timeout (5 s)';
+'busy, naming the backends that use them, after lock_timeout (5 s); an autovacuum is made to give way';

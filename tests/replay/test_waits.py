@@ -24,7 +24,7 @@ from artifactstore.migrate.files import packaged
 from artifactstore.store import PackageQuery, Store
 from tests.databases import TEST_PREFIX, Connect
 from tests.http.running import running
-from tests.replay.conftest import EVENTS, differences, schemas
+from tests.replay.conftest import EVENTS, differences, schemas, tamper
 from tests.timing import until
 
 Another = Callable[[], psycopg.Connection[Any]]
@@ -130,6 +130,20 @@ def test_requests_that_wait_through_it_see_everything(
             thread.join(LONGEST)
     assert [answer.status_code for answer in answers] == [200] * 4
     assert [len(answer.json()["packages"]) for answer in answers] == [packages] * 4
+
+
+def test_an_autovacuum_of_a_view_gives_way(history: Store, connect: Connect) -> None:
+    """It is cancelled for who waits in the queue for it, and for nobody else: a long one made replay busy."""
+    table = "artifactstore.artifact_packages"
+    history.connection.execute(
+        f"ALTER TABLE {table} SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0,"
+        " autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1)"
+    )
+    tamper(history, *[f"UPDATE {table} SET state = state"] * 3)
+    vacuuming = "SELECT pid FROM pg_catalog.pg_stat_progress_vacuum WHERE relid = %s::regclass"
+    watch = connect()
+    until(lambda: watch.execute(vacuuming, (table,)).fetchone(), "an autovacuum is at it", 120)
+    assert history.rebuilds.replay() is not None
 
 
 def test_a_reader_at_the_door_makes_it_busy_by_name(
