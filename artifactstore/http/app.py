@@ -11,17 +11,19 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from artifactstore.http.auth import Guard
+from artifactstore.http.auth import Guard, Role
 from artifactstore.http.dispatch import Resource, nowhere
 from artifactstore.http.endpoint import Endpoint
 from artifactstore.http.feed.live_feed import LiveFeed
 from artifactstore.http.openapi import document
-from artifactstore.http.routes import ENDPOINTS
+from artifactstore.http.routes import ENDPOINTS, documents
 from artifactstore.http.service import Service
 from artifactstore.http.settings import Settings
 from artifactstore.http.web import logs
 from artifactstore.http.web.connections import Connections
+from artifactstore.http.web.cors import Cors
 from artifactstore.http.web.front import Front
+from artifactstore.http.web.json import render
 from artifactstore.http.web.references import CONVERTORS
 
 _GC_OBJECTS = 20_000
@@ -36,11 +38,17 @@ def create_app(settings: Settings | None = None) -> Starlette:
     """
     settings = settings or Settings.from_environment()
     logs.configure(settings.log_level)
-    app = _Application(routes=_routes(ENDPOINTS), lifespan=_lifespan)
+    offered = [
+        replace(endpoint, role=Role.READER)
+        if documents.closed(endpoint) and not settings.public_docs
+        else endpoint
+        for endpoint in ENDPOINTS
+    ]
+    app = _Application(routes=_routes(offered), lifespan=_lifespan)
     app.router.redirect_slashes = False
     app.router.default = nowhere
     app.state.settings = settings
-    app.state.openapi = document(ENDPOINTS)
+    app.state.openapi = render(document(offered))
     return app
 
 
@@ -48,7 +56,7 @@ class _Application(Starlette):
     """Front answers every failure itself: Starlette's own layers for that would never have one to answer."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        return Front(self.router)
+        return Front(self.router, Cors(self.state.settings.cors_origins))
 
 
 @asynccontextmanager

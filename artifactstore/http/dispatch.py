@@ -41,6 +41,10 @@ class Resource:
         trace.path = self._path
         method = scope["method"]
         endpoint = self._endpoints.get("GET" if method == "HEAD" else method)
+        if method == "OPTIONS":
+            # What a path takes is no secret, and browsers ask without a token.
+            await Response(None, 204, {"Allow": ", ".join(self.allowed())})(scope, receive, send)
+            return
         if endpoint is None:
             if not self._open:
                 await identify(scope)
@@ -56,7 +60,7 @@ class Resource:
 
     def allowed(self) -> list[str]:
         """The methods that the path takes."""
-        return [*self._endpoints, *(["HEAD"] if "GET" in self._endpoints else [])]
+        return [*self._endpoints, *(["HEAD"] if "GET" in self._endpoints else []), "OPTIONS"]
 
 
 async def nowhere(scope: Scope, _receive: Receive, _send: Send) -> None:

@@ -42,6 +42,7 @@ _TAGS = {
     "feed": "The log",
     "tokens": "Access tokens",
     "operation": "Operation",
+    "documents": "What the service says of itself",
 }
 _GENERAL_HEADERS = ("Idempotency-Key", "If-Match", "If-None-Match")
 

@@ -28,7 +28,7 @@ def eager(shared_service: Running) -> Iterator[Running]:
 @pytest.fixture(scope="module")
 def known(shared: Registry) -> dict[str, str]:
     """Ids for paths."""
-    return {**made(shared), "sequence": "1"}
+    return {**made(shared), "sequence": "1", "name": "start.js"}
 
 
 def raw(

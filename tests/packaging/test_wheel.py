@@ -44,6 +44,8 @@ def test_the_wheel_carries_every_sql_file_and_no_test(wheel: Path) -> None:
         f"artifactstore_pg-{__version__}.dist-info",
     }
     assert "artifactstore/py.typed" in names
+    viewer = ROOT / "artifactstore" / "http" / "viewer"
+    assert {f"artifactstore/http/viewer/{path.name}" for path in viewer.iterdir()} <= names
     assert f"artifactstore_pg-{__version__}.dist-info/licenses/LICENSE" in names
 
 

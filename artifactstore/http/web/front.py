@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from artifactstore.errors import ArtifactstoreError, error
 from artifactstore.http.web import metrics, problems
+from artifactstore.http.web.cors import Cors
 from artifactstore.http.web.request import ClientLeftError, check_head
 from artifactstore.http.web.trace import Trace, begin, position_headers
 
@@ -20,8 +21,9 @@ _log = logging.getLogger("artifactstore.http")
 class Front:
     """Middleware: the outermost one, so that nothing leaves without an id and a line."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, cors: Cors) -> None:
         self._app = app
+        self._cors = cors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -35,11 +37,12 @@ class Front:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"].append((b"x-request-id", trace.request_id.encode()))
+                message["headers"].extend(self._cors.headers(scope))
             await send(message)
 
         try:
             check_head(scope)
-            await self._app(scope, receive, send_noted)
+            await (self._cors.preflight(scope) or self._app)(scope, receive, send_noted)
         except ClientLeftError:
             status = _CLIENT_LEFT
         except Exception as failure:
