@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Dialog,
+    Page,
+    Request,
+    sync_playwright,
+)
 
 from artifactstore.http.pages.session import COOKIE
 
@@ -37,7 +45,7 @@ class Tab:
     def __post_init__(self) -> None:
         self.page.on("console", self._heard)
         self.page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
-        self.page.on("dialog", lambda dialog: (self.faults.append("dialog"), dialog.dismiss()))
+        self.page.on("dialog", self._asked_back)
         self.page.on("request", self._asked)
 
     def go(self, path: str, status: int = 200) -> Page:
@@ -52,6 +60,10 @@ class Tab:
         # Chromium tells the status of a page that is asked for and is an error page.
         if message.type == "error" and f"status of {self.expected_status}" not in message.text:
             self.faults.append(f"console: {message.text}")
+
+    def _asked_back(self, dialog: Dialog) -> None:
+        self.faults.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
 
     def _asked(self, request: Request) -> None:
         if not request.url.startswith((self.url + "/", "data:")):
