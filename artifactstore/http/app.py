@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from artifactstore.http import pages
 from artifactstore.http.auth import Guard, Role
 from artifactstore.http.dispatch import Resource, nowhere
 from artifactstore.http.endpoint import Endpoint
@@ -44,7 +45,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         else endpoint
         for endpoint in ENDPOINTS
     ]
-    app = _Application(routes=_routes(offered), lifespan=_lifespan)
+    app = _Application(routes=[*_routes(offered), *pages.routes()], lifespan=_lifespan)
     app.router.redirect_slashes = False
     app.router.default = nowhere
     app.state.settings = settings
@@ -56,7 +57,7 @@ class _Application(Starlette):
     """Front answers every failure itself: Starlette's own layers for that would never have one to answer."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        return Front(self.router, Cors(self.state.settings.cors_origins))
+        return Front(self.router, pages.answer_failure, Cors(self.state.settings.cors_origins))
 
 
 @asynccontextmanager

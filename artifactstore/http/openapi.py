@@ -87,7 +87,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         "components": {
             "schemas": {**SCHEMAS, **payload_schemas(EVENT_TYPES.values()), "Problem": _problem()},
             "securitySchemes": {
-                "token": {"type": "http", "scheme": "bearer", "description": "ast_<id>_<secret>"}
+                "token": {"type": "http", "scheme": "bearer", "description": "`ast_<id>_<secret>`"}
             },
         },
     }

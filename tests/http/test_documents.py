@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from artifactstore import __version__
+from artifactstore.http.pages.headers import EXPLORER
 from artifactstore.http.routes import ENDPOINTS
 from artifactstore.http.routes.documents import closed
 from tests.http.running import Running, running
@@ -18,8 +19,12 @@ def test_the_root_says_what_this_is_and_leads_on(shared_service: Running) -> Non
     client = shared_service.client(None)
     told = client.get("/").json()
     assert (told["name"], told["version"]) == ("artifactstore", __version__)
-    for name in ("docs", "openapi"):
-        assert client.get(told["links"][name]).status_code == 200
+    for path in told["links"].values():
+        assert client.get(path, follow_redirects=True).status_code == 200
+    led = client.get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert (led.status_code, led.headers["Location"], led.headers["Vary"]) == (303, EXPLORER, "Accept")
+    for accepted in ("application/json, text/html", "*/*"):
+        assert client.get("/", headers={"Accept": accepted}).status_code == 200
 
 
 @pytest.mark.parametrize("path", _PAGE)

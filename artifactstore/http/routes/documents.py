@@ -14,6 +14,7 @@ from artifactstore.codec import digest
 from artifactstore.events.kinds import Text
 from artifactstore.http.endpoint import JSON, Answer, Call, Endpoint
 from artifactstore.http.web.answers import TEXT, record
+from artifactstore.http.web.negotiation import wants_html
 from artifactstore.http.web.request import Parameter
 
 _HTML = "text/html"
@@ -39,9 +40,11 @@ _SAFE: Mapping[str, str] = {
 _LINKS = {"docs": "/docs", "openapi": "/openapi.json", "ui": "/ui/"}
 
 
-async def _root(_call: Call) -> Answer:
-    """A browser is led on by ``artifactstore.http.pages``, where that is there."""
-    return Answer({"name": "artifactstore", "version": __version__, "links": _LINKS})
+async def _root(call: Call) -> Answer:
+    vary = {"Vary": "Accept"}
+    if wants_html(call.scope):
+        return Answer(b"", 303, {"Location": _LINKS["ui"], **vary}, _HTML)
+    return Answer({"name": "artifactstore", "version": __version__, "links": _LINKS}, headers=vary)
 
 
 async def _openapi(call: Call) -> Answer:
@@ -87,6 +90,7 @@ ENDPOINTS = (
     _read(
         "/",
         "What this is, and where to read on",
+        doc="Who asks for text/html first, as browsers do, is led to the explorer (303).",
         handle=_root,
         answer=record(
             "The service.",
@@ -94,6 +98,7 @@ ENDPOINTS = (
             version=TEXT,
             links=record("Paths.", **dict.fromkeys(_LINKS, TEXT)),
         ),
+        may_have=("Vary",),
     ),
     _read(
         "/openapi.json",

@@ -4,7 +4,8 @@ Only what is read is compressed, and nothing that is sent as it is made: a strea
 each event, and what an event has to share with those before it is little.
 
 Sizes tell no secrets (BREACH): whoever asks shows a token in a header, which no browser adds by itself for
-somebody else's page, and the one answer that has a secret, that of a new token, is none to a GET.
+somebody else's page, or the cookie of the explorer, which browsers send from its own pages alone; and the one
+answer that has a secret, that of a new token, is none to a GET.
 """
 
 import zlib

@@ -2,6 +2,10 @@
 
 import re
 
+from starlette.types import Scope
+
+from artifactstore.http.web.trace import header
+
 _WEIGHT = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 
 
@@ -16,6 +20,12 @@ def weights(text: str | None) -> dict[str, float]:
         if name:
             found[name] = _weight(parameters)
     return found
+
+
+def wants_html(scope: Scope) -> bool:
+    """Whether who asks names text/html before any other form, as browsers do and programs do not."""
+    first = (header(scope, b"accept") or "").split(",")[0]
+    return first.partition(";")[0].strip().lower() in ("text/html", "application/xhtml+xml")
 
 
 def _weight(parameters: list[str]) -> float:
