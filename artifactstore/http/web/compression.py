@@ -1,7 +1,8 @@
 """Answers in gzip, for those who prefer it (RFC 9110, 8.4.1 and 12.5.3).
 
 Only what is read is compressed, and nothing that is sent as it is made: a stream would have to be flushed for
-each event, and what an event has to share with those before it is little.
+each event, and what an event has to share with those before it is little. Whoever catches up reads as many
+events a second either way, on the same machine too; over a network that is narrow, several times as many.
 
 Sizes tell no secrets (BREACH): whoever asks shows a token in a header, which no browser adds by itself for
 somebody else's page, or the cookie of the explorer, which browsers send from its own pages alone; and the one
