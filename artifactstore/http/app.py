@@ -11,17 +11,21 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from artifactstore.http.auth import Guard
+from artifactstore.http import pages
+from artifactstore.http.auth import Guard, Role
 from artifactstore.http.dispatch import Resource, nowhere
 from artifactstore.http.endpoint import Endpoint
 from artifactstore.http.feed.live_feed import LiveFeed
 from artifactstore.http.openapi import document
-from artifactstore.http.routes import ENDPOINTS
+from artifactstore.http.routes import ENDPOINTS, documents
 from artifactstore.http.service import Service
 from artifactstore.http.settings import Settings
 from artifactstore.http.web import logs
 from artifactstore.http.web.connections import Connections
+from artifactstore.http.web.cors import Cors
 from artifactstore.http.web.front import Front
+from artifactstore.http.web.json import render
+from artifactstore.http.web.references import CONVERTORS
 
 _GC_OBJECTS = 20_000
 """New objects after which the youngest generation is collected."""
@@ -35,11 +39,17 @@ def create_app(settings: Settings | None = None) -> Starlette:
     """
     settings = settings or Settings.from_environment()
     logs.configure(settings.log_level)
-    app = _Application(routes=_routes(ENDPOINTS), lifespan=_lifespan)
+    offered = [
+        replace(endpoint, role=Role.READER)
+        if documents.closed(endpoint) and not settings.public_docs
+        else endpoint
+        for endpoint in ENDPOINTS
+    ]
+    app = _Application(routes=[*_routes(offered), *pages.routes()], lifespan=_lifespan)
     app.router.redirect_slashes = False
     app.router.default = nowhere
     app.state.settings = settings
-    app.state.openapi = document(ENDPOINTS)
+    app.state.openapi = render(document(offered))
     return app
 
 
@@ -47,7 +57,7 @@ class _Application(Starlette):
     """Front answers every failure itself: Starlette's own layers for that would never have one to answer."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        return Front(self.router)
+        return Front(self.router, pages.answer_failure, Cors(self.state.settings.cors_origins))
 
 
 @asynccontextmanager
@@ -89,4 +99,14 @@ def _routes(endpoints: Sequence[Endpoint]) -> list[Route]:
     for endpoint in endpoints:
         paths.setdefault(endpoint.path, {})[endpoint.method] = endpoint
     # They are tried in turn: those without parameters first, the feed and new packages among them.
-    return [Route(path, Resource(paths[path])) for path in sorted(paths, key=lambda path: "{" in path)]
+    inner = sorted(paths, key=lambda path: "{" in path)
+    return [Route(_route_path(next(iter(paths[path].values()))), Resource(paths[path])) for path in inner]
+
+
+def _route_path(endpoint: Endpoint) -> str:
+    """Its path with the convertors that the router needs."""
+    path = endpoint.path
+    for parameter in endpoint.path_parameters:
+        if (convertor := CONVERTORS.get(type(parameter.kind))) is not None:
+            path = path.replace(f"{{{parameter.name}}}", f"{{{parameter.name}:{convertor}}}")
+    return path

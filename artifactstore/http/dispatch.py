@@ -12,6 +12,7 @@ from artifactstore.errors import error
 from artifactstore.events.fields import Field, read_fields
 from artifactstore.http.auth import Caller, Guard
 from artifactstore.http.endpoint import Answer, Call, Endpoint
+from artifactstore.http.web.compression import compressed, take_gzip
 from artifactstore.http.web.conditions import expected_versions, is_known
 from artifactstore.http.web.request import (
     ParsedBody,
@@ -40,6 +41,10 @@ class Resource:
         trace.path = self._path
         method = scope["method"]
         endpoint = self._endpoints.get("GET" if method == "HEAD" else method)
+        if method == "OPTIONS":
+            # What a path takes is no secret, and browsers ask without a token.
+            await Response(None, 204, {"Allow": ", ".join(self.allowed())})(scope, receive, send)
+            return
         if endpoint is None:
             if not self._open:
                 await identify(scope)
@@ -55,7 +60,7 @@ class Resource:
 
     def allowed(self) -> list[str]:
         """The methods that the path takes."""
-        return [*self._endpoints, *(["HEAD"] if "GET" in self._endpoints else [])]
+        return [*self._endpoints, *(["HEAD"] if "GET" in self._endpoints else []), "OPTIONS"]
 
 
 async def nowhere(scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -127,13 +132,17 @@ async def _send(answer: Answer, scope: Scope, receive: Receive, send: Send) -> N
             streaming = StreamingResponse(content, answer.status, headers, media_type=answer.media_type)
             await streaming.stream_response(send)
         return
+    body, service = answer.body(), scope["app"].state.service
+    least = service.settings.gzip_bytes
+    gzip = scope["method"] != "POST" and 0 < least <= len(body) and take_gzip(scope, headers)
     tag = headers.get("ETag")
     if tag is not None and answer.status == 200 and is_known(scope, tag):
-        answer.status = 304
-    if answer.status == 304:
         response = Response(None, 304, headers)
     else:
-        response = Response(answer.body(), answer.status, headers, media_type=answer.media_type)
+        if gzip:
+            headers["Content-Encoding"] = "gzip"
+            body = await compressed(body, service.compressing)
+        response = Response(body, answer.status, headers, media_type=answer.media_type)
     if scope["method"] == "HEAD":
         response.body = b""  # the headers, Content-Length among them, are those of GET
     await response(scope, receive, send)

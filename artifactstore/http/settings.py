@@ -1,6 +1,7 @@
 """What can be set about the service, and the environment variables that set it."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
@@ -10,7 +11,7 @@ from artifactstore.variables import PREFIX, flag
 
 CLOSE_SECONDS = 2.0
 """Half of what a stop has for its own end: within it the writer appends what waits."""
-_MAY_BE_ZERO = ("prepare_threshold", "max_waiters", "token_seconds", "check_seconds")
+_MAY_BE_ZERO = ("prepare_threshold", "max_waiters", "token_seconds", "check_seconds", "gzip_bytes")
 """What can be switched off; every other number is more than 0."""
 _MOST_SECONDS = 2_000_000.0
 """The database counts milliseconds in 31 bits."""
@@ -19,6 +20,9 @@ _MOST_OF = {
     "pool_min": 1_000, "pool_max": 1_000, "prepare_threshold": 2**31 - 1, "connect_timeout": 3_600,
     "stop_seconds": 3_600, "token_seconds": 5.0, "max_connections": 2**31 - 1, "max_waiters": 2**31 - 1,
 }  # fmt: skip
+
+_ORIGIN = re.compile(r"\*|https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
+"""As browsers send it: in lower case, without a path, and without the port that is usual."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,7 @@ class Settings:
             answered 503 at once.
         max_waiters: requests of the feed that may wait; more are answered at once.
         body_bytes: largest request body. body_timeout: seconds in which it must be complete.
+        gzip_bytes: answers to GET of so many bytes are compressed for those who ask for it; 0: never.
         page_bytes: bytes of the rows of a page, of which it has one at least.
         head_bytes, head_count: bytes of a request line with its headers, and how many headers, at most;
             the same again for what comes between and behind the chunks of a body.
@@ -57,6 +62,9 @@ class Settings:
         token_seconds: for how long a process trusts what it read about a token; at most 5.
         check_seconds: between two checks of live rows of random packages against the log; 0: never.
         stop_seconds: after which a stopped service has ended, whatever was under way.
+        cors_origins: origins whose pages may use the service from a browser, as https://app.example.org, or *
+            for all; none by default.
+        public_docs: whether /openapi.json and /docs are for everybody, or for readers.
         log_level: debug, info (every request), warning (refused requests), error.
     """
 
@@ -76,6 +84,7 @@ class Settings:
     max_waiters: int = 5_000
     body_bytes: int = 8 * 1024 * 1024
     body_timeout: float = 20.0
+    gzip_bytes: int = 1_024
     page_bytes: int = 4 * 1024 * 1024
     head_bytes: int = 64 * 1024
     head_count: int = 100
@@ -87,6 +96,8 @@ class Settings:
     token_seconds: float = 5.0
     check_seconds: float = 60.0
     stop_seconds: int = 10
+    cors_origins: tuple[str, ...] = ()
+    public_docs: bool = True
     log_level: str = "info"
 
     @classmethod
@@ -109,17 +120,21 @@ class Settings:
 
     def check(self) -> None:
         """Raise ``BadInput`` usage for values that cannot work."""
-        problem = None
-        if not self.database_url:
-            problem = "no database: set DATABASE_URL"
-        elif self.log_level not in ("debug", "info", "warning", "error"):
-            problem = f"{variable('log_level')} is debug, info, warning or error"
-        else:
-            problem = next(self._out_of_range(), None)
-        if problem is None and self.pool_min > self.pool_max:
-            problem = f"{variable('pool_min')} is at most {variable('pool_max')}"
+        problem = next(self._problems(), None)
         if problem is not None:
             raise BadInput("usage", {"problem": problem})
+
+    def _problems(self) -> Iterator[str]:
+        if not self.database_url:
+            yield "no database: set DATABASE_URL"
+        if self.log_level not in ("debug", "info", "warning", "error"):
+            yield f"{variable('log_level')} is debug, info, warning or error"
+        for origin in self.cors_origins:
+            if _ORIGIN.fullmatch(origin) is None:
+                yield f"{variable('cors_origins')} has origins (https://app.example.org) or *, not {origin!r}"
+        yield from self._out_of_range()
+        if self.pool_min > self.pool_max:
+            yield f"{variable('pool_min')} is at most {variable('pool_max')}"
 
     def _out_of_range(self) -> Iterator[str]:
         for field in fields(self):
@@ -148,6 +163,8 @@ def _parse(name: str, text: str, default: object) -> object:
     try:
         if isinstance(default, bool):
             return flag(name, text)
+        if isinstance(default, tuple):
+            return tuple(text.replace(",", " ").split())
         if isinstance(default, (int, float)):
             return type(default)(text)
     except ValueError:

@@ -31,7 +31,7 @@ _SETTINGS: dict[str, Any] = {
     "read_timeout": _READ, "write_timeout": _WRITE, "check_seconds": 0,
 }  # fmt: skip
 _ID = "0198a5f0-0000-7000-8000-000000000001"
-_NEEDS_NOTHING = {"/healthz", "/openapi.json", "/metrics"}
+_NEEDS_NOTHING = {"/healthz", "/metrics", "/", "/openapi.json", "/docs", "/docs/{name}"}
 """Of which at most the token is asked for."""
 
 
@@ -63,7 +63,7 @@ def _value(field: Field) -> object:
 
 def _asked(service: Running, endpoint: Endpoint) -> str:
     """A whole request for an endpoint: one that only the database can refuse."""
-    path = endpoint.path.replace("{sequence}", "1")
+    path = endpoint.path.replace("{sequence}", "1").replace("{name}", "start.js")
     for parameter in endpoint.path_parameters:
         path = path.replace("{" + parameter.name + "}", _ID)
     if endpoint.path == "/events":

@@ -44,6 +44,14 @@ def test_the_wheel_carries_every_sql_file_and_no_test(wheel: Path) -> None:
         f"artifactstore_pg-{__version__}.dist-info",
     }
     assert "artifactstore/py.typed" in names
+    http = ROOT / "artifactstore" / "http"
+    needed = {
+        path.relative_to(ROOT).as_posix()
+        for room in ("pages/static", "pages/templates", "viewer")
+        for path in (http / room).iterdir()
+    }
+    assert needed
+    assert needed <= names
     assert f"artifactstore_pg-{__version__}.dist-info/licenses/LICENSE" in names
 
 

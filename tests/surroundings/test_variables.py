@@ -40,7 +40,7 @@ def test_f26_nothing_may_be_zero_but_what_can_be_switched_off() -> None:
         except BadInput:
             continue
         taken.add(field.name)
-    assert taken == {"prepare_threshold", "max_waiters", "token_seconds", "check_seconds"}
+    assert taken == {"prepare_threshold", "max_waiters", "token_seconds", "check_seconds", "gzip_bytes"}
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Settings) if type(field.default) is bool])

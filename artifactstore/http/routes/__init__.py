@@ -3,6 +3,7 @@
 from artifactstore.http.endpoint import Endpoint
 from artifactstore.http.routes import (
     audit,
+    documents,
     events,
     files,
     locations,
@@ -23,4 +24,5 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *log.ENDPOINTS,
     *tokens.ENDPOINTS,
     *operation.ENDPOINTS,
+    *documents.ENDPOINTS,
 )

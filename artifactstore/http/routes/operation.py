@@ -1,4 +1,4 @@
-"""What operators of the service ask: is it alive, can it work, how is it, what does it offer."""
+"""What operators of the service ask: is it alive, can it work, how is it."""
 
 from typing import get_args
 
@@ -23,10 +23,6 @@ async def _ready(call: Call) -> Answer:
 async def _metrics(call: Call) -> Answer:
     call.service.measure()
     return Answer(metrics.exposition(), media_type=metrics.MEDIA_TYPE)
-
-
-async def _openapi(call: Call) -> Answer:
-    return Answer(call.scope["app"].state.openapi)
 
 
 ENDPOINTS = (
@@ -77,14 +73,5 @@ ENDPOINTS = (
         summary="Metrics in the Prometheus text format",
         handle=_metrics,
         media_type=metrics.MEDIA_TYPE,
-    ),
-    Endpoint(
-        method="GET",
-        path="/openapi.json",
-        role=Role.READER,
-        tag="operation",
-        summary="This document",
-        handle=_openapi,
-        answer={"type": "object"},
     ),
 )
