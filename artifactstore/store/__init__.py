@@ -18,6 +18,7 @@ from artifactstore.store.identity import Epoch, Evidence, Home, Identification, 
 from artifactstore.store.imports import Imports
 from artifactstore.store.installation import Installation, Installed
 from artifactstore.store.log import Log
+from artifactstore.store.overviews import Overview, Overviews, Story, Verdict
 from artifactstore.store.packages import Packages
 from artifactstore.store.pages import FileQuery, PackageQuery, Pages
 from artifactstore.store.prepared import Outcome, PreparedEvent, prepare
@@ -52,6 +53,7 @@ class Store:
         self.imports = Imports(connection)
         self.packages = Packages(connection)
         self.pages = Pages(connection)
+        self.overviews = Overviews(connection)
         self.retention = RetentionReads(connection)
         self.copies = Copies(connection)
         self.removals = Removals(connection)
@@ -79,13 +81,16 @@ __all__ = [
     "LoggedEvent",
     "ManifestEntry",
     "Outcome",
+    "Overview",
     "PackageQuery",
     "PageQuery",
     "Position",
     "PreparedEvent",
     "Row",
     "Store",
+    "Story",
     "Token",
+    "Verdict",
     "ViewSet",
     "check_manifest",
     "prepare",
