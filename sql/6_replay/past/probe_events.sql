@@ -3,7 +3,7 @@
 -- writes: nothing
 --
 -- What a client chooses is chosen so that it is never why: a new id and a free path, the count of the files
--- that are there, times that lie right. What the package lacks has that id too, the last one, which nothing has.
+-- that are there, times that lie right. What the package lacks has that id too, the last one there is.
 CREATE OR REPLACE FUNCTION artifactstore.probe_events(
     p_package_id uuid, p_sequence bigint, p_created_at timestamptz
 )
