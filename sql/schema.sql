@@ -1286,7 +1286,7 @@ CREATE FUNCTION artifactstore.package_picture(p_package_id uuid, p_after text, p
 
 ALTER FUNCTION artifactstore.package_picture(p_package_id uuid, p_after text, p_limit integer) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.package_picture(p_package_id uuid, p_after text, p_limit integer) IS 'The rows of a package as objects: package, retention, holds, totals of its live files, and p_limit of these after the path p_after with their locations';
+COMMENT ON FUNCTION artifactstore.package_picture(p_package_id uuid, p_after text, p_limit integer) IS 'The rows of a package as objects: package, retention, holds, totals of its live files, and p_limit of these after the path p_after with their locations that are not retired';
 
 CREATE FUNCTION artifactstore.package_rows(p_view text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE;

@@ -14,8 +14,8 @@ from artifactstore.errors import NotFound
 from artifactstore.store.base import Connected
 from artifactstore.store.rows import Row
 
-MAX_EVENTS = 25_000
-"""Events of a package up to which its past is shown: some seconds of work."""
+MAX_EVENTS = 50_000
+"""Events of a package up to which its past is shown: a second of work, or two."""
 
 
 class Verdict(NamedTuple):
@@ -37,7 +37,7 @@ class Overview(NamedTuple):
     Attributes:
         holds: also released ones, oldest first.
         files, bytes: how many live files there are, and their size together.
-        page: some of the live files, by path, each with the rows of its ``locations``.
+        page: some of the live files, by path, each with the rows of its ``locations`` that are not retired.
         verdicts: None: not asked for.
     """
 
@@ -72,14 +72,16 @@ class Overviews(Connected):
         query = SQL("SELECT artifactstore.package_now(%s, %s, %s) AS picture")
         return self._overview(package_id, self._row(query, (package_id, after, limit))["picture"])
 
-    def past(self, package_id: UUID, sequence: int, after: str = "", limit: int = 100) -> Overview:
+    def past(
+        self, package_id: UUID, sequence: int, after: str = "", limit: int = 100, most: int = MAX_EVENTS
+    ) -> Overview:
         """The package as it was after event ``sequence``, and what might be done with it then.
 
-        Raises ``NotFound`` if it was not there yet, ``BadInput`` too-large if it has too many events. It
-        works in a scratch view set, so the transaction must not be read-only.
+        Raises ``NotFound`` if it was not there yet, ``BadInput`` too-large if it had more than ``most``
+        events. It works in a scratch view set, so the transaction must not be read-only.
         """
         query = SQL("SELECT artifactstore.package_past(%s, %s, %s, %s, %s) AS picture")
-        parameters = (package_id, sequence, MAX_EVENTS, after, limit)
+        parameters = (package_id, sequence, most, after, limit)
         return self._overview(package_id, self._row(query, parameters)["picture"])
 
     def verdicts(self, package_id: UUID) -> list[Verdict]:

@@ -183,6 +183,10 @@ def rows_of(laboratory: Laboratory, schema: str, package_id: UUID) -> dict[str, 
 
 
 def with_copies(file: Row, expected: dict[str, list[Row]]) -> Row:
-    """A file with its locations."""
-    copies = [row for row in expected["storage_locations"] if row["file_id"] == file["file_id"]]
+    """A file with its locations that are not retired."""
+    copies = [
+        row
+        for row in expected["storage_locations"]
+        if row["file_id"] == file["file_id"] and row["retired_at"] is None
+    ]
     return {**file, "locations": copies}

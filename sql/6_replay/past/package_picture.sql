@@ -21,9 +21,10 @@ AS $$
         'files', (SELECT coalesce(jsonb_agg(to_jsonb(f) ORDER BY f.path), '[]') FROM page f),
         'locations', (
             SELECT coalesce(jsonb_agg(to_jsonb(l) ORDER BY l.created_sequence, l.location_id), '[]')
-            FROM storage_locations l WHERE l.file_id = ANY (ARRAY(SELECT f.file_id FROM page f))))
+            FROM storage_locations l
+            WHERE l.retired_at IS NULL AND l.file_id = ANY (ARRAY(SELECT f.file_id FROM page f))))
 $$;
 
 COMMENT ON FUNCTION artifactstore.package_picture(uuid, text, integer) IS
 'The rows of a package as objects: package, retention, holds, totals of its live files, '
-'and p_limit of these after the path p_after with their locations';
+'and p_limit of these after the path p_after with their locations that are not retired';
