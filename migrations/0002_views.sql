@@ -31,6 +31,9 @@ CREATE TABLE artifactstore.artifact_packages (
 -- Packages are found by namespace.
 CREATE INDEX artifact_packages_namespace_purl_idx ON artifactstore.artifact_packages (namespace, purl)
 WHERE namespace IS NOT NULL;
+-- Packages are found by labels. Without a list of entries to be merged later: no append waits for that.
+CREATE INDEX artifact_packages_labels_idx ON artifactstore.artifact_packages
+    USING gin (labels jsonb_path_ops) WITH (fastupdate = off);
 -- For all_subjects: a package is its own subject, and a column cannot be searched by two equalities of one
 -- query (PostgreSQL looks for an index for the first only), so the second one has another name for it.
 CREATE UNIQUE INDEX artifact_packages_itself_key
@@ -94,8 +97,9 @@ CREATE UNIQUE INDEX artifact_files_package_id_path_key
 -- by index only when they have no condition of their own.
 CREATE INDEX artifact_files_package_id_removed_at_idx
     ON artifactstore.artifact_files (package_id, removed_at);
-CREATE INDEX artifact_files_path_idx ON artifactstore.artifact_files (path);
--- Page by page: a digest as common as that of the empty file must not be sorted for each page.
+-- Page by page: a path as common as README.md, or a digest as that of the empty file, must not be sorted for
+-- each page.
+CREATE INDEX artifact_files_path_file_id_idx ON artifactstore.artifact_files (path, file_id);
 CREATE INDEX artifact_files_blake3_file_id_idx ON artifactstore.artifact_files (blake3, file_id);
 CREATE INDEX artifact_files_sha256_file_id_idx
     ON artifactstore.artifact_files (sha256, file_id) WHERE sha256 IS NOT NULL;
@@ -222,6 +226,11 @@ CREATE TABLE artifactstore.retention_holds (
     last_sequence bigint NOT NULL,
     CONSTRAINT retention_holds_pkey PRIMARY KEY (package_id, hold_id)
 );
+
+-- Page by page, in the order in which they were placed: all holds, and those of a case.
+CREATE INDEX retention_holds_created_sequence_idx ON artifactstore.retention_holds (created_sequence);
+CREATE INDEX retention_holds_case_ref_created_sequence_idx
+    ON artifactstore.retention_holds (case_ref, created_sequence);
 
 COMMENT ON TABLE artifactstore.retention_holds IS
 'Legal holds, in force and released (view, rebuilt by replay)';

@@ -1003,7 +1003,7 @@ CREATE FUNCTION artifactstore.index_views(p_schema text, p_content boolean DEFAU
 
 ALTER FUNCTION artifactstore.index_views(p_schema text, p_content boolean) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.index_views(p_schema text, p_content boolean) IS 'Makes the primary keys, unique constraints and indexes of the live views on the tables of the view set p_schema, by the same names; rows that break one are an error. p_content: also those by which files are found by their content';
+COMMENT ON FUNCTION artifactstore.index_views(p_schema text, p_content boolean) IS 'Makes the primary keys, unique constraints and indexes of the live views on the tables of the view set p_schema, by the same names; rows that break one are an error. p_content: also those by which files are found by their content, packages by their labels, holds by their case';
 
 CREATE FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) RETURNS text
     LANGUAGE plpgsql STABLE;
@@ -2606,11 +2606,13 @@ CREATE UNIQUE INDEX artifact_files_package_id_path_key ON artifactstore.artifact
 
 CREATE INDEX artifact_files_package_id_removed_at_idx ON artifactstore.artifact_files USING btree (package_id, removed_at);
 
-CREATE INDEX artifact_files_path_idx ON artifactstore.artifact_files USING btree (path);
+CREATE INDEX artifact_files_path_file_id_idx ON artifactstore.artifact_files USING btree (path, file_id);
 
 CREATE INDEX artifact_files_sha256_file_id_idx ON artifactstore.artifact_files USING btree (sha256, file_id) WHERE (sha256 IS NOT NULL);
 
 CREATE UNIQUE INDEX artifact_packages_itself_key ON artifactstore.artifact_packages USING btree (COALESCE(package_id, package_id));
+
+CREATE INDEX artifact_packages_labels_idx ON artifactstore.artifact_packages USING gin (labels jsonb_path_ops) WITH (fastupdate=off);
 
 CREATE INDEX artifact_packages_namespace_purl_idx ON artifactstore.artifact_packages USING btree (namespace, purl) WHERE (namespace IS NOT NULL);
 
@@ -2623,6 +2625,10 @@ CREATE INDEX events_event_type_sequence_idx ON artifactstore.events USING btree 
 CREATE INDEX events_subject_kind_subject_id_idx ON artifactstore.events USING btree (subject_kind, subject_id);
 
 CREATE UNIQUE INDEX home_one_row_key ON artifactstore.home USING btree ((true));
+
+CREATE INDEX retention_holds_case_ref_created_sequence_idx ON artifactstore.retention_holds USING btree (case_ref, created_sequence);
+
+CREATE INDEX retention_holds_created_sequence_idx ON artifactstore.retention_holds USING btree (created_sequence);
 
 CREATE UNIQUE INDEX software_one_row_idx ON artifactstore.software USING btree ((true));
 

@@ -22,6 +22,7 @@ from artifactstore.http.settings import Settings
 from artifactstore.http.web import logs
 from artifactstore.http.web.connections import Connections
 from artifactstore.http.web.front import Front
+from artifactstore.http.web.references import CONVERTORS
 
 _GC_OBJECTS = 20_000
 """New objects after which the youngest generation is collected."""
@@ -89,4 +90,14 @@ def _routes(endpoints: Sequence[Endpoint]) -> list[Route]:
     for endpoint in endpoints:
         paths.setdefault(endpoint.path, {})[endpoint.method] = endpoint
     # They are tried in turn: those without parameters first, the feed and new packages among them.
-    return [Route(path, Resource(paths[path])) for path in sorted(paths, key=lambda path: "{" in path)]
+    inner = sorted(paths, key=lambda path: "{" in path)
+    return [Route(_route_path(next(iter(paths[path].values()))), Resource(paths[path])) for path in inner]
+
+
+def _route_path(endpoint: Endpoint) -> str:
+    """Its path with the convertors that the router needs."""
+    path = endpoint.path
+    for parameter in endpoint.path_parameters:
+        if (convertor := CONVERTORS.get(type(parameter.kind))) is not None:
+            path = path.replace(f"{{{parameter.name}}}", f"{{{parameter.name}:{convertor}}}")
+    return path

@@ -26,6 +26,7 @@ _HEADERS: dict[str, Schema] = {
     "Artifactstore-Digest": DIGEST,
     "Artifactstore-Has-More": {"type": "string", "enum": ["true", "false"]},
     "Location": {"type": "string"},
+    "Link": {"type": "string", "pattern": '^<[^<>]*>; rel="next"$'},
     "Idempotent-Replayed": {"type": "string", "const": "true"},
     "Retry-After": {"type": "string", "pattern": "^[0-9]+$"},
     "WWW-Authenticate": {"type": "string"},

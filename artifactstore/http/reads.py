@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
-from uuid import UUID
+from urllib.parse import parse_qsl, urlencode
 
 from artifactstore.codec import MAX_INTEGER, digest
 from artifactstore.events.kinds import Int
@@ -15,6 +15,8 @@ from artifactstore.http.web.request import Parameter
 from artifactstore.store import Row, Store
 
 T = TypeVar("T")
+
+_LINK_BYTES = 2_000
 
 _AT_SEQUENCE = Parameter(
     "at_sequence", Int(max=MAX_INTEGER), "as it was after this event: its history is folded again up to there"
@@ -40,11 +42,13 @@ def page(
     rows: Iterable[T],
     show: Callable[[T], dict[str, Any]],
     key: Callable[[T], object],
-) -> bytes:
+    cursor: str = AFTER.name,
+) -> Answer:
     """A page as JSON: the members of ``head``, rows, and ``next``: the key of the last if there are more.
 
     It has at most ``limit`` rows, as the call says, and ``page_bytes`` of them, but one at least; ``rows`` go
-    on behind it if they go on at all.
+    on behind it if they go on at all. ``cursor``: the parameter that takes ``next``, as the Link of the next
+    page (RFC 8288) has it.
     """
     limit, most = call.query["limit"], call.service.settings.page_bytes
     parts: list[bytes] = []
@@ -64,7 +68,17 @@ def page(
     members = [render({name: value})[1:-1] for name, value in head.items()]
     members.append(b'"%s":[%s]' % (items.encode(), b",".join(parts)))
     members.append(b'"next":' + render(last if more else None))
-    return b"{%s}" % b",".join(members)
+    return Answer(b"{%s}" % b",".join(members), headers=_link(call, cursor, last) if more else {})
+
+
+def _link(call: Call, cursor: str, last: object) -> dict[str, str]:
+    """The link to the page after ``last``: relative, so that it holds behind any proxy.
+
+    None for a query that is so long that proxies might not take the header: the body tells ``next`` too.
+    """
+    asked = parse_qsl(call.scope["query_string"].decode(), keep_blank_values=True)
+    query = urlencode([*(pair for pair in asked if pair[0] != cursor), (cursor, str(last))])
+    return {"Link": f'<?{query}>; rel="next"'} if len(query) <= _LINK_BYTES else {}
 
 
 def one(
@@ -74,22 +88,24 @@ def one(
     *,
     tag: str,
     key: Parameter,
-    find: Callable[[Store, UUID], Row],
+    find: Callable[[Store, Any], Row],
     version: Callable[[Store, Row], int] = last_version,
-    past: Callable[[Store, UUID, int], Row] | None = None,
+    past: Callable[[Store, Any, int], Row] | None = None,
+    doc: str = "",
+    refusals: Sequence[str] = ("not-found",),
 ) -> Endpoint:
-    """The endpoint that reads one row by its id, with ``past`` also as it was at a sequence.
+    """The endpoint that reads one row by what ``key`` says of it, with ``past`` also as it was at a sequence.
 
     Args:
         version: of the row, which is its ETag: what If-Match asks for, see SQL ``row_version``.
     """
 
-    def read(store: Store, row_id: UUID) -> tuple[Row, int]:
+    def read(store: Store, row_id: object) -> tuple[Row, int]:
         row = find(store, row_id)
         return row, version(store, row)
 
     async def handle(call: Call) -> Answer:
-        at, row_id = call.query.get("at_sequence"), call.id(key.name)
+        at, row_id = call.query.get("at_sequence"), call.path[key.name]
         if past is None or at is None:
             row, current = await call.read(lambda store: read(store, row_id))
             return Answer(shown(name)(row), headers={"ETag": f'"{current}"'})
@@ -103,12 +119,13 @@ def one(
         role=Role.READER,
         tag=tag,
         summary=summary,
+        doc=doc,
         handle=handle,
         answer=ref(name),
         path_parameters=(key,),
         query=(MIN_SEQUENCE,) if past is None else (_AT_SEQUENCE, MIN_SEQUENCE),
         etag=True,
-        refusals=("not-found",),
+        refusals=refusals,
     )
 
 
@@ -124,20 +141,22 @@ def many(
     doc: str = "",
     query: Sequence[Parameter] = (),
     path_parameters: Sequence[Parameter] = (),
+    after: Parameter = AFTER,
     role: Role = Role.READER,
 ) -> Endpoint:
     """The endpoint that reads a page of rows; ``find`` is asked for one row more than the page has.
 
-    ``find`` gives rows one by one as ``Store._some`` does: no more are read than fit.
+    ``find`` gives rows one by one as ``Store._some`` does: no more are read than fit. ``after`` takes the
+    ``key`` of a row.
     """
     show = shown(name)
 
     async def handle(call: Call) -> Answer:
-        def read(store: Store) -> bytes:
+        def read(store: Store) -> Answer:
             rows = find(store, call, call.query["limit"] + 1)
             return page(call, {}, items, rows, show, lambda row: row[key])
 
-        return Answer(await call.read(read))
+        return await call.read(read)
 
     return Endpoint(
         method="GET",
@@ -147,8 +166,9 @@ def many(
         summary=summary,
         doc=doc,
         handle=handle,
-        answer=page_schema(name, items),
+        answer=page_schema(name, items, after.kind.shape()),
         path_parameters=path_parameters,
-        query=(*query, AFTER, LIMIT, MIN_SEQUENCE),
+        query=(*query, after, LIMIT, MIN_SEQUENCE),
+        may_have=("Link",),
         refusals=("not-found",) if path_parameters else (),
     )

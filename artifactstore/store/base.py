@@ -117,7 +117,7 @@ class Paged(Connected):
         key: str,
         conditions: Mapping[str, object],
         parameters: Mapping[str, object],
-        after: UUID | None,
+        after: UUID | int | None,
         limit: int,
         beside: LiteralString = "",
     ) -> Iterator[Row]:
@@ -137,7 +137,9 @@ class Paged(Connected):
         query = SQL("SELECT * FROM ({}) page {} ORDER BY {}").format(rows, SQL(beside), columns)
         return self._some(dict_row, query, values)
 
-    def _cursor(self, table: Identifier, order: tuple[str, ...], key: str, after: UUID) -> dict[str, object]:
+    def _cursor(
+        self, table: Identifier, order: tuple[str, ...], key: str, after: UUID | int
+    ) -> dict[str, object]:
         """The order columns of the row ``after``: as values, so that the index is searched from there."""
         columns = SQL(", ").join(Identifier(column) for column in order)
         query = SQL("SELECT {} FROM {} WHERE {} = %s").format(columns, table, Identifier(key))

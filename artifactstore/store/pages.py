@@ -5,11 +5,12 @@ Rows come one by one, so that whoever has enough of them can stop: it is the las
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import LiteralString
 from uuid import UUID
 
-from psycopg.rows import args_row
+from psycopg.rows import args_row, dict_row
 from psycopg.sql import SQL
 
 from artifactstore.errors import BadInput
@@ -45,6 +46,14 @@ class FileQuery:
     state: str | None = None
     removed: bool = False
 
+
+_FILES_AT_ONCE = 100
+"""Files whose copies are in memory at once."""
+
+_PURL: LiteralString = """
+    CROSS JOIN LATERAL (
+        SELECT p.purl FROM artifactstore.artifact_packages p WHERE p.package_id = page.package_id) package
+    """
 
 _PREFIX = re.compile(r"pkg:([a-z][a-z0-9.-]*(/[A-Za-z0-9._~:%@?&=#/-]*)?)?", re.ASCII)
 
@@ -95,7 +104,7 @@ class Pages(Paged):
         return self._page("artifact_packages", ("purl",), "package_id", conditions, parameters, after, limit)
 
     def file_page(self, where: FileQuery, after: UUID | None, limit: int) -> Iterator[Row]:
-        """Files of a package by path bytes, else by file id; raises as ``package_page``."""
+        """Files of a package by path bytes, or of all by id, with ``purl``; raises as ``package_page``."""
         conditions = {
             "package_id = %(package_id)s": where.package_id,
             "path = %(path)s": where.path,
@@ -112,7 +121,8 @@ class Pages(Paged):
             "state": where.state,
         }
         order = ("file_id",) if where.package_id is None else ("path", "file_id")
-        return self._page("artifact_files", order, "file_id", conditions, parameters, after, limit)
+        beside = _PURL if where.package_id is None else ""
+        return self._page("artifact_files", order, "file_id", conditions, parameters, after, limit, beside)
 
     def hold_page(self, package_id: UUID, after: UUID | None, limit: int) -> Iterator[Row]:
         """Legal holds of a package, also released ones, oldest first."""
@@ -125,6 +135,53 @@ class Pages(Paged):
             after,
             limit,
         )
+
+    def all_holds(
+        self, case: str | None, after: int | None, limit: int, *, in_force: bool = False
+    ) -> Iterator[Row]:
+        """Legal holds of a case, or of all, of all packages, each with ``purl``, oldest first.
+
+        A hold has its id within its package only: ``after`` is the ``created_sequence`` of the last row of
+        the page before. ``in_force``: only those that are not released.
+        """
+        return self._page(
+            "retention_holds",
+            ("created_sequence",),
+            "created_sequence",
+            {"case_ref = %(case)s": case, "released_at IS NULL": in_force or None},
+            {"case": case},
+            after,
+            limit,
+            _PURL,
+        )
+
+    def contents_page(self, package_id: UUID, after: UUID | None, limit: int) -> Iterator[Row]:
+        """Live files of a package by path bytes, each with ``locations``: its copies that are not retired.
+
+        Copies are read for some files at a time, the oldest first. Raises as ``package_page``.
+        """
+        where = FileQuery(package_id=package_id)
+        while limit > 0:
+            files = list(self.file_page(where, after, min(limit, _FILES_AT_ONCE)))
+            copies = self._copies([file["file_id"] for file in files])
+            for file in files:
+                yield {**file, "locations": copies.get(file["file_id"], [])}
+            if len(files) < _FILES_AT_ONCE:
+                return
+            limit -= len(files)
+            after = files[-1]["file_id"]
+
+    def _copies(self, file_ids: Sequence[UUID]) -> dict[UUID, list[Row]]:
+        query = SQL(
+            """
+            SELECT * FROM artifactstore.storage_locations
+            WHERE file_id = ANY (%s) AND retired_at IS NULL ORDER BY created_sequence, location_id
+            """
+        )
+        copies: dict[UUID, list[Row]] = {}
+        for row in self._all(dict_row, query, (list(file_ids),)):
+            copies.setdefault(row["file_id"], []).append(row)
+        return copies
 
     def manifest_page(self, package_id: UUID, after: str | None, limit: int) -> Iterator[ManifestEntry]:
         """Live files of a package as its manifest lists them, by path bytes, after a path."""

@@ -93,7 +93,7 @@ def test_f48_a_set_that_is_missing_or_looks_otherwise_is_made_again(history: Sto
     execute = history.connection.execute
     execute("DROP SCHEMA artifactstore_scratch_1 CASCADE")
     execute("ALTER TABLE artifactstore_scratch_2.artifact_files DROP COLUMN sha256")
-    execute("DROP INDEX artifactstore_scratch_3.artifact_files_path_idx")
+    execute("DROP INDEX artifactstore_scratch_3.artifact_files_path_file_id_idx")
     kept = execute("SELECT 'artifactstore_scratch_4.requests'::regclass::oid").fetchone()
     assert migrate(database, role_prefix=TEST_PREFIX).migrations == ()
     shapes = execute(

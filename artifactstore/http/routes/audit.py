@@ -26,11 +26,11 @@ _FILTERED = {
 
 
 async def _audit(call: Call) -> Answer:
-    def read(store: Store) -> bytes:
+    def read(store: Store) -> Answer:
         rows = store.log.audit_backwards(_query(store, call.query), call.query["limit"] + 1)
-        return page(call, {}, "events", rows, shown("AuditEvent"), lambda row: row["sequence"])
+        return page(call, {}, "events", rows, shown("AuditEvent"), lambda row: row["sequence"], "before")
 
-    return Answer(await call.read(read))
+    return await call.read(read)
 
 
 def _query(store: Store, query: Mapping[str, Any]) -> LogQuery:
@@ -97,6 +97,7 @@ ENDPOINTS = (
             LIMIT,
             MIN_SEQUENCE,
         ),
+        may_have=("Link",),
         refusals=("not-found", "invalid-purl"),
     ),
 )

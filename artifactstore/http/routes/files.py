@@ -37,7 +37,9 @@ def _of_package(store: Store, call: Call, limit: int) -> Iterator[Row]:
 
 def _everywhere(store: Store, call: Call, limit: int) -> Iterator[Row]:
     query = call.query
-    where = FileQuery(blake3=query["blake3"], sha256=query["sha256"], removed=query["removed"])
+    where = FileQuery(
+        path=query["path"], blake3=query["blake3"], sha256=query["sha256"], removed=query["removed"]
+    )
     return store.pages.file_page(where, query["after"], limit)
 
 
@@ -115,7 +117,7 @@ ENDPOINTS = (
         gives={"file_id": "/files/0/file_id"},
     ),
     many(
-        "File",
+        "PlacedFile",
         "files",
         "file_id",
         "/files",
@@ -123,6 +125,7 @@ ENDPOINTS = (
         tag="files",
         find=_everywhere,
         query=(
+            Parameter("path", Text(max=1024), "files with this path"),
             Parameter("blake3", Hash(), "files with this content"),
             Parameter("sha256", Hash(algorithm="sha256"), "files with this content, where SHA-256 was given"),
             _REMOVED,

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
+from uuid import UUID
 
 from artifactstore.errors import BadInput, Refused
 from artifactstore.events import NewEvent, models
 from artifactstore.events.fields import Field
 from artifactstore.events.kinds import Hash, Int, Text
 from artifactstore.http.auth import Role
-from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
+from artifactstore.http.endpoint import AFTER, LIMIT, MIN_SEQUENCE, Answer, Call, Endpoint
 from artifactstore.http.reads import many, one, page
-from artifactstore.http.web.answers import COUNT, HEX, ID, TEXT, array, maybe, record
+from artifactstore.http.web.answers import COUNT, HEX, ID, TEXT, array, maybe, record, ref, shown
 from artifactstore.http.web.json import exact
+from artifactstore.http.web.references import PackageReference
 from artifactstore.http.web.request import Parameter, bad_request
 from artifactstore.http.write.commands import ON_BEHALF_OF, PACKAGE_ID, REASON, CommandSpec, Respell
 from artifactstore.http.write.landing import answer_event, land
@@ -91,7 +94,7 @@ async def _seal(call: Call) -> Answer:
 async def _manifest(call: Call) -> Answer:
     package_id = call.id("package_id")
 
-    def read(store: Store) -> bytes:
+    def read(store: Store) -> Answer:
         package, found = store.packages.package(package_id), store.packages.sealing(package_id)
         head = {
             "package_id": package_id,
@@ -106,7 +109,33 @@ async def _manifest(call: Call) -> Answer:
         files = store.pages.manifest_page(package_id, call.query["after"], call.query["limit"] + 1)
         return page(call, head, "files", files, ManifestEntry._asdict, lambda entry: entry.path)
 
-    return Answer(await call.read(read))
+    return await call.read(read)
+
+
+async def _contents(call: Call) -> Answer:
+    package_id = call.id("package_id")
+
+    def read(store: Store) -> Answer:
+        head = {
+            "package": shown("Package")(store.packages.package(package_id)),
+            "retention": shown("Retention")(store.packages.retention(package_id)),
+        }
+        files = store.pages.contents_page(package_id, call.query["after"], call.query["limit"] + 1)
+        return page(call, head, "files", files, _with_copies, lambda row: row["file_id"])
+
+    return await call.read(read)
+
+
+def _with_copies(row: Row) -> dict[str, Any]:
+    locations = [shown("Location")(location) for location in row["locations"]]
+    return shown("FileWithCopies")({**row, "locations": locations})
+
+
+def _id(store: Store, reference: UUID | str) -> UUID:
+    if isinstance(reference, UUID):
+        return reference
+    package_id: UUID = store.packages.package(reference)["package_id"]
+    return package_id
 
 
 _EXPECTED = Field(
@@ -155,10 +184,15 @@ ENDPOINTS = (
         "/packages/{package_id}",
         "A package",
         tag="packages",
-        key=PACKAGE_ID,
-        find=lambda store, package_id: store.packages.package(package_id),
+        key=Parameter(
+            PACKAGE_ID.name, PackageReference(), "its id, or its purl in any valid spelling", required=True
+        ),
+        find=lambda store, reference: store.packages.package(reference),
         version=lambda store, row: store.packages.package_version(row),
-        past=lambda store, package_id, at: store.rebuilds.package_at(package_id, at),
+        past=lambda store, reference, at: store.rebuilds.package_at(_id(store, reference), at),
+        doc="All that follows /packages/pkg: is the purl, percent-encoded as any text in a path is: once "
+        "more where the purl itself has a %, and %3F and %23 for its ? and #. Slashes may stay as they are.",
+        refusals=("not-found", "invalid-purl"),
     ),
     CommandSpec(
         models.PackageLabeled,
@@ -249,6 +283,28 @@ ENDPOINTS = (
             Parameter("limit", Int(min=1, max=100_000), "files of the page", default=100_000),
             MIN_SEQUENCE,
         ),
+        may_have=("Link",),
+        refusals=("not-found",),
+    ),
+    Endpoint(
+        method="GET",
+        path="/packages/{package_id}/contents",
+        role=Role.READER,
+        tag="packages",
+        summary="A package with its retention, its files and their copies",
+        doc="Files by path, each with its copies that are not retired, the oldest first; package and "
+        "retention are those of the same moment in every page.",
+        handle=_contents,
+        answer=record(
+            "A package and a page of its files.",
+            package=ref("Package"),
+            retention=ref("Retention"),
+            files=array(ref("FileWithCopies")),
+            next=maybe(ID),
+        ),
+        path_parameters=(PACKAGE_ID,),
+        query=(AFTER, LIMIT, MIN_SEQUENCE),
+        may_have=("Link",),
         refusals=("not-found",),
     ),
 )

@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from artifactstore.codec import MAX_INTEGER
 from artifactstore.errors import Refused
 from artifactstore.events import models
+from artifactstore.events.kinds import Bool, Int, Text
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import MIN_SEQUENCE, Answer, Call, Endpoint
 from artifactstore.http.reads import many, one
@@ -20,6 +22,7 @@ from artifactstore.http.web.answers import (
     one_of,
     record,
 )
+from artifactstore.http.web.request import Parameter
 from artifactstore.http.write.commands import PACKAGE_ID, CommandSpec, made
 from artifactstore.store import Row, Store
 from artifactstore.words import MODES, PACKAGE_STATES
@@ -36,6 +39,11 @@ def _holds(store: Store, call: Call, limit: int) -> Iterator[Row]:
     package_id = call.id("package_id")
     store.packages.package(package_id)
     return store.pages.hold_page(package_id, call.query["after"], limit)
+
+
+def _all_holds(store: Store, call: Call, limit: int) -> Iterator[Row]:
+    query = call.query
+    return store.pages.all_holds(query["case"], query["after"], limit, in_force=query["in_force"])
 
 
 async def _explain(call: Call) -> Answer:
@@ -167,6 +175,24 @@ ENDPOINTS = (
         tag="retention",
         find=_holds,
         path_parameters=(PACKAGE_ID,),
+    ),
+    many(
+        "PlacedHold",
+        "holds",
+        "created_sequence",
+        "/holds",
+        "Legal holds of all packages, also released ones, oldest first",
+        tag="retention",
+        doc="To release all of a case, release each: ask for a page of those in force, release each of them "
+        "by the path of its package, and ask again until the page is empty.",
+        find=_all_holds,
+        query=(
+            Parameter("case", Text(max=255), "only those of this case, exactly so"),
+            Parameter("in_force", Bool(), "whether to leave out released ones", default=False),
+        ),
+        after=Parameter(
+            "after", Int(max=MAX_INTEGER), "created_sequence of the last hold of the page before: its next"
+        ),
     ),
     CommandSpec(
         models.HoldPlaced,

@@ -69,6 +69,33 @@ def record(doc: str, **properties: Schema) -> Schema:
 _ROW = {"created_sequence": SEQUENCE, "last_sequence": SEQUENCE}
 _CHANGED_ROW = {**_ROW, "changed_sequence": SEQUENCE}
 
+_FILE: dict[str, Schema] = {
+    "file_id": ID,
+    "package_id": ID,
+    "path": TEXT,
+    "size": COUNT,
+    "blake3": HEX,
+    "sha256": maybe(HEX),
+    "media_type": maybe(TEXT),
+    "state": one_of(*FILE_STATES),
+    "ingested_at": TIME,
+    "last_verified_at": maybe(TIME),
+    "removed_at": maybe(TIME),
+    **_CHANGED_ROW,
+}
+
+_HOLD: dict[str, Schema] = {
+    "package_id": ID,
+    "hold_id": ID,
+    "case_ref": TEXT,
+    "reason": TEXT,
+    "placed_by": TEXT,
+    "placed_at": TIME,
+    "released_by": maybe(TEXT),
+    "released_at": maybe(TIME),
+    **_ROW,
+}
+
 _LOCATION: dict[str, Schema] = {
     "location_id": ID,
     "file_id": ID,
@@ -111,20 +138,10 @@ SCHEMAS: dict[str, Schema] = {
         purged_at=maybe(TIME),
         **_ROW,
     ),
-    "File": record(
-        "A file of a package.",
-        file_id=ID,
-        package_id=ID,
-        path=TEXT,
-        size=COUNT,
-        blake3=HEX,
-        sha256=maybe(HEX),
-        media_type=maybe(TEXT),
-        state=one_of(*FILE_STATES),
-        ingested_at=TIME,
-        last_verified_at=maybe(TIME),
-        removed_at=maybe(TIME),
-        **_CHANGED_ROW,
+    "File": record("A file of a package.", **_FILE),
+    "PlacedFile": record("A file, and the purl of its package.", **_FILE, purl=TEXT),
+    "FileWithCopies": record(
+        "A file of a package, and its copies that are not retired.", **_FILE, locations=array(ref("Location"))
     ),
     "Location": record(
         "A place where a copy of a file is stored. Whether its bytes may be removed while it is retiring, "
@@ -161,18 +178,8 @@ SCHEMAS: dict[str, Schema] = {
         last_actor=TEXT,
         **_ROW,
     ),
-    "Hold": record(
-        "A legal hold, in force until it is released.",
-        package_id=ID,
-        hold_id=ID,
-        case_ref=TEXT,
-        reason=TEXT,
-        placed_by=TEXT,
-        placed_at=TIME,
-        released_by=maybe(TEXT),
-        released_at=maybe(TIME),
-        **_ROW,
-    ),
+    "Hold": record("A legal hold, in force until it is released.", **_HOLD),
+    "PlacedHold": record("A legal hold, and the purl of the package that it holds.", **_HOLD, purl=TEXT),
     "Token": record(
         "An access token, without its secret.",
         token_id=ID,
@@ -229,9 +236,9 @@ def shown(name: str) -> Callable[[Row], dict[str, Any]]:
     return lambda row: {column: row[column] for column in columns}
 
 
-def page_schema(name: str, items: str) -> Schema:
+def page_schema(name: str, items: str, cursor: Schema) -> Schema:
     """A page of rows: ``next`` is what ``after`` must be for the next page, null on the last."""
-    return record("A page.", **{items: array(ref(name)), "next": maybe(ID)})
+    return record("A page.", **{items: array(ref(name)), "next": maybe(cursor)})
 
 
 def payload_schema(model: type[Event]) -> Schema:
