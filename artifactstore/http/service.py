@@ -6,7 +6,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, TypeVar
 
 import anyio
 from anyio import CapacityLimiter, to_thread
@@ -55,6 +56,15 @@ _SHORT_WAIT = 0.5
 _STALE_PLAN = "0A000"
 
 
+class Checked(NamedTuple):
+    """The last comparison of some live rows with their events by this process, and what it found."""
+
+    at: datetime
+    head: int
+    packages: int
+    differences: int
+
+
 class Service:
     """Opened and closed by the lifespan of the application; opening it connects to nothing."""
 
@@ -62,6 +72,7 @@ class Service:
         self.settings = settings
         self.history = History()
         self._differs_in: int | None = None
+        self.checked: Checked | None = None
         keywords: dict[str, Any] = {
             **db.bounds(settings.database_url),
             "connect_timeout": settings.connect_timeout,
@@ -145,6 +156,7 @@ class Service:
                 _log.warning("cannot check views", extra={"problem": failure.message})
                 continue
             metrics.CHECKED_PACKAGES.inc(checked.packages)
+            self.checked = Checked(datetime.now(UTC), checked.head, checked.packages, len(checked.differences))
             if checked.differences:
                 self._differs_in = self.history.generation
                 metrics.VIEW_DIFFERENCES.inc(len(checked.differences))

@@ -11,6 +11,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from artifactstore.store.activity import Activity
 from artifactstore.store.copies import Copies, CopyQuery
 from artifactstore.store.grants import Grants
 from artifactstore.store.health import Health
@@ -61,6 +62,7 @@ class Store:
         self.rebuilds = Rebuilds(connection)
         self.view_sets = ViewSets(connection)
         self.health = Health(connection)
+        self.activity = Activity(connection)
         self.grants = Grants(connection)
         self.installation = Installation(connection)
 

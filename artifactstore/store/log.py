@@ -84,6 +84,12 @@ class Log(Connected):
         sequence: int = self._row(query, (instant, not strict))["sequence"]
         return sequence
 
+    def time_of(self, sequence: int) -> datetime:
+        """When an event was appended; raises ``NotFound``."""
+        query = SQL("SELECT created_at FROM artifactstore.events WHERE sequence = %s")
+        created_at: datetime = self._find(query, (sequence,), what="event", which=sequence)["created_at"]
+        return created_at
+
     def stored_events(self, since: int = 0, until: int | None = None) -> Iterator[LoggedEvent]:
         """The rows of ``events`` after ``since`` (exclusive) up to ``until``, in order, as stored."""
         query = SQL(

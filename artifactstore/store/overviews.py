@@ -123,6 +123,19 @@ class Overviews(Connected):
         sequence: int = row["sequence"]
         return sequence
 
+    def subject(self, subject_id: UUID) -> list[Row]:
+        """What has this id: ``subject_kind``, ``package_id``, ``purl``, and ``path`` of a file or its copy."""
+        query = SQL(
+            """
+            SELECT s.subject_kind, s.package_id, p.purl, f.path
+            FROM artifactstore.all_subjects s
+            JOIN artifactstore.artifact_packages p ON p.package_id = s.package_id
+            LEFT JOIN artifactstore.artifact_files f ON f.file_id = s.file_id
+            WHERE s.subject_id = %s AND s.subject_kind <> 'retention'
+            """
+        )
+        return self._all(dict_row, query, (subject_id,))
+
     def _overview(self, package_id: UUID, picture: Mapping[str, Any]) -> Overview:
         if picture["package"] is None:
             raise NotFound("not-found", {"problem": f"package {package_id}", "package": str(package_id)})
