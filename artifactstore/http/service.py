@@ -156,10 +156,11 @@ class Service:
                 _log.warning("cannot check views", extra={"problem": failure.message})
                 continue
             metrics.CHECKED_PACKAGES.inc(checked.packages)
-            self.checked = Checked(datetime.now(UTC), checked.head, checked.packages, len(checked.differences))
-            if checked.differences:
+            differences = len(checked.differences)
+            self.checked = Checked(datetime.now(UTC), checked.head, checked.packages, differences)
+            if differences:
                 self._differs_in = self.history.generation
-                metrics.VIEW_DIFFERENCES.inc(len(checked.differences))
+                metrics.VIEW_DIFFERENCES.inc(differences)
                 for one in checked.differences[:_CHECK_TOLD]:
                     _log.error(
                         "a view is not what the log says", extra={"head": checked.head, **one._asdict()}

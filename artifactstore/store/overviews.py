@@ -124,7 +124,7 @@ class Overviews(Connected):
         return sequence
 
     def subject(self, subject_id: UUID) -> list[Row]:
-        """What has this id: ``subject_kind``, ``package_id``, ``purl``, and ``path`` of a file or its copy."""
+        """What has this id: ``subject_kind``, ``package_id``, ``purl``, and ``path`` of a file or copy."""
         query = SQL(
             """
             SELECT s.subject_kind, s.package_id, p.purl, f.path

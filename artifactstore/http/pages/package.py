@@ -1,4 +1,4 @@
-"""A package as a page: what it is, what may be done with it and why not, its files, its story; now or then."""
+"""A package as a page: what it is, what may be done with it, its files and its story; now or then."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

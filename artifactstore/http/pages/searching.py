@@ -12,6 +12,7 @@ from artifactstore.store import EventFilter, FileQuery, LogQuery, PackageQuery, 
 
 _DIGEST = re.compile(r"(?:(blake3|sha-?256)[:=])?\s*([0-9a-f]{64})", re.IGNORECASE | re.ASCII)
 _NUMBER = re.compile(r"#?([0-9]{1,16})", re.ASCII)
+_SCOPE = re.compile(r"(?:^|(?<=/))@")
 _EVENTS = 5
 
 
@@ -61,7 +62,7 @@ def _beginnings(store: Store, text: str) -> Iterator[str]:
     whole = text if text[:4].lower() == "pkg:" else f"pkg:{text}"
     scheme, _, rest = whole.partition(":")
     package_type, slash, path = rest.partition("/")
-    yield f"{scheme.lower()}:{package_type.lower()}{slash}{re.sub('(^|/)@', r'\g<1>%40', path)}"
+    yield f"{scheme.lower()}:{package_type.lower()}{slash}{_SCOPE.sub('%40', path)}"
     with suppress(BadInput):
         yield store.packages.canonical_purl(whole)
 
