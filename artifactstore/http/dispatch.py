@@ -12,6 +12,7 @@ from artifactstore.errors import error
 from artifactstore.events.fields import Field, read_fields
 from artifactstore.http.auth import Caller, Guard
 from artifactstore.http.endpoint import Answer, Call, Endpoint
+from artifactstore.http.web.compression import compressed, take_gzip
 from artifactstore.http.web.conditions import expected_versions, is_known
 from artifactstore.http.web.request import (
     ParsedBody,
@@ -127,13 +128,17 @@ async def _send(answer: Answer, scope: Scope, receive: Receive, send: Send) -> N
             streaming = StreamingResponse(content, answer.status, headers, media_type=answer.media_type)
             await streaming.stream_response(send)
         return
+    body, service = answer.body(), scope["app"].state.service
+    least = service.settings.gzip_bytes
+    gzip = scope["method"] != "POST" and 0 < least <= len(body) and take_gzip(scope, headers)
     tag = headers.get("ETag")
     if tag is not None and answer.status == 200 and is_known(scope, tag):
-        answer.status = 304
-    if answer.status == 304:
         response = Response(None, 304, headers)
     else:
-        response = Response(answer.body(), answer.status, headers, media_type=answer.media_type)
+        if gzip:
+            headers["Content-Encoding"] = "gzip"
+            body = await compressed(body, service.compressing)
+        response = Response(body, answer.status, headers, media_type=answer.media_type)
     if scope["method"] == "HEAD":
         response.body = b""  # the headers, Content-Length among them, are those of GET
     await response(scope, receive, send)

@@ -11,6 +11,7 @@ from artifactstore.events.kinds import Schema
 from artifactstore.http.endpoint import JSON, Endpoint
 from artifactstore.http.web import problems
 from artifactstore.http.web.answers import DIGEST, SCHEMAS, payload_schemas, record, ref
+from artifactstore.http.web.compression import SUFFIX
 from artifactstore.http.web.request import Parameter
 
 _HEADERS: dict[str, Schema] = {
@@ -18,7 +19,7 @@ _HEADERS: dict[str, Schema] = {
     "Artifactstore-Head": {"type": "string", "pattern": "^[0-9]+$"},
     "Artifactstore-Log": {"type": "string", "format": "uuid"},
     "Artifactstore-Epoch": {"type": "string", "pattern": "^[1-9][0-9]*-[0-9a-f]{8}$"},
-    "ETag": {"type": "string", "pattern": '^"[0-9a-f]{1,32}"$'},
+    "ETag": {"type": "string", "pattern": f'^"[0-9a-f]{{1,32}}({SUFFIX})?"$'},
     "Cache-Control": {"type": "string"},
     "Vary": {"type": "string"},
     "Artifactstore-Next": {"type": "string", "pattern": "^[0-9]+$"},

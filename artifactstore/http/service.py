@@ -103,6 +103,7 @@ class Service:
         # A thread for each slot, which is free again when its thread is.
         self._threads = ThreadPoolExecutor(settings.pool_max, "artifactstore-reader")
         self._few_threads = CapacityLimiter(4)
+        self.compressing = CapacityLimiter(2)
         self._under_way: set[Departure] = set()
         self._stopping: ArtifactstoreError | None = None
         self._hurrying = False

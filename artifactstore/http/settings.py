@@ -10,7 +10,7 @@ from artifactstore.variables import PREFIX, flag
 
 CLOSE_SECONDS = 2.0
 """Half of what a stop has for its own end: within it the writer appends what waits."""
-_MAY_BE_ZERO = ("prepare_threshold", "max_waiters", "token_seconds", "check_seconds")
+_MAY_BE_ZERO = ("prepare_threshold", "max_waiters", "token_seconds", "check_seconds", "gzip_bytes")
 """What can be switched off; every other number is more than 0."""
 _MOST_SECONDS = 2_000_000.0
 """The database counts milliseconds in 31 bits."""
@@ -43,6 +43,7 @@ class Settings:
             answered 503 at once.
         max_waiters: requests of the feed that may wait; more are answered at once.
         body_bytes: largest request body. body_timeout: seconds in which it must be complete.
+        gzip_bytes: answers to GET of so many bytes are compressed for those who ask for it; 0: never.
         page_bytes: bytes of the rows of a page, of which it has one at least.
         head_bytes, head_count: bytes of a request line with its headers, and how many headers, at most;
             the same again for what comes between and behind the chunks of a body.
@@ -76,6 +77,7 @@ class Settings:
     max_waiters: int = 5_000
     body_bytes: int = 8 * 1024 * 1024
     body_timeout: float = 20.0
+    gzip_bytes: int = 1_024
     page_bytes: int = 4 * 1024 * 1024
     head_bytes: int = 64 * 1024
     head_count: int = 100

@@ -26,8 +26,8 @@ besides. Several tags, weak ones and `*` mean what RFC 9110 says.
 promised](../explanation/group-append.md)).
 
 Lists are pages of `limit` rows, and of 4 MiB; `next` of a page, as `after`, asks for the one behind it, and
-is null on the last; the header `Link` has the same as `rel="next"`, unless the query is longer than 2 KB. Every
-GET takes HEAD too. Answers that read the log have the headers
+is null on the last; the header `Link` has that page as `rel="next"`, unless the query is longer than 2 KB.
+Every GET takes HEAD too. Answers that read the log have the headers
 `Artifactstore-Head` (where it stood), `Artifactstore-Log` and `Artifactstore-Epoch`; all have
 `X-Request-Id`, that of the request if it had one.
 

@@ -13,8 +13,8 @@ _LISTS = [one for one in ENDPOINTS if "Link" in one.may_have]
 _PURL = "pkg:npm/%40scope/name@1.0?arch=x%20y&os=linux#a/b"
 
 
-def _ids(registry: Registry) -> dict[str, str]:
-    """Something of each kind, of which every list has several rows."""
+def made(registry: Registry) -> dict[str, str]:
+    """Ids of something of each kind, of which every list has several rows."""
     package = registry.package()
     for path in ("a", "b", "c"):
         file = registry.file(package, path)
@@ -30,7 +30,7 @@ def _ids(registry: Registry) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def known(shared: Registry) -> dict[str, str]:
     """Ids for paths."""
-    return _ids(shared)
+    return made(shared)
 
 
 @pytest.mark.parametrize("endpoint", _LISTS, ids=lambda one: one.path)

@@ -7,6 +7,7 @@ from typing import Literal, Protocol, TypeVar
 from artifactstore.feed import MAX_BYTES
 from artifactstore.http.feed.encoding import ENCODE, JSON, Form, digest_text
 from artifactstore.http.web.json import render
+from artifactstore.http.web.negotiation import weights
 from artifactstore.leaves import columns
 from artifactstore.store import LoggedEvent, Position
 
@@ -129,23 +130,8 @@ def compose(
 
 def preferred(accept: str | None, forms: Sequence[Form]) -> Form:
     """The form that an Accept header asks for by name (RFC 9110, 12.5.1); of several equal ones the first."""
-    weights = dict.fromkeys(forms, 0.0)
-    for item in (accept or "").lower().split(","):
-        name, *parameters = (part.strip() for part in item.split(";"))
-        for form in forms:
-            if form == name:
-                weights[form] = _weight(parameters)
-    return max(forms, key=lambda form: weights[form])
-
-
-def _weight(parameters: Iterable[str]) -> float:
-    for parameter in parameters:
-        if parameter.startswith("q="):
-            try:
-                return float(parameter[2:])
-            except ValueError:
-                return 0.0
-    return 1.0
+    asked = weights(accept)
+    return max(forms, key=lambda form: asked.get(form, 0.0))
 
 
 def _json_page(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from starlette.types import Scope
 
+from artifactstore.http.web.compression import plain_tag
 from artifactstore.http.web.request import bad_request
 
 _MEMBER = re.compile(r'[ \t]*(?:(?P<weak>W/)?"(?P<opaque>[!#-~\x80-\xff]*)"[ \t]*)?(?P<end>,|\Z)')
@@ -14,7 +15,10 @@ _VERSION = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """The entity tags of a header without their quotes, strong and weak ones; ``any`` for ``*``."""
+    """The entity tags of a header without their quotes, strong and weak ones; ``any`` for ``*``.
+
+    Those of compressed answers are taken for those of the same answers as they are: a row has one version.
+    """
 
     any: bool = False
     strong: frozenset[str] = frozenset()
@@ -22,7 +26,7 @@ class Tags:
 
     def names(self, etag: str) -> bool:
         """Whether a strong tag is one of them, weakly compared, as If-None-Match asks."""
-        return self.any or etag.strip('"') in self.strong | self.weak
+        return self.any or plain_tag(etag.strip('"')) in self.strong | self.weak
 
     def versions(self) -> tuple[int, ...]:
         """Versions of rows that the strong tags are, the highest first."""
@@ -48,7 +52,7 @@ def read_tags(scope: Scope, name: bytes) -> Tags | None:
         if member is None:
             raise ValueError(text)
         if member["opaque"] is not None:
-            (weak if member["weak"] else strong).add(member["opaque"])
+            (weak if member["weak"] else strong).add(plain_tag(member["opaque"]))
         position = member.end()
         if not member["end"]:
             break
