@@ -39,7 +39,7 @@ def find(store: Store, text: str, limit: int) -> list[Found]:
 
 def exact(store: Store, text: str) -> str | None:
     """The canonical purl of the package that ``text`` names whole, by purl in any spelling or by id."""
-    with suppress(NotFound, BadInput):
+    with suppress(NotFound, BadInput), store.connection.transaction():
         purl: str = store.packages.package(_id(text) or text)["purl"]
         return purl
     return None
@@ -63,7 +63,7 @@ def _beginnings(store: Store, text: str) -> Iterator[str]:
     scheme, _, rest = whole.partition(":")
     package_type, slash, path = rest.partition("/")
     yield f"{scheme.lower()}:{package_type.lower()}{slash}{_SCOPE.sub('%40', path)}"
-    with suppress(BadInput):
+    with suppress(BadInput), store.connection.transaction():
         yield store.packages.canonical_purl(whole)
 
 
