@@ -15,7 +15,7 @@ _MOST_LEVELS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class Notation:
     """A line: the bytes from ``offset`` on, what they say, how deep in containers it is.
 
     A key stands in one line with its value, or with the head of it if that is a container.
@@ -27,7 +27,7 @@ class Item:
     depth: int
 
 
-def items(data: bytes) -> list[Item]:
+def items(data: bytes) -> list[Notation]:
     """The lines of an item; their bytes, put together, are ``data``."""
     reader = _Reader(data)
     try:
@@ -36,7 +36,7 @@ def items(data: bytes) -> list[Item]:
             raise Problem("bytes after the end")
     except Problem as problem:
         start = sum(len(line.content) for line in reader.lines)
-        reader.lines.append(Item(start, data[start:], f"/ {problem.text} /", 0))
+        reader.lines.append(Notation(start, data[start:], f"/ {problem.text} /", 0))
     return reader.lines
 
 
@@ -46,7 +46,7 @@ class _Reader:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self.at = 0
-        self.lines: list[Item] = []
+        self.lines: list[Notation] = []
 
     def value(self, start: int, depth: int, before: str, behind: str) -> None:
         """Read a value whose line begins at ``start``, with the texts before and behind it."""
@@ -69,7 +69,7 @@ class _Reader:
         self._note(self.at, closing + behind, depth)
 
     def _note(self, start: int, text: str, depth: int) -> None:
-        self.lines.append(Item(start, self._data[start : self.at], text, depth))
+        self.lines.append(Notation(start, self._data[start : self.at], text, depth))
 
     def _head(self) -> tuple[int, int]:
         """Major type and argument of the next item."""

@@ -12,9 +12,9 @@ from artifactstore.events.kinds import Int, Time
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import Answer, Call, Endpoint
 from artifactstore.http.pages.headers import EXPLORER, HTML
-from artifactstore.http.pages.moments import Moment
 from artifactstore.http.pages.rendering import shown
 from artifactstore.http.pages.sentences import sentence
+from artifactstore.http.pages.typed_time import TypedTime
 from artifactstore.http.routes.audit import FILTERS, log_query
 from artifactstore.http.web.request import Parameter
 from artifactstore.store import LogQuery, Row, Store
@@ -102,7 +102,7 @@ def _stream(call: Call, given: Mapping[str, str]) -> str:
 
 
 def _typed(parameter: Parameter) -> Parameter:
-    return replace(parameter, kind=Moment()) if isinstance(parameter.kind, Time) else parameter
+    return replace(parameter, kind=TypedTime()) if isinstance(parameter.kind, Time) else parameter
 
 
 PAGE = Endpoint(
@@ -117,7 +117,7 @@ PAGE = Endpoint(
         *map(_typed, FILTERS),
         Parameter("before", Int(min=1, max=MAX_INTEGER), "only below this sequence"),
         Parameter("after", Int(max=MAX_INTEGER), "the next above this sequence"),
-        Parameter("at", Moment(), "as the log stood at this time"),
+        Parameter("at", TypedTime(), "as the log stood at this time"),
         Parameter("request", Int(min=1, max=MAX_INTEGER), "only events of the request of this one"),
         Parameter("limit", Int(min=1, max=200), "events of the page", default=_ROWS),
     ),

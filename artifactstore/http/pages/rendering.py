@@ -52,6 +52,7 @@ def _environment() -> Environment:
         "ago": texts.ago,
         "byte_size": texts.byte_size,
     }
+    made.tests["identifier"] = texts.is_identifier
     made.globals |= {
         "explorer": EXPLORER,
         "navigation": NAVIGATION,

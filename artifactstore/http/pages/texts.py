@@ -1,5 +1,6 @@
 """Words of the log as a page may show them: nothing in a name acts, hides, or turns what stands beside it."""
 
+import re
 import unicodedata
 from datetime import UTC, datetime
 
@@ -13,6 +14,7 @@ _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"})
 
 _PICTURES = {chr(point): chr(0x2400 + point) for point in range(32)} | {"\x7f": "\N{SYMBOL FOR DELETE}"}
 """Symbols of control characters."""
+_IDENTIFIER = re.compile("[0-9a-f-]{32,}")
 _UNITS = ((86_400 * 365, "year"), (86_400 * 30, "month"), (86_400, "day"), (3_600, "hour"), (60, "minute"))
 
 
@@ -29,6 +31,11 @@ def _shown(character: str) -> Markup:
     point = f"U+{ord(character):04X}"
     symbol = _PICTURES.get(character, point)
     return Markup('<span class="hidden-char" title="{}">{}</span>').format(point, symbol)
+
+
+def is_identifier(value: object) -> bool:
+    """Whether it is the text of an id or a digest."""
+    return isinstance(value, str) and _IDENTIFIER.fullmatch(value) is not None
 
 
 def short(identifier: str) -> Markup:

@@ -8,7 +8,7 @@ from artifactstore.events.kinds import Time
 _TYPED = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d(?:\.\d{1,6})?)?)?(?: ?UTC)?", re.ASCII)
 
 
-class Moment(Time):
+class TypedTime(Time):
     """A time as programs write it, or a day with or without a clock, which is UTC then."""
 
     def read(self, value: Value) -> object:
