@@ -138,7 +138,7 @@ class Log(Connected):
 
     def neighbours(self, sequence: int) -> tuple[int | None, int | None]:
         """The events of the same subject before and behind an event, None where there is none."""
-        # All of the subject are looked at, which are few: from the event on, the next could be a million away.
+        # All of the subject are looked at, which are few: from the event on, the next may be a million away.
         query = SQL(
             """
             SELECT max(s.sequence) FILTER (WHERE s.sequence < o.sequence) AS before,
