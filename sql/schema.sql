@@ -98,6 +98,15 @@ ALTER FUNCTION artifactstore.adopt() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.adopt() IS 'Makes this database and timeline the home of the log, which then takes appends. For a log that ends where its followers think it ends: refuses events-lost when something in the database names an event that it does not have; then restored()';
 
+CREATE FUNCTION artifactstore.allowed_commands(p_package_id uuid) RETURNS TABLE(event_type text, refusal jsonb, bypass boolean)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    SET standard_conforming_strings TO 'on';
+
+ALTER FUNCTION artifactstore.allowed_commands(p_package_id uuid) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.allowed_commands(p_package_id uuid) IS 'For each command on a package, by its event type: refusal {sqlstate, detail}, null if it is allowed now, and bypass: whether an operator may bypass that. Judged by the projectors themselves, on a copy of its rows';
+
 CREATE FUNCTION artifactstore.append(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[] DEFAULT NULL::bigint[]) RETURNS TABLE("position" integer, sequence bigint, created_at timestamp with time zone, appended boolean)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -548,6 +557,13 @@ CREATE FUNCTION artifactstore.compare_view_sets(p_left text, p_right text, p_pac
 ALTER FUNCTION artifactstore.compare_view_sets(p_left text, p_right text, p_packages uuid[]) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.compare_view_sets(p_left text, p_right text, p_packages uuid[]) IS 'Every difference between two view sets, or between their rows of some packages: view, primary key (JSON array), column, value left and right; a row that one side lacks is column (row), missing or present';
+
+CREATE FUNCTION artifactstore.copy_package(p_schema text, p_package_id uuid) RETURNS void
+    LANGUAGE plpgsql;
+
+ALTER FUNCTION artifactstore.copy_package(p_schema text, p_package_id uuid) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.copy_package(p_schema text, p_package_id uuid) IS 'Copies the live rows of a package, its retention, its oldest ten holds in force and its first live file into the view set p_schema';
 
 CREATE FUNCTION artifactstore.copy_removals(p_locations uuid[]) RETURNS TABLE(location_id uuid, removal text, needed_by jsonb)
     LANGUAGE sql STABLE
@@ -1241,12 +1257,43 @@ ALTER FUNCTION artifactstore.package_at(p_package_id uuid, p_sequence bigint) OW
 
 COMMENT ON FUNCTION artifactstore.package_at(p_package_id uuid, p_sequence bigint) IS 'The row of a package as the log left it at event p_sequence, none if it was not there yet; folds the events of that package alone';
 
+CREATE FUNCTION artifactstore.package_commands(p_schema text, p_package_id uuid, p_head bigint, p_now timestamp with time zone) RETURNS jsonb
+    LANGUAGE plpgsql;
+
+ALTER FUNCTION artifactstore.package_commands(p_schema text, p_package_id uuid, p_head bigint, p_now timestamp with time zone) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.package_commands(p_schema text, p_package_id uuid, p_head bigint, p_now timestamp with time zone) IS 'Of the package in the view set p_schema, after event p_head and at p_now, for each command on it: event_type, refusal (null: it is allowed) as try_event gives it, and bypass: whether bypass_governance would make it allowed';
+
 CREATE FUNCTION artifactstore.package_history(p_package text, p_newest_first boolean DEFAULT false, p_limit bigint DEFAULT NULL::bigint) RETURNS TABLE(sequence bigint, created_at timestamp with time zone, actor text, action text, path text, uri text, reason text, subject_id uuid, payload jsonb)
     LANGUAGE plpgsql STABLE;
 
 ALTER FUNCTION artifactstore.package_history(p_package text, p_newest_first boolean, p_limit bigint) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.package_history(p_package text, p_newest_first boolean, p_limit bigint) IS 'Every event of a package, its files, their copies and its retention, payloads decoded: the oldest first or the newest, at most p_limit. p_package: its purl or its id';
+
+CREATE FUNCTION artifactstore.package_now(p_package_id uuid, p_after text, p_limit integer) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO 'artifactstore', 'pg_temp';
+
+ALTER FUNCTION artifactstore.package_now(p_package_id uuid, p_after text, p_limit integer) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.package_now(p_package_id uuid, p_after text, p_limit integer) IS 'A package as it is, in the form of package_past, without commands: these are told by allowed_commands';
+
+CREATE FUNCTION artifactstore.package_past(p_package_id uuid, p_sequence bigint, p_max_events integer, p_after text, p_limit integer) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    SET standard_conforming_strings TO 'on';
+
+ALTER FUNCTION artifactstore.package_past(p_package_id uuid, p_sequence bigint, p_max_events integer, p_after text, p_limit integer) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.package_past(p_package_id uuid, p_sequence bigint, p_max_events integer, p_after text, p_limit integer) IS 'A package as the log left it at event p_sequence: package, retention, holds, totals, commands, and p_limit live files after the path p_after with their locations; package is null if it was not there yet. Folds the events of that package alone, and refuses too-large if there are more than p_max_events';
+
+CREATE FUNCTION artifactstore.package_picture(p_package_id uuid, p_after text, p_limit integer) RETURNS jsonb
+    LANGUAGE sql STABLE;
+
+ALTER FUNCTION artifactstore.package_picture(p_package_id uuid, p_after text, p_limit integer) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.package_picture(p_package_id uuid, p_after text, p_limit integer) IS 'The rows of a package as objects: package, retention, holds, totals of its live files, and p_limit of these after the path p_after with their locations that are not retired';
 
 CREATE FUNCTION artifactstore.package_rows(p_view text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE;
@@ -1331,6 +1378,13 @@ CREATE FUNCTION artifactstore.primary_key(p_view text, p_alias text DEFAULT NULL
 ALTER FUNCTION artifactstore.primary_key(p_view text, p_alias text) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.primary_key(p_view text, p_alias text) IS 'Primary key columns of a view, comma-separated and quoted, each behind p_alias if that is given';
+
+CREATE FUNCTION artifactstore.probe_events(p_package_id uuid, p_sequence bigint, p_created_at timestamp with time zone) RETURNS SETOF artifactstore.decoded_event
+    LANGUAGE sql STABLE;
+
+ALTER FUNCTION artifactstore.probe_events(p_package_id uuid, p_sequence bigint, p_created_at timestamp with time zone) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.probe_events(p_package_id uuid, p_sequence bigint, p_created_at timestamp with time zone) IS 'One event of each type that a package can get, with this sequence and time, made so that it is refused for nothing but what the package is; removed is the first live file, released the oldest hold in force';
 
 CREATE FUNCTION artifactstore.project(p_first bigint, p_last bigint) RETURNS void
     LANGUAGE plpgsql;
@@ -1838,6 +1892,13 @@ CREATE FUNCTION artifactstore.trusted_sequence(p_schema text) RETURNS bigint
 ALTER FUNCTION artifactstore.trusted_sequence(p_schema text) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.trusted_sequence(p_schema text) IS 'Last event that a stored view set reflects; refuses bad-view-set when view_set_problem finds something';
+
+CREATE FUNCTION artifactstore.try_event(p_event artifactstore.decoded_event) RETURNS jsonb
+    LANGUAGE plpgsql;
+
+ALTER FUNCTION artifactstore.try_event(p_event artifactstore.decoded_event) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.try_event(p_event artifactstore.decoded_event) IS 'Null if the event would be accepted by the views of the view set, else {sqlstate, detail} of its refusal';
 
 CREATE FUNCTION artifactstore.verify_part(p_part integer, p_parts integer, p_last bigint, OUT different boolean, OUT events bigint, OUT counts jsonb) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2665,6 +2726,10 @@ GRANT SELECT ON TABLE artifactstore.home TO artifactstore_reader;
 REVOKE ALL ON FUNCTION artifactstore.adopt() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.adopt() TO artifactstore_operator;
 
+REVOKE ALL ON FUNCTION artifactstore.allowed_commands(p_package_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.allowed_commands(p_package_id uuid) TO artifactstore_operator;
+GRANT ALL ON FUNCTION artifactstore.allowed_commands(p_package_id uuid) TO artifactstore_service;
+
 REVOKE ALL ON FUNCTION artifactstore.append(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.append(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) TO artifactstore_service;
 
@@ -2801,6 +2866,8 @@ GRANT ALL ON FUNCTION artifactstore.clock_tolerance() TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.compare_view_sets(p_left text, p_right text, p_packages uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.compare_view_sets(p_left text, p_right text, p_packages uuid[]) TO artifactstore_operator;
+
+REVOKE ALL ON FUNCTION artifactstore.copy_package(p_schema text, p_package_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.copy_removals(p_locations uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.copy_removals(p_locations uuid[]) TO artifactstore_reader;
@@ -3004,8 +3071,20 @@ REVOKE ALL ON FUNCTION artifactstore.package_at(p_package_id uuid, p_sequence bi
 GRANT ALL ON FUNCTION artifactstore.package_at(p_package_id uuid, p_sequence bigint) TO artifactstore_operator;
 GRANT ALL ON FUNCTION artifactstore.package_at(p_package_id uuid, p_sequence bigint) TO artifactstore_service;
 
+REVOKE ALL ON FUNCTION artifactstore.package_commands(p_schema text, p_package_id uuid, p_head bigint, p_now timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.package_history(p_package text, p_newest_first boolean, p_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.package_history(p_package text, p_newest_first boolean, p_limit bigint) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.package_now(p_package_id uuid, p_after text, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.package_now(p_package_id uuid, p_after text, p_limit integer) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.package_past(p_package_id uuid, p_sequence bigint, p_max_events integer, p_after text, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.package_past(p_package_id uuid, p_sequence bigint, p_max_events integer, p_after text, p_limit integer) TO artifactstore_operator;
+GRANT ALL ON FUNCTION artifactstore.package_past(p_package_id uuid, p_sequence bigint, p_max_events integer, p_after text, p_limit integer) TO artifactstore_service;
+
+REVOKE ALL ON FUNCTION artifactstore.package_picture(p_package_id uuid, p_after text, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.package_picture(p_package_id uuid, p_after text, p_limit integer) TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.package_rows(p_view text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.package_rows(p_view text) TO artifactstore_reader;
@@ -3036,6 +3115,8 @@ REVOKE ALL ON FUNCTION artifactstore.place(OUT system_identifier bigint, OUT dat
 REVOKE ALL ON FUNCTION artifactstore.point_at(p_sequence bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.primary_key(p_view text, p_alias text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.probe_events(p_package_id uuid, p_sequence bigint, p_created_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.project(p_first bigint, p_last bigint) FROM PUBLIC;
 
@@ -3194,6 +3275,8 @@ REVOKE ALL ON FUNCTION artifactstore.trust_views(p_viewed_by bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.trust_views(p_viewed_by bytea) TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.trusted_sequence(p_schema text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.try_event(p_event artifactstore.decoded_event) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.verify_part(p_part integer, p_parts integer, p_last bigint, OUT different boolean, OUT events bigint, OUT counts jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.verify_part(p_part integer, p_parts integer, p_last bigint, OUT different boolean, OUT events bigint, OUT counts jsonb) TO artifactstore_operator;

@@ -6,11 +6,13 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, TypeVar
 
 import anyio
 from anyio import CapacityLimiter, to_thread
 from psycopg import Connection
+from psycopg.errors import FeatureNotSupported
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from artifactstore import db
@@ -55,6 +57,15 @@ _SHORT_WAIT = 0.5
 _STALE_PLAN = "0A000"
 
 
+class ViewCheck(NamedTuple):
+    """The last comparison of some live rows with their events by this process, and what it found."""
+
+    at: datetime
+    head: int
+    packages: int
+    differences: int
+
+
 class Service:
     """Opened and closed by the lifespan of the application; opening it connects to nothing."""
 
@@ -62,6 +73,7 @@ class Service:
         self.settings = settings
         self.history = History()
         self._differs_in: int | None = None
+        self.checked: ViewCheck | None = None
         keywords: dict[str, Any] = {
             **db.bounds(settings.database_url),
             "connect_timeout": settings.connect_timeout,
@@ -146,9 +158,11 @@ class Service:
                 _log.warning("cannot check views", extra={"problem": failure.message})
                 continue
             metrics.CHECKED_PACKAGES.inc(checked.packages)
-            if checked.differences:
+            differences = len(checked.differences)
+            self.checked = ViewCheck(datetime.now(UTC), checked.head, checked.packages, differences)
+            if differences:
                 self._differs_in = self.history.generation
-                metrics.VIEW_DIFFERENCES.inc(len(checked.differences))
+                metrics.VIEW_DIFFERENCES.inc(differences)
                 for one in checked.differences[:_CHECK_TOLD]:
                     _log.error(
                         "a view is not what the log says", extra={"head": checked.head, **one._asdict()}
@@ -361,8 +375,15 @@ class Service:
         with translated(), self._connection(departure) as connection:
             began = time.monotonic()
             access = "READ WRITE" if scratch else "READ ONLY"
-            db.begin_reads(connection, access, self.settings.statement_timeout, self.settings.lock_timeout)
             store = Store(connection)
+            try:
+                db.begin_reads(
+                    connection, access, self.settings.statement_timeout, self.settings.lock_timeout
+                )
+            except FeatureNotSupported:
+                # A standby has no scratch tables to write.
+                store.log.refuse_read_only()
+                raise
             position = store.identity.position()
             self.history.note(position, began)
             note(position)

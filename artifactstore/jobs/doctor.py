@@ -89,14 +89,17 @@ def examine(store: Store) -> Iterator[Advice]:
         partial(_contents, health), partial(_settings, health), partial(_disk, health),
     ):  # fmt: skip
         try:
-            yield from look()
+            # Undone by itself where it fails: whoever asks may have a transaction that goes on.
+            with store.connection.transaction():
+                found = list(look())
         except Forbidden:
             if not tampered:
                 raise
             # What was tampered with may keep the owner's functions from their tables: that is told.
             name = look.func.__name__.strip("_")
             what = f"{name} could not be looked at while guards are not as installed"
-            yield Advice("info", "sight", what, _MIGRATE, by="deployer")
+            found = [Advice("info", "sight", what, _MIGRATE, by="deployer")]
+        yield from found
 
 
 def remove_leftovers(health: Health) -> Iterator[Advice]:
@@ -133,8 +136,9 @@ def _home(identity: Identification) -> Iterator[Advice]:
 
 def _evidence(store: Store) -> Iterator[Advice]:
     try:
-        store.identity.check_views()
-        found = list(evidence_findings(store))
+        with store.connection.transaction():
+            store.identity.check_views()
+            found = list(evidence_findings(store))
     except Busy as behind:
         if behind.code != "views-behind":
             raise

@@ -11,6 +11,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from artifactstore.store.activity import Activity
 from artifactstore.store.copies import Copies, CopyQuery
 from artifactstore.store.grants import Grants
 from artifactstore.store.health import Health
@@ -18,6 +19,7 @@ from artifactstore.store.identity import Epoch, Evidence, Home, Identification, 
 from artifactstore.store.imports import Imports
 from artifactstore.store.installation import Installation, Installed
 from artifactstore.store.log import Log
+from artifactstore.store.overviews import Overview, Overviews, Story, Verdict
 from artifactstore.store.packages import Packages
 from artifactstore.store.pages import FileQuery, PackageQuery, Pages
 from artifactstore.store.prepared import Outcome, PreparedEvent, prepare
@@ -52,6 +54,7 @@ class Store:
         self.imports = Imports(connection)
         self.packages = Packages(connection)
         self.pages = Pages(connection)
+        self.overviews = Overviews(connection)
         self.retention = RetentionReads(connection)
         self.copies = Copies(connection)
         self.removals = Removals(connection)
@@ -59,6 +62,7 @@ class Store:
         self.rebuilds = Rebuilds(connection)
         self.view_sets = ViewSets(connection)
         self.health = Health(connection)
+        self.activity = Activity(connection)
         self.grants = Grants(connection)
         self.installation = Installation(connection)
 
@@ -79,13 +83,16 @@ __all__ = [
     "LoggedEvent",
     "ManifestEntry",
     "Outcome",
+    "Overview",
     "PackageQuery",
     "PageQuery",
     "Position",
     "PreparedEvent",
     "Row",
     "Store",
+    "Story",
     "Token",
+    "Verdict",
     "ViewSet",
     "check_manifest",
     "prepare",

@@ -1,5 +1,5 @@
 -- purpose: an empty view set to work in for a moment
--- called by: package_at, check_packages
+-- called by: package_at, package_past, allowed_commands, check_packages
 -- writes: nothing (locks a table of the view set)
 --
 -- Scratch view sets are made once, by migrate: a request that made tables would leave rows in the

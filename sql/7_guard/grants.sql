@@ -33,19 +33,22 @@ BEGIN
                 'canonical_subpath', 'cbor_encode', 'cbor_encode_list', 'cbor_encode_map',
                 'cbor_encode_object', 'cbor_encode_value', 'check_purl_parts', 'check_purl_text',
                 'copy_removals', 'describe_payload', 'describe_value', 'event_identity', 'here', 'log_head',
-                'open_version', 'package_history', 'purl_problem', 'purl_segment', 'rebuild_worker',
-                'refuse', 'refuse_field', 'refuse_purl', 'retention_due', 'sequence_at', 'spell_purl'
+                'open_version', 'package_history', 'package_now', 'package_picture', 'purl_problem',
+                'purl_segment', 'rebuild_worker', 'refuse', 'refuse_field', 'refuse_purl', 'retention_due',
+                'sequence_at', 'spell_purl'
             ] || v_pure),
             ('writer', 'EXECUTE ON FUNCTION', ARRAY['append_json', 'new_id']),
             ('service', 'EXECUTE ON FUNCTION', ARRAY[
-                'append', 'append_commands', 'check_packages', 'check_views', 'find_token', 'issue_token',
-                'list_tokens', 'log_evidence', 'new_id', 'package_at', 'revoke_token', 'sample_packages']),
+                'allowed_commands', 'append', 'append_commands', 'check_packages', 'check_views',
+                'find_token', 'issue_token', 'list_tokens', 'log_evidence', 'new_id', 'package_at',
+                'package_past', 'revoke_token', 'sample_packages']),
             ('operator', 'EXECUTE ON FUNCTION', ARRAY[
-                'adopt', 'as_of', 'begin_parts', 'begin_rebuild', 'check_packages', 'check_views',
-                'compare_view_sets', 'create_snapshot', 'doubt_views', 'drop_leftover', 'drop_rebuild',
-                'drop_view_set', 'end_parts', 'end_rebuild', 'equalize', 'find_differences', 'import_events',
-                'log_evidence', 'package_at', 'rebuild', 'rebuild_next', 'rebuild_part', 'replay', 'restored',
-                'sample_packages', 'trust_views', 'verify_part', 'view_set_problem'])
+                'adopt', 'allowed_commands', 'as_of', 'begin_parts', 'begin_rebuild', 'check_packages',
+                'check_views', 'compare_view_sets', 'create_snapshot', 'doubt_views', 'drop_leftover',
+                'drop_rebuild', 'drop_view_set', 'end_parts', 'end_rebuild', 'equalize', 'find_differences',
+                'import_events', 'log_evidence', 'package_at', 'package_past', 'rebuild', 'rebuild_next',
+                'rebuild_part', 'replay', 'restored', 'sample_packages', 'trust_views', 'verify_part',
+                'view_set_problem'])
         ) AS g (role, what, objects)
         JOIN artifactstore.roles r USING (role), unnest(g.objects) AS o (object),
             LATERAL (SELECT CASE WHEN g.what LIKE '%SCHEMA' THEN format('%I', o.object)

@@ -1,7 +1,7 @@
 """Templates become pages: everything is escaped, and a name that is missing is a defect."""
 
 from collections.abc import Mapping
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.types import Scope
@@ -13,13 +13,21 @@ from artifactstore.http.pages.headers import EXPLORER, HTML, PAGE_HEADERS
 from artifactstore.http.pages.static import static_url
 from artifactstore.http.web.trace import current
 
-NAVIGATION: tuple[tuple[str, str], ...] = (("Log", EXPLORER),)
+NAVIGATION: tuple[tuple[str, str], ...] = (
+    ("Log", EXPLORER),
+    ("Search", EXPLORER + "search"),
+    ("Health", EXPLORER + "health"),
+)
 """What every page leads to: name and path."""
+
+
+_SAFE = "/:@+=&,;"
+"""Of the characters of a purl those that a path may have as they are; a % is none of them."""
 
 
 def package_url(purl: str) -> str:
     """The page that tells of a package."""
-    return f"{EXPLORER}?{urlencode({'package': purl})}"
+    return f"{EXPLORER}packages/{quote(purl, safe=_SAFE)}"
 
 
 def with_query(path: str, query: Mapping[str, object], **changes: object) -> str:

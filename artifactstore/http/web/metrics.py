@@ -1,11 +1,13 @@
 """Metrics in the Prometheus text format; with several workers they are added up over all of them."""
 
 import os
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.parser import text_string_to_metric_families
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 REGISTRY = CollectorRegistry()
@@ -158,6 +160,15 @@ def exposition() -> bytes:
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
     return generate_latest(REGISTRY)
+
+
+def totals() -> Mapping[str, float]:
+    """Samples by name, those that differ in labels added up, of all workers."""
+    added: dict[str, float] = {}
+    for family in text_string_to_metric_families(exposition().decode()):
+        for sample in family.samples:
+            added[sample.name] = added.get(sample.name, 0.0) + sample.value
+    return added
 
 
 def _forget_dead_workers(directory: Path) -> None:

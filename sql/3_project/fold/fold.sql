@@ -1,5 +1,5 @@
 -- purpose: apply events, in order of the log, to the views; what is refused is what one by one would refuse
--- called by: fold_new, append_initialized, fold_commands, project, project_sequences
+-- called by: fold_new, append_initialized, fold_commands, project, project_sequences, try_event
 -- writes: the views, through projectors
 CREATE OR REPLACE FUNCTION artifactstore.fold(p_events artifactstore.decoded_event[])
 RETURNS void

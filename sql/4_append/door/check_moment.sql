@@ -1,5 +1,5 @@
 -- purpose: what only holds at this moment: expected version, a clock that can be trusted to destroy
--- called by: admit_events, under the lock
+-- called by: admit_events, under the lock; try_event
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.check_moment(
     p_events artifactstore.decoded_event[], p_head bigint, p_now timestamptz, p_expected bigint[]

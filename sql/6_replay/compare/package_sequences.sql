@@ -1,5 +1,5 @@
 -- purpose: which events a package has, as far as its live rows know its files and copies
--- called by: package_at, check_packages
+-- called by: package_at, package_past, check_packages
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.package_sequences(p_package_id uuid, p_last bigint)
 RETURNS bigint[]

@@ -1,5 +1,5 @@
 -- purpose: some events of the log, such as the history of one package, into a view set
--- called by: package_at, check_packages
+-- called by: package_at, package_past, check_packages
 -- writes: the views of the view set
 CREATE OR REPLACE FUNCTION artifactstore.project_sequences(p_schema text, p_sequences bigint[])
 RETURNS void

@@ -1,5 +1,5 @@
 -- purpose: the past is asked for by an event that is there, or by 0 for the beginning
--- called by: as_of, package_at, rebuild
+-- called by: as_of, package_at, package_past, rebuild
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.refuse_no_event(p_sequence bigint)
 RETURNS void
