@@ -1,0 +1,44 @@
+"""Build the site of the documentation; what is wrong with a link is an error."""
+
+import argparse
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from docs.site.checkout import Checkout
+from docs.site.navigation import navigation
+from docs.site.pages import collect
+
+_ROOT = Path(__file__).parents[2]
+_SETTINGS = Path(__file__).with_name("zensical.toml")
+
+
+def build(directory: Path) -> int:
+    """Write pages and settings into a directory, and the site into its ``site``; exit code of the generator."""
+    pages = collect(Checkout(_ROOT))
+    for name in ("pages", "site"):
+        shutil.rmtree(directory / name, ignore_errors=True)
+    for path, content in pages.items():
+        place = directory / "pages" / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+    settings = directory / "zensical.toml"
+    settings.write_text(_SETTINGS.read_text(encoding="utf-8") + navigation(pages), encoding="utf-8")
+    command = [sys.executable, "-m", "zensical", "build", "--strict", "--clean", "--config-file", settings.name]
+    return subprocess.run(command, cwd=directory, check=False).returncode
+
+
+def main() -> int:
+    """Exit code 0, or 1 if something is wrong with a page."""
+    parser = argparse.ArgumentParser(prog="scripts/site", description=__doc__)
+    parser.add_argument("directory", nargs="?", type=Path, default=_ROOT / "build", help="(default: build/)")
+    directory = parser.parse_args().directory.resolve()
+    code = build(directory)
+    if code == 0:
+        print(directory / "site" / "index.html")  # noqa: T201
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
