@@ -11,12 +11,13 @@ from docs.site.navigation import navigation
 from docs.site.pages import collect
 
 _ROOT = Path(__file__).parents[2]
-_SETTINGS = Path(__file__).with_name("zensical.toml")
+_HERE = Path(__file__).parent
+_SCRIPT = "iframe-worker.js"
 
 
 def build(directory: Path) -> int:
     """Write pages and settings into a directory, and the site into its ``site``; exit code of the generator."""
-    pages = collect(Checkout(_ROOT))
+    pages = collect(Checkout(_ROOT)) | {f"assets/{_SCRIPT}": (_HERE / _SCRIPT).read_bytes()}
     for name in ("pages", "site"):
         shutil.rmtree(directory / name, ignore_errors=True)
     for path, content in pages.items():
@@ -24,7 +25,7 @@ def build(directory: Path) -> int:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
     settings = directory / "zensical.toml"
-    settings.write_text(_SETTINGS.read_text(encoding="utf-8") + navigation(pages), encoding="utf-8")
+    settings.write_text((_HERE / settings.name).read_text(encoding="utf-8") + navigation(pages), encoding="utf-8")
     command = [sys.executable, "-m", "zensical", "build", "--strict", "--clean", "--config-file", settings.name]
     return subprocess.run(command, cwd=directory, check=False).returncode
 

@@ -13,6 +13,8 @@ from docs.site.checkout import IMAGES, Checkout
 
 _LINK = re.compile(r"(?<=\]\()(?!https?://)[^)#\s]+")
 _LANGUAGES = {".json": "json", ".py": "python", ".sql": "sql", ".toml": "toml", ".yaml": "yaml"}
+_FOR_TESTS = re.compile(r"^( *```\w+) .+$", re.MULTILINE)
+"""Words behind the language of a block, which not every renderer takes for the head of one."""
 _FENCE = "`" * 8
 """Longer than any in a source."""
 _NOT_SEARCHED = "---\nsearch:\n  exclude: true\n---\n"
@@ -42,7 +44,7 @@ def collect(checkout: Checkout) -> dict[str, bytes]:
 def _text(checkout: Checkout, path: str, place: str) -> str:
     """The Markdown of a page, or a list of what is in a folder that has none."""
     if place in checkout.files:
-        return (checkout.root / place).read_text(encoding="utf-8")
+        return _FOR_TESTS.sub(r"\1", (checkout.root / place).read_text(encoding="utf-8"))
     lines = [f"- [{name}]({name})" for name in checkout.children(path)]
     return "\n".join([f"{_NOT_SEARCHED}# {path}/", "", *lines, ""])
 
