@@ -18,12 +18,12 @@ class Checkout:
         self.files = {path for path in told.splitlines() if (root / path).is_file()}
         self.folders = {str(parent) for path in self.files for parent in PurePosixPath(path).parents}
 
-    def place(self, path: str) -> str | None:
-        """Path in the site of a file or a folder, None for what is neither."""
+    def place(self, path: str) -> str:
+        """Path in the site of a file or a folder; raises KeyError for what is neither."""
         if path in self.folders:
             return normpath(f"{path}/README.md")
         if path not in self.files:
-            return None
+            raise KeyError(path)
         return path if PurePosixPath(path).suffix in {".md", *IMAGES} else f"{path}.md"
 
     def children(self, folder: str) -> list[str]:

@@ -1,8 +1,8 @@
 """The pages of the site: the README and all that can be reached from it, at their paths in the checkout.
 
-A page of Markdown stays as it is, so that its links work on a code host and on the site. A file of source becomes a
-page of its text, ``append.sql`` at ``append.sql.md``, and a folder a page that lists it: only links to these are
-written anew.
+A page of Markdown stays as it is, so that its links work on a code host and on the site. A file of source
+becomes a page of its text, ``append.sql`` at ``append.sql.md``, and a folder a page that lists it: only links
+to these are written anew.
 """
 
 import re
@@ -21,14 +21,18 @@ _NOT_SEARCHED = "---\nsearch:\n  exclude: true\n---\n"
 """Of a page that is no documentation."""
 
 
+class BrokenLink(Exception):
+    """A page links to what does not belong to the checkout."""
+
+
 def collect(checkout: Checkout) -> dict[str, bytes]:
-    """Path in the site → content of all that can be reached from the README."""
+    """Path in the site → content of all that can be reached from the README; raises BrokenLink."""
     found: dict[str, bytes] = {}
     todo = ["README.md"]
     while todo:
         path = todo.pop()
         place = checkout.place(path)
-        if place is None or place in found:
+        if place in found:
             continue
         if PurePosixPath(place).suffix in IMAGES:
             found[place] = (checkout.root / place).read_bytes()
@@ -56,9 +60,10 @@ def _linked(checkout: Checkout, place: str, text: str) -> tuple[str, list[str]]:
 
     def there(link: re.Match[str]) -> str:
         path = normpath(f"{folder}/{link[0]}")
-        other = checkout.place(path)
-        if other is None:
-            return link[0]
+        try:
+            other = checkout.place(path)
+        except KeyError:
+            raise BrokenLink(f"{place}: {link[0]} is nothing that belongs to the checkout") from None
         targets.append(path)
         return relpath(other, folder)
 
