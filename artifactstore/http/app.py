@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from artifactstore.http import pages
 from artifactstore.http.auth import Guard
 from artifactstore.http.dispatch import Resource, nowhere
 from artifactstore.http.endpoint import Endpoint
@@ -35,7 +36,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     """
     settings = settings or Settings.from_environment()
     logs.configure(settings.log_level)
-    app = _Application(routes=_routes(ENDPOINTS), lifespan=_lifespan)
+    app = _Application(routes=[*_routes(ENDPOINTS), *pages.routes()], lifespan=_lifespan)
     app.router.redirect_slashes = False
     app.router.default = nowhere
     app.state.settings = settings
@@ -47,7 +48,7 @@ class _Application(Starlette):
     """Front answers every failure itself: Starlette's own layers for that would never have one to answer."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        return Front(self.router)
+        return Front(self.router, pages.answer_failure)
 
 
 @asynccontextmanager

@@ -21,6 +21,10 @@ _OF_PACKAGE: LiteralString = """
         WHERE s.package_id = {}))
     """
 
+_LONGEST_REQUEST = 10_000
+_NAMES_REQUEST = b"grequest\xa3"
+"""In the payload of the first event of a request: a key and the head of a map. No text has it in UTF-8."""
+
 
 class Log(Connected):
     """``store.log``: events, and where the log ends."""
@@ -125,6 +129,45 @@ class Log(Connected):
         )
         sequence: int = self._row(query, (instant,))["sequence"]
         return sequence
+
+    def neighbours(self, sequence: int) -> tuple[int | None, int | None]:
+        """The events of the same subject before and behind an event, None where there is none."""
+        query = SQL(
+            """
+            SELECT
+                (SELECT e.sequence FROM artifactstore.events e
+                 WHERE e.subject_kind = o.subject_kind AND e.subject_id = o.subject_id
+                    AND e.sequence < o.sequence ORDER BY e.sequence DESC LIMIT 1) AS before,
+                (SELECT e.sequence FROM artifactstore.events e
+                 WHERE e.subject_kind = o.subject_kind AND e.subject_id = o.subject_id
+                    AND e.sequence > o.sequence ORDER BY e.sequence LIMIT 1) AS behind
+            FROM artifactstore.events o WHERE o.sequence = %s
+            """
+        )
+        row = self._row(query, (sequence,))
+        return row["before"], row["behind"]
+
+    def request_of(self, sequence: int) -> tuple[int, int] | None:
+        """First and last event of the request that an event belongs to, None if it belongs to none.
+
+        The first event of a request names it. All of them are appended at once, so they have one time; of
+        more than ``_LONGEST_REQUEST`` events those far behind the first are not known to belong to it.
+        """
+        query = SQL(
+            """
+            SELECT f.first, f.first + f.events - 1 AS last
+            FROM artifactstore.events o, LATERAL (
+                SELECT e.sequence AS first, (artifactstore.describe_payload(e.event_type, e.payload)
+                    #>> '{{request,events}}')::bigint AS events
+                FROM artifactstore.events e
+                WHERE e.created_at = o.created_at AND e.actor = o.actor AND e.sequence <= o.sequence
+                    AND e.sequence > o.sequence - {longest} AND position({named} IN e.payload) > 0
+                ORDER BY e.sequence DESC LIMIT 1) f
+            WHERE o.sequence = {sequence} AND o.sequence < f.first + f.events
+            """
+        ).format(longest=_LONGEST_REQUEST, named=_NAMES_REQUEST, sequence=sequence)
+        rows = self._all(dict_row, query)
+        return (rows[0]["first"], rows[0]["last"]) if rows else None
 
     def package_history(
         self, package_id: UUID, *, newest_first: bool = False, limit: int | None = None

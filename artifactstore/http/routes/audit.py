@@ -27,13 +27,14 @@ _FILTERED = {
 
 async def _audit(call: Call) -> Answer:
     def read(store: Store) -> bytes:
-        rows = store.log.audit_backwards(_query(store, call.query), call.query["limit"] + 1)
+        rows = store.log.audit_backwards(log_query(store, call.query), call.query["limit"] + 1)
         return page(call, {}, "events", rows, shown("AuditEvent"), lambda row: row["sequence"])
 
     return Answer(await call.read(read))
 
 
-def _query(store: Store, query: Mapping[str, Any]) -> LogQuery:
+def log_query(store: Store, query: Mapping[str, Any]) -> LogQuery:
+    """The events that parameters ask for; raises as the endpoint does for a package that is none."""
     where = EventFilter(
         **{column: frozenset([query[name]]) for name, column in _FILTERED.items() if query[name] is not None}
     )
@@ -64,6 +65,21 @@ def _reference(package: str) -> UUID | str:
         return package
 
 
+FILTERS = (
+    Parameter("package", Text(max=1024), "only about this package: id, or purl in any valid spelling"),
+    Parameter("actor", Text(max=255), "only by this actor"),
+    Parameter(
+        "action",
+        Text(enum=(*EVENT_TYPES, *GROUPS)),
+        "only events of this type, or of a group such as v1.retention.*",
+    ),
+    Parameter("subject_kind", Text(enum=SUBJECT_KINDS), "only about this kind"),
+    Parameter("subject_id", Id(), "only about this subject"),
+    Parameter("from", Time(), "only at this time or later"),
+    Parameter("to", Time(), "only earlier than this time"),
+)
+"""What events may be asked for by."""
+
 ENDPOINTS = (
     Endpoint(
         method="GET",
@@ -78,19 +94,7 @@ ENDPOINTS = (
         handle=_audit,
         answer=record("A page.", events=array(ref("AuditEvent")), next=maybe(SEQUENCE)),
         query=(
-            Parameter(
-                "package", Text(max=1024), "only about this package: id, or purl in any valid spelling"
-            ),
-            Parameter("actor", Text(max=255), "only by this actor"),
-            Parameter(
-                "action",
-                Text(enum=(*EVENT_TYPES, *GROUPS)),
-                "only events of this type, or of a group such as v1.retention.*",
-            ),
-            Parameter("subject_kind", Text(enum=SUBJECT_KINDS), "only about this kind"),
-            Parameter("subject_id", Id(), "only about this subject"),
-            Parameter("from", Time(), "only at this time or later"),
-            Parameter("to", Time(), "only earlier than this time"),
+            *FILTERS,
             Parameter(
                 "before", Int(min=1, max=MAX_INTEGER), "only below this sequence: next of the page before"
             ),

@@ -49,12 +49,12 @@ _EPOCH_PARAMETER = Parameter(
 
 
 async def _events(call: Call) -> Answer:
-    _check_texts(call.query)
     form = _form(call, (JSON, CBOR, SSE))
-    return await (_stream(call) if form == SSE else _page(call, form))
+    return await (stream_events(call) if form == SSE else _page(call, form))
 
 
 async def _page(call: Call, form: Form) -> Answer:
+    _check_texts(call.query)
     ask = await _ask(call, form)
     page = await _read(call, ask, call.client_left)
     call.trace.position = page.position
@@ -71,7 +71,9 @@ async def _page(call: Call, form: Form) -> Answer:
     return Answer(page.body, headers=headers, media_type=form)
 
 
-async def _stream(call: Call) -> Answer:
+async def stream_events(call: Call) -> Answer:
+    """The events after a cursor as Server-Sent Events, whatever form was asked for."""
+    _check_texts(call.query)
     _check_streamable(call)
     if _feed(call).crowded:
         raise error("overloaded", {"problem": "as many wait for events as may"})
@@ -227,70 +229,72 @@ _DOC = (
     "for which a stream ends. until and wait are for pages."
 )
 
-ENDPOINTS = (
-    Endpoint(
-        method="GET",
-        path="/events",
-        role=Role.READER,
-        tag="feed",
-        summary="Events after a cursor, in order; waits for the next if asked to",
-        doc=_DOC,
-        handle=_events,
-        answer=record(
-            "A page of the log.",
-            log_id=maybe(ID),
-            epoch=maybe(TEXT),
-            events=array(ref("Event")),
-            next=COUNT,
-            next_digest=maybe(DIGEST),
-            head=COUNT,
-            has_more=BOOL,
-        ),
-        also={CBOR: _CBOR_SEQUENCE, SSE: {"type": "string"}},
-        hears=(
-            Parameter(
-                "Last-Event-ID",
-                Text(max=88),
-                "for a stream: id of the last event that was seen, in place of since and since_digest",
-            ),
-        ),
-        query=(
-            Parameter(
-                "since",
-                Text(max=16, pattern=f"^({_SINCE.pattern})$"),
-                "sequence after which to begin, or head: only what is appended from now on",
-                default="0",
-            ),
-            Parameter("limit", Int(min=1, max=1000), "events of the page", default=1000),
-            Parameter("wait", Int(max=MAX_WAIT), "seconds to wait when there is nothing yet", default=0),
-            Parameter("until", Int(), "last sequence to deliver, inclusive"),
-            Parameter(
-                "event_type",
-                Text(enum=(*EVENT_TYPES, *GROUPS)),
-                "only events of this type, or of a group such as v1.retention.*",
-                repeatable=True,
-            ),
-            Parameter("subject_kind", _KINDS, "only events about this kind", repeatable=True),
-            Parameter("subject_id", Id(), "only events about this subject", repeatable=True),
-            Parameter("actor", Text(max=255), "only events of this actor", repeatable=True),
-            _EPOCH_PARAMETER,
-            Parameter(
-                "since_digest",
-                Text(max=71),
-                "identity of the event that the client saw at since, as next_digest and the header "
-                "Artifactstore-Digest tell it (sha256:…): 409 diverged if another event is there now. A "
-                "payload_digest (blake3:…) is taken too, but other events may have it as well; without "
-                "either word, it may be both",
-            ),
-            MIN_SEQUENCE,
-        ),
-        etag=True,
-        may_have=(
-            "ETag", "Retry-After", "Cache-Control", "Vary", "Artifactstore-Next", "Artifactstore-Next-Digest",
-            "Artifactstore-Has-More", "X-Accel-Buffering",
-        ),
-        refusals=_LOST,
+FEED = Endpoint(
+    method="GET",
+    path="/events",
+    role=Role.READER,
+    tag="feed",
+    summary="Events after a cursor, in order; waits for the next if asked to",
+    doc=_DOC,
+    handle=_events,
+    answer=record(
+        "A page of the log.",
+        log_id=maybe(ID),
+        epoch=maybe(TEXT),
+        events=array(ref("Event")),
+        next=COUNT,
+        next_digest=maybe(DIGEST),
+        head=COUNT,
+        has_more=BOOL,
     ),
+    also={CBOR: _CBOR_SEQUENCE, SSE: {"type": "string"}},
+    hears=(
+        Parameter(
+            "Last-Event-ID",
+            Text(max=88),
+            "for a stream: id of the last event that was seen, in place of since and since_digest",
+        ),
+    ),
+    query=(
+        Parameter(
+            "since",
+            Text(max=16, pattern=f"^({_SINCE.pattern})$"),
+            "sequence after which to begin, or head: only what is appended from now on",
+            default="0",
+        ),
+        Parameter("limit", Int(min=1, max=1000), "events of the page", default=1000),
+        Parameter("wait", Int(max=MAX_WAIT), "seconds to wait when there is nothing yet", default=0),
+        Parameter("until", Int(), "last sequence to deliver, inclusive"),
+        Parameter(
+            "event_type",
+            Text(enum=(*EVENT_TYPES, *GROUPS)),
+            "only events of this type, or of a group such as v1.retention.*",
+            repeatable=True,
+        ),
+        Parameter("subject_kind", _KINDS, "only events about this kind", repeatable=True),
+        Parameter("subject_id", Id(), "only events about this subject", repeatable=True),
+        Parameter("actor", Text(max=255), "only events of this actor", repeatable=True),
+        _EPOCH_PARAMETER,
+        Parameter(
+            "since_digest",
+            Text(max=71),
+            "identity of the event that the client saw at since, as next_digest and the header "
+            "Artifactstore-Digest tell it (sha256:…): 409 diverged if another event is there now. A "
+            "payload_digest (blake3:…) is taken too, but other events may have it as well; without "
+            "either word, it may be both",
+        ),
+        MIN_SEQUENCE,
+    ),
+    etag=True,
+    may_have=(
+        "ETag", "Retry-After", "Cache-Control", "Vary", "Artifactstore-Next", "Artifactstore-Next-Digest",
+        "Artifactstore-Has-More", "X-Accel-Buffering",
+    ),
+    refusals=_LOST,
+)  # fmt: skip
+
+ENDPOINTS = (
+    FEED,
     Endpoint(
         method="GET",
         path="/events/{sequence}",
@@ -307,4 +311,4 @@ ENDPOINTS = (
         may_have=("Cache-Control", "Vary", "Artifactstore-Digest"),
         refusals=("not-found", "epoch-mismatch"),
     ),
-)  # fmt: skip
+)

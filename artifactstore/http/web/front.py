@@ -1,12 +1,15 @@
-"""Around every request: its id, its log line, its metrics, and errors as problems."""
+"""Around every request: its id, its log line, its metrics, and an answer for each error."""
 
 import logging
 import time
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from artifactstore.errors import ArtifactstoreError, error
-from artifactstore.http.web import metrics, problems
+from artifactstore.http.web import metrics
 from artifactstore.http.web.request import ClientLeftError, check_head
 from artifactstore.http.web.trace import Trace, begin, position_headers
 
@@ -14,14 +17,21 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _CLIENT_LEFT = 499
 _LOGIN_MAY_NOT = "42501"
 
+AnswerFailure: TypeAlias = Callable[[Scope, ArtifactstoreError, str, Mapping[str, str]], Response]
+
 _log = logging.getLogger("artifactstore.http")
 
 
 class Front:
-    """Middleware: the outermost one, so that nothing leaves without an id and a line."""
+    """Middleware: the outermost one, so that nothing leaves without an id and a line.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        answer: makes the answer for a failure, of the request, its id and headers.
+    """
+
+    def __init__(self, app: ASGIApp, answer: AnswerFailure) -> None:
         self._app = app
+        self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -49,7 +59,7 @@ class Front:
             headers = position_headers(trace.position)
             if problem.status == 405:
                 headers["Allow"] = ", ".join(problem.detail.pop("allow"))  # type: ignore[arg-type]
-            await problems.response(problem, trace.request_id, headers)(scope, receive, send_noted)
+            await self._answer(scope, problem, trace.request_id, headers)(scope, receive, send_noted)
         finally:
             _note(trace, scope, status)
 

@@ -134,7 +134,7 @@ async def read_body(scope: Scope, receive: Receive, limit: int, seconds: float) 
     Raises ``BadInput`` too-large over ``limit`` bytes, request-timeout when it is not complete in time,
     unsupported-media-type, or what ``json.parse`` raises; ``ClientLeftError``.
     """
-    data = await _receive_all(scope, receive, limit, seconds)
+    data = await receive_all(scope, receive, limit, seconds)
     if not data:
         return None
     encoding = header(scope, b"content-encoding")
@@ -156,7 +156,8 @@ def _is_json(content_type: str) -> bool:
     return media_type.strip(" \t") == "application/json" and charset
 
 
-async def _receive_all(scope: Scope, receive: Receive, limit: int, seconds: float) -> bytes:
+async def receive_all(scope: Scope, receive: Receive, limit: int, seconds: float) -> bytes:
+    """The bytes of the body; raises ``BadInput`` too-large, request-timeout, and ``ClientLeftError``."""
     length = header(scope, b"content-length")
     if length is not None and length.isdecimal() and int(length[:20]) > limit:
         raise _too_large(limit)
