@@ -42,6 +42,12 @@ def _seconds(duration: str) -> int:
     return int(number) * {"s": 1, "m": 60}[unit]
 
 
+def test_the_file_is_what_the_specification_of_compose_says() -> None:
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    done = subprocess.run([*check, _DEPLOY / "compose.yaml"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
 @pytest.mark.parametrize("name", _SERVICES)
 def test_images_have_a_version_and_secrets_are_declared_and_used(name: str) -> None:
     service = _SERVICES[name]
