@@ -466,8 +466,9 @@ def error(code: str, detail: Mapping[str, object] | None = None) -> Artifactstor
 def translate(failure: psycopg.Error) -> ArtifactstoreError:
     """What a failure of the database means, judged by its SQLSTATE, never by its text.
 
-    A failure without one (no connection, connection lost) is ``unavailable``; a SQLSTATE that
-    means nothing here is ``internal``.
+    A failure without one (no connection, connection lost; a command whose result was followed by an error,
+    as by a timeout in its last moment: psycopg keeps neither) is ``unavailable``; a SQLSTATE that means
+    nothing here is ``internal``.
     """
     detail: dict[str, object] = {"problem": (failure.diag.message_primary or str(failure)).strip()}
     if failure.sqlstate == "53100":
@@ -477,7 +478,8 @@ def translate(failure: psycopg.Error) -> ArtifactstoreError:
     if failure.sqlstate == _LIMIT and failure.diag.source_function == _NOTIFIES:
         return error("notify-queue-full", detail)
     if failure.sqlstate is None:
-        return error("unavailable" if isinstance(failure, psycopg.OperationalError) else "internal", detail)
+        ended = isinstance(failure, psycopg.OperationalError | psycopg.InternalError)
+        return error("unavailable" if ended else "internal", detail)
     return by_sqlstate(failure.sqlstate, detail, failure.diag.message_hint)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from artifactstore.cli.psql import _environment
+from artifactstore.server import wheel_programs
 from tests.cli.program import PURL, Program
 
 
@@ -144,5 +146,6 @@ def test_without_a_terminal_it_says_what_psql_says(program: Program, home: Path)
         )  # fmt: skip
         return done.stdout, done.stderr
 
+    psql = shutil.which("psql") or str(wheel_programs(18).bin / "psql")
     ours = run(sys.executable, "-m", "artifactstore", "--database-url", program.conninfo, "psql")
-    assert ours == run("psql", "--dbname", program.conninfo)
+    assert ours == run(psql, "--dbname", program.conninfo)

@@ -93,6 +93,12 @@ def test_no_connection_is_unavailable(tmp_path: Path) -> None:
     assert (caught.value.code, caught.value.exit_code) == ("unavailable", EXIT_RETRY)
 
 
+def test_an_error_behind_a_result_is_unavailable() -> None:
+    """As of a timeout in the last moment of a FETCH: psycopg tells no more than that there were two results."""
+    failure = psycopg.InternalError("received 2 results from command 'FETCH FORWARD 2000'")
+    assert errors.translate(failure).code == "unavailable"
+
+
 def test_an_error_of_the_driver_is_internal() -> None:
     assert errors.translate(psycopg.ProgrammingError("misused")).code == "internal"
 
