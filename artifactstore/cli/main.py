@@ -12,7 +12,7 @@ import click
 from click.shell_completion import shell_complete
 
 from artifactstore import __version__
-from artifactstore.cli.command import global_options
+from artifactstore.cli.command import Suggesting, global_options
 from artifactstore.cli.output import flush
 from artifactstore.cli.session import Session
 from artifactstore.exits import EXIT_INTERRUPTED, EXIT_PIPE, EXITS
@@ -91,7 +91,7 @@ COMPLETE = "_ARTIFACTSTORE_COMPLETE"
 """Set by the completion of a shell: https://click.palletsprojects.com/en/stable/shell-completion/."""
 
 
-class Program(click.Group):
+class Program(Suggesting):
     """The top of the command tree: loads a command's module when the command is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
