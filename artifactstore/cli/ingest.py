@@ -1,10 +1,10 @@
-"""The command that registers a directory tree."""
+"""The command that registers a directory tree or a file."""
 
 from pathlib import Path
 
 import click
 
-from artifactstore.cli import options
+from artifactstore.cli import options, values
 from artifactstore.cli.command import Command
 from artifactstore.cli.progress import amount
 from artifactstore.cli.session import Session, with_session
@@ -13,34 +13,60 @@ from artifactstore.jobs.ingest import ingest as ingest_tree
 
 
 @click.command(cls=Command)
-@click.argument("directory", type=click.Path(path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path))
 @click.option("--purl", required=True, help="The package, made if there is none: pkg:type/name@version.")
 @click.option("--seal", is_flag=True, help="Seal the package afterwards: its files are final.")
-@click.option("--exclude", multiple=True, metavar="PATH", help="Leave out this path of it; may be repeated.")
+@click.option(
+    "--label",
+    "labels",
+    type=values.label,
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="The package gets this label; may be repeated.",
+)
+@click.option(
+    "--exclude",
+    multiple=True,
+    metavar="PATTERN",
+    help="Leave out what a line PATTERN of a .gitignore would; may be repeated.",
+)
 @click.option(
     "--workers", type=options.Number(1, 256), help="Threads that read and hash. Default: one per core."
 )
 @with_session
 def ingest(
-    session: Session, directory: Path, purl: str, seal: bool, exclude: tuple[str, ...], workers: int | None
+    session: Session,
+    path: Path,
+    purl: str,
+    labels: tuple[tuple[str, str], ...],
+    seal: bool,
+    exclude: tuple[str, ...],
+    workers: int | None,
 ) -> None:
-    """Register a directory tree as the files of a package.
+    """Register a directory tree, or a file, as the files of a package.
 
     Every regular file is read once for BLAKE3 and SHA-256 and gets its file:// URI as location. Symbolic
     links and special files are skipped and counted. Run it again after an interruption: what the package
     has already is read and compared, only the rest is appended. If a file has other content than before,
-    nothing is appended and the files are named.
+    nothing is appended and the files are named. A single file is registered under its own name.
+
+    --exclude has the patterns of git, as if they stood in a .gitignore in the directory: *.tmp at any depth,
+    /build only at the top, cache/ only directories, docs/**/draft, and !keep.tmp takes back. Of several the
+    last one that fits decides.
 
     \b
     artifactstore ingest ./dist --purl pkg:generic/app@1.0
-    artifactstore ingest ./dist --purl pkg:generic/app@1.0 --seal
+    artifactstore ingest ./dist --purl pkg:generic/app@1.0 --seal --label branch=main
+    artifactstore ingest ./dist --purl pkg:generic/app@1.0 --exclude '*.tmp' --exclude /build/
+    artifactstore ingest app-1.0.tar.gz --purl pkg:generic/app@1.0
     """
     with session.progress() as progress:
         report = ingest_tree(
             session.store,
-            directory,
+            path,
             purl,
             actor=session.actor,
+            labels=dict(labels),
             seal=seal,
             exclude=exclude,
             workers=workers,

@@ -21,7 +21,7 @@ from artifactstore.exits import EXIT_INTERRUPTED, EXIT_PIPE, EXITS
 # both with the modules.
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Registry": {
-        "ingest": ("ingest", "Register a directory tree as the files of a package."),
+        "ingest": ("ingest", "Register a directory tree, or a file, as the files of a package."),
         "package": ("package", "Create, list, show, seal, label, yank, delete, purge packages."),
         "location": ("location", "Register, check and retire copies of files."),
         "retention": ("retention", "Say how long packages must be kept, and hold them."),
