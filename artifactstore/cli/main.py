@@ -23,6 +23,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Registry": {
         "ingest": ("ingest", "Register a directory tree, or a file, as the files of a package."),
         "package": ("package", "Create, list, show, seal, label, yank, delete, purge packages."),
+        "find": ("find", "Show which packages have a content, at which paths, and where its copies are."),
         "location": ("location", "Register, check and retire copies of files."),
         "retention": ("retention", "Say how long packages must be kept, and hold them."),
         "sweep": ("sweep", "Delete and purge packages whose retention ended."),
