@@ -56,7 +56,7 @@ _SHORT_WAIT = 0.5
 _STALE_PLAN = "0A000"
 
 
-class Checked(NamedTuple):
+class ViewCheck(NamedTuple):
     """The last comparison of some live rows with their events by this process, and what it found."""
 
     at: datetime
@@ -72,7 +72,7 @@ class Service:
         self.settings = settings
         self.history = History()
         self._differs_in: int | None = None
-        self.checked: Checked | None = None
+        self.checked: ViewCheck | None = None
         keywords: dict[str, Any] = {
             **db.bounds(settings.database_url),
             "connect_timeout": settings.connect_timeout,
@@ -158,7 +158,7 @@ class Service:
                 continue
             metrics.CHECKED_PACKAGES.inc(checked.packages)
             differences = len(checked.differences)
-            self.checked = Checked(datetime.now(UTC), checked.head, checked.packages, differences)
+            self.checked = ViewCheck(datetime.now(UTC), checked.head, checked.packages, differences)
             if differences:
                 self._differs_in = self.history.generation
                 metrics.VIEW_DIFFERENCES.inc(differences)

@@ -211,7 +211,8 @@ class Log(Connected):
                 ORDER BY sequence {}
                 """
             ).format(name, _conditions(query, "event_type"), order, limit, order)
-        return self._stream(dict_row, statement)
+        # What is asked for stands in the statement, not beside it: a % there begins no placeholder.
+        return self._stream(dict_row, SQL(statement.as_string(self.connection).replace("%", "%%")))
 
 
 def _conditions(query: LogQuery, type_column: str) -> Composed:

@@ -46,7 +46,7 @@ def explorer(server_conninfo: str, template: str, login_names: dict[str, str]) -
         drop_database(server_conninfo, conninfo)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def registry(explorer: Explorer) -> Registry:
     """What an operator does there meanwhile."""
     return Registry(explorer.service.client())

@@ -28,6 +28,8 @@ def tell(client: httpx.Client) -> dict[str, str]:
     for words in HOSTILE:
         _post(client, f"/packages/{package}/labels", {"set": {"words": words}, "reason": words})
         _post(client, f"/packages/{package}/holds", {"case": words[:250], "reason": words})
+    until = {"mode": "governance", "until": "2040-01-01T00:00:00Z", "policy": TURNED[:20]}
+    _post(client, f"/packages/{package}/retention", until)
     head = client.get("/log").headers["Artifactstore-Head"]
     return {"package_id": package, "purl": PURL, "first": str(first["sequence"]), "sequence": head}
 

@@ -107,3 +107,8 @@ def test_f58_a_page_is_bounded_by_bytes(service_conninfo: str) -> None:
         first = registry.get("/audit", limit=1_000)
         assert 0 < len(first["events"]) < 8
         assert sequences(backwards(registry.client)) == list(range(registry.head(), 0, -1))
+
+
+@pytest.mark.parametrize("actor", ["100%", "%z", "%s", "%(a)s", "it's \\ {}"])
+def test_an_actor_of_any_characters_is_asked_for(shared: Registry, actor: str) -> None:
+    assert shared.get("/audit", actor=actor)["events"] == []

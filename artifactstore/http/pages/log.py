@@ -21,7 +21,7 @@ from artifactstore.store import LogQuery, Row, Store
 from artifactstore.words import SUBJECT_KINDS
 
 _ROWS = 50
-_PLACES = ("before", "after", "at", "limit")
+_PLACES = ("before", "after", "at")
 """Parameters that say where in the log, not what of it."""
 _SHOWN_FIRST = {"package", "action", "actor", "before", "after", "limit"}
 """Parameters that need no part of the form which is closed at first."""

@@ -63,8 +63,9 @@ def told(verdict: Verdict) -> Told:
 
 
 def _why(code: str, facts: Mapping[str, Any]) -> str:
+    message = _MESSAGES.get(code, ERRORS[code].message)
     more = _FACTS[code](facts) if code in _FACTS else ""
-    return f"{ERRORS[code].message}: {more}" if more else ERRORS[code].message
+    return f"{message}: {more}" if more else message
 
 
 def _holds(facts: Mapping[str, Any]) -> str:
@@ -83,11 +84,14 @@ def _state(facts: Mapping[str, Any]) -> str:
     return f"it is {facts.get('state')}" + (", yanked" if facts.get("yanked") else "")
 
 
+# What is tried names the end of retention as it is: no other one can be in the way.
+_MESSAGES: Mapping[str, str] = {"retention-changed": "there is no retention whose end could change"}
+"""What is said in place of the message of the error."""
+
 _FACTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "legal-hold": _holds,
     "no-such-hold": _holds,
     "retention-active": _retention,
-    "retention-changed": _retention,
     "wrong-mode": _retention,
     "compliance-locked": _retention,
     "not-open": _state,
