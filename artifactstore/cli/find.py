@@ -79,6 +79,7 @@ def _content_of(path: Path) -> tuple[str, bytes]:
 def _copies(files: Iterator[Row]) -> Iterator[Row]:
     """A row for each copy of the files, or one for a file that has none."""
     for file in files:
-        for copy in file["locations"] or ({},):
+        copies: list[Row] = file["locations"] or [{}]
+        for copy in copies:
             place = {name: copy.get(name) for name in ("backend", "uri", "last_checked_at")}
             yield {**file, **place, "copy": copy.get("state")}

@@ -10,6 +10,7 @@ from artifactstore.cli.command import Group
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import BadInput, Refused
 from artifactstore.events import models, new_id, parse_time
+from artifactstore.verdicts import told
 from artifactstore.words import RETENTION_MODES
 
 _DUE = ("purl", "state", "due", "action", "why", "mode", "retain_until", "holds", "package_id")
@@ -175,9 +176,6 @@ def explain(session: Session, package: UUID | str) -> None:
     \b
     artifactstore retention explain pkg:generic/app@1.0
     """
-    # The explorer has the words.
-    from artifactstore.http.pages.verdicts import told
-
     package_id = session.package_id(package)
     verdicts = session.store.overviews.verdicts(package_id)
     commands = [told(verdict) for verdict in verdicts]
