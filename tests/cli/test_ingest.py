@@ -240,8 +240,7 @@ def test_without_files_there_is_no_package(program: Program, tmp_path: Path) -> 
         "problem"
     ]
     assert problem.endswith("No such file or directory")
-    (tmp_path / "file").write_bytes(b"")
-    program.refused("ingest", tmp_path / "file", "--purl", PURL, code=2, error="file")
+    program.refused("package", "show", PURL, code=4, error="not-found")
 
 
 def test_a_bad_purl_appends_nothing(program: Program, tree: Path) -> None:
