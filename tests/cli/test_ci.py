@@ -39,7 +39,7 @@ def checked(report: bytes) -> ElementTree.Element:
     assert root.tag == "testsuites"
     for element in root.iter():
         required, optional, children = SCHEMA[element.tag]
-        assert required <= element.keys() <= required | optional, element.tag
+        assert required <= set(element.keys()) <= required | optional, element.tag
         assert {child.tag for child in element} <= children, element.tag
     (suite,) = root
     places = [ORDER.index(child.tag) for child in suite]

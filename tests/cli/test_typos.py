@@ -172,9 +172,9 @@ def test_every_option_with_a_mistyped_letter_is_told() -> None:
         for context in (top, *walk(top)):
             for parameter in context.command.params:
                 for option in parameter.opts if isinstance(parameter, click.Option) else ():
-                    given = f"--{mistyped(option[2:])}"
                     if not option.startswith("--"):
                         continue
+                    given = f"--{mistyped(option[2:])}"
                     with pytest.raises(click.NoSuchOption) as caught:
                         context.command.make_parser(context).parse_args([given])
                     assert option in caught.value.format_message(), context.command_path
