@@ -1,4 +1,4 @@
-"""Packages that a bill of materials names: both formats say the same, and a bad one is told with the place."""
+"""Packages that a bill of materials names: both formats say the same, what is bad is told with its place."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artifactstore.errors import ArtifactstoreError
+from artifactstore.errors import BadInput
 from artifactstore.jobs.sbom import read_sbom
 from tests.cli.program import PURL, Program
 
@@ -142,19 +142,13 @@ def test_depth_and_bad_purls_are_told_and_nothing_is_appended(program: Program, 
         program.refused(*arguments, code=2, error="usage")
 
 
+NAMES = (
+    "components", "metadata", "component", "purl", "licenses", "license", "hashes", "packages", "supplier", "name",
+    "externalRefs", "referenceType", "documentDescribes", "relationships",
+)  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                ["components", "metadata", "component", "purl", "licenses", "license", "hashes", "packages"]
-                + ["supplier", "name", "externalRefs", "referenceType", "documentDescribes", "relationships"]
-            ),
-            inner,
-            max_size=4,
-        )
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4),
     max_leaves=20,
 )
 
@@ -169,7 +163,6 @@ def test_whatever_stands_there_is_read_or_refused_by_name(
     path.write_text(json.dumps({**bill, **changes}))
     try:
         read = read_sbom(path)
-    except ArtifactstoreError as refusal:
-        assert refusal.code == "bad-sbom"
-    else:
-        assert all(isinstance(one.purl, str) for one in read.components)
+    except BadInput:
+        return
+    assert all(isinstance(one.purl, str) for one in read.components)
