@@ -143,8 +143,8 @@ def test_depth_and_bad_purls_are_told_and_nothing_is_appended(program: Program, 
 
 
 NAMES = (
-    "components", "metadata", "component", "purl", "licenses", "license", "hashes", "packages", "supplier", "name",
-    "externalRefs", "referenceType", "documentDescribes", "relationships",
+    "components", "metadata", "component", "purl", "licenses", "license", "hashes", "packages", "supplier",
+    "name", "externalRefs", "referenceType", "documentDescribes", "relationships",
 )  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
