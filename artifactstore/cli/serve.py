@@ -34,8 +34,9 @@ def serve(session: Session, host: str, port: int, workers: int, stop_seconds: in
 
     With a database that was named, the service starts whether that answers or not, and its login needs the
     role service. The embedded one is started and migrated; at the first start a token of an operator is
-    made, in a file that only you can read. Every request is a line on stderr, for people if that is a
-    terminal, else as JSON. More settings: ARTIFACTSTORE_POOL_MAX and others, see the docs.
+    made, in a file that only you can read. It is also what the page for browsers asks for. Every request is
+    a line on stderr, for people if that is a terminal, else as JSON. More settings:
+    ARTIFACTSTORE_POOL_MAX and others, see the docs.
     """
     # uvicorn and starlette take a while to import; only this command needs them.
     from artifactstore.http import server
@@ -49,7 +50,8 @@ def serve(session: Session, host: str, port: int, workers: int, stop_seconds: in
     server.check_limits(settings)
     path = _owners_token(session) if session.target.embedded else None
     with server.listen(host, port) as listening:
-        told: dict[str, object] = {"listens": server.address(listening), "workers": workers}
+        url = server.address(listening)
+        told: dict[str, object] = {"listens": url, "browser": f"{url}/ui/", "workers": workers}
         told["token"] = str(path) if path else "made with artifactstore token create"
         session.output.result(told)
         sys.stdout.flush()

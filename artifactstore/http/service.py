@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import anyio
 from anyio import CapacityLimiter, to_thread
 from psycopg import Connection
+from psycopg.errors import FeatureNotSupported
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from artifactstore import db
@@ -374,8 +375,15 @@ class Service:
         with translated(), self._connection(departure) as connection:
             began = time.monotonic()
             access = "READ WRITE" if scratch else "READ ONLY"
-            db.begin_reads(connection, access, self.settings.statement_timeout, self.settings.lock_timeout)
             store = Store(connection)
+            try:
+                db.begin_reads(
+                    connection, access, self.settings.statement_timeout, self.settings.lock_timeout
+                )
+            except FeatureNotSupported:
+                # A standby has no scratch tables to write.
+                store.log.refuse_read_only()
+                raise
             position = store.identity.position()
             self.history.note(position, began)
             note(position)

@@ -138,16 +138,15 @@ class Log(Connected):
 
     def neighbours(self, sequence: int) -> tuple[int | None, int | None]:
         """The events of the same subject before and behind an event, None where there is none."""
+        # All of the subject are looked at, which are few: from the event on, the next may be a million away.
         query = SQL(
             """
-            SELECT
-                (SELECT e.sequence FROM artifactstore.events e
-                 WHERE e.subject_kind = o.subject_kind AND e.subject_id = o.subject_id
-                    AND e.sequence < o.sequence ORDER BY e.sequence DESC LIMIT 1) AS before,
-                (SELECT e.sequence FROM artifactstore.events e
-                 WHERE e.subject_kind = o.subject_kind AND e.subject_id = o.subject_id
-                    AND e.sequence > o.sequence ORDER BY e.sequence LIMIT 1) AS behind
-            FROM artifactstore.events o WHERE o.sequence = %s
+            SELECT max(s.sequence) FILTER (WHERE s.sequence < o.sequence) AS before,
+                min(s.sequence) FILTER (WHERE s.sequence > o.sequence) AS behind
+            FROM artifactstore.events o, LATERAL (
+                SELECT e.sequence FROM artifactstore.events e
+                WHERE e.subject_kind = o.subject_kind AND e.subject_id = o.subject_id OFFSET 0) s
+            WHERE o.sequence = %s
             """
         )
         row = self._row(query, (sequence,))

@@ -14,7 +14,7 @@ _SEEN = {
     MARKUP: MARKUP,
     TURNED: "evil U+202Egnp.exeU+2066 U+200B end",
     LONG: LONG,
-    CONTROL: "bell␇ escape␛[31m delete␡ nelU+0085 lineU+2028",
+    CONTROL: "bellU+0007 escapeU+001B[31m deleteU+007F nelU+0085 lineU+2028",
 }
 """What was written, and what is seen of it."""
 

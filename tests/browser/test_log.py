@@ -108,7 +108,8 @@ def test_what_is_asked_for_is_in_the_url_and_in_the_form(
     assert page.get_by_label("Package", exact=True).input_value() == "PKG:Generic/hostile@1"
     assert page.get_by_label("Type").input_value() == "v1.retention.*"
     assert page.get_by_label("From", exact=True).input_value() == "2020-01-01"
-    assert set(page.locator("#events .type").all_inner_texts()) == {"retention.hold_placed"}
+    types = set(page.locator("#events .type").all_inner_texts())
+    assert types == {"retention.applied", "retention.hold_placed"}
     assert set(page.locator("#events .purl").all_inner_texts()) == {explorer.names["purl"]}
     page.get_by_role("link", name="Clear").click()
     assert urlsplit(page.url).query == ""

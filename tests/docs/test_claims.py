@@ -20,6 +20,7 @@ from artifactstore.cli.command import walk
 from artifactstore.errors import ERRORS
 from artifactstore.events import EVENT_TYPES
 from artifactstore.http.feed import live_feed, ring
+from artifactstore.http.pages import PAGES
 from artifactstore.http.routes import ENDPOINTS, events
 from artifactstore.http.settings import Settings
 from artifactstore.http.web import protocol
@@ -133,7 +134,9 @@ def _unknown(span: str, known: Set[str]) -> Iterator[str]:
     endpoint = re.match(r"(?:(GET|POST) )?(/(?!tmp|(?:etc|run|usr|var)/)[a-z][\w/{}.]*)", span)
     if endpoint:
         method, path = endpoint.groups()
-        if not any(method in (None, one.method) and _same_path(one.path, path) for one in ENDPOINTS):
+        if not any(
+            method in (None, one.method) and _same_path(one.path, path) for one in (*ENDPOINTS, *PAGES)
+        ):
             yield "no such path of the service"
         return
     for name in re.findall(

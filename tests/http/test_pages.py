@@ -73,8 +73,8 @@ def leaves(value: Any) -> Iterator[str]:
 
 def visible(text: str) -> str:
     """A text as pages show it."""
-    shown = (chr(0x2400 + ord(one)) if one < " " else "\u2421" if one == "\x7f" else one for one in text)
-    return re.sub("[\x80-\x9f\u200b\u2028\u202e\u2066]", lambda m: f"U+{ord(m[0]):04X}", "".join(shown))
+    hidden = "[\0-\x1f\x7f-\x9f\u200b\u2028\u202e\u2066]"
+    return re.sub(hidden, lambda match: f"U+{ord(match[0]):04X}", text)
 
 
 def test_every_type_has_a_sentence_and_every_sentence_a_type() -> None:

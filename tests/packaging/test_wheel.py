@@ -44,6 +44,11 @@ def test_the_wheel_carries_every_sql_file_and_no_test(wheel: Path) -> None:
         f"artifactstore_pg-{__version__}.dist-info",
     }
     assert "artifactstore/py.typed" in names
+    pages = ROOT / "artifactstore" / "http" / "pages"
+    needed = {path.relative_to(ROOT).as_posix() for room in ("static", "templates")
+              for path in (pages / room).iterdir()}  # fmt: skip
+    assert needed
+    assert needed <= names
     assert f"artifactstore_pg-{__version__}.dist-info/licenses/LICENSE" in names
 
 

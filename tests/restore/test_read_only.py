@@ -8,12 +8,16 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from artifactstore.http.pages.rendering import package_url
 from artifactstore.migrate import migrate
 from artifactstore.store import Store
 from tests.cli.program import PURL, Program
 from tests.databases import TEST_PREFIX, create_database, superuser_conninfo
+from tests.http.reading import browser, read
+from tests.http.running import issue, running
 from tests.restore.drills import opened
 from tests.restore.standbys import replicable, standby_of
+from tests.timing import until
 
 READ_ONLY = "-c default_transaction_read_only=on"
 
@@ -167,3 +171,20 @@ def test_f34_a_log_on_a_standby_is_verified_while_it_grows(log: Log) -> None:
     with opened(log.primary) as program, opened(log.standby) as follower:
         program.row("package", "create", "pkg:generic/more@1")
         assert follower.run("verify", "--log").code == 0
+
+
+def test_f34_the_service_shows_a_package_on_a_standby_and_names_what_it_cannot(log: Log) -> None:
+    tokens = issue(log.primary)
+    with psycopg.connect(log.primary) as primary, psycopg.connect(log.standby, autocommit=True) as standby:
+        head = Store(primary).log.head()
+        until(lambda: Store(standby).log.head() >= head, "the standby has the log")
+    with running(log.standby, tokens) as service:
+        api = service.client("reader")
+        package = api.get("/packages", params={"purl": PURL}).json()["packages"][0]
+        refused = api.get(f"/packages/{package['package_id']}", params={"at_sequence": 3})
+        assert refused.json()["code"] == "read-only"
+        page = read(browser(service), package_url(PURL))
+        assert page.one("h1").text == PURL
+        assert page.all("tr", data_command="…") == []
+        assert any("this is a standby" in one.text for one in page.all("p", class_="bad"))
+        assert read(browser(service), "/ui/health").one("a", data_figure="head").text == str(head)

@@ -55,3 +55,13 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def read_whole(nodes: list[dict[str, Any]]) -> set[str]:
     """Tables that a plan reads from one end to the other."""
     return {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
+
+
+def rows_read(connection: psycopg.Connection[Any]) -> int:
+    """Rows of our tables that the transaction which is under way has read so far, by index or not."""
+    query = """
+        SELECT coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), 0)
+        FROM pg_stat_xact_user_tables WHERE schemaname = 'artifactstore'
+        """
+    [[count]] = connection.execute(query).fetchall()
+    return int(count)

@@ -12,7 +12,7 @@ from artifactstore.errors import ERRORS
 from artifactstore.store import EventFilter, LogQuery, Store
 from tests.sql import long_log
 from tests.sql.long_log import ANN, BEGINNING, EVENTS, PACKAGES, PER_PACKAGE, file_id, package_id, path, purl
-from tests.sql.plans import assert_fast, plan_of, read_whole
+from tests.sql.plans import assert_fast, plan_of, read_whole, rows_read
 
 ONE = 1_207
 """A package whose retention user:ann extended."""
@@ -123,6 +123,14 @@ READS: dict[str, tuple[Callable[[Store], list[Any]], int]] = {
         ),
         5,
     ),
+    "audit of an actor, onwards": (
+        lambda s: list(
+            s.log.audit(LogQuery(since=EVENTS // 2, where=EventFilter(actor=frozenset(["user:ci"]))), 5)
+        ),
+        5,
+    ),
+    "neighbours of an event": (lambda s: [s.log.neighbours(EVENTS // 2)], 1),
+    "the request of an event": (lambda s: [s.log.request_of(EVENTS // 2)], 1),
     "retention history": (lambda s: list(s.log.retention_history(package_id(ONE))), 2),
     "package history": (lambda s: list(s.log.package_history(package_id(ONE), limit=5)), 5),
 }
@@ -133,6 +141,15 @@ def test_f37_commands_read_as_fast(long: psycopg.Connection[Any], name: str) -> 
     read, expected = READS[name]
     store = Store(long)
     assert_fast(long, lambda: read(store), expected)
+
+
+@pytest.mark.parametrize("name", READS)
+def test_f37_commands_look_at_few_rows(long: psycopg.Connection[Any], name: str) -> None:
+    read, _ = READS[name]
+    with long.transaction():
+        before = rows_read(long)
+        read(Store(long))
+        assert rows_read(long) - before <= EXAMINED
 
 
 def test_the_views_are_those_of_the_log(long: psycopg.Connection[Any]) -> None:

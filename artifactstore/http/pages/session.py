@@ -36,7 +36,7 @@ def authorized(scope: Scope) -> Scope:
 
 
 def _filled_in(query: bytes) -> bytes:
-    return b"&".join(pair for pair in query.split(b"&") if not pair.endswith(b"=")) if query else query
+    return b"&".join(pair for pair in query.split(b"&") if not pair or pair.partition(b"=")[2])
 
 
 def kept(token: str, *, secure: bool) -> str:

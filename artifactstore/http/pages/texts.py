@@ -1,8 +1,8 @@
 """Words of the log as a page may show them: nothing in a name acts, hides, or turns what stands beside it."""
 
 import re
-import unicodedata
 from datetime import UTC, datetime
+from unicodedata import category, name
 
 from markupsafe import Markup, escape
 
@@ -12,25 +12,22 @@ _SHORT = 12
 _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"})
 """Categories of Unicode that cannot be seen, or change how others are."""
 
-_PICTURES = {chr(point): chr(0x2400 + point) for point in range(32)} | {"\x7f": "\N{SYMBOL FOR DELETE}"}
-"""Symbols of control characters."""
 _IDENTIFIER = re.compile("[0-9a-f-]{32,}")
 _UNITS = ((86_400 * 365, "year"), (86_400 * 30, "month"), (86_400, "day"), (3_600, "hour"), (60, "minute"))
 
 
 def visible(text: str) -> Markup:
-    """The text as HTML, in a direction of its own, each character that cannot be seen as a symbol."""
+    """The text as HTML, in a direction of its own, each character that cannot be seen as its number."""
     if text.isascii() and text.isprintable():
         return Markup("<bdi>{}</bdi>").format(text)
     return Markup("<bdi>{}</bdi>").format(Markup("").join(map(_shown, text)))
 
 
 def _shown(character: str) -> Markup:
-    if unicodedata.category(character) not in _HIDDEN:
+    if category(character) not in _HIDDEN:
         return escape(character)
     point = f"U+{ord(character):04X}"
-    symbol = _PICTURES.get(character, point)
-    return Markup('<span class="hidden-char" title="{}">{}</span>').format(point, symbol)
+    return Markup('<span class="hidden-char" title="{}">{}</span>').format(name(character, "no name"), point)
 
 
 def is_identifier(value: object) -> bool:
