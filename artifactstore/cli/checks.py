@@ -1,12 +1,17 @@
 """Commands that prove what the log and its views are worth."""
 
+from pathlib import Path
+from time import monotonic
+
 import click
 
 from artifactstore.cli import options, values
+from artifactstore.cli.ci import annotate, opened, write_junit
 from artifactstore.cli.command import Command
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import BadInput
 from artifactstore.exits import EXIT_DIFFERENCES
+from artifactstore.jobs.findings import KINDS, Finding
 from artifactstore.jobs.parts import usual_jobs
 from artifactstore.jobs.verify import Verification, Witness, refuse_read_only
 from artifactstore.jobs.verify import verify as verify_log
@@ -14,6 +19,8 @@ from artifactstore.jobs.verify_online import verify_online
 from artifactstore.leaves import shown
 
 _SAMPLE = 100
+_OF_VIEWS = ("refused", "view")
+"""Kinds of findings that only a comparison of the views has."""
 
 
 @click.command(cls=Command)
@@ -37,6 +44,12 @@ _SAMPLE = 100
     metavar="N",
     help="With --online: by so many events.  [default: 100]",
 )
+@click.option(
+    "--junit",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also write what was checked and found to FILE, as JUnit XML.",
+)
 @options.jobs
 @with_session
 def verify(
@@ -47,6 +60,7 @@ def verify(
     log_only: bool,
     online: bool,
     sample: int | None,
+    junit: Path | None,
     jobs: int | None,
 ) -> int:
     """Prove that the log is whole and that the views are what it says.
@@ -66,6 +80,14 @@ def verify(
 
     Views are compared in scratch tables, which are rolled back: that takes a session that may write. In a
     read-only one, and on a standby, --log checks all else.
+
+    For continuous integration --junit writes a report with a test case for each kind of finding. As a step of
+    GitHub Actions (GITHUB_ACTIONS is true) each finding is an annotation of the run, too.
+
+    \b
+    artifactstore verify
+    artifactstore verify --expect-head 1200 --expect-digest sha256:HEX
+    artifactstore verify --online --sample 500 --junit verify.xml
     """
     if online and log_only:
         raise BadInput("usage", {"problem": "give either --online or --log"})
@@ -74,41 +96,57 @@ def verify(
     if online:
         if expect_head is not None or expect_digest is not None:
             raise BadInput("usage", {"problem": "--online checks no witness"})
-        return _verify_online(session, sample or _SAMPLE, max_findings)
+        return _verify_online(session, sample or _SAMPLE, max_findings, junit)
     if sample is not None:
         raise BadInput("usage", {"problem": "--sample needs --online"})
     if expect_digest is not None and expect_head is None:
         raise BadInput("usage", {"problem": "--expect-digest needs --expect-head"})
     kind, digest = expect_digest or (None, None)
     witness = None if expect_head is None else Witness(expect_head, digest, kind)
-    with session.progress() as progress:
-        verification = verify_log(
-            session.store,
-            lambda: session.connect("verify"),
-            witness=witness,
-            compare=not log_only,
-            jobs=jobs or usual_jobs(),
-            limit=max_findings,
-            progress=progress,
-        )
+    unchecked = {} if witness else {"witness": "no --expect-head was given"}
+    if log_only:
+        unchecked |= dict.fromkeys(_OF_VIEWS, "not checked with --log")
+    with opened(junit) as report:
+        with session.progress() as progress:
+            verification = verify_log(
+                session.store,
+                lambda: session.connect("verify"),
+                witness=witness,
+                compare=not log_only,
+                jobs=jobs or usual_jobs(),
+                limit=max_findings,
+                progress=progress,
+            )
+        if report is not None:
+            write_junit(report, verification.findings, verification.found, unchecked, verification.seconds)
+    annotate(verification.findings)
     _tell(session, verification)
     return EXIT_DIFFERENCES if verification.found else 0
 
 
-def _verify_online(session: Session, sample: int, max_findings: int) -> int:
+def _verify_online(session: Session, sample: int, max_findings: int, junit: Path | None) -> int:
     refuse_read_only(session.store)
-    with session.progress() as progress:
-        checked = verify_online(session.store, sample, progress=progress)
-    found = checked.differences
+    started = monotonic()
+    with opened(junit) as report:
+        with session.progress() as progress:
+            checked = verify_online(session.store, sample, progress=progress)
+        found = checked.differences
+        told = [
+            Finding("view", f"is {one.left}, the log says {one.right}", None, one.view, one.key, one.column)
+            for one in found[:max_findings]
+        ]
+        if report is not None:
+            unchecked = dict.fromkeys(KINDS.keys() - {"view"}, "not checked with --online")
+            write_junit(report, told, len(found), unchecked, monotonic() - started)
+    annotate(told)
     if session.json:
         from artifactstore.cli.output import jsonable
 
         differences = [jsonable(one) for one in found[:max_findings]]
         session.output.result({**jsonable(checked), "differences": differences, "found": len(found)})
         return EXIT_DIFFERENCES if found else 0
-    for one in found[:max_findings]:
-        told = f"is {one.left}, the log says {one.right}"
-        session.output.say(f"view: {one.view} {one.key} {one.column} {told}")
+    for finding in told:
+        session.output.say(f"{finding.kind}: {finding}")
     verdict = f"{len(found)} differences" if found else "the rows of these packages are what the log says"
     session.output.result({"verdict": verdict, "head": checked.head, "packages": checked.packages})
     return EXIT_DIFFERENCES if found else 0
@@ -123,10 +161,7 @@ def _tell(session: Session, verification: Verification) -> None:
         return
     say = session.output.say
     for finding in verification.findings:
-        where = [f"event {finding.sequence}"] if finding.sequence is not None else []
-        if finding.view is not None:
-            where = [finding.view, str(finding.key), str(finding.column)]
-        say(f"{finding.kind}: {' '.join([*where, finding.what])}")
+        say(f"{finding.kind}: {finding}")
     more = verification.found - len(verification.findings)
     if more:
         say(f"and {more} more")

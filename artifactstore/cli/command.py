@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from artifactstore.cli.session import Session
+from artifactstore.suggest import suggestion
 
 
 def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
@@ -17,7 +18,7 @@ def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
 
 
 def global_options(*, hidden: bool) -> list[click.Option]:
-    """``--json``, ``--actor`` and ``--database-url``: kept in the session, not passed to the command."""
+    """``--json``, ``--actor`` and so on: kept in the session, not passed to the command."""
     common: dict[str, Any] = {"expose_value": False, "hidden": hidden}
     return [
         click.Option(
@@ -25,6 +26,13 @@ def global_options(*, hidden: bool) -> list[click.Option]:
             is_flag=True,
             callback=_keep("json"),
             help="Results as JSON, one object per line; errors too, on stderr.",
+            **common,
+        ),
+        click.Option(
+            ["--wide"],
+            is_flag=True,
+            callback=_keep("wide"),
+            help="Tables on a terminal with all columns and nothing shortened, however long the lines are.",
             **common,
         ),
         click.Option(
@@ -53,7 +61,20 @@ class Command(click.Command):
         self.params += [option for option in global_options(hidden=True) if not own & set(option.opts)]
 
 
-class Group(click.Group):
+class Suggesting(click.Group):
+    """A group that says which of its commands was perhaps meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """See click."""
+        given = args[0]
+        if not (ctx.resilient_parsing or given.startswith("-") or self.get_command(ctx, given)):
+            ctx.fail(f"no command {given!r}{suggestion(given, self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
+
+class Group(Suggesting):
     """A group of such commands."""
 
     command_class = Command

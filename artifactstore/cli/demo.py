@@ -33,7 +33,7 @@ from artifactstore.jobs.replay import replay
 from artifactstore.jobs.verify import verify
 from artifactstore.leaves import shown
 
-_INSTALLED = ("site-packages", "dist-packages")
+_INSTALLED = ("/site-packages", "/dist-packages")
 """What is below the standard library in some installations, but no part of it."""
 
 _NEXT = """\

@@ -12,7 +12,7 @@ import click
 from click.shell_completion import shell_complete
 
 from artifactstore import __version__
-from artifactstore.cli.command import global_options
+from artifactstore.cli.command import Suggesting, global_options
 from artifactstore.cli.output import flush
 from artifactstore.cli.session import Session
 from artifactstore.exits import EXIT_INTERRUPTED, EXIT_PIPE, EXITS
@@ -21,8 +21,9 @@ from artifactstore.exits import EXIT_INTERRUPTED, EXIT_PIPE, EXITS
 # both with the modules.
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Registry": {
-        "ingest": ("ingest", "Register a directory tree as the files of a package."),
+        "ingest": ("ingest", "Register a directory tree, or a file, as the files of a package."),
         "package": ("package", "Create, list, show, seal, label, yank, delete, purge packages."),
+        "find": ("find", "Show which packages have a content, at which paths, and where its copies are."),
         "location": ("location", "Register, check and retire copies of files."),
         "retention": ("retention", "Say how long packages must be kept, and hold them."),
         "sweep": ("sweep", "Delete and purge packages whose retention ended."),
@@ -91,7 +92,7 @@ COMPLETE = "_ARTIFACTSTORE_COMPLETE"
 """Set by the completion of a shell: https://click.palletsprojects.com/en/stable/shell-completion/."""
 
 
-class Program(click.Group):
+class Program(Suggesting):
     """The top of the command tree: loads a command's module when the command is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002

@@ -1,6 +1,7 @@
 """Results on stdout: JSON lines for programs, tables on a terminal, tab-separated columns elsewhere."""
 
 import json
+import shutil
 import sys
 import unicodedata
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -15,7 +16,15 @@ import click
 
 _TABLE_ROWS = 500
 """Rows that a table on a terminal measures together: a long list appears while it is read."""
-_SHORT_HEX = 12
+_UNITS = (
+    ("year", 31_556_952),
+    ("month", 2_629_746),
+    ("day", 86_400),
+    ("hour", 3_600),
+    ("minute", 60),
+    ("second", 1),
+)
+"""Seconds of a unit; a year and a month as they are on average by the Gregorian calendar."""
 
 
 def visible(text: str) -> str:
@@ -69,15 +78,28 @@ def readable(value: object) -> str:
     return visible(str(plain))
 
 
+def ago(moment: datetime, now: datetime) -> str:
+    """How far a moment is from now, in its largest unit: ``3 days ago``, ``in 1 year``, ``now``."""
+    seconds = int((now - moment).total_seconds())
+    for unit, length in _UNITS:
+        count = abs(seconds) // length
+        if count:
+            told = f"{count} {unit}{'s' * (count > 1)}"
+            return f"{told} ago" if seconds > 0 else f"in {told}"
+    return "now"
+
+
 class Output:
     """Writes the results of one command.
 
     Args:
         as_json: one JSON object per line instead of text for people.
+        wide: tables on a terminal are as wide as they need, with everything in them whole.
     """
 
-    def __init__(self, as_json: bool) -> None:
+    def __init__(self, as_json: bool, wide: bool = False) -> None:
         self.as_json = as_json
+        self.wide = wide
 
     def result(self, values: Mapping[str, object], *, err: bool = False) -> None:
         """Write one object, a value per line; ``err``: to stderr, when stdout has the goods."""
@@ -85,9 +107,13 @@ class Output:
             self._json(values, err=err)
             return
         width = max(map(len, values), default=0)
+        on_terminal = (sys.stderr if err else sys.stdout).isatty()
         for name, value in values.items():
             if value is not None:
-                _write(f"{name:<{width}}  {readable(value)}", err=err)
+                told = readable(value)
+                if on_terminal and isinstance(value, datetime):
+                    told = f"{told} ({ago(value, datetime.now(UTC))})"
+                _write(f"{name:<{width}}  {told}", err=err)
 
     def rows(self, columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, live: bool = False) -> int:
         """Write a list with these columns (as JSON: all that the rows have); returns its length.
@@ -97,8 +123,8 @@ class Output:
         stream = iter(rows)
         # An abandoned cursor would still be in its transaction when the connection is closed.
         with closing(stream) if isinstance(stream, Generator) else nullcontext():
-            if not self.as_json and not live and sys.stdout.isatty():
-                return _tables(columns, stream)
+            if not self.as_json and sys.stdout.isatty():
+                return self._table(columns, stream, 1 if live else _TABLE_ROWS)
             if not self.as_json:
                 _write("\t".join(columns))
             count = 0
@@ -108,6 +134,19 @@ class Output:
                 else:
                     _write("\t".join(readable(row[column]) for column in columns))
             return count
+
+    def _table(self, columns: Sequence[str], rows: Iterator[Mapping[str, Any]], together: int) -> int:
+        from artifactstore.cli.table import Table  # what it measures with is not needed elsewhere
+
+        table = Table(columns, None if self.wide else _width(), datetime.now(UTC))
+        count = 0
+        while page := list(islice(rows, together)):
+            for line in table.lines(page, style=_bold):
+                _write(line)
+            count += len(page)
+        if table.left_out:
+            _write(f"not shown: {', '.join(table.left_out)} (--wide shows all)", err=True)
+        return count
 
     def say(self, *lines: str) -> None:
         """Write lines for people; nothing in JSON."""
@@ -144,30 +183,10 @@ def _write(line: str, *, err: bool = False) -> None:
         click.echo(line, err=err)
 
 
-def _tables(columns: Sequence[str], rows: Iterator[Mapping[str, Any]]) -> int:
-    count = 0
-    while page := list(islice(rows, _TABLE_ROWS)):
-        _table(columns, page)
-        count += len(page)
-    return count
+def _width() -> int:
+    """Cells of a line of the terminal that stdout is, or as COLUMNS says."""
+    return shutil.get_terminal_size().columns
 
 
-def _table(columns: Sequence[str], rows: list[Mapping[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
-    for column in table.columns:
-        column.overflow = "fold"
-    for row in rows:
-        table.add_row(*(Text(_short(row[column])) for column in columns))
-    with written():
-        Console().print(table)
-
-
-def _short(value: object) -> str:
-    """A value in a table: digests by their beginning, times to the second."""
-    if isinstance(value, bytes):
-        return f"{value.hex()[:_SHORT_HEX]}…"
-    return readable(value.replace(microsecond=0) if isinstance(value, datetime) else value)
+def _bold(text: str) -> str:
+    return click.style(text, bold=True)

@@ -10,11 +10,13 @@ from artifactstore.cli.command import Group
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import BadInput, Refused
 from artifactstore.events import models, new_id, parse_time
+from artifactstore.verdicts import told
 from artifactstore.words import RETENTION_MODES
 
 _DUE = ("purl", "state", "due", "action", "why", "mode", "retain_until", "holds", "package_id")
 _SET = ("action", "mode", "retain_until_before", "retain_until", "case_ref", "reason")
 _HISTORY = ("sequence", "created_at", "actor", *_SET)
+_EXPLAINED = ("command", "allowed", "why")
 _HOLDS = ("hold_id", "case_ref", "reason", "placed_by", "placed_at", "released_by", "released_at")
 
 named = click.argument("package", metavar="PACKAGE", type=values.package)
@@ -159,6 +161,40 @@ def show(session: Session, package: UUID | str) -> None:
     if holds:
         session.output.say("")
         session.output.rows(_HOLDS, holds)
+
+
+@retention.command()
+@named
+@with_session
+def explain(session: Session, package: UUID | str) -> None:
+    """Show what may be done with a package now, and why not: until when, whose hold, which state.
+
+    Each command is tried by the rules themselves, on a copy of the package that is thrown away: what is
+    allowed here, the log accepts. "bypass" is what operators may do in spite of governance retention, with
+    --bypass-governance; the log says so then.
+
+    \b
+    artifactstore retention explain pkg:generic/app@1.0
+    """
+    package_id = session.package_id(package)
+    verdicts = session.store.overviews.verdicts(package_id)
+    commands = [told(verdict) for verdict in verdicts]
+    if session.json:
+        explained = [
+            {**command._asdict(), "facts": verdict.refusal}
+            for command, verdict in zip(commands, verdicts, strict=True)
+        ]
+        session.output.result({"package_id": package_id, "commands": explained})
+        return
+    rows = (
+        {
+            "command": command.name,
+            "allowed": "yes" if command.code is None else "bypass" if command.bypass else "no",
+            "why": command.why or None,
+        }
+        for command in commands
+    )
+    session.output.rows(_EXPLAINED, rows)
 
 
 @retention.command()

@@ -34,7 +34,8 @@ def serve(session: Session, host: str, port: int, workers: int, stop_seconds: in
 
     With a database that was named, the service starts whether that answers or not, and its login needs the
     role service. The embedded one is started and migrated; at the first start a token of an operator is
-    made, in a file that only you can read. It is also what the page for browsers asks for. More settings:
+    made, in a file that only you can read. It is also what the page for browsers asks for. Every request is
+    a line on stderr, for people if that is a terminal, else as JSON. More settings:
     ARTIFACTSTORE_POOL_MAX and others, see the docs.
     """
     # uvicorn and starlette take a while to import; only this command needs them.

@@ -33,12 +33,14 @@ class Session:
     """One invocation of the program.
 
     Attributes:
-        json: results as JSON. database_url: as given, if it was. chosen_actor: likewise.
+        json: results as JSON. wide: tables are as wide as they need.
+        database_url: as given, if it was. chosen_actor: likewise.
         respelled: canonical purl of the package, if it was named by another spelling.
         data_directory: of the embedded server, if it is not the usual one.
     """
 
     json: bool = False
+    wide: bool = False
     database_url: str | None = None
     chosen_actor: str | None = None
     respelled: str | None = None
@@ -62,7 +64,7 @@ class Session:
         """Where results go."""
         from artifactstore.cli.output import Output
 
-        return Output(self.json)
+        return Output(self.json, self.wide)
 
     @cached_property
     def target(self) -> "Target":

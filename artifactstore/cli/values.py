@@ -66,11 +66,20 @@ def digest(text: str) -> bytes:
     return bytes.fromhex(digits)
 
 
+def content_digest(text: str) -> tuple[str | None, bytes]:
+    """A digest of a content and by which algorithm, None: not said."""
+    return _any_digest(text, "no digest of a file: 64 hex digits, blake3: or sha256: may stand before them")
+
+
 def event_digest(text: str) -> tuple[str | None, bytes]:
     """A digest of an event and what it is: sha256 its identity, blake3 of its payload, None: not said."""
+    return _any_digest(text, "no digest of an event: sha256: (its identity) or blake3: and 64 hex digits")
+
+
+def _any_digest(text: str, problem: str) -> tuple[str | None, bytes]:
     match = re.fullmatch(r"(?:(sha256|blake3):)?([0-9A-Fa-f]{64})", text, re.ASCII)
     if match is None:
-        raise _unusable(text, "no digest of an event: sha256: (its identity) or blake3: and 64 hex digits")
+        raise _unusable(text, problem)
     return match[1], bytes.fromhex(match[2])
 
 

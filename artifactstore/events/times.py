@@ -82,3 +82,10 @@ def _parse(text: str) -> datetime:
         return datetime.fromisoformat(f"{day}T{clock}.{fraction or '0':0<6}{zone.upper()}")
     except ValueError as error:
         raise Problem(f"no such time: {error}") from None
+
+
+def day(text: object) -> str:
+    """A time of a payload as people say it: the day, with hours and minutes unless it is midnight."""
+    value = str(text)
+    date, _, clock = value.partition("T")
+    return date if clock.startswith("00:00:00") or not clock else f"{date} {clock[:5]}"

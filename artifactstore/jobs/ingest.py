@@ -1,4 +1,4 @@
-"""Register a directory tree as the files of a package.
+"""Register a directory tree, or a file, as the files of a package.
 
 Three passes: list (names are checked, nothing is read), compare (files that the package has already are
 read and must be the same), append (the others are read and appended in batches). A run that was
@@ -17,7 +17,15 @@ from uuid import UUID
 
 from artifactstore import system
 from artifactstore.errors import BadInput, NotFound, Refused
-from artifactstore.events import FileIngested, Location, NewEvent, PackageCreated, PackageSealed, new_id
+from artifactstore.events import (
+    FileIngested,
+    Location,
+    NewEvent,
+    PackageCreated,
+    PackageLabeled,
+    PackageSealed,
+    new_id,
+)
 from artifactstore.jobs.batches import append_patiently
 from artifactstore.jobs.progress import Progress, quiet
 from artifactstore.jobs.tree import Hashed, Tree, TreeFile, hash_files
@@ -68,6 +76,7 @@ class Ingested:
         appended: files that this run appended; unchanged: files that the package had already.
         skipped: what is no regular file, as ``name (symbolic link)``.
         absent: files of the package that the tree does not have.
+        labeled: labels that this run set on a package that was there.
         events: events of this run, from first_sequence to last_sequence (None when there are none; with
             other writers at work not all between are of this run).
         seconds: of the whole run; append_seconds: of the appends in it.
@@ -84,6 +93,7 @@ class Ingested:
     unchanged: int = 0
     skipped: Names = field(default_factory=Names)
     absent: int = 0
+    labeled: int = 0
     events: int = 0
     first_sequence: int | None = None
     last_sequence: int | None = None
@@ -94,41 +104,45 @@ class Ingested:
 
 def ingest(
     store: Store,
-    directory: Path,
+    path: Path,
     purl: str,
     *,
     actor: str,
+    labels: Mapping[str, str] | None = None,
     seal: bool = False,
     exclude: Iterable[str] = (),
     workers: int | None = None,
     progress: Progress = quiet,
 ) -> Ingested:
-    """Append every regular file below ``directory`` that package ``purl`` does not have yet.
+    """Append the file ``path``, or every regular file below it, that package ``purl`` does not have yet.
 
     The package is made when there is none; ``purl`` may have any valid spelling. Each file gets one
     location: its ``file://`` URI.
 
     Args:
-        exclude: paths in the directory that are left out.
+        labels: the package has them afterwards; others that it has stay.
+        exclude: what is left out, as patterns of a ``.gitignore`` in the directory.
         workers: threads that read and hash; default: one per core.
 
     Raises:
-        BadInput: file (no directory, files that cannot be read), usage (no files), bad-path (names that no
-            package can have) or invalid-purl. Nothing was appended.
+        BadInput: file (no such path, files that cannot be read), usage (no files, a bad pattern), bad-path
+            (names that no package can have) or invalid-purl. Nothing was appended.
         Refused: path-taken (the package has files of this name with other content) or not-open (new
             files for a package that takes none). Nothing was appended.
         Refused: manifest-changed: some files changed while they were read; all others were appended.
     """
     started = time.monotonic()
     try:
-        tree = Tree(directory, exclude)
+        tree = Tree(path, exclude)
     except OSError as error:
-        raise system.refused(error, directory) from error
-    run = _Ingest(store, tree, actor, workers or os.cpu_count() or 1, progress, Ingested(purl, new_id()))
+        raise system.refused(error, path) from error
+    report = Ingested(purl, new_id())
+    run = _Ingest(store, tree, actor, labels or {}, workers or os.cpu_count() or 1, progress, report)
     run.list_tree()
     known = run.find_package()
     run.compare(known)
     run.append_new(known)
+    run.label()
     if seal and run.report.state == "open":
         run.seal()
     run.report.seconds = time.monotonic() - started
@@ -142,6 +156,7 @@ class _Ingest:
     store: Store
     tree: Tree
     actor: str
+    labels: Mapping[str, str]
     workers: int
     progress: Progress
     report: Ingested
@@ -226,6 +241,16 @@ class _Ingest:
             self._append(batch)
         _refuse_failed(failed)
 
+    def label(self) -> None:
+        """Set the labels that a package lacks which this run did not make."""
+        if not self.labels or self.report.created:
+            return
+        present = self.store.packages.package(self.report.package_id)["labels"]
+        lacking = {key: value for key, value in self.labels.items() if present.get(key) != value}
+        if lacking:
+            self._append([NewEvent(PackageLabeled(set=lacking), self.report.package_id, self.actor)])
+            self.report.labeled = len(lacking)
+
     def seal(self) -> None:
         """Seal the package with the files that it has."""
         with _overtaken():
@@ -260,7 +285,11 @@ class _Ingest:
         """Make the package unless it was found; another ingest may make it meanwhile."""
         if self._found:
             return
-        event = NewEvent(PackageCreated(purl=self.report.purl), self.report.package_id, self.actor)
+        event = NewEvent(
+            PackageCreated(purl=self.report.purl, labels=dict(self.labels) or None),
+            self.report.package_id,
+            self.actor,
+        )
         try:
             self._append([event])
         except Refused as refusal:

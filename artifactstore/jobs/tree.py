@@ -14,6 +14,9 @@ from unicodedata import is_normalized
 from urllib.parse import quote
 
 from blake3 import blake3
+from pathspec import GitIgnoreSpec
+
+from artifactstore.errors import BadInput
 
 MAX_PATH = 1024
 MAX_URI = 2048
@@ -60,18 +63,26 @@ class Hashed(NamedTuple):
 
 
 class Tree:
-    """The regular files below a directory. Symbolic links are not followed: they could lead out of it.
+    """The regular files below a directory, or a single file; that has the directory it is in as its root.
+
+    Symbolic links are not followed: they could lead out of it. Only what is given itself may be one, and
+    stands for what it leads to.
 
     Args:
-        exclude: files and directories that are left out, by their path relative to the root.
+        exclude: what is left out, as patterns of a ``.gitignore`` in the root.
 
     Raises:
-        OSError: there is no such directory.
+        OSError: there is no such directory or file.
+        BadInput: usage, for a pattern that is none.
     """
 
-    def __init__(self, root: Path, exclude: Iterable[str] = ()) -> None:
-        self.root = os.fsencode(os.path.realpath(root, strict=True))
-        self._exclude = frozenset(os.path.normpath(path) for path in exclude)
+    def __init__(self, given: Path, exclude: Iterable[str] = ()) -> None:
+        real = os.fsencode(os.path.realpath(given, strict=True))
+        self.root, self._single = (real, b"") if given.is_dir() else os.path.split(real)
+        try:
+            self._exclude = GitIgnoreSpec.from_lines(exclude)
+        except ValueError as failure:
+            raise BadInput("usage", {"problem": f"--exclude: {failure}"}) from failure
 
     def os_path(self, path: str) -> bytes:
         """The absolute path of a file of the tree, for the operating system."""
@@ -88,7 +99,7 @@ class Tree:
         is told as a problem: no file in it could be taken.
         """
         # No recursion: names decide how deep this goes, and whoever gives the files gives those.
-        open_lists = [self._list(b"")]
+        open_lists = [self._list(b"") if not self._single else self._judged(self._single)]
         while open_lists:
             found = next(open_lists[-1], None)
             if found is None:
@@ -106,20 +117,23 @@ class Tree:
         try:
             with os.scandir(self.root + b"/" + directory) as listing:
                 # A directory sorts as its files do: with the slash.
-                found = sorted((e.name + b"/" * e.is_dir(follow_symlinks=False), e) for e in listing)
+                found = sorted(e.name + b"/" * e.is_dir(follow_symlinks=False) for e in listing)
         except OSError as error:
             yield _unreadable(directory or b".", error)
             return
-        for name, entry in found:
-            path = os.fsdecode(directory + name.rstrip(b"/"))
-            if path in self._exclude:
-                yield TreeFile(path, skip="excluded")
-            else:
-                yield directory + name if name.endswith(b"/") else self._entry(path, entry)
+        for name in found:
+            yield from self._judged(directory + name)
 
-    def _entry(self, path: str, entry: os.DirEntry[bytes]) -> TreeFile:
+    def _judged(self, found: bytes) -> Iterator[TreeFile | bytes]:
+        """A path, unless it is excluded: a directory as it is, anything else looked at."""
+        if self._exclude.patterns and self._exclude.match_file(os.fsdecode(found)):
+            yield TreeFile(os.fsdecode(found.rstrip(b"/")), skip="excluded")
+        else:
+            yield found if found.endswith(b"/") else self._entry(os.fsdecode(found))
+
+    def _entry(self, path: str) -> TreeFile:
         try:
-            status = entry.stat(follow_symlinks=False)
+            status = os.lstat(self.os_path(path))
         except OSError as error:
             return _unreadable(os.fsencode(path), error)
         if not stat.S_ISREG(status.st_mode):

@@ -156,11 +156,14 @@ class Pages(Paged):
         )
 
     def contents_page(self, package_id: UUID, after: UUID | None, limit: int) -> Iterator[Row]:
-        """Live files of a package by path bytes, each with ``locations``: its copies that are not retired.
+        """Live files of a package by path bytes, as ``files_with_copies``."""
+        return self.files_with_copies(FileQuery(package_id=package_id), after, limit)
 
-        Copies are read for some files at a time, the oldest first. Raises as ``package_page``.
+    def files_with_copies(self, where: FileQuery, after: UUID | None, limit: int) -> Iterator[Row]:
+        """As ``file_page``, each file with ``locations``: its copies that are not retired, oldest first.
+
+        Copies are read for some files at a time.
         """
-        where = FileQuery(package_id=package_id)
         while limit > 0:
             files = list(self.file_page(where, after, min(limit, _FILES_AT_ONCE)))
             copies = self._copies([file["file_id"] for file in files])

@@ -12,6 +12,7 @@ from blake3 import blake3
 
 from artifactstore.events import NewEvent, manifest_digest
 from artifactstore.jobs import ingest as ingesting
+from artifactstore.jobs.tree import Tree
 from artifactstore.store.writes import Writes
 from tests.cli.program import PURL, Program
 
@@ -73,6 +74,51 @@ def test_excluded_paths_are_left_out(program: Program, tree: Path) -> None:
     report = ingest(program, tree, "--exclude", "a/", "--exclude", "empty")
     assert report["files"] == len(FILES) - 3
     assert {"a (excluded)", "empty (excluded)"} <= set(report["skipped"]["first"])
+
+
+PATTERNS: dict[tuple[str, ...], set[str]] = {
+    ("deep",): {"a/deep/er/c"},
+    ("/deep",): set(),
+    ("a/deep",): {"a/deep/er/c"},
+    ("**/er/",): {"a/deep/er/c"},
+    ("c/",): set(),
+    ("[ab]*",): {"a-b", "a/b", "a/deep/er/c"},
+    ("*", "!z*"): FILES.keys() - {"z" * 255},
+    ("# no pattern", "", "nothing"): set(),
+}
+
+
+@pytest.mark.parametrize("patterns", PATTERNS, ids=" ".join)
+def test_patterns_mean_what_they_mean_in_a_gitignore(tree: Path, patterns: tuple[str, ...]) -> None:
+    left = {entry.path for entry in Tree(tree, patterns).walk() if entry.skip is None}
+    assert FILES.keys() - left == PATTERNS[patterns]
+
+
+def test_a_pattern_that_is_none_is_refused(shared: Program, tree: Path) -> None:
+    shared.refused("ingest", tree, "--purl", PURL, "--exclude", "!", code=2, error="usage")
+
+
+def test_a_single_file_is_registered_under_its_own_name(program: Program, tree: Path) -> None:
+    report = ingest(program, tree / "a" / "b")
+    assert (report["files"], report["appended"], report["skipped"]["count"]) == (1, 1, 0)
+    (copy,) = program.rows("location", "list", PURL)
+    assert (copy["path"], copy["uri"]) == ("b", f"file://{tree}/a/b")
+    with program.unchanged():
+        assert ingest(program, tree / "a" / "b")["unchanged"] == 1
+    program.refused("ingest", tree / "pipe", "--purl", PURL, code=2, error="usage")
+    # What is given is followed, as the directory is: its name is that of the file that it leads to.
+    assert ingest(program, tree / "link")["appended"] == 1
+    assert [row["path"] for row in program.rows("package", "files", PURL)] == ["b", "empty"]
+
+
+def test_labels_are_those_that_were_asked_for(program: Program, tree: Path) -> None:
+    assert ingest(program, tree, "--label", "a=1", "--label", "b=")["labeled"] == 0
+    assert program.row("package", "show", PURL)["labels"] == {"a": "1", "b": ""}
+    assert ingest(program, tree, "--label", "a=2", "--label", "b=")["labeled"] == 1
+    assert program.row("package", "show", PURL)["labels"] == {"a": "2", "b": ""}
+    with program.unchanged():
+        ingest(program, tree, "--label", "a=2")
+    program.refused("ingest", tree, "--purl", PURL, "--label", "a", code=2, error="usage")
 
 
 def test_a_second_run_appends_nothing(program: Program, tree: Path) -> None:
@@ -194,8 +240,7 @@ def test_without_files_there_is_no_package(program: Program, tmp_path: Path) -> 
         "problem"
     ]
     assert problem.endswith("No such file or directory")
-    (tmp_path / "file").write_bytes(b"")
-    program.refused("ingest", tmp_path / "file", "--purl", PURL, code=2, error="file")
+    program.refused("package", "show", PURL, code=4, error="not-found")
 
 
 def test_a_bad_purl_appends_nothing(program: Program, tree: Path) -> None:

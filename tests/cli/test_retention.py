@@ -3,6 +3,7 @@
 import os
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -138,3 +139,29 @@ def test_holds_stop_destruction_until_all_are_released(program: Program, package
         ("A-2", False),
     ]
     program.row("package", "delete", PURL, "--reason", "free")
+
+
+def test_what_is_explained_is_what_the_commands_do(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"a")
+    program.row("ingest", tmp_path, "--purl", PURL)
+
+    def explained() -> dict[str, tuple[bool, bool, str]]:
+        told = program.row("retention", "explain", PURL)["commands"]
+        assert {one["event_type"] for one in told} >= {"v1.package.deleted", "v1.file.ingested"}
+        return {one["event_type"]: (one["code"] is None, one["bypass"], one["why"]) for one in told}
+
+    assert explained()["v1.package.deleted"][0]
+    program.row("retention", "apply", PURL, "--mode", "governance", "--until", "2090-01-01T00:00:00Z")
+    allowed, bypass, why = explained()["v1.package.deleted"]
+    assert (allowed, bypass) == (False, True)
+    assert "2090-01-01" in why
+    program.row("retention", "hold", PURL, "--case", "C-7", "--reason", "r")
+    allowed, bypass, why = explained()["v1.package.deleted"]
+    assert (allowed, bypass) == (False, False)
+    assert "C-7" in why
+    program.refused("package", "delete", PURL, "--reason", "r", code=3, error="legal-hold")
+    table = program.run("retention", "explain", PURL).stdout
+    assert "Delete\tno\t" in table
+    with program.unchanged():
+        program.run("retention", "explain", PURL)
+    program.refused("retention", "explain", "pkg:generic/none@1", code=4, error="not-found")

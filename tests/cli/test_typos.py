@@ -6,6 +6,7 @@ import click
 import pytest
 
 from artifactstore.cli import cli
+from artifactstore.cli.command import walk
 from artifactstore.errors import BadInput
 from artifactstore.events import EVENT_TYPES, GROUPS, types_of
 from artifactstore.http.routes import ENDPOINTS
@@ -140,3 +141,40 @@ def test_f40_the_command_line_tells_the_facts(history: Program) -> None:
     assert error["detail"].keys() >= {"package_id", "state", "purl"}
     assert error["detail"].keys() & {"sequence", "position"} == set()
     assert "artifactstore package show" in error["hint"]
+
+
+def mistyped(name: str) -> str:
+    """The name with two letters of its middle exchanged; of a short one the last letter is doubled."""
+    middle = len(name) // 2
+    if len(name) < 4:
+        return name + name[-1]
+    swapped = name[: middle - 1] + name[middle] + name[middle - 1] + name[middle + 1 :]
+    return swapped if swapped != name else name + name[-1]
+
+
+def test_every_command_with_a_mistyped_letter_is_told() -> None:
+    with click.Context(cli, info_name="") as top:
+        groups = [top, *(below for below in walk(top) if isinstance(below.command, click.Group))]
+        for context in groups:
+            assert isinstance(context.command, click.Group)
+            names = context.command.list_commands(context)
+            for name in names:
+                if (given := mistyped(name)) in names:
+                    continue
+                with pytest.raises(click.UsageError) as caught:
+                    context.command.resolve_command(context, [given])
+                assert "did you mean" in caught.value.message
+                assert name in caught.value.message, given
+
+
+def test_every_option_with_a_mistyped_letter_is_told() -> None:
+    with click.Context(cli, info_name="") as top:
+        for context in (top, *walk(top)):
+            for parameter in context.command.params:
+                for option in parameter.opts if isinstance(parameter, click.Option) else ():
+                    if not option.startswith("--"):
+                        continue
+                    given = f"--{mistyped(option[2:])}"
+                    with pytest.raises(click.NoSuchOption) as caught:
+                        context.command.make_parser(context).parse_args([given])
+                    assert option in caught.value.format_message(), context.command_path

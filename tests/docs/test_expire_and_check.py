@@ -1,7 +1,9 @@
-"""The commands of the pages on expiring packages and checking copies."""
+"""The commands of the pages on registering, expiring, checking and verifying."""
 
 from datetime import timedelta
 from pathlib import Path
+
+import pytest
 
 from artifactstore import server
 from tests.cli.program import Program
@@ -56,3 +58,9 @@ def test_remove_bytes(program: Program, tmp_path: Path) -> None:
     assert not (tmp_path / "dist" / "app").exists()
     outcomes = program.rows("events", "--type", "v1.storage.retired")
     assert [event["payload"]["outcome"] for event in outcomes] == ["detached", "deleted"]
+
+
+@pytest.mark.parametrize("page", ["register-a-build.md", "verify-in-ci.md"])
+def test_pages_on_builds(registry: Registry, tmp_path: Path, page: str) -> None:
+    registry.make("there")
+    _run(page, tmp_path, registry.program.conninfo)

@@ -10,7 +10,7 @@ import pytest
 from artifactstore.events import EVENT_TYPES
 from artifactstore.http.pages.rendering import package_url
 from artifactstore.http.pages.texts import visible
-from artifactstore.http.pages.verdicts import COMMANDS
+from artifactstore.verdicts import COMMANDS
 from tests.browser.story import HOSTILE, MARKUP, PURL, tell
 from tests.http.reading import Reading, browser, read
 from tests.http.running import Registry, Running

@@ -16,7 +16,7 @@ LAYERS = (
     {"leaves", "feed", "connecting"},
     {"server"},
     {"embedded", "access", "db"},  # db starts the embedded server, which is connected to through db
-    {"lacking", "waits"},
+    {"lacking", "verdicts", "waits"},
     {"jobs", "migrate"},  # migrate replays after a changed projector, doctor asks what is installed
     {"client"},
     {"http"},

@@ -13,9 +13,9 @@ from artifactstore.http.endpoint import Answer, Call, Endpoint
 from artifactstore.http.pages.headers import EXPLORER, HTML, PAGE_HEADERS
 from artifactstore.http.pages.rendering import package_url, shown, with_query
 from artifactstore.http.pages.sentences import sentence
-from artifactstore.http.pages.verdicts import told
 from artifactstore.http.web.request import Parameter
 from artifactstore.store import Overview, Row, Store, Story
+from artifactstore.verdicts import told
 
 _FILES = 100
 _EVENTS = 25

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from artifactstore.http.pages.texts import byte_size, day
+from artifactstore.events.times import day
+from artifactstore.http.pages.texts import byte_size
 from artifactstore.store import Row
 
 

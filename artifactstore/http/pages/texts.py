@@ -74,13 +74,6 @@ def relative(at: datetime, now: datetime) -> str:
     return "just now" if abs(seconds) < 10 else (f"{seconds} s ago" if seconds > 0 else f"in {-seconds} s")
 
 
-def day(text: object) -> str:
-    """A time of a payload as people say it: the day, with hours and minutes unless it is midnight."""
-    value = str(text)
-    date, _, clock = value.partition("T")
-    return date if clock.startswith("00:00:00") or not clock else f"{date} {clock[:5]}"
-
-
 def byte_size(count: object) -> str:
     """Bytes in units of people: ``3.4 MB``; what is no number, as it is."""
     if type(count) is not int:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from artifactstore.errors import ERRORS
 from artifactstore.events import EVENT_TYPES
-from artifactstore.http.pages.texts import day
+from artifactstore.events.times import day
 from artifactstore.store import Verdict
 
 COMMANDS: Mapping[str, str] = {
