@@ -21,7 +21,7 @@ Payload: TypeAlias = dict[str, Value]
 MAX_PAYLOAD = 65_536
 MAX_DEPTH = 16
 MAX_INTEGER = 2**53 - 1
-_BEGINNING = 8
+_BEGINNING = 5
 """Bytes of an item that tell it from what it holds, almost always."""
 
 
