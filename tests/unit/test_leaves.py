@@ -21,7 +21,7 @@ from artifactstore.leaves import (
 from artifactstore.store import LoggedEvent
 from tests import leaves
 
-_ROWS = st.lists(
+_ROWS: st.SearchStrategy[list[Sequence[Any]]] = st.lists(
     st.tuples(
         st.integers(1, 2**53),
         st.integers(FIRST_MICROS, LAST_MICROS),
@@ -34,7 +34,7 @@ _ROWS = st.lists(
     ),
     max_size=4,
 )
-_STRANGE = st.sampled_from(
+_STRANGE: st.SearchStrategy[object] = st.sampled_from(
     [None, True, 1, 2**63, FIRST_MICROS - 1, LAST_MICROS + 1, 1.0, "", b"", bytes(15), [], {}]
 )
 
@@ -74,7 +74,8 @@ def _outcome(check: Callable[[], object]) -> object:
 
 @given(_ROWS, st.data())
 def test_rows_together_are_judged_as_each_alone(rows: list[Sequence[Any]], data: st.DataObject) -> None:
-    if rows and data.draw(st.booleans()):
+    strange: bool = data.draw(st.booleans())
+    if rows and strange:
         row, column = data.draw(st.integers(0, len(rows) - 1)), data.draw(st.integers(0, 7))
         rows[row] = (*rows[row][:column], data.draw(_STRANGE), *rows[row][column + 1 :])
     alone = _outcome(lambda: list(map(check_columns, rows)))
