@@ -5,8 +5,9 @@ encoded bytes, values text (UTF-8, no U+0000), byte strings, integers within ±(
 null, arrays and maps. ``artifactstore.cbor_decode`` accepts exactly the same bytes in SQL.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
+from secrets import token_bytes
 from typing import Any, Never, TypeAlias
 
 import cbor2
@@ -20,6 +21,8 @@ Payload: TypeAlias = dict[str, Value]
 MAX_PAYLOAD = 65_536
 MAX_DEPTH = 16
 MAX_INTEGER = 2**53 - 1
+_BEGINNING = 5
+"""Bytes of an item that tell it from what it holds, almost always."""
 
 
 class Problem(Exception):
@@ -66,6 +69,16 @@ def encode(payload: Payload, event_type: str | None = None) -> bytes:
     return data
 
 
+def encode_ordered(payload: Payload, event_type: str | None = None) -> bytes:
+    """As ``encode``, in half the time, of what can only be values of the profile, all keys in order."""
+    data = cbor2.dumps(payload)
+    try:
+        _check_size(data)
+    except Problem as problem:
+        problem.refuse(event_type)
+    return data
+
+
 def encode_item(value: Value) -> bytes:
     """The canonical bytes of any value of the profile, map or not, of any size."""
     try:
@@ -102,6 +115,21 @@ def decode_stored(data: bytes, stored_digest: bytes, event_type: str | None = No
         except Problem:
             pass  # decode tells it
     return decode(data, event_type)
+
+
+def decode_all_stored(payloads: Sequence[bytes], stored_digests: Sequence[bytes]) -> list[Payload] | None:
+    """Many payloads of the log, which takes half as long as one by one.
+
+    None if one of them has another digest or is no payload: then ``decode_stored`` tells which.
+    """
+    if list(map(digest, payloads)) != stored_digests or max(map(len, payloads), default=0) > MAX_PAYLOAD:
+        return None
+    # A payload that ends too early would go on in the next one; it cannot hold the fence between the two.
+    items = _load_array(2 * len(payloads), _FENCE.join([*payloads, b""]), MAX_DEPTH)
+    if items is None or items[1::2] != [_FENCED] * len(payloads):
+        return None
+    found = items[::2]
+    return found if all(type(item) is dict for item in found) else None
 
 
 def digest(data: bytes) -> bytes:
@@ -145,7 +173,12 @@ _STRICT: dict[str, Any] = {
 }
 
 
-def load_items(data: bytes, max_depth: int) -> Iterator[object]:
+_FENCED = token_bytes(16)
+_FENCE = cbor2.dumps(_FENCED)
+"""Known to nobody else."""
+
+
+def load_items(data: bytes, max_depth: int) -> list[Any]:
     """The items of a CBOR sequence (RFC 8742) that is no payload, whoever sent it.
 
     What is built is a tree of plain values, but they need not be canonical, and simple values and floats
@@ -153,6 +186,24 @@ def load_items(data: bytes, max_depth: int) -> Iterator[object]:
     references, which could make an item that holds itself), indefinite lengths, keys that are twice or of
     other types than text and bytes, more than ``max_depth`` levels, and an end in the middle of an item.
     """
+    # Items of a feed begin alike, so their number can be guessed; whether there are so many is found out.
+    guess = data.count(data[:_BEGINNING]) if data else 0
+    items = _load_array(guess, data, max_depth)
+    return list(_load_each(data, max_depth)) if items is None else items
+
+
+def _load_array(count: int, data: bytes, max_depth: int) -> list[Any] | None:
+    """The items of the data, decoded at once; None if they are not so many, or are not allowed."""
+    stream = BytesIO(b"\x9b" + count.to_bytes(8, "big") + data)
+    decoder = cbor2.CBORDecoder(stream, max_depth=max_depth + 1, **_STRICT)
+    try:
+        items: list[Any] = decoder.decode()
+    except cbor2.CBORDecodeError:
+        return None
+    return items if stream.tell() == len(data) + 9 else None
+
+
+def _load_each(data: bytes, max_depth: int) -> Iterator[object]:
     stream = BytesIO(data)
     decoder = cbor2.CBORDecoder(stream, max_depth=max_depth, **_STRICT)
     try:

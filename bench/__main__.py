@@ -6,6 +6,7 @@ examples:
   scripts/bench replay --json > replay.json
   scripts/bench replay --database-url postgresql://postgres@db/postgres
   scripts/bench feed_cbor                   one figure of a bench
+  scripts/bench operate jobs                some of them, one after the other
   scripts/bench all                         every bench, one table
   scripts/bench all --quick --guard         small sizes; fails if a ratio is far from what it was
 
@@ -39,11 +40,11 @@ def main() -> int:
     parser = _parser()
     arguments = parser.parse_args()
     try:
-        benches, only = find(arguments.name)
-    except KeyError:
-        parser.error(f"there is no bench or figure {arguments.name}")
+        benches, wanted = find(*arguments.names)
+    except KeyError as unknown:
+        parser.error(f"there is no bench or figure {unknown.args[0]}")
     if arguments.events is not None and (len(benches) > 1 or not benches[0].by_events):
-        parser.error(f"{arguments.name} has no number of events to choose")
+        parser.error(f"{' '.join(arguments.names)} has no number of events to choose")
     console = Console(stderr=True)
     figures: list[Figure] = []
     about: dict[str, object] = {}
@@ -71,7 +72,7 @@ def main() -> int:
         code = 1
     if code and not figures:
         return code
-    figures = [figure for figure in figures if only in (None, figure.name)]
+    figures = [figure for figure in figures if figure.name in wanted]
     if arguments.json:
         sys.stdout.write(to_json(about, figures) + "\n")
     else:
@@ -94,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "name", metavar="NAME", help=f"what to measure: all, {names}, or one of their figures"
+        "names", metavar="NAME", nargs="+", help=f"what to measure: all, {names}, or one of their figures"
     )
     parser.add_argument("--events", type=_positive, help="length of the log (default: that of the goals)")
     parser.add_argument(

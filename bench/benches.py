@@ -57,16 +57,25 @@ ALL: tuple[Bench[Any], ...] = (
 """What ``all`` runs, in this order: each figure once; not the peers, which come from elsewhere."""
 
 
-def find(name: str) -> tuple[tuple[Bench[Any], ...], str | None]:
-    """The benches to run for a name, and the one figure that was asked for, None for all of them.
+def find(*names: str) -> tuple[tuple[Bench[Any], ...], frozenset[str]]:
+    """The benches to run for some names, each once, and the figures that were asked for.
 
     A name is ``all``, that of a bench, or that of a figure. Raises ``KeyError`` for any other.
     """
-    if name == "all":
-        return ALL, None
+    benches: list[Bench[Any]] = []
+    figures: set[str] = set()
+    for name in names:
+        found = ALL if name == "all" else (_one(name),)
+        benches += (bench for bench in found if bench not in benches)
+        whole = name == "all" or name in BENCHES
+        figures.update([name] if not whole else (figure for bench in found for figure in bench.figures))
+    return tuple(benches), frozenset(figures)
+
+
+def _one(name: str) -> Bench[Any]:
     if name in BENCHES:
-        return (BENCHES[name],), None
+        return BENCHES[name]
     for bench in BENCHES.values():
         if name in bench.figures:
-            return (bench,), name
+            return bench
     raise KeyError(name)

@@ -19,7 +19,7 @@ from bench.figures import ROUNDS, Figure, interleaved
 from bench.files import new_files, open_package
 from bench.plan import Bench, Events, Say
 
-GOAL = 0.4
+GOAL = 0.45
 TOGETHER = 1_000
 VIEWS = ("artifact_files", "storage_locations")
 """The views that a new file with a location has rows in."""

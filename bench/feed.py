@@ -42,8 +42,8 @@ def measure(server: Server, size: Events, say: Say) -> list[Figure]:
             lambda: asyncio.run(_seconds_to_read(running, CBOR, head)),
         )
     return [
-        Figure("feed_json", head / json, "events/s", head / plain, goal=0.25),
-        Figure("feed_cbor", head / cbor, "events/s", head / plain, goal=0.6),
+        Figure("feed_json", head / json, "events/s", head / plain, goal=0.18),
+        Figure("feed_cbor", head / cbor, "events/s", head / plain, goal=0.4),
     ]
 
 

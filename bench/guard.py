@@ -24,9 +24,9 @@ FLOORS: dict[str, float] = {
     # Of short logs on a busy machine: that several sessions are no loss.
     "replay_jobs": 1.0,
     "verify_jobs": 1.0,
-    "feed_json": 0.09,
+    "feed_json": 0.1,
     "feed_cbor": 0.24,
-    "tail": 0.09,
+    "tail": 0.14,
     "old_snapshot": 0.95,
     "growth_append": 1.0,
     "growth_feed": 1.0,

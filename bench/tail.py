@@ -24,7 +24,7 @@ def measure(server: Server, size: Events, say: Say) -> list[Figure]:
             lambda: seconds_to_select(connection, head),
             lambda: _seconds_to_follow(running, head),
         )
-    return [Figure("tail", head / followed, "events/s", head / plain, goal=0.1)]
+    return [Figure("tail", head / followed, "events/s", head / plain, goal=0.2)]
 
 
 def _seconds_to_follow(running: Service, head: int) -> float:

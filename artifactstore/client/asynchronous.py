@@ -1,7 +1,8 @@
 """The client for programs on asyncio."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -11,7 +12,7 @@ from artifactstore.client.calls import Calls
 from artifactstore.client.following import Following
 from artifactstore.client.messages import FeedEvent, FeedPage, readable
 from artifactstore.client.network import network
-from artifactstore.client.requests import TIMEOUT, Exchange, headers
+from artifactstore.client.requests import SENDING_SECONDS, TIMEOUT, Exchange, Extensions, headers, is_sent
 from artifactstore.client.steps import FAILURES, Answer, Begin, Deliver, Fetch, Followed, steps
 
 T = TypeVar("T")
@@ -35,16 +36,30 @@ class AsyncClient(Calls[Awaitable[Any], Awaitable[FeedPage], "AsyncTail"]):
         """Close the connections."""
         await self._http.aclose()
 
-    async def _perform(self, request: Exchange[T]) -> T:
+    async def _perform(self, request: Exchange[T], extensions: Extensions | None = None) -> T:
         with readable():
-            response = await self._http.request(request.method, request.path, **request.arguments)
+            response = await self._http.request(
+                request.method, request.path, extensions=extensions, **request.arguments
+            )
         return request.read(response)
 
-    async def _answer(self, ask: Fetch) -> Answer:
+    async def _answer(self, ask: Fetch, extensions: Extensions | None = None) -> Answer:
         try:
-            return await self._perform(ask.request)
+            return await self._perform(ask.request, extensions)
         except FAILURES as failure:
             return failure
+
+    def _begin(self, ask: Fetch) -> "tuple[asyncio.Future[Answer], asyncio.Event]":
+        """What comes, and when the request is sent."""
+        sent = asyncio.Event()
+
+        async def trace(event: str, _facts: Mapping[str, object]) -> None:
+            if is_sent(event):
+                sent.set()
+
+        begun = asyncio.ensure_future(self._answer(ask, {"trace": trace}))
+        begun.add_done_callback(lambda _: sent.set())
+        return begun, sent
 
     def _tail(self, following: Following) -> "AsyncTail":
         return AsyncTail(self, following)
@@ -55,29 +70,31 @@ class AsyncTail(Followed, AsyncIterator[FeedEvent]):
 
     def __init__(self, client: AsyncClient, following: Following) -> None:
         super().__init__(following)
-        self._client = client
-        self._events = self._follow()
+        self._events = _follow(client, following)
 
     async def __anext__(self) -> FeedEvent:
         return await anext(self._events)
 
-    async def _follow(self) -> AsyncIterator[FeedEvent]:
-        begun: asyncio.Future[Answer] | None = None
-        try:
-            for step in steps(self._following):
-                if isinstance(step, Deliver):
-                    for event in step.events:
-                        yield event
-                elif isinstance(step, Begin):
-                    begun = asyncio.ensure_future(self._client._answer(step.ask))
-                    await asyncio.sleep(0)  # it is sent now, whether or not the caller ever waits
-                elif isinstance(step, Fetch):
-                    step.answer = await (self._client._answer(step) if begun is None else begun)
-                    begun = None
-                else:
-                    await asyncio.sleep(step.seconds)
-        finally:
-            if begun is not None:
-                # Nobody reads it any more, whatever becomes of it.
-                begun.add_done_callback(lambda page: page.cancelled() or page.exception())
-                begun.cancel()
+
+async def _follow(client: AsyncClient, following: Following) -> AsyncIterator[FeedEvent]:
+    begun: asyncio.Future[Answer] | None = None
+    try:
+        for step in steps(following):
+            if isinstance(step, Deliver):
+                for event in step.events:
+                    yield event
+            elif isinstance(step, Begin):
+                begun, sent = client._begin(step.ask)
+                with suppress(TimeoutError):
+                    # Now, whether or not the caller ever waits.
+                    await asyncio.wait_for(sent.wait(), SENDING_SECONDS)
+            elif isinstance(step, Fetch):
+                step.answer = await (client._answer(step) if begun is None else begun)
+                begun = None
+            else:
+                await asyncio.sleep(step.seconds)
+    finally:
+        if begun is not None:
+            # Nobody reads it any more, whatever becomes of it.
+            begun.add_done_callback(lambda page: page.cancelled() or page.exception())
+            begun.cancel()

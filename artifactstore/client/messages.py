@@ -175,7 +175,7 @@ class Received:
         """The page with its events; raises ``RemoteError`` for what is no page."""
         told = self.head
         try:
-            events = [_event(item) for item in codec.load_items(self.response.content, _LEVELS)]
+            events = _events(codec.load_items(self.response.content, _LEVELS))
         except Problem as problem:
             raise _no_page(self.response, problem) from None
         return FeedPage(
@@ -327,10 +327,11 @@ def _digest(text: str | None) -> bytes | None:
     return digest
 
 
-def _event(item: object) -> FeedEvent:
+def _events(items: Sequence[Any]) -> list[FeedEvent]:
+    # Of all at once, as a page has a thousand.
     try:
-        if type(item) is dict and len(item) == len(leaves.COLUMNS):
-            return FeedEvent(leaves.check_columns(_in_order(item)))
+        if set(map(type, items)) <= {dict} and set(map(len, items)) <= {len(leaves.COLUMNS)}:
+            return list(map(FeedEvent, leaves.check_all_columns(list(map(_in_order, items)))))
     except KeyError:
         pass
     raise Problem("an item is not the columns of an event")

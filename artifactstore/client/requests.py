@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import httpx
 
@@ -22,6 +22,12 @@ MAX_WAIT = 55
 """Seconds that the service lets a request wait."""
 
 TIMEOUT = httpx.Timeout(10.0, read=MAX_WAIT + 10.0)
+
+SENDING_SECONDS = 0.1
+"""So long at most a page that is there waits until the request for the next one is sent."""
+
+Extensions: TypeAlias = dict[str, Any]
+"""Of httpx, for one request."""
 
 T = TypeVar("T")
 
@@ -70,3 +76,8 @@ def _page(query: Query, read: Callable[[httpx.Response], T]) -> Exchange[T]:
 def headers(token: str) -> dict[str, str]:
     """Headers of every request."""
     return {"Authorization": f"Bearer {token}", "User-Agent": f"artifactstore/{__version__}"}
+
+
+def is_sent(event: str) -> bool:
+    """Whether an event of the ``trace`` extension of httpx says that a request is on its way."""
+    return event.endswith(".send_request_body.complete")

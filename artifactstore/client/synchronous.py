@@ -1,8 +1,9 @@
 """The client for programs that block."""
 
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from threading import Event
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -12,7 +13,7 @@ from artifactstore.client.calls import Calls
 from artifactstore.client.following import Following
 from artifactstore.client.messages import FeedEvent, FeedPage, readable
 from artifactstore.client.network import network
-from artifactstore.client.requests import TIMEOUT, Exchange, headers
+from artifactstore.client.requests import SENDING_SECONDS, TIMEOUT, Exchange, Extensions, headers, is_sent
 from artifactstore.client.steps import FAILURES, Answer, Begin, Deliver, Fetch, Followed, steps
 
 T = TypeVar("T")
@@ -43,16 +44,31 @@ class Client(Calls[Any, FeedPage, "Tail"]):
         """Close the connections."""
         self._http.close()
 
-    def _perform(self, request: Exchange[T]) -> T:
+    def _perform(self, request: Exchange[T], extensions: Extensions | None = None) -> T:
         with readable():
-            response = self._http.request(request.method, request.path, **request.arguments)
+            response = self._http.request(
+                request.method, request.path, extensions=extensions, **request.arguments
+            )
         return request.read(response)
 
-    def _answer(self, ask: Fetch) -> Answer:
+    def _answer(self, ask: Fetch, extensions: Extensions | None = None) -> Answer:
         try:
-            return self._perform(ask.request)
+            return self._perform(ask.request, extensions)
         except FAILURES as failure:
             return failure
+
+    def _begin(self, reader: Executor, ask: Fetch) -> "Future[Answer]":
+        """Return when the request is sent; the interpreter would let this thread read a whole page before."""
+        sent = Event()
+
+        def trace(event: str, _facts: Mapping[str, object]) -> None:
+            if is_sent(event):
+                sent.set()
+
+        begun = reader.submit(self._answer, ask, {"trace": trace})
+        begun.add_done_callback(lambda _: sent.set())
+        sent.wait(SENDING_SECONDS)
+        return begun
 
     def _tail(self, following: Following) -> "Tail":
         return Tail(self, following)
@@ -67,26 +83,26 @@ class Tail(Followed, Iterator[FeedEvent]):
 
     def __init__(self, client: Client, following: Following) -> None:
         super().__init__(following)
-        self._client = client
-        self._events = self._follow()
+        self._events = _follow(client, following)
 
     def __next__(self) -> FeedEvent:
         return next(self._events)
 
-    def _follow(self) -> Iterator[FeedEvent]:
-        # One thread: nothing is asked for before the page that comes before it is there.
-        reader = ThreadPoolExecutor(1, thread_name_prefix="artifactstore-tail")
-        begun: Future[Answer] | None = None
-        try:
-            for step in steps(self._following):
-                if isinstance(step, Deliver):
-                    yield from step.events
-                elif isinstance(step, Begin):
-                    begun = reader.submit(self._client._answer, step.ask)
-                elif isinstance(step, Fetch):
-                    step.answer = self._client._answer(step) if begun is None else begun.result()
-                    begun = None
-                else:
-                    time.sleep(step.seconds)
-        finally:
-            reader.shutdown(wait=False)
+
+def _follow(client: Client, following: Following) -> Iterator[FeedEvent]:
+    # One thread: nothing is asked for before the page that comes before it is there.
+    reader = ThreadPoolExecutor(1, thread_name_prefix="artifactstore-tail")
+    begun: Future[Answer] | None = None
+    try:
+        for step in steps(following):
+            if isinstance(step, Deliver):
+                yield from step.events
+            elif isinstance(step, Begin):
+                begun = client._begin(reader, step.ask)
+            elif isinstance(step, Fetch):
+                step.answer = client._answer(step) if begun is None else begun.result()
+                begun = None
+            else:
+                time.sleep(step.seconds)
+    finally:
+        reader.shutdown(wait=False)

@@ -6,12 +6,16 @@ A field with the default None may be absent; absent and null are different, and 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
-from typing import Any, TypeVar, get_type_hints
+from functools import cache
+from typing import Any, TypeAlias, TypeVar, get_type_hints
 
 from artifactstore.codec import Payload, Problem, Value, place
 from artifactstore.events.kinds import Kind, Schema
 
 M = TypeVar("M")
+
+Shown: TypeAlias = Mapping[str, Callable[[Value], object]]
+"""By the name of a field, what makes the form that answers show of its CBOR value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +104,7 @@ class Object(Kind):
         return self.model(**read_fields(fields_of(self.model), value))
 
     def shown(self, value: Value) -> object:
-        return show(kinds_of(self.model), value) if type(value) is dict else value
+        return show(_shown_of(self.model), value) if type(value) is dict else value
 
     def shown_schema(self) -> Schema:
         return shown_object_schema(fields_of(self.model))
@@ -141,11 +145,6 @@ def fields_of(model: type) -> tuple[Field, ...]:
         in_order = sorted(found, key=lambda field: place(field.name))
         known = _known_fields[model] = tuple(in_order)
     return known
-
-
-def kinds_of(model: type) -> dict[str, Kind]:
-    """The kinds of the fields of a model, by name."""
-    return {field.name: field.kind for field in fields_of(model)}
 
 
 def model_spec(model: type) -> dict[str, dict[str, object]]:
@@ -200,9 +199,22 @@ def _values_of(
     return values
 
 
-def show(kinds: Mapping[str, Kind], payload: Payload) -> dict[str, object]:
+def shown_otherwise(*models: type) -> Shown:
+    """The fields of models that answers show in another form than CBOR has."""
+    fields = (field for model in models for field in fields_of(model))
+    return {field.name: field.kind.shown for field in fields if type(field.kind).shown is not Kind.shown}
+
+
+_shown_of = cache(shown_otherwise)
+
+
+def show(shown: Shown, payload: Payload) -> dict[str, object]:
     """A decoded payload, or an object in one, as answers show it; what it should not have, as it is."""
-    return {name: kinds[name].shown(value) if name in kinds else value for name, value in payload.items()}
+    told: dict[str, object] = dict(payload)
+    for name, convert in shown.items():
+        if name in payload:
+            told[name] = convert(payload[name])
+    return told
 
 
 def object_schema(fields: Sequence[Field]) -> Schema:

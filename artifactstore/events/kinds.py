@@ -199,7 +199,7 @@ class Id(Kind):
         return UUID(text)
 
     def shown(self, value: Value) -> object:
-        return id_text(value)
+        return id_text(value) if type(value) is bytes and len(value) == 16 else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,10 +318,8 @@ class Map(Kind):
         return {"type": "object", "additionalProperties": {"type": "string"}}
 
 
-def id_text(value: Value) -> Value:
-    """An id of 16 bytes as text; what is none, as it is."""
-    if type(value) is not bytes or len(value) != 16:
-        return value
+def id_text(value: bytes) -> str:
+    """An id of 16 bytes as text."""
     digits = value.hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 

@@ -48,7 +48,7 @@ class NewEvent:
 
     def payload(self) -> bytes:
         """Canonical CBOR of the event; raises as ``values``, and for more than 64 KiB."""
-        return codec.encode(self.values(), self.event.event_type)
+        return codec.encode_ordered(self.values(), self.event.event_type)
 
 
 def from_payload(event_type: str, payload: bytes) -> tuple[Event, Origin]:

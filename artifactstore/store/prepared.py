@@ -1,6 +1,5 @@
 """Appending events whose bytes are ready: several commands, made elsewhere, in one append."""
 
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -12,8 +11,7 @@ from artifactstore.store.identity import Position
 from artifactstore.store.rows import Appended
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedEvent:
+class PreparedEvent(NamedTuple):
     """An event with its payload encoded.
 
     Attributes:
@@ -36,7 +34,7 @@ class PreparedEvent:
 def prepare(event: NewEvent) -> PreparedEvent:
     """Encode an event; raises ``BadInput`` bad-payload."""
     model, values = event.event, event.values()
-    payload = codec.encode(values, model.event_type)
+    payload = codec.encode_ordered(values, model.event_type)
     package_id = event.subject_id if model.subject_kind in ("package", "retention") else None
     return PreparedEvent(
         model.event_type,

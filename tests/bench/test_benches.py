@@ -111,13 +111,20 @@ def test_every_figure_is_a_name(name: str) -> None:
     benches, only = find(name)
     assert len(benches) == 1
     assert name in benches[0].figures
-    assert only == (None if name in BENCHES else name)
+    assert only == (set(BENCHES[name].figures) if name in BENCHES else {name})
 
 
 def test_a_figure_is_measured_by_the_smallest_bench_that_has_it() -> None:
     assert find("http_append")[0] == (http_append.BENCH,)
     assert find("group_append")[0] == (http_append.BENCH,)
     assert find("verify")[0] == (verify_bench.BENCH,)
+
+
+def test_several_names_run_each_bench_once() -> None:
+    benches, wanted = find("feed_json", "tail", "feed_cbor")
+    assert benches == (BENCHES["feed"], BENCHES["tail"])
+    assert wanted == {"feed_json", "tail", "feed_cbor"}
+    assert find("all", "peers", "append_16")[0] == (*ALL, BENCHES["peers"])
 
 
 def test_an_unknown_name_is_none_of_them() -> None:

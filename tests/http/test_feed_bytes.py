@@ -66,6 +66,24 @@ def test_an_event_has_the_bytes_of_an_encoder(event: LoggedEvent) -> None:
     assert leaves.from_columns(row) == event
 
 
+@given(st.lists(logged(), max_size=5))
+def test_some_events_have_the_bytes_of_each(events: list[LoggedEvent]) -> None:
+    rows = list(map(leaves.columns, events))
+    assert encoding.ENCODE_SOME[JSON](rows) == b",".join(map(plain_feed.json_event, events))
+    assert encoding.ENCODE_SOME[CBOR](rows) == b"".join(map(plain_feed.cbor_event, events))
+
+
+def test_a_payload_that_goes_on_in_the_next_is_none() -> None:
+    whole = codec.encode({"purl": "pkg:generic/app@1.0", "reason": "r" * 40})
+    parts = [whole[:20], whole[20:]]
+    events = [
+        LoggedEvent(1, from_micros(0), "v1.package.created", "package", None, "a:b", one, codec.digest(one))
+        for one in parts
+    ]
+    found = encoding.ENCODE_SOME[JSON](list(map(leaves.columns, events)))
+    assert found.count(b'"unreadable"') == 2
+
+
 @given(_MICROS)
 def test_a_time_is_told_without_a_datetime(micros: int) -> None:
     assert micros_text(micros) == time_text(from_micros(micros))

@@ -1,7 +1,6 @@
 """append_commands: the commands of several clients in one call, each all or nothing."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from uuid import UUID
 
 import psycopg
@@ -74,7 +73,7 @@ def test_what_the_door_refuses_is_told_with_its_place_in_the_command(connect: Co
     """Bytes, text, expected version and clock are judged at the door, of each command alone."""
     store = Store(connect("service"))
     good, changed = created("pkg:generic/a@1"), created("pkg:generic/d@1", expected=7)
-    bad = replace(good, payload=b"\xa1", digest=codec.digest(b"\xa1"))
+    bad = good._replace(payload=b"\xa1", digest=codec.digest(b"\xa1"))
     commands = [[good], [created("pkg:generic/b@1"), created("pkg:Generic/B@1")], [bad], [changed]]
     outcomes, standing = store.writes.append_commands([*commands, [created("pkg:generic/e@1")]], 100)
     assert codes(outcomes) == [[2], "invalid-purl", "bad-payload", "changed", [3]]
@@ -117,6 +116,6 @@ def test_commands_must_divide_the_events(
 
 def test_an_actor_that_cannot_be_is_refused_before_the_database(connect: Connect) -> None:
     event = prepare(NewEvent(PackageCreated(purl="pkg:generic/a@1"), new_id(), "user:a"))
-    spoiled = replace(event, actor="user:\0")
+    spoiled = event._replace(actor="user:\0")
     with pytest.raises(BadInput, match="bad-actor"):
         Store(connect("service")).writes.append_commands([[spoiled]], 1)

@@ -10,6 +10,7 @@ import pytest
 
 from artifactstore.errors import ERRORS
 from artifactstore.store import EventFilter, LogQuery, Store
+from tests.http.feeding import append_packages, fill
 from tests.sql import long_log
 from tests.sql.long_log import ANN, BEGINNING, EVENTS, PACKAGES, PER_PACKAGE, file_id, package_id, path, purl
 from tests.sql.plans import assert_fast, plan_of, read_whole, rows_read
@@ -178,3 +179,13 @@ def test_f37_history_is_that_of_the_package_alone(long: psycopg.Connection[Any])
         with pytest.raises(psycopg.Error) as caught:
             long.execute("SELECT * FROM artifactstore.package_history(%s)", (unknown,))
         assert caught.value.sqlstate == ERRORS["not-found"].sqlstate
+
+
+def test_f37_the_generations_are_read_by_number_whatever_the_planner_believes(database: str) -> None:
+    """A table of one row that was never counted is taken for one of hundreds."""
+    append_packages(database, 1)
+    fill(database, 5_000)
+    with psycopg.connect(database) as connection:
+        assert len(Store(connection).identity.epochs()) == 1
+        whole = connection.execute("SELECT pg_stat_get_xact_numscans('artifactstore.events'::regclass)")
+        assert whole.fetchall() == [(0,)]

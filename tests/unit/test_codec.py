@@ -7,7 +7,10 @@ import time
 from decimal import Decimal
 from typing import Any
 
+import cbor2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from artifactstore import codec
 from artifactstore.errors import BadInput
@@ -195,3 +198,33 @@ def test_items_may_be_of_any_kind_and_size() -> None:
 @pytest.mark.parametrize(("length", "expected"), vectors.BLAKE3.items())
 def test_blake3(length: int, expected: str) -> None:
     assert codec.digest(vectors.blake3_input(length)).hex() == expected
+
+
+_ITEMS = st.lists(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**53), 2**53)
+        | st.text(max_size=9)
+        | st.binary(max_size=9),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+        max_leaves=6,
+    ),
+    max_size=6,
+)
+
+
+@given(_ITEMS | _ITEMS.map(lambda items: items[:1] * len(items)))
+def test_a_sequence_is_its_items_and_one_that_is_cut_is_none(items: list[Any]) -> None:
+    parts = [cbor2.dumps(item) for item in items]
+    assert codec.load_items(b"".join(parts), 16) == items
+    if parts and len(parts[-1]) > 1:
+        with pytest.raises(codec.Problem):
+            codec.load_items(b"".join(parts)[:-1], 16)
+
+
+def test_a_sequence_has_the_depth_that_is_allowed_and_no_more() -> None:
+    for count in (1, 3):
+        assert codec.load_items(b"\x81\x81\x01" * count, 2) == [[[1]]] * count
+        with pytest.raises(codec.Problem):
+            codec.load_items(b"\x81\x81\x01" * count, 1)

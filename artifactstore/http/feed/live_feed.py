@@ -15,8 +15,8 @@ from artifactstore import feed
 from artifactstore.errors import ArtifactstoreError, Damaged, error
 from artifactstore.feed import Seen
 from artifactstore.http.feed.bell import Bell
-from artifactstore.http.feed.encoding import ENCODE, Form
-from artifactstore.http.feed.representation import Answered, compose
+from artifactstore.http.feed.encoding import Form
+from artifactstore.http.feed.representation import Answered, compose, pack_events
 from artifactstore.http.feed.ring import MAX_EVENTS, Ring
 from artifactstore.http.feed.waiters import Waiter, Waiters
 from artifactstore.http.service import Service
@@ -364,8 +364,7 @@ def _stored(store: Store, ask: Ask, position: Position) -> Answered:
         feed.check_digest(ask.seen, at_cursor, at_cursor.identity, position)
     page = feed.read_page(store.connection, query, position)
     return compose(
-        page.events,
-        ENCODE[ask.form],
+        pack_events(page.events, ask.form, query.limit),
         ask.form,
         limit=query.limit,
         examined=page.next,

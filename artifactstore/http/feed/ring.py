@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from artifactstore.http.feed.encoding import Form
-from artifactstore.http.feed.representation import Answered, SharedEvent, compose
+from artifactstore.http.feed.representation import Answered, SharedEvent, compose, pack
 from artifactstore.store import EventFilter, LoggedEvent, PageQuery, Position
 
 MAX_EVENTS = 2_000
@@ -63,9 +63,9 @@ class Ring:
         end = query.end(position.head)
         examined = max(query.since, min(end, self.last))
         entries = self._entries[query.since - self.base : examined - self.base]
+        chosen = _chosen(entries, query.where)
         return compose(
-            _chosen(entries, query.where),
-            lambda entry: entry.encoded(form),
+            pack(chosen, lambda entry: entry.encoded(form), form, query.limit),
             form,
             limit=query.limit,
             examined=examined,

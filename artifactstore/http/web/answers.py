@@ -8,8 +8,8 @@ from artifactstore.access import ROLES
 from artifactstore.codec import Payload
 from artifactstore.errors import BadInput
 from artifactstore.events import EVENT_TYPES, Event, Origin
-from artifactstore.events.fields import fields_of, kinds_of, show, shown_object_schema
-from artifactstore.events.kinds import Kind, Schema
+from artifactstore.events.fields import fields_of, show, shown_object_schema, shown_otherwise
+from artifactstore.events.kinds import Schema
 from artifactstore.leaves import Columns
 from artifactstore.store import LoggedEvent, Row
 from artifactstore.words import (
@@ -227,7 +227,7 @@ SCHEMAS: dict[str, Schema] = {
 }
 """Shared schemas by name; those of event types are made by ``event_schema``."""
 
-_KINDS = {name: {**kinds_of(model), **kinds_of(Origin)} for name, model in EVENT_TYPES.items()}
+_SHOWN = {name: shown_otherwise(model, Origin) for name, model in EVENT_TYPES.items()}
 
 
 def shown(name: str) -> Callable[[Row], dict[str, Any]]:
@@ -268,7 +268,7 @@ def event_value(event: LoggedEvent) -> dict[str, Any]:
 
 def event_shown(event: LoggedEvent, values: Payload) -> dict[str, Any]:
     """An event whose payload is decoded already, likewise."""
-    return _event(event, show(_kinds(event), values))
+    return _event(event, payload_shown(event, values))
 
 
 def _event(event: LoggedEvent, payload: Mapping[str, object]) -> dict[str, Any]:
@@ -286,15 +286,15 @@ def _event(event: LoggedEvent, payload: Mapping[str, object]) -> dict[str, Any]:
 
 def payload_value(event: LoggedEvent | Columns) -> dict[str, object]:
     """The payload of an event as answers show it; raises as ``event_value``."""
-    kinds = _kinds(event)
-    return show(kinds, codec.decode_stored(event.payload, event.payload_digest, event.event_type))
+    return payload_shown(event, codec.decode_stored(event.payload, event.payload_digest, event.event_type))
 
 
-def _kinds(event: LoggedEvent | Columns) -> Mapping[str, Kind]:
-    kinds = _KINDS.get(event.event_type)
-    if kinds is None:
+def payload_shown(event: LoggedEvent | Columns, values: Payload) -> dict[str, object]:
+    """The same of a payload that is decoded already."""
+    shown = _SHOWN.get(event.event_type)
+    if shown is None:
         raise BadInput("unknown-event-type", {"event_type": event.event_type, "sequence": event.sequence})
-    return kinds
+    return show(shown, values)
 
 
 def payload_schemas(models: Iterable[type[Event]]) -> dict[str, Schema]:

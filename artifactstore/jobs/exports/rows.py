@@ -133,7 +133,7 @@ def encode_event(event: LoggedEvent) -> bytes:
 def decode_event(data: bytes) -> LoggedEvent:
     """The event of a well-formed item; raises ``Problem`` for anything but its eight columns."""
     try:
-        values = list(codec.load_items(data, 2))
+        values = codec.load_items(data, 2)
     except Problem as problem:
         raise Problem(f"not an event: {problem.text}") from None
     row = values[0] if len(values) == 1 else None
