@@ -88,6 +88,12 @@ class Log(Connected):
         sequence: int = self._row(query, (instant, not strict))["sequence"]
         return sequence
 
+    def time_of(self, sequence: int) -> datetime:
+        """When an event was appended; raises ``NotFound``."""
+        query = SQL("SELECT created_at FROM artifactstore.events WHERE sequence = %s")
+        created_at: datetime = self._find(query, (sequence,), what="event", which=sequence)["created_at"]
+        return created_at
+
     def stored_events(self, since: int = 0, until: int | None = None) -> Iterator[LoggedEvent]:
         """The rows of ``events`` after ``since`` (exclusive) up to ``until``, in order, as stored."""
         query = SQL(
@@ -132,7 +138,7 @@ class Log(Connected):
 
     def neighbours(self, sequence: int) -> tuple[int | None, int | None]:
         """The events of the same subject before and behind an event, None where there is none."""
-        # All of the subject are looked at, which are few: the next one in the log could be a million away.
+        # All of the subject are looked at, which are few: from the event on, the next may be a million away.
         query = SQL(
             """
             SELECT max(s.sequence) FILTER (WHERE s.sequence < o.sequence) AS before,
@@ -204,7 +210,8 @@ class Log(Connected):
                 ORDER BY sequence {}
                 """
             ).format(name, _conditions(query, "event_type"), order, limit, order)
-        return self._stream(dict_row, statement)
+        # What is asked for stands in the statement, not beside it: a % there begins no placeholder.
+        return self._stream(dict_row, SQL(statement.as_string(self.connection).replace("%", "%%")))
 
 
 def _conditions(query: LogQuery, type_column: str) -> Composed:

@@ -94,7 +94,7 @@ def test_no_connection_is_unavailable(tmp_path: Path) -> None:
 
 
 def test_an_error_behind_a_result_is_unavailable() -> None:
-    """As of a timeout in the last moment of a FETCH: psycopg tells no more than that there were two results."""
+    """As of a timeout in the last moment of a FETCH: psycopg tells only that there were two results."""
     failure = psycopg.InternalError("received 2 results from command 'FETCH FORWARD 2000'")
     assert errors.translate(failure).code == "unavailable"
 
