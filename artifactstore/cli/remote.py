@@ -13,7 +13,7 @@ from artifactstore import access
 from artifactstore.client import Client, Cursor, FeedError, FeedEvent, RemoteError
 from artifactstore.errors import ERRORS, BadInput, error
 from artifactstore.events import parse_time
-from artifactstore.http.web.answers import event_value
+from artifactstore.shown import event_value
 from artifactstore.store import EventQuery, Row
 
 _RETRY_SECONDS = 60.0

@@ -1,9 +1,6 @@
 """Reading which copies of files are to be checked."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
-from uuid import UUID
 
 from psycopg.rows import dict_row
 from psycopg.sql import SQL
@@ -11,24 +8,12 @@ from psycopg.sql import SQL
 from artifactstore.errors import translated
 from artifactstore.store.base import Abandonable, Connected
 from artifactstore.store.rows import Row
+from artifactstore.store.selection import CopyQuery
 
 _ROWS = 500
 """Rows fetched at a time: not more than are checked soon."""
 _CHECKABLE = SQL("l.backend = %(backend)s AND l.uri ~* '^file:'")
 _LIVE = SQL("l.state IN ('registered', 'verified', 'failed')")
-
-
-@dataclass(frozen=True, slots=True)
-class CopyQuery:
-    """Which copies: those of a package or of all, in a backend, last checked before an instant or never."""
-
-    backend: str
-    package_id: UUID | None = None
-    checked_before: datetime | None = None
-
-    def parameters(self) -> dict[str, object]:
-        """As the queries name them."""
-        return {"backend": self.backend, "package": self.package_id, "before": self.checked_before}
 
 
 class Copies(Connected):

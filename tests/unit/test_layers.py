@@ -13,7 +13,7 @@ LAYERS = (
     {"codec", "hints", "system"},
     {"events"},
     {"store"},
-    {"leaves", "feed", "connecting"},
+    {"leaves", "feed", "connecting", "shown"},
     {"server"},
     {"embedded", "access", "db"},  # db starts the embedded server, which is connected to through db
     {"lacking", "waits"},

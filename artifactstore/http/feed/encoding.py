@@ -14,9 +14,9 @@ import cbor2
 from artifactstore.errors import BadInput
 from artifactstore.events.kinds import id_text
 from artifactstore.events.times import micros_text
-from artifactstore.http.web.answers import payload_value
 from artifactstore.http.web.json import render
 from artifactstore.leaves import Columns
+from artifactstore.shown import payload_value
 
 Form: TypeAlias = Literal["application/json", "application/cbor-seq", "text/event-stream"]
 JSON: Form = "application/json"
