@@ -3,10 +3,12 @@
 from artifactstore.http.endpoint import Endpoint
 from artifactstore.http.routes import (
     audit,
+    copies,
     events,
     files,
     locations,
     log,
+    lookups,
     operation,
     packages,
     retention,
@@ -17,10 +19,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *packages.ENDPOINTS,
     *files.ENDPOINTS,
     *locations.ENDPOINTS,
+    *copies.ENDPOINTS,
     *retention.ENDPOINTS,
     *events.ENDPOINTS,
     *audit.ENDPOINTS,
     *log.ENDPOINTS,
+    *lookups.ENDPOINTS,
     *tokens.ENDPOINTS,
     *operation.ENDPOINTS,
 )
