@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import count
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -12,13 +13,16 @@ from artifactstore.client.calls import Calls
 from artifactstore.client.following import Following
 from artifactstore.client.messages import FeedEvent, FeedPage, readable
 from artifactstore.client.network import network
+from artifactstore.client.operation import Blocking
+from artifactstore.client.operations import Operations
 from artifactstore.client.requests import TIMEOUT, Exchange, headers
+from artifactstore.client.retrying import pause_before
 from artifactstore.client.steps import FAILURES, Answer, Begin, Deliver, Fetch, Followed, steps
 
 T = TypeVar("T")
 
 
-class Client(Calls[Any, FeedPage, "Tail"]):
+class Client(Calls[Any, FeedPage, "Tail"], Operations[Blocking]):
     """A connection pool to one service.
 
     Args:
@@ -29,6 +33,7 @@ class Client(Calls[Any, FeedPage, "Tail"]):
     """
 
     def __init__(self, url: str, token: str, *, transport: httpx.BaseTransport | None = None) -> None:
+        super().__init__(self._perform)
         self._http = httpx.Client(headers=headers(token), timeout=TIMEOUT, **network(url, transport))
 
     def __enter__(self) -> Self:
@@ -44,6 +49,16 @@ class Client(Calls[Any, FeedPage, "Tail"]):
         self._http.close()
 
     def _perform(self, request: Exchange[T]) -> T:
+        for attempt in count(2):
+            try:
+                return self._send(request)
+            except FAILURES as failure:
+                if not request.repeated:
+                    raise
+                time.sleep(pause_before(attempt, failure))
+        raise AssertionError("the loop returns or raises")
+
+    def _send(self, request: Exchange[T]) -> T:
         with readable():
             response = self._http.request(request.method, request.path, **request.arguments)
         return request.read(response)
