@@ -83,7 +83,7 @@ def verify(
     witness = None if expect_head is None else Witness(expect_head, digest, kind)
     with session.progress() as progress:
         verification = verify_log(
-            session.store,
+            session.database,
             lambda: session.connect("verify"),
             witness=witness,
             compare=not log_only,
@@ -96,9 +96,9 @@ def verify(
 
 
 def _verify_online(session: Session, sample: int, max_findings: int) -> int:
-    refuse_read_only(session.store)
+    refuse_read_only(session.database)
     with session.progress() as progress:
-        checked = verify_online(session.store, sample, progress=progress)
+        checked = verify_online(session.database, sample, progress=progress)
     found = checked.differences
     if session.json:
         from artifactstore.cli.output import jsonable

@@ -25,7 +25,7 @@ class AsyncClient(Calls[Awaitable[Any], Awaitable[FeedPage], "AsyncTail"], Opera
     """As ``Client``, on asyncio."""
 
     def __init__(self, url: str, token: str, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        super().__init__(self._perform)
+        super().__init__(self.perform)
         self._http = httpx.AsyncClient(headers=headers(token), timeout=TIMEOUT, **network(url, transport))
 
     async def __aenter__(self) -> Self:
@@ -40,7 +40,7 @@ class AsyncClient(Calls[Awaitable[Any], Awaitable[FeedPage], "AsyncTail"], Opera
         """Close the connections."""
         await self._http.aclose()
 
-    async def _perform(self, request: Exchange[T]) -> T:
+    async def perform(self, request: Exchange[T]) -> T:
         for attempt in count(2):
             try:
                 return await self._send(request)
@@ -57,7 +57,7 @@ class AsyncClient(Calls[Awaitable[Any], Awaitable[FeedPage], "AsyncTail"], Opera
 
     async def _answer(self, ask: Fetch) -> Answer:
         try:
-            return await self._perform(ask.request)
+            return await self.perform(ask.request)
         except FAILURES as failure:
             return failure
 

@@ -25,7 +25,7 @@ class Awaited:
 ModeT = TypeVar("ModeT", Blocking, Awaited)
 
 
-class Group(Generic[ModeT]):
+class OperationGroup(Generic[ModeT]):
     """Operations on one kind of thing.
 
     Args:
@@ -43,12 +43,12 @@ class Operation(Generic[P, T]):
         self.make = make
 
     @overload
-    def __get__(self, group: Group[Blocking], owner: object) -> Callable[P, T]: ...
+    def __get__(self, group: OperationGroup[Blocking], owner: object) -> Callable[P, T]: ...
     @overload
-    def __get__(self, group: Group[Awaited], owner: object) -> Callable[P, Awaitable[T]]: ...
+    def __get__(self, group: OperationGroup[Awaited], owner: object) -> Callable[P, Awaitable[T]]: ...
     @overload
     def __get__(self, group: None, owner: object) -> "Operation[P, T]": ...
-    def __get__(self, group: Group[Any] | None, owner: object) -> Any:
+    def __get__(self, group: OperationGroup[Any] | None, owner: object) -> Any:
         if group is None:
             return self
 

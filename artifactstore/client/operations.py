@@ -42,8 +42,31 @@ from artifactstore.client.answers import (
     TokensListAnswer,
     TokensRevokeAnswer,
 )
-from artifactstore.client.operation import Group, ModeT, Operation
+from artifactstore.client.operation import ModeT, Operation, OperationGroup
 from artifactstore.client.requests import Exchange
+
+COMMANDS: Mapping[str, str] = {
+    "v1.package.created": "/packages",
+    "v1.package.labeled": "/packages/{package_id}/labels",
+    "v1.package.sealed": "/packages/{package_id}/seal",
+    "v1.package.yanked": "/packages/{package_id}/yank",
+    "v1.package.unyanked": "/packages/{package_id}/unyank",
+    "v1.package.deleted": "/packages/{package_id}/delete",
+    "v1.package.restored": "/packages/{package_id}/restore",
+    "v1.package.purged": "/packages/{package_id}/purge",
+    "v1.file.removed": "/files/{file_id}/remove",
+    "v1.storage.registered": "/files/{file_id}/locations",
+    "v1.storage.verified": "/locations/{location_id}/verified",
+    "v1.storage.failed": "/locations/{location_id}/failed",
+    "v1.storage.retired": "/locations/{location_id}/retire",
+    "v1.retention.applied": "/packages/{package_id}/retention",
+    "v1.retention.extended": "/packages/{package_id}/retention/extend",
+    "v1.retention.escalated": "/packages/{package_id}/retention/escalate",
+    "v1.retention.shortened": "/packages/{package_id}/retention/shorten",
+    "v1.retention.hold_placed": "/packages/{package_id}/holds",
+    "v1.retention.hold_released": "/packages/{package_id}/holds/{hold_id}/release",
+}
+"""The paths of commands, by the type of the event that each appends."""
 
 
 def packages_list(
@@ -1035,7 +1058,7 @@ def service_openapi() -> Exchange[dict[str, Any]]:
     return requests.read("/openapi.json", dict, {})
 
 
-class PackagesCalls(Group[ModeT]):
+class PackagesCalls(OperationGroup[ModeT]):
     """``client.packages``."""
 
     list = Operation(packages_list)
@@ -1052,7 +1075,7 @@ class PackagesCalls(Group[ModeT]):
     totals = Operation(packages_totals)
 
 
-class FilesCalls(Group[ModeT]):
+class FilesCalls(OperationGroup[ModeT]):
     """``client.files``."""
 
     list = Operation(files_list)
@@ -1063,7 +1086,7 @@ class FilesCalls(Group[ModeT]):
     remove = Operation(files_remove)
 
 
-class LocationsCalls(Group[ModeT]):
+class LocationsCalls(OperationGroup[ModeT]):
     """``client.locations``."""
 
     list = Operation(locations_list)
@@ -1075,20 +1098,20 @@ class LocationsCalls(Group[ModeT]):
     of_package = Operation(locations_of_package)
 
 
-class RemovalsCalls(Group[ModeT]):
+class RemovalsCalls(OperationGroup[ModeT]):
     """``client.removals``."""
 
     list = Operation(removals_list)
 
 
-class CopiesCalls(Group[ModeT]):
+class CopiesCalls(OperationGroup[ModeT]):
     """``client.copies``."""
 
     list = Operation(copies_list)
     totals = Operation(copies_totals)
 
 
-class RetentionCalls(Group[ModeT]):
+class RetentionCalls(OperationGroup[ModeT]):
     """``client.retention``."""
 
     get = Operation(retention_get)
@@ -1101,7 +1124,7 @@ class RetentionCalls(Group[ModeT]):
     due = Operation(retention_due)
 
 
-class HoldsCalls(Group[ModeT]):
+class HoldsCalls(OperationGroup[ModeT]):
     """``client.holds``."""
 
     list = Operation(holds_list)
@@ -1109,20 +1132,20 @@ class HoldsCalls(Group[ModeT]):
     release = Operation(holds_release)
 
 
-class LogCalls(Group[ModeT]):
+class LogCalls(OperationGroup[ModeT]):
     """``client.log``."""
 
     event = Operation(log_event)
     get = Operation(log_get)
 
 
-class AuditCalls(Group[ModeT]):
+class AuditCalls(OperationGroup[ModeT]):
     """``client.audit``."""
 
     list = Operation(audit_list)
 
 
-class ServiceCalls(Group[ModeT]):
+class ServiceCalls(OperationGroup[ModeT]):
     """``client.service``."""
 
     whoami = Operation(service_whoami)
@@ -1134,7 +1157,7 @@ class ServiceCalls(Group[ModeT]):
     openapi = Operation(service_openapi)
 
 
-class TokensCalls(Group[ModeT]):
+class TokensCalls(OperationGroup[ModeT]):
     """``client.tokens``."""
 
     list = Operation(tokens_list)
@@ -1143,7 +1166,7 @@ class TokensCalls(Group[ModeT]):
 
 
 class Operations(Generic[ModeT]):
-    """Everything that the service offers, by what it is about; see ``Group``."""
+    """Everything that the service offers, by what it is about; see ``OperationGroup``."""
 
     def __init__(self, perform: Callable[[Exchange[Any]], Any]) -> None:
         self.packages: PackagesCalls[ModeT] = PackagesCalls(perform)

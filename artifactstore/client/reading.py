@@ -35,7 +35,7 @@ def read_answer(model: type[T], value: object) -> T:
 
 
 @cache
-def hints(model: type) -> Mapping[str, Any]:
+def hints(model: Any) -> Mapping[str, Any]:
     """The types of the fields of a dataclass, ``Hex`` told from ``str``."""
     return get_type_hints(model, include_extras=True)
 

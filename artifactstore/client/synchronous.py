@@ -33,7 +33,7 @@ class Client(Calls[Any, FeedPage, "Tail"], Operations[Blocking]):
     """
 
     def __init__(self, url: str, token: str, *, transport: httpx.BaseTransport | None = None) -> None:
-        super().__init__(self._perform)
+        super().__init__(self.perform)
         self._http = httpx.Client(headers=headers(token), timeout=TIMEOUT, **network(url, transport))
 
     def __enter__(self) -> Self:
@@ -48,7 +48,7 @@ class Client(Calls[Any, FeedPage, "Tail"], Operations[Blocking]):
         """Close the connections."""
         self._http.close()
 
-    def _perform(self, request: Exchange[T]) -> T:
+    def perform(self, request: Exchange[T]) -> T:
         for attempt in count(2):
             try:
                 return self._send(request)
@@ -65,7 +65,7 @@ class Client(Calls[Any, FeedPage, "Tail"], Operations[Blocking]):
 
     def _answer(self, ask: Fetch) -> Answer:
         try:
-            return self._perform(ask.request)
+            return self.perform(ask.request)
         except FAILURES as failure:
             return failure
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from artifactstore.errors import Busy, Refused
 from artifactstore.events import NewEvent
 from artifactstore.jobs.progress import Progress, quiet
-from artifactstore.store import Appended, Store
+from artifactstore.registry import Registry
+from artifactstore.store import Appended
 
 _BUSY_SECONDS = 600.0
 """How long a batch is tried again while others hold the log, e.g. for a replay."""
@@ -25,7 +26,9 @@ _OVERTAKEN = frozenset(
 """Refusals of one event because somebody else was there first; any other is about all of them."""
 
 
-def append_patiently(store: Store, events: Sequence[NewEvent], progress: Progress = quiet) -> list[Appended]:
+def append_patiently(
+    store: Registry, events: Sequence[NewEvent], progress: Progress = quiet
+) -> list[Appended]:
     """As ``Store.append``, again and again while others hold the log, for ten minutes."""
     started = time.monotonic()
     while True:
@@ -39,7 +42,7 @@ def append_patiently(store: Store, events: Sequence[NewEvent], progress: Progres
 
 
 def append_each(
-    store: Store, events: Sequence[NewEvent], progress: Progress = quiet
+    store: Registry, events: Sequence[NewEvent], progress: Progress = quiet
 ) -> list[Appended | Refused]:
     """Append every event that can be; for each, where it landed or why the state does not allow it any more.
 
@@ -49,6 +52,9 @@ def append_each(
     """
     if not events:
         return []
+    if len(events) > (apart := store.writes.apart):
+        parts = (events[start : start + apart] for start in range(0, len(events), apart))
+        return [result for part in parts for result in append_each(store, part, progress)]
     try:
         return list(append_patiently(store, events, progress))
     except Refused as refusal:

@@ -21,7 +21,8 @@ from artifactstore.events import FileIngested, Location, NewEvent, PackageCreate
 from artifactstore.jobs.batches import append_patiently
 from artifactstore.jobs.progress import Progress, quiet
 from artifactstore.jobs.tree import Hashed, Tree, TreeFile, hash_files
-from artifactstore.store import Appended, Store
+from artifactstore.registry import Registry
+from artifactstore.store import Appended
 
 BACKEND = "file"
 BATCH = 1_000
@@ -93,7 +94,7 @@ class Ingested:
 
 
 def ingest(
-    store: Store,
+    store: Registry,
     directory: Path,
     purl: str,
     *,
@@ -139,7 +140,7 @@ def ingest(
 class _Ingest:
     """One ingest; the methods are its steps, in order."""
 
-    store: Store
+    store: Registry
     tree: Tree
     actor: str
     workers: int

@@ -40,6 +40,9 @@ _APPEND_COMMANDS = SQL(
 class Writes(Connected):
     """``store.writes``: appending to the log."""
 
+    apart = 2**31
+    """Events about several things that one ``append`` takes at most: as many as one transaction."""
+
     def append(self, events: Sequence[NewEvent]) -> list[Appended]:
         """Append events all or nothing, in their order, and project them.
 

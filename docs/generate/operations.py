@@ -106,7 +106,8 @@ def generate() -> tuple[str, str]:
             for batch in _batches(operation):
                 groups[group].append(f"    {name}_many = Operation({function}_many)\n")
                 functions.append(_function(f"{function}_many", method, path, operation, answers, batch))
-    return _answers(answers), _operations(functions, groups, answers)
+    commands = dict(_commands(described["paths"]))
+    return _answers(answers), _operations(functions, groups, answers, commands)
 
 
 def named(method: str, path: str) -> tuple[str, str]:
@@ -240,7 +241,21 @@ def _answers(answers: Answers) -> str:
     return formatted(head + imports + "\n\n".join(answers.classes.values()))
 
 
-def _operations(functions: Sequence[str], groups: Mapping[str, Sequence[str]], answers: Answers) -> str:
+def _commands(paths: Mapping[str, Schema]) -> Iterator[tuple[str, str]]:
+    """Event types, and the path of the command that each comes from: the one that answers with it."""
+    for path, methods in paths.items():
+        for status, answer in methods.get("post", {}).get("responses", {}).items():
+            schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
+            if status.startswith("2") and "allOf" in schema:
+                yield schema["allOf"][1]["properties"]["event_type"]["const"], path
+
+
+def _operations(
+    functions: Sequence[str],
+    groups: Mapping[str, Sequence[str]],
+    answers: Answers,
+    commands: Mapping[str, str],
+) -> str:
     names = ", ".join(sorted(answers.classes))
     imports = (
         "# ruff: noqa: A002 - parameters have the names that the service gives them\n\n"
@@ -248,11 +263,12 @@ def _operations(functions: Sequence[str], groups: Mapping[str, Sequence[str]], a
         "from typing import Any, Generic, Literal\nfrom uuid import UUID\n\n"
         "from artifactstore.client import requests\n"
         f"from artifactstore.client.answers import {names}\n"
-        "from artifactstore.client.operation import Group, ModeT, Operation\n"
+        "from artifactstore.client.operation import ModeT, OperationGroup, Operation, Operation\n"
         "from artifactstore.client.requests import Exchange\n\n"
     )
     classes = [
-        f'class {_camel(group)}Calls(Group[ModeT]):\n    """``client.{group}``."""\n\n{"".join(members)}'
+        f"class {_camel(group)}Calls(OperationGroup[ModeT]):\n"
+        f'    """``client.{group}``."""\n\n{"".join(members)}'
         for group, members in groups.items()
     ]
     bound = "".join(
@@ -261,13 +277,15 @@ def _operations(functions: Sequence[str], groups: Mapping[str, Sequence[str]], a
     )
     whole = (
         "class Operations(Generic[ModeT]):\n"
-        '    """Everything that the service offers, by what it is about; see ``Group``."""\n\n'
+        '    """Everything that the service offers, by what it is about; see ``OperationGroup``."""\n\n'
         f"    def __init__(self, perform: Callable[[Exchange[Any]], Any]) -> None:\n{bound}"
     )
     head = _HEAD.format(
         "Every request of the service, as a function that makes it, and as a method of the clients."
     )
-    return formatted(head + imports + "\n\n".join([*functions, *classes, whole]))
+    known = f"COMMANDS: Mapping[str, str] = {commands!r}\n"
+    known += '"""The paths of commands, by the type of the event that each appends."""\n'
+    return formatted(head + imports + "\n\n".join([known, *functions, *classes, whole]))
 
 
 def formatted(source: str) -> str:

@@ -212,7 +212,7 @@ def test_f33_a_url_that_is_none_is_refused_at_once(url: str, more: list[str]) ->
 
 
 def test_f33_a_service_that_is_away_is_not_called_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("artifactstore.cli.remote._RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("artifactstore.remote.log._RETRY_SECONDS", 0.0)
     for more in WAYS:
         code, error = _run("events", "http://127.0.0.1:9", *more)
         assert (code, error["code"]) == (5, "service-unreachable"), error
