@@ -1,7 +1,7 @@
 """The log of a service."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -68,10 +68,17 @@ class RemoteLog:
 
     def events(self, query: LogQuery, limit: int | None = None) -> Iterator[Row]:
         """See ``Log.events``; each one is checked."""
-        return self._events(query, limit, follow=False)
+        if query.package_id is None:
+            return self._events(query, limit, follow=False)
+        return self._of_package(islice(self._audit(query, oldest=True, limit=limit), limit))
 
     def follow(self, query: LogQuery, limit: int | None) -> Iterator[Row]:
-        """The same, and then new ones as they come, for ever or up to ``limit``."""
+        """The same, and then new ones as they come, for ever or up to ``limit``.
+
+        Raises ``BadInput`` usage for a package: the feed knows subjects, not what belongs to one.
+        """
+        if query.package_id is not None:
+            raise error("usage", {"problem": "no service follows a package: give --subject"})
         return self._events(query, limit, follow=True)
 
     def _events(self, query: LogQuery, limit: int | None, *, follow: bool) -> Iterator[Row]:
@@ -102,9 +109,17 @@ class RemoteLog:
 
     def newest_events(self, query: LogQuery, limit: int) -> list[Row]:
         """See ``Log.newest_events``."""
+        if query.package_id is not None:
+            newest = islice(self._audit(query, oldest=False, limit=limit), limit)
+            return list(self._of_package(reversed(list(newest))))
         if query.contiguous:
             query = replace(query, since=max(0, (query.until or self.head()) - limit))
         return list(deque(self.events(query), maxlen=limit))
+
+    def _of_package(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The events that rows of the audit tell of, ascending; what is side by side is read together."""
+        for first, last in _runs(row["sequence"] for row in rows):
+            yield from self._events(LogQuery(first - 1, last), None, follow=False)
 
     def audit(self, query: LogQuery, limit: int | None = None) -> Iterator[Row]:
         """See ``Log.audit``."""
@@ -148,6 +163,18 @@ class RemoteLog:
             )
 
         return all_pages(ask, lambda page: page.events)
+
+
+def _runs(sequences: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """First and last of each run of numbers without a hole, at most a page long."""
+    first = last = 0
+    for sequence in sequences:
+        if first and (sequence != last + 1 or sequence - first == PAGE):
+            yield first, last
+            first = sequence
+        first, last = first or sequence, sequence
+    if first:
+        yield first, last
 
 
 def _row(event: FeedEvent) -> Row:
