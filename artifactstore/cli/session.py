@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
@@ -94,9 +93,9 @@ class Session:
     def target(self) -> "Target":
         """The database, started if it is the embedded one.
 
-        Raises ``BadInput``: database-only if a service was named, no-driver where there is no driver.
+        Raises as ``require_database``.
         """
-        self._require_database()
+        self.require_database()
         from psycopg import ProgrammingError
         from psycopg.conninfo import conninfo_to_dict
 
@@ -118,15 +117,18 @@ class Session:
         self.resources.callback(connection.close)
         return connection
 
-    def _require_database(self) -> None:
+    def require_database(self) -> None:
+        """Raise ``BadInput``: database-only if a service was named, no-driver where there is no driver."""
         from artifactstore.errors import BadInput, error
 
         if self.remote is not None:
             command = click.get_current_context().command_path
             problem = f"{command} does not work over {self.remote.url}"
             raise BadInput("database-only", {"problem": problem, "url": self.remote.url})
-        if find_spec("psycopg") is None:
-            raise error("no-driver", {"problem": "there is no psycopg"})
+        try:
+            import psycopg  # noqa: F401
+        except ModuleNotFoundError as failure:
+            raise error("no-driver", {"problem": str(failure)}) from failure
 
     @cached_property
     def database(self) -> "Store":
@@ -134,7 +136,7 @@ class Session:
 
         An embedded database is migrated on the way, any other must be.
         """
-        self._require_database()
+        self.require_database()
         from artifactstore.errors import ArtifactstoreError
         from artifactstore.migrate import check_version, migrate
         from artifactstore.store import Store
