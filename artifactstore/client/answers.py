@@ -47,14 +47,14 @@ class PackagesListAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class EventAnswer:
+class RecordedAnswer:
     """An event of the log."""
 
     sequence: int
     created_at: datetime
     event_type: str
     subject_kind: str
-    subject_id: UUID | None
+    subject_id: UUID
     actor: str
     payload: Mapping[str, Any]
     payload_digest: str
@@ -336,6 +336,20 @@ class HoldsListAnswer:
 
     holds: tuple[HoldAnswer, ...]
     next: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventAnswer:
+    """An event of the log."""
+
+    sequence: int
+    created_at: datetime
+    event_type: str
+    subject_kind: str
+    subject_id: UUID | None
+    actor: str
+    payload: Mapping[str, Any]
+    payload_digest: str
 
 
 @dataclass(frozen=True, slots=True)

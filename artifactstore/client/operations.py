@@ -28,6 +28,7 @@ from artifactstore.client.answers import (
     PackagesListAnswer,
     PackagesManifestAnswer,
     PackagesTotalsAnswer,
+    RecordedAnswer,
     RemovalsListAnswer,
     RetentionAnswer,
     RetentionDueAnswer,
@@ -116,14 +117,14 @@ def packages_create(
     package_id: UUID | None = None,
     on_behalf_of: str | None = None,
     key: str | None = None,
-) -> Exchange[EventAnswer]:
+) -> Exchange[RecordedAnswer]:
     """Create a package, open for files.
 
     ``POST /packages``
     """
     return requests.command(
         "/packages",
-        EventAnswer,
+        RecordedAnswer,
         {
             "purl": purl,
             "labels": labels,
@@ -160,14 +161,14 @@ def packages_label(
     on_behalf_of: str | None = None,
     key: str | None = None,
     expected: int | None = None,
-) -> Exchange[EventAnswer]:
+) -> Exchange[RecordedAnswer]:
     """Set and unset labels.
 
     ``POST /packages/{package_id}/labels``
     """
     return requests.command(
         f"/packages/{requests.segment(package_id)}/labels",
-        EventAnswer,
+        RecordedAnswer,
         {"set": set, "unset": unset, "reason": reason, "on_behalf_of": on_behalf_of},
         key,
         expected,
@@ -182,14 +183,14 @@ def packages_seal(
     on_behalf_of: str | None = None,
     key: str | None = None,
     expected: int | None = None,
-) -> Exchange[EventAnswer]:
+) -> Exchange[RecordedAnswer]:
     """Seal a package: its files are final.
 
     ``POST /packages/{package_id}/seal``
     """
     return requests.command(
         f"/packages/{requests.segment(package_id)}/seal",
-        EventAnswer,
+        RecordedAnswer,
         {"manifest_digest": manifest_digest, "reason": reason, "on_behalf_of": on_behalf_of},
         key,
         expected,
@@ -203,14 +204,14 @@ def packages_yank(
     on_behalf_of: str | None = None,
     key: str | None = None,
     expected: int | None = None,
-) -> Exchange[EventAnswer]:
+) -> Exchange[RecordedAnswer]:
     """Mark a sealed package as not to be chosen anew.
 
     ``POST /packages/{package_id}/yank``
     """
     return requests.command(
         f"/packages/{requests.segment(package_id)}/yank",
-        EventAnswer,
+        RecordedAnswer,
         {"reason": reason, "on_behalf_of": on_behalf_of},
         key,
         expected,
@@ -224,14 +225,14 @@ def packages_unyank(
     on_behalf_of: str | None = None,
     key: str | None = None,
     expected: int | None = None,
-) -> Exchange[EventAnswer]:
+) -> Exchange[RecordedAnswer]:
     """Take a yank back.
 
     ``POST /packages/{package_id}/unyank``
     """
     return requests.command(
         f"/packages/{requests.segment(package_id)}/unyank",
-        EventAnswer,
+        RecordedAnswer,
         {"reason": reason, "on_behalf_of": on_behalf_of},
         key,
         expected,
@@ -246,14 +247,14 @@ def packages_delete(
     on_behalf_of: str | None = None,
     key: str | None = None,
     expected: int | None = None,
-) -> Exchange[EventAnswer]:
+) -> Exchange[RecordedAnswer]:
     """Delete a package; it can be restored.
 
     ``POST /packages/{package_id}/delete``
     """
     return requests.command(
         f"/packages/{requests.segment(package_id)}/delete",
-        EventAnswer,
+        RecordedAnswer,
         {"reason": reason, "bypass_governance": bypass_governance, "on_behalf_of": on_behalf_of},
         key,
         expected,
@@ -267,14 +268,14 @@ def packages_restore(
     on_behalf_of: str | None = None,
     key: str | None = None,
     expected: int | None = None,
-) -> Exchange[EventAnswer]:
+) -> Exchange[RecordedAnswer]:
     """Restore a deleted package.
 
     ``POST /packages/{package_id}/restore``
     """
     return requests.command(
         f"/packages/{requests.segment(package_id)}/restore",
-        EventAnswer,
+        RecordedAnswer,
         {"reason": reason, "on_behalf_of": on_behalf_of},
         key,
         expected,
@@ -290,14 +291,14 @@ def packages_purge(
     on_behalf_of: str | None = None,
     key: str | None = None,
     expected: int | None = None,
-) -> Exchange[EventAnswer]:
+) -> Exchange[RecordedAnswer]:
     """Purge a deleted package for good.
 
     ``POST /packages/{package_id}/purge``
     """
     return requests.command(
         f"/packages/{requests.segment(package_id)}/purge",
-        EventAnswer,
+        RecordedAnswer,
         {
             "reason": reason,
             "file_count": file_count,
@@ -442,14 +443,14 @@ def files_remove(
     on_behalf_of: str | None = None,
     key: str | None = None,
     expected: int | None = None,
-) -> Exchange[EventAnswer]:
+) -> Exchange[RecordedAnswer]:
     """Remove a file from an open package.
 
     ``POST /files/{file_id}/remove``
     """
     return requests.command(
         f"/files/{requests.segment(file_id)}/remove",
-        EventAnswer,
+        RecordedAnswer,
         {"reason": reason, "bypass_governance": bypass_governance, "on_behalf_of": on_behalf_of},
         key,
         expected,
@@ -481,14 +482,14 @@ def locations_add(
     location_id: UUID | None = None,
     on_behalf_of: str | None = None,
     key: str | None = None,
-) -> Exchange[EventAnswer]:
+) -> Exchange[RecordedAnswer]:
     """Register a copy of a file.
 
     ``POST /files/{file_id}/locations``
     """
     return requests.command(
         f"/files/{requests.segment(file_id)}/locations",
-        EventAnswer,
+        RecordedAnswer,
         {
             "uri": uri,
             "size": size,
@@ -538,14 +539,14 @@ def locations_verified(
     on_behalf_of: str | None = None,
     key: str | None = None,
     expected: int | None = None,
-) -> Exchange[EventAnswer]:
+) -> Exchange[RecordedAnswer]:
     """Tell that a copy was checked and found good.
 
     ``POST /locations/{location_id}/verified``
     """
     return requests.command(
         f"/locations/{requests.segment(location_id)}/verified",
-        EventAnswer,
+        RecordedAnswer,
         {"method": method, "reason": reason, "on_behalf_of": on_behalf_of},
         key,
         expected,
@@ -562,14 +563,14 @@ def locations_failed(
     on_behalf_of: str | None = None,
     key: str | None = None,
     expected: int | None = None,
-) -> Exchange[EventAnswer]:
+) -> Exchange[RecordedAnswer]:
     """Tell that a copy was checked and found bad or missing.
 
     ``POST /locations/{location_id}/failed``
     """
     return requests.command(
         f"/locations/{requests.segment(location_id)}/failed",
-        EventAnswer,
+        RecordedAnswer,
         {
             "reason": reason,
             "failure": failure,
@@ -590,14 +591,14 @@ def locations_retire(
     on_behalf_of: str | None = None,
     key: str | None = None,
     expected: int | None = None,
-) -> Exchange[EventAnswer]:
+) -> Exchange[RecordedAnswer]:
     """Tell that a copy is no longer kept.
 
     ``POST /locations/{location_id}/retire``
     """
     return requests.command(
         f"/locations/{requests.segment(location_id)}/retire",
-        EventAnswer,
+        RecordedAnswer,
         {"reason": reason, "outcome": outcome, "on_behalf_of": on_behalf_of},
         key,
         expected,
@@ -688,14 +689,14 @@ def retention_apply(
     on_behalf_of: str | None = None,
     key: str | None = None,
     expected: int | None = None,
-) -> Exchange[EventAnswer]:
+) -> Exchange[RecordedAnswer]:
     """Keep a package until an instant.
 
     ``POST /packages/{package_id}/retention``
     """
     return requests.command(
         f"/packages/{requests.segment(package_id)}/retention",
-        EventAnswer,
+        RecordedAnswer,
         {"mode": mode, "until": until, "policy": policy, "reason": reason, "on_behalf_of": on_behalf_of},
         key,
         expected,
@@ -725,14 +726,14 @@ def retention_extend(
     on_behalf_of: str | None = None,
     key: str | None = None,
     expected: int | None = None,
-) -> Exchange[EventAnswer]:
+) -> Exchange[RecordedAnswer]:
     """Make retention longer.
 
     ``POST /packages/{package_id}/retention/extend``
     """
     return requests.command(
         f"/packages/{requests.segment(package_id)}/retention/extend",
-        EventAnswer,
+        RecordedAnswer,
         {"to": to, "from": from_, "reason": reason, "on_behalf_of": on_behalf_of},
         key,
         expected,
@@ -746,14 +747,14 @@ def retention_escalate(
     on_behalf_of: str | None = None,
     key: str | None = None,
     expected: int | None = None,
-) -> Exchange[EventAnswer]:
+) -> Exchange[RecordedAnswer]:
     """Turn governance into compliance.
 
     ``POST /packages/{package_id}/retention/escalate``
     """
     return requests.command(
         f"/packages/{requests.segment(package_id)}/retention/escalate",
-        EventAnswer,
+        RecordedAnswer,
         {"reason": reason, "on_behalf_of": on_behalf_of},
         key,
         expected,
@@ -770,14 +771,14 @@ def retention_shorten(
     on_behalf_of: str | None = None,
     key: str | None = None,
     expected: int | None = None,
-) -> Exchange[EventAnswer]:
+) -> Exchange[RecordedAnswer]:
     """Make governance retention shorter.
 
     ``POST /packages/{package_id}/retention/shorten``
     """
     return requests.command(
         f"/packages/{requests.segment(package_id)}/retention/shorten",
-        EventAnswer,
+        RecordedAnswer,
         {
             "to": to,
             "from": from_,
@@ -813,14 +814,14 @@ def holds_place(
     on_behalf_of: str | None = None,
     key: str | None = None,
     expected: int | None = None,
-) -> Exchange[EventAnswer]:
+) -> Exchange[RecordedAnswer]:
     """Place a legal hold.
 
     ``POST /packages/{package_id}/holds``
     """
     return requests.command(
         f"/packages/{requests.segment(package_id)}/holds",
-        EventAnswer,
+        RecordedAnswer,
         {"case": case, "reason": reason, "hold_id": hold_id, "on_behalf_of": on_behalf_of},
         key,
         expected,
@@ -835,14 +836,14 @@ def holds_release(
     on_behalf_of: str | None = None,
     key: str | None = None,
     expected: int | None = None,
-) -> Exchange[EventAnswer]:
+) -> Exchange[RecordedAnswer]:
     """Release a legal hold.
 
     ``POST /packages/{package_id}/holds/{hold_id}/release``
     """
     return requests.command(
         f"/packages/{requests.segment(package_id)}/holds/{requests.segment(hold_id)}/release",
-        EventAnswer,
+        RecordedAnswer,
         {"reason": reason, "on_behalf_of": on_behalf_of},
         key,
         expected,

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from artifactstore.client import Client, requests
-from artifactstore.client.answers import EventAnswer
+from artifactstore.client.answers import RecordedAnswer
 from artifactstore.client.operations import COMMANDS
 from artifactstore.codec import Problem
 from artifactstore.events import FileIngested, NewEvent, PackageSealed
@@ -54,7 +54,7 @@ class RemoteWrites:
         given = {name: value for name, value in values.items() if name not in (*in_path, *_PLACE)}
         body = {**given, **made, "on_behalf_of": self._on_behalf_of}
         with translated_answers():
-            answer = self._client.perform(requests.command(target, EventAnswer, body, None, new.expected))
+            answer = self._client.perform(requests.command(target, RecordedAnswer, body, None, new.expected))
         return [Appended(1, answer.sequence, answer.created_at, True)]
 
     def _add_files(self, package_id: UUID, events: Sequence[NewEvent]) -> list[Appended]:

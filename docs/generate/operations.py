@@ -38,6 +38,10 @@ _NAMES = {
 ELSEWHERE = {("get", "/events")}
 """What clients offer in a better form: ``client.events`` and ``client.tail``."""
 
+_ID = {"type": "string", "format": "uuid"}
+_RECORDED = "RecordedAnswer"
+"""The answer of a command: its event."""
+
 _LITERALS = 8
 """Up to so many words are told one by one in a type."""
 
@@ -61,8 +65,11 @@ class Answers:
         if "$ref" in schema:
             shared = schema["$ref"].rpartition("/")[2]
             return self.kind(self.shared[shared], f"{shared}Answer")
-        if "allOf" in schema:  # the event of a command: its payload is told by the catalogue
-            return self.kind(schema["allOf"][0], name)
+        if "allOf" in schema:  # the event of a command: it has a subject, and its payload the catalogue tells
+            event = self.shared["Event"]
+            return self._object(
+                {**event, "properties": {**event["properties"], "subject_id": _ID}}, _RECORDED
+            )
         if "anyOf" in schema:
             (inner,) = (one for one in schema["anyOf"] if one != {"type": "null"})
             return f"{self.kind(inner, name)} | None"

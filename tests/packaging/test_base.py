@@ -20,10 +20,6 @@ _MODULES = {
     "psycopg-pool": "psycopg_pool",
     "yoyo-migrations": "yoyo",
 }
-    "prometheus-client": "prometheus_client",
-    "psycopg-pool": "psycopg_pool",
-    "yoyo-migrations": "yoyo",
-}
 _BASE_TOO = {"anyio"}
 """What the base brings by way of another."""
 
