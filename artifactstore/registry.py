@@ -36,10 +36,13 @@ class EventWrites(Protocol):
 
     Attributes:
         apart: most events about several things that one ``append`` takes; files of one package count as one.
+        side_by_side: most calls of ``append`` at once that make it faster.
     """
 
     @property
     def apart(self) -> int: ...
+    @property
+    def side_by_side(self) -> int: ...
     def append(self, events: Sequence[NewEvent], /) -> list[Appended]: ...
     def seal(
         self,

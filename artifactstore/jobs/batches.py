@@ -1,13 +1,19 @@
 """Appending many events that do not depend on each other, while others append too."""
 
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 from artifactstore.errors import Busy, Refused
 from artifactstore.events import NewEvent
 from artifactstore.jobs.progress import Progress, quiet
 from artifactstore.registry import Registry
 from artifactstore.store import Appended
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 _BUSY_SECONDS = 600.0
 """How long a batch is tried again while others hold the log, e.g. for a replay."""
@@ -39,6 +45,28 @@ def append_patiently(
             if busy.code != "busy" or time.monotonic() - started > _BUSY_SECONDS:
                 raise
             progress("waiting for the log", 0, 0, "")
+
+
+def in_flight(send: Callable[[T], R], items: Iterable[T], most: int) -> Iterator[R]:
+    """What sending each item gave, in their order, with up to ``most`` on their way at once.
+
+    With 1 all is done in this thread. After a failure what is on its way is waited for, and no more is sent.
+    """
+    if most == 1:
+        yield from map(send, items)
+        return
+    with ThreadPoolExecutor(most) as pool:
+        sent: deque[Future[R]] = deque()
+        try:
+            for item in items:
+                sent.append(pool.submit(send, item))
+                if len(sent) == most:
+                    yield sent.popleft().result()
+            while sent:
+                yield sent.popleft().result()
+        finally:
+            for future in sent:
+                future.cancel()
 
 
 def append_each(

@@ -35,6 +35,9 @@ class RemoteWrites:
     apart = 1
     """Events about several things that one ``append`` takes at most: each is a request of its own."""
 
+    side_by_side = 3
+    """Appends at once that are worth while: one is made, one is read by the service, one appended."""
+
     def __init__(self, client: Client, on_behalf_of: str | None) -> None:
         self._client = client
         self._on_behalf_of = on_behalf_of

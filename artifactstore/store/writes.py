@@ -43,6 +43,9 @@ class Writes(Connected):
     apart = 2**31
     """Events about several things that one ``append`` takes at most: as many as one transaction."""
 
+    side_by_side = 1
+    """Appends at once that are worth while: one holds the lock and has the connection."""
+
     def append(self, events: Sequence[NewEvent]) -> list[Appended]:
         """Append events all or nothing, in their order, and project them.
 
