@@ -22,6 +22,8 @@ CBOR = "application/cbor-seq"
 JSON = "application/json"
 _PASSING = (408, 429, 502, 503, 504)
 """Statuses after which the same request may succeed."""
+_OF_PROBLEMS = ("type", "title", "status", "detail", "hint")
+"""Members of a problem that are no facts of the case: the library has its own words for them."""
 _LONGEST_ASKED = 300.0
 """Seconds: nobody stays away for longer because an answer asks for it."""
 _SHOWN = 120
@@ -62,7 +64,7 @@ class RemoteError(Exception):
         """The same error as the library raises it on a database of its own."""
         # A code that is not known here comes from a service of another version.
         code = self.code if self.code in ERRORS else "foreign-answer"
-        facts = {key: value for key, value in self.problem.items() if key not in ("type", "title", "status")}
+        facts = {key: value for key, value in self.problem.items() if key not in _OF_PROBLEMS}
         told = str(self.problem.get("detail", ""))
         return error(code, {**facts, "problem": told if code == self.code else str(self)})
 
