@@ -23,7 +23,7 @@ _OTHERS = 0o077
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class NamedService:
     """A service, and the token for it."""
 
     url: str
@@ -32,7 +32,7 @@ class Service:
 
 def named(
     url: str | None, registry: str | None, database_url: str | None, token: str | None
-) -> Service | None:
+) -> NamedService | None:
     """The service that was named; options come before variables. None: no service was.
 
     Args: as they were given with ``--url``, ``--registry``, ``--database-url``, ``--token``.
@@ -55,7 +55,7 @@ def named(
     token = token or os.environ.get("ARTIFACTSTORE_TOKEN") or _embedded_token(url)
     if not token:
         raise BadInput("usage", {"problem": "no token: give --token or set ARTIFACTSTORE_TOKEN"})
-    return Service(url, token)
+    return NamedService(url, token)
 
 
 def path() -> Path:

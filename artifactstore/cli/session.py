@@ -171,9 +171,9 @@ class Session:
         """Events after ``query.since``, then new ones as they come; up to ``limit`` of them or for ever."""
         if self.remote is not None:
             return self.remote.log.follow(query, limit)
-        from artifactstore.jobs.follow import follow
+        from artifactstore.jobs.follow import follow as follow_log
 
-        return follow(self.database.log, self.connect("follow"), query, limit)
+        return follow_log(self.database.log, self.connect("follow"), query, limit)
 
     def progress(self) -> "Reporter":
         """Shows how far long work is, until it is left: a bar on a terminal, lines elsewhere."""

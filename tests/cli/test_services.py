@@ -54,7 +54,7 @@ def test_options_come_before_variables(
         monkeypatch.setenv(name, value)
     asked = {name: given.get(name) for name in ("url", "registry", "database_url", "token")}
     found = services.named(**asked)
-    assert found == (None if expected is None else services.Service(*expected))
+    assert found == (None if expected is None else services.NamedService(*expected))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_the_token_of_the_embedded_service_stays_on_this_machine(
     monkeypatch.setattr(access, "token_path", lambda: tmp_path / "token")
     assert stat.S_IMODE(os.stat(tmp_path / "token").st_mode) == 0o600  # noqa: PTH116
     if here:
-        assert services.named(url, None, None, None) == services.Service(url, token.text)
+        assert services.named(url, None, None, None) == services.NamedService(url, token.text)
         return
     with pytest.raises(ArtifactstoreError, match="no token"):
         services.named(url, None, None, None)
