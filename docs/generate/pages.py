@@ -37,7 +37,7 @@ def stale(pages: Mapping[Path, str]) -> list[Path]:
 def write(pages: Mapping[Path, str]) -> None:
     """Write the pages that are stale."""
     for path in stale(pages):
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(pages[path], encoding="utf-8")
 
 
