@@ -10,7 +10,7 @@ from artifactstore.cli.session import Session
 
 def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     def keep(context: click.Context, _parameter: click.Parameter, value: Any) -> None:
-        if value:
+        if value or (name == "url" and value is not None):  # an empty URL is one that is wrong
             setattr(context.ensure_object(Session), name, value)
 
     return keep
