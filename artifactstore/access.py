@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from artifactstore import embedded
 from artifactstore.codec import digest
 from artifactstore.errors import BadInput
 
@@ -39,6 +38,8 @@ def parse_token(text: str) -> AccessToken | None:
 
 def token_path(data_directory: Path | None = None) -> Path:
     """The file with the token of the embedded service, see ``embedded.data_directory``."""
+    from artifactstore import embedded  # with it the driver, which a client need not have
+
     return embedded.data_directory(data_directory) / "token"
 
 

@@ -9,8 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-
-import psycopg
+from typing import TYPE_CHECKING
 
 from artifactstore.exits import (
     EXIT_BAD_INPUT,
@@ -21,6 +20,10 @@ from artifactstore.exits import (
     EXIT_REFUSED,
     EXIT_RETRY,
 )
+
+# The driver is imported when a failure of it is looked for: who talks to a service need not have one.
+if TYPE_CHECKING:
+    import psycopg
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +313,13 @@ _SPECS = (
     ErrorSpec("confirmation", None, 400, 2,
               "this needs a confirmation, and nobody can be asked",
               "give --yes if it is what you want"),
+    ErrorSpec("database-only", None, 400, 2,
+              "this command works on the database itself",
+              "run it where the database can be reached, without --url, --registry, ARTIFACTSTORE_URL and "
+              "ARTIFACTSTORE_REGISTRY"),
+    ErrorSpec("no-driver", None, 503, 2,
+              "what works on a database is not installed here",
+              "name a service with --url or --registry, or install artifactstore-pg[server]"),
     ErrorSpec("service-unreachable", None, 503, 5,
               "the service cannot be reached",
               "check the URL and that the service runs, then retry"),
@@ -466,13 +476,15 @@ def error(code: str, detail: Mapping[str, object] | None = None) -> Artifactstor
     return _EXCEPTIONS[ERRORS[code].exit_code](code, detail)
 
 
-def translate(failure: psycopg.Error) -> ArtifactstoreError:
+def translate(failure: "psycopg.Error") -> ArtifactstoreError:
     """What a failure of the database means, judged by its SQLSTATE, never by its text.
 
     A failure without one (no connection, connection lost; a command whose result was followed by an error,
     as by a timeout in its last moment: psycopg keeps neither) is ``unavailable``; a SQLSTATE that means
     nothing here is ``internal``.
     """
+    import psycopg
+
     detail: dict[str, object] = {"problem": (failure.diag.message_primary or str(failure)).strip()}
     if failure.sqlstate == "53100":
         detail["end"] = "server"
@@ -498,6 +510,8 @@ def by_sqlstate(sqlstate: str, detail: Mapping[str, object], hint: str | None = 
 @contextmanager
 def translated() -> Iterator[None]:
     """Raise what the database raises inside as an ``ArtifactstoreError``."""
+    import psycopg
+
     try:
         yield
     except psycopg.Error as failure:

@@ -14,14 +14,16 @@ VARIABLES: Mapping[str, str] = {
     "ARTIFACTSTORE_DATA_DIR": "where the embedded server has its data",
     "ARTIFACTSTORE_KEEP_RUNNING": "1: the embedded server runs on when nobody uses it",
     "ARTIFACTSTORE_SERVER_USER": "the account that root's embedded server runs as",
-    "ARTIFACTSTORE_TOKEN": "the access token for commands with --url",
+    "ARTIFACTSTORE_URL": "the service that commands work on, in place of a database",
+    "ARTIFACTSTORE_REGISTRY": "the same, by its name in registries.toml",
+    "ARTIFACTSTORE_TOKEN": "the access token for a service",
     "ARTIFACTSTORE_DEBUG": "1: a defect ends with its traceback",
 }
 """What the program reads, beside the settings of the service."""
 
 _OF_OTHERS = re.compile(
     # The repository's scripts and tests; a program of the documentation.
-    r"ARTIFACTSTORE_(?:TEST_\w+|VENV|PYTHON|URL)"
+    r"ARTIFACTSTORE_(?:TEST_\w+|VENV|PYTHON)"
     # What Kubernetes gives every container of a namespace that has a service of such a name.
     r"|ARTIFACTSTORE_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP)(?:_\w+)?)?)"
 )

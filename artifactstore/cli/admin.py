@@ -78,7 +78,7 @@ def _tell_grants(session: Session, granted: list[lacking.Grant], result: Migrate
 @with_session
 def status(session: Session) -> None:
     """Show the database, the head of the log and what is in the views."""
-    store = session.store
+    store = session.database
     row = store.log.status()
     row = {**row, "identity": shown(row["identity"]), "embedded": session.target.embedded}
     views = store.rebuilds.view_counts()

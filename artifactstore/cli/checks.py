@@ -109,7 +109,7 @@ def verify(
     with opened(junit) as report:
         with session.progress() as progress:
             verification = verify_log(
-                session.store,
+                session.database,
                 lambda: session.connect("verify"),
                 witness=witness,
                 compare=not log_only,
@@ -125,11 +125,11 @@ def verify(
 
 
 def _verify_online(session: Session, sample: int, max_findings: int, junit: Path | None) -> int:
-    refuse_read_only(session.store)
+    refuse_read_only(session.database)
     started = monotonic()
     with opened(junit) as report:
         with session.progress() as progress:
-            checked = verify_online(session.store, sample, progress=progress)
+            checked = verify_online(session.database, sample, progress=progress)
         found = checked.differences
         told = [
             Finding("view", f"is {one.left}, the log says {one.right}", None, one.view, one.key, one.column)

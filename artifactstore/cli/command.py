@@ -11,14 +11,14 @@ from artifactstore.suggest import suggestion
 
 def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     def keep(context: click.Context, _parameter: click.Parameter, value: Any) -> None:
-        if value:
+        if value or (name == "url" and value is not None):  # an empty URL is one that is wrong
             setattr(context.ensure_object(Session), name, value)
 
     return keep
 
 
 def global_options(*, hidden: bool) -> list[click.Option]:
-    """``--json``, ``--actor`` and so on: kept in the session, not passed to the command."""
+    """``--json``, ``--actor`` and where the registry is: kept in the session, not passed to the command."""
     common: dict[str, Any] = {"expose_value": False, "hidden": hidden}
     return [
         click.Option(
@@ -39,7 +39,8 @@ def global_options(*, hidden: bool) -> list[click.Option]:
             ["--actor"],
             metavar="URI",
             callback=_keep("chosen_actor"),
-            help="Who does it, for the events that are appended. Default: user:<login>.",
+            help="Who does it, for the events that are appended. Default: user:<login>. At a service: for "
+            "whom the holder of the token does it.",
             **common,
         ),
         click.Option(
@@ -47,6 +48,28 @@ def global_options(*, hidden: bool) -> list[click.Option]:
             metavar="URL",
             callback=_keep("database_url"),
             help="PostgreSQL to work on. Default: DATABASE_URL, else an embedded server of your own.",
+            **common,
+        ),
+        click.Option(
+            ["--url"],
+            metavar="URL",
+            callback=_keep("url"),
+            help="A service to work on, in place of a database. Default: ARTIFACTSTORE_URL.",
+            **common,
+        ),
+        click.Option(
+            ["--token"],
+            metavar="TOKEN",
+            callback=_keep("token"),
+            help="For a service. Default: that of --registry, else ARTIFACTSTORE_TOKEN; on this machine "
+            "that of the embedded service.",
+            **common,
+        ),
+        click.Option(
+            ["--registry"],
+            metavar="NAME",
+            callback=_keep("registry"),
+            help="A service by its name in registries.toml. Default: ARTIFACTSTORE_REGISTRY.",
             **common,
         ),
     ]

@@ -61,7 +61,7 @@ def demo(session: Session, directory: Path | None, yes: bool) -> None:
         session.data_directory = embedded.demo_directory()
     place = session.place()
     session.output.say(f"The registry is in {place}")
-    status = session.store.log.status()
+    status = session.database.log.status()
     begun = f"its log is {status['log_id']}, its head {status['head']}" if status["log_id"] else "no log yet"
     session.output.say(f"  {begun}")
     if not session.target.embedded:
@@ -80,7 +80,7 @@ class _Demo:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.store = session.store
+        self.store = session.database
         self.say = session.output.say
 
     def run(self, root: Path, purl: str) -> dict[str, object]:
@@ -157,7 +157,7 @@ def _purl(session: Session, root: Path, is_default: bool) -> str:
     for run in count(1):
         purl = f"{base}-{run}"
         try:
-            session.store.packages.package(purl)
+            session.database.packages.package(purl)
         except NotFound:
             return purl
     raise AssertionError("count does not end")

@@ -54,11 +54,11 @@ def export(session: Session, first: int, last: int | None, force: bool, file: Pa
                     "usage", {"problem": "an export is binary, and stdout is a terminal: name a file"}
                 )
             with system.named("stdout"):
-                done = export_log(session.store, stream, first=first, last=last, progress=progress)
+                done = export_log(session.database, stream, first=first, last=last, progress=progress)
                 stream.flush()
         else:
             with replacing(file, force=force) as stream:
-                done = export_log(session.store, stream, first=first, last=last, progress=progress)
+                done = export_log(session.database, stream, first=first, last=last, progress=progress)
     session.output.result(_shown(done), err=file == _STANDARD)
 
 
@@ -92,7 +92,7 @@ def import_(session: Session, allow_future: bool, file: Path) -> None:
     """
     from artifactstore.jobs.exports import import_log, spooled
 
-    store = session.store
+    store = session.database
     with session.progress() as progress, _opened(file) as stream, spooled(stream) as again:
         done = import_log(store, again, allow_future=allow_future, progress=progress)
     session.output.result(_shown(done))

@@ -2,10 +2,10 @@
 
 import json
 import os
+import sys
 from contextlib import suppress
 
 import click
-import psycopg
 
 from artifactstore import system
 from artifactstore.cli.output import jsonable, readable, visible
@@ -53,7 +53,7 @@ def _tell(error: ArtifactstoreError, *, as_json: bool) -> None:
 def _as_error(failure: Exception) -> ArtifactstoreError:
     if isinstance(failure, ArtifactstoreError):
         return failure
-    if isinstance(failure, psycopg.Error):
+    if (driver := sys.modules.get("psycopg")) is not None and isinstance(failure, driver.Error):
         return translate(failure)
     if isinstance(failure, click.ClickException):
         hint = None

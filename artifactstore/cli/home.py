@@ -31,7 +31,7 @@ def adopt(session: Session, yes: bool) -> None:
     artifactstore adopt          after a move, pg_upgrade, or the restore of a dump that has everything
     artifactstore adopt --yes    after a promotion: the warning about the timeline ends
     """
-    store = session.store
+    store = session.database
     before = store.identity.home()
     session.confirm(_ADOPT, yes)
     home = store.identity.adopt()
@@ -75,7 +75,7 @@ def restored(session: Session, last_shared: int | None, reason: str, yes: bool) 
     artifactstore restored --reason "disk of db1 lost, backup of 02:00"
     artifactstore restored --from 4711 --reason "backup of 02:00, told too late"
     """
-    store = session.store
+    store = session.database
     session.confirm(_RESTORED, yes)
     sequence = store.identity.restored(reason, session.actor, last_shared)
     epoch = store.identity.epochs()[-1]

@@ -12,9 +12,9 @@ import click
 from click.shell_completion import shell_complete
 
 from artifactstore import __version__
-from artifactstore.cli.command import Suggesting, global_options
+from artifactstore.cli.command import Command, Suggesting, global_options
 from artifactstore.cli.output import flush
-from artifactstore.cli.session import Session
+from artifactstore.cli.session import Session, with_session
 from artifactstore.exits import EXIT_INTERRUPTED, EXIT_PIPE, EXITS
 
 # Name → module with a function of that name (import_ for import), and what --help says; a test compares
@@ -101,7 +101,13 @@ class Program(Suggesting):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         for section in SECTIONS.values():
             if cmd_name in section:
-                module = import_module(f"artifactstore.cli.{section[cmd_name][0]}")
+                home, told = section[cmd_name]
+                try:
+                    module = import_module(f"artifactstore.cli.{home}")
+                except ModuleNotFoundError as failure:
+                    if (failure.name or "").startswith(PROGRAM):
+                        raise
+                    return _unequipped(cmd_name, told)
                 name = cmd_name.replace("-", "_")
                 command: click.Command = getattr(module, name + "_" * iskeyword(name))
                 return command
@@ -145,6 +151,21 @@ class Program(Suggesting):
 
             _settle_stdout()
             return report(session.explained(failure), as_json=session.json or "--json" in given)
+
+
+def _unequipped(name: str, told: str) -> click.Command:
+    """A command whose libraries are not installed here: it says so, whatever it is given."""
+
+    @with_session
+    def refuse(session: Session, words: tuple[str, ...]) -> None:  # noqa: ARG001
+        from artifactstore.errors import error
+
+        session.require_database()
+        raise error("no-driver", {"problem": f"{name} needs more than is installed"})
+
+    words = click.Argument(["words"], nargs=-1, type=click.UNPROCESSED)
+    settings = {"ignore_unknown_options": True}
+    return Command(name, callback=refuse, params=[words], help=told, context_settings=settings)
 
 
 def _settle_stdout() -> None:

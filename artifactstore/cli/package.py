@@ -12,7 +12,8 @@ from artifactstore.cli.command import Group
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import BadInput
 from artifactstore.events import models, new_id
-from artifactstore.store import PackageQuery, Row, Store
+from artifactstore.registry import Registry
+from artifactstore.store import PackageQuery, Row
 from artifactstore.words import PACKAGE_STATES, RETENTION_MODES
 
 named = click.argument("package", metavar="PACKAGE", type=values.package)
@@ -110,8 +111,8 @@ def list_packages(
     session.output.rows(_LIST, islice(_packages(session.store, where, begin), limit))
 
 
-def _packages(store: Store, where: PackageQuery, after: UUID | None) -> Iterator[Row]:
-    while page := list(store.pages.package_page(where, after, _PAGE)):
+def _packages(registry: Registry, where: PackageQuery, after: UUID | None) -> Iterator[Row]:
+    while page := list(registry.pages.package_page(where, after, _PAGE)):
         yield from page
         after = page[-1]["package_id"]
 

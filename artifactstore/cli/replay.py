@@ -92,7 +92,7 @@ def replay(
         run = replay_truncating
     else:
         run = partial(replay_online, jobs=jobs or usual_jobs())
-    store = session.store
+    store = session.database
 
     def replayed(snapshot: "ViewSet | None") -> Replayed:
         if from_snapshot is not None and snapshot is None:
@@ -142,7 +142,7 @@ def create(session: Session) -> None:
     """Store a snapshot of the live views; appends go on meanwhile."""
     from artifactstore.jobs import snapshots
 
-    made = snapshots.create(session.store)
+    made = snapshots.create(session.database)
     session.output.result(_shown(session, made))
 
 
@@ -153,7 +153,7 @@ def list_snapshots(session: Session) -> None:
 
     ``problem`` says why one would be refused; its rows are read only by ``snapshot show``.
     """
-    store = session.store
+    store = session.database
     rows = (
         {**_shown(session, one), "problem": store.view_sets.view_set_problem(one.schema_name, rows=False)}
         for one in store.view_sets.view_sets()
@@ -171,11 +171,11 @@ def show(session: Session, sequence: int) -> None:
     from artifactstore.cli.output import jsonable
     from artifactstore.jobs import snapshots
 
-    found = snapshots.find(session.store, sequence)
+    found = snapshots.find(session.database, sequence)
     row = {
         **jsonable(found),
         **_shown(session, found),
-        "problem": session.store.view_sets.view_set_problem(found.schema_name),
+        "problem": session.database.view_sets.view_set_problem(found.schema_name),
     }
     session.output.result(row)
 
@@ -188,8 +188,8 @@ def drop(session: Session, name: str) -> None:
     from artifactstore.jobs import snapshots
 
     is_sequence = name.isascii() and name.isdigit() and len(name) < 19
-    schema = snapshots.find(session.store, int(name)).schema_name if is_sequence else name
-    session.store.view_sets.drop_view_set(schema)
+    schema = snapshots.find(session.database, int(name)).schema_name if is_sequence else name
+    session.database.view_sets.drop_view_set(schema)
     session.output.result({"dropped": schema})
 
 
@@ -200,7 +200,7 @@ def prune(session: Session, keep: int) -> None:
     """Drop all snapshots but the newest N that can be used."""
     from artifactstore.jobs import snapshots
 
-    dropped = [one.schema_name for one in snapshots.prune(session.store, keep)]
+    dropped = [one.schema_name for one in snapshots.prune(session.database, keep)]
     session.output.result({"dropped": dropped if session.json else ", ".join(dropped) or "none"})
 
 
@@ -229,7 +229,7 @@ def as_of(
 
     if (sequence is None) == (instant is None):
         raise BadInput("usage", {"problem": "give either --sequence or --time"})
-    store = session.store
+    store = session.database
     last = int(sequence or 0) if instant is None else store.log.sequence_at(instant, strict=True)
     with session.progress() as progress:
         made, base = snapshots.as_of(
@@ -247,5 +247,5 @@ def _shown(session: Session, one: "ViewSet") -> dict[str, object]:
         "schema_name": one.schema_name,
         "created_at": one.created_at,
         "rows": sum(view["rows"] for view in one.digests.values()),
-        "bytes": session.store.view_sets.view_set_bytes(one.schema_name),
+        "bytes": session.database.view_sets.view_set_bytes(one.schema_name),
     }

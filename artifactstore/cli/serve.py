@@ -81,7 +81,7 @@ def _owners_token(session: Session) -> Path:
     """The file with a good token of an operator; one that is none is replaced, and told why."""
     path = access.token_path()
     token = access.read_token(path)
-    problem = "there is none" if token is None else _token_problem(session.store, token)
+    problem = "there is none" if token is None else _token_problem(session.database, token)
     if problem is not None:
         if token is not None:
             click.echo(f"the token in {path} is replaced: {problem}", err=True)
@@ -89,10 +89,10 @@ def _owners_token(session: Session) -> Path:
         token = access.new_token(new_id())
         event = TokenIssued(token_id=token.token_id, roles=("operator",), reason=reason)
         # Kept before it is committed: the secret of a token that exists must not be lost.
-        with translated(), session.store.connection.transaction():
-            session.store.tokens.issue_token(event, session.actor, session.actor, token.secret_hash)
+        with translated(), session.database.connection.transaction():
+            session.database.tokens.issue_token(event, session.actor, session.actor, token.secret_hash)
             access.write_token(path, token)
-    session.store.connection.close()
+    session.database.connection.close()
     return path
 
 

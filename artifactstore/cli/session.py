@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from artifactstore.cli.progress import Reporter
     from artifactstore.db import Target
     from artifactstore.events import Event
-    from artifactstore.store import Appended, Store
+    from artifactstore.registry import Registry
+    from artifactstore.remote import Remote
+    from artifactstore.store import Appended, LogQuery, Row, Store
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,6 +37,7 @@ class Session:
     Attributes:
         json: results as JSON. wide: tables are as wide as they need.
         database_url: as given, if it was. chosen_actor: likewise.
+        url, token, registry: of a service, likewise.
         respelled: canonical purl of the package, if it was named by another spelling.
         data_directory: of the embedded server, if it is not the usual one.
     """
@@ -43,13 +46,18 @@ class Session:
     wide: bool = False
     database_url: str | None = None
     chosen_actor: str | None = None
+    url: str | None = None
+    token: str | None = None
+    registry: str | None = None
     respelled: str | None = None
     data_directory: "Path | None" = None
     resources: ExitStack = field(default_factory=ExitStack)
 
     @property
     def actor(self) -> str:
-        """Who does it: as given, else ``user:<login>``, or its number where it has no name."""
+        """Who does it: as given, else ``user:<login>``, or its number; at a service who has the token."""
+        if self.remote is not None:
+            return self.remote.actor
         if self.chosen_actor:
             return self.chosen_actor
         from getpass import getuser
@@ -67,8 +75,29 @@ class Session:
         return Output(self.json, self.wide)
 
     @cached_property
+    def remote(self) -> "Remote | None":
+        """The service that was named, by URL or by name; None: the registry is a database."""
+        from artifactstore.cli import services
+
+        service = services.named(self.url, self.registry, self.database_url, self.token)
+        if service is None:
+            return None
+        from artifactstore.remote import Remote  # HTTP takes a while to import
+
+        return self.resources.enter_context(Remote(service.url, service.token, self.chosen_actor))
+
+    @property
+    def store(self) -> "Registry":
+        """The registry to work on, wherever it is."""
+        return self.database if self.remote is None else self.remote
+
+    @cached_property
     def target(self) -> "Target":
-        """The database, started if it is the embedded one."""
+        """The database, started if it is the embedded one.
+
+        Raises as ``require_database``.
+        """
+        self.require_database()
         from psycopg import ProgrammingError
         from psycopg.conninfo import conninfo_to_dict
 
@@ -90,9 +119,26 @@ class Session:
         self.resources.callback(connection.close)
         return connection
 
+    def require_database(self) -> None:
+        """Raise ``BadInput``: database-only if a service was named, no-driver where there is no driver."""
+        from artifactstore.errors import BadInput, error
+
+        if self.remote is not None:
+            command = click.get_current_context().command_path
+            problem = f"{command} does not work over {self.remote.url}"
+            raise BadInput("database-only", {"problem": problem, "url": self.remote.url})
+        try:
+            import psycopg  # noqa: F401
+        except ModuleNotFoundError as failure:
+            raise error("no-driver", {"problem": str(failure)}) from failure
+
     @cached_property
-    def store(self) -> "Store":
-        """The store of the database; an embedded database is migrated on the way, any other must be."""
+    def database(self) -> "Store":
+        """The store of the database, for what no service offers.
+
+        An embedded database is migrated on the way, any other must be.
+        """
+        self.require_database()
         from artifactstore.errors import ArtifactstoreError
         from artifactstore.migrate import check_version, migrate
         from artifactstore.store import Store
@@ -120,8 +166,16 @@ class Session:
             return str(embedded.data_directory(self.data_directory))
         from psycopg.conninfo import make_conninfo
 
-        info = self.store.connection.info
+        info = self.database.connection.info
         return make_conninfo(host=info.host, port=info.port, dbname=info.dbname, user=info.user)
+
+    def follow(self, query: "LogQuery", limit: int | None) -> "Iterator[Row]":
+        """Events after ``query.since``, then new ones as they come; up to ``limit`` of them or for ever."""
+        if self.remote is not None:
+            return self.remote.log.follow(query, limit)
+        from artifactstore.jobs.follow import follow as follow_log
+
+        return follow_log(self.database.log, self.connect("follow"), query, limit)
 
     def progress(self) -> "Reporter":
         """Shows how far long work is, until it is left: a bar on a terminal, lines elsewhere."""

@@ -48,7 +48,7 @@ def sweep(session: Session, dry_run: bool, apply: bool, most: int | None, grace:
         raise BadInput("usage", {"problem": "give either --dry-run or --apply"})
     if apply and most is None:
         raise BadInput("usage", {"problem": "--apply needs --max: how many packages at most"})
-    store = session.store
+    store = session.database
     instant = store.log.clock()
     moment = Moment(instant, values.add_duration(instant, grace, -1))
     rows: Iterable[Row] = (

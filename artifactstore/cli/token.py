@@ -11,7 +11,7 @@ from artifactstore.cli import options, values
 from artifactstore.cli.command import Group
 from artifactstore.cli.output import written
 from artifactstore.cli.session import Session, with_session
-from artifactstore.errors import ArtifactstoreError, BadInput, translated
+from artifactstore.errors import ArtifactstoreError, BadInput
 from artifactstore.events import TokenIssued, TokenRevoked, new_id
 
 _COLUMNS = ("token_id", "actor", "roles", "state", "issued_at", "issued_by", "expires_at")
@@ -48,17 +48,16 @@ def create(
     ends = None if expires is None else values.instant(expires)
     if ends is not None and ends <= session.store.log.clock():
         raise BadInput("usage", {"problem": f"{expires!r} is not in the future"})
-    made = access.new_token(new_id())
+    new = access.new_token(new_id())
     event = TokenIssued(
-        token_id=made.token_id,
+        token_id=new.token_id,
         roles=tuple(dict.fromkeys(roles)),
         expires=ends,
         reason=reason or f"for {holder}",
     )
-    store = session.store
+    issuing = session.store.tokens.issuing(event, session.actor, holder, new.text, new.secret_hash)
     # Told before it is committed: a token whose secret nobody was told must not come to be.
-    with _not_made(), translated(), store.connection.transaction():
-        issued = store.tokens.issue_token(event, session.actor, holder, made.secret_hash)
+    with _not_made(), issuing as made:
         session.output.result(
             {
                 "token": made.text,
@@ -66,7 +65,7 @@ def create(
                 "actor": holder,
                 "roles": ", ".join(event.roles or ()),
                 "expires": ends,
-                "sequence": issued.sequence,
+                "sequence": made.sequence,
             }
         )
         with written():

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import suppress
+from itertools import count
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -12,16 +13,20 @@ from artifactstore.client.calls import Calls
 from artifactstore.client.following import Following
 from artifactstore.client.messages import FeedEvent, FeedPage, readable
 from artifactstore.client.network import network
+from artifactstore.client.operation import Awaited
+from artifactstore.client.operations import Operations
 from artifactstore.client.requests import SENDING_SECONDS, TIMEOUT, Exchange, Extensions, headers, is_sent
+from artifactstore.client.retrying import pause_before
 from artifactstore.client.steps import FAILURES, Answer, Begin, Deliver, Fetch, Followed, steps
 
 T = TypeVar("T")
 
 
-class AsyncClient(Calls[Awaitable[Any], Awaitable[FeedPage], "AsyncTail"]):
+class AsyncClient(Calls[Awaitable[Any], Awaitable[FeedPage], "AsyncTail"], Operations[Awaited]):
     """As ``Client``, on asyncio."""
 
     def __init__(self, url: str, token: str, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        super().__init__(self.perform)
         self._http = httpx.AsyncClient(headers=headers(token), timeout=TIMEOUT, **network(url, transport))
 
     async def __aenter__(self) -> Self:
@@ -36,7 +41,17 @@ class AsyncClient(Calls[Awaitable[Any], Awaitable[FeedPage], "AsyncTail"]):
         """Close the connections."""
         await self._http.aclose()
 
-    async def _perform(self, request: Exchange[T], extensions: Extensions | None = None) -> T:
+    async def perform(self, request: Exchange[T]) -> T:
+        for attempt in count(2):
+            try:
+                return await self._send(request)
+            except FAILURES as failure:
+                if not request.repeated:
+                    raise
+                await asyncio.sleep(pause_before(attempt, failure))
+        raise AssertionError("the loop returns or raises")
+
+    async def _send(self, request: Exchange[T], extensions: Extensions | None = None) -> T:
         with readable():
             response = await self._http.request(
                 request.method, request.path, extensions=extensions, **request.arguments
@@ -45,7 +60,7 @@ class AsyncClient(Calls[Awaitable[Any], Awaitable[FeedPage], "AsyncTail"]):
 
     async def _answer(self, ask: Fetch, extensions: Extensions | None = None) -> Answer:
         try:
-            return await self._perform(ask.request, extensions)
+            return await self._send(ask.request, extensions)
         except FAILURES as failure:
             return failure
 

@@ -18,7 +18,7 @@ class Calls(ABC, Generic[AnswerT, PageT, TailT]):
     """Methods of a client; what they return is awaitable if the client is on asyncio."""
 
     @abstractmethod
-    def _perform(self, request: Exchange[Any]) -> Any:
+    def perform(self, request: Exchange[Any]) -> Any:
         """Send it, and read the answer."""
 
     @abstractmethod
@@ -27,7 +27,7 @@ class Calls(ABC, Generic[AnswerT, PageT, TailT]):
 
     def get(self, path: str, **query: object) -> AnswerT:
         """The JSON at a path; raises ``RemoteError``, ``httpx.TransportError``."""
-        answer: AnswerT = self._perform(requests.get(path, query))
+        answer: AnswerT = self.perform(requests.get(path, query))
         return answer
 
     def post(
@@ -44,12 +44,12 @@ class Calls(ABC, Generic[AnswerT, PageT, TailT]):
                 else than the service answered.
             httpx.TransportError: it is not known what became of it; repeat it with its key.
         """
-        answer: AnswerT = self._perform(requests.post(path, body, key, expected))
+        answer: AnswerT = self.perform(requests.post(path, body, key, expected))
         return answer
 
     def events(self, since: int = 0, *, wait: int = 0, **query: object) -> PageT:
         """One page of the feed, as it comes; ``query``: limit, until, epoch, filters (docs/reference)."""
-        page: PageT = self._perform(requests.page({"since": since, "wait": wait, **query}))
+        page: PageT = self.perform(requests.page({"since": since, "wait": wait, **query}))
         return page
 
     def tail(

@@ -22,6 +22,8 @@ CBOR = "application/cbor-seq"
 JSON = "application/json"
 _PASSING = (408, 429, 502, 503, 504)
 """Statuses after which the same request may succeed."""
+_OF_PROBLEMS = ("type", "title", "status", "detail", "hint")
+"""Members of a problem that are no facts of the case: the library has its own words for them."""
 _LONGEST_ASKED = 300.0
 """Seconds: nobody stays away for longer because an answer asks for it."""
 _SHOWN = 120
@@ -62,7 +64,7 @@ class RemoteError(Exception):
         """The same error as the library raises it on a database of its own."""
         # A code that is not known here comes from a service of another version.
         code = self.code if self.code in ERRORS else "foreign-answer"
-        facts = {key: value for key, value in self.problem.items() if key not in ("type", "title", "status")}
+        facts = {key: value for key, value in self.problem.items() if key not in _OF_PROBLEMS}
         told = str(self.problem.get("detail", ""))
         return error(code, {**facts, "problem": told if code == self.code else str(self)})
 
@@ -189,8 +191,16 @@ def parameters(query: Query) -> httpx.QueryParams:
     for name, value in query.items():
         values = value if isinstance(value, (list, tuple, set, frozenset)) else [value]
         given = [item for item in values if item is not None]
-        told += [(name, f"sha256:{item.hex()}" if isinstance(item, bytes) else str(item)) for item in given]
+        told += [(name, _parameter(item)) for item in given]
     return httpx.QueryParams(told)
+
+
+def _parameter(value: object) -> str:
+    if isinstance(value, bytes):
+        return f"sha256:{value.hex()}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def read_json(response: httpx.Response) -> Any:
@@ -198,11 +208,11 @@ def read_json(response: httpx.Response) -> Any:
     check(response)
     kind = _media_type(response)
     if kind != JSON:
-        raise _foreign(response, f"it is {kind or 'of no type'}, not {JSON}")
+        raise foreign(response, f"it is {kind or 'of no type'}, not {JSON}")
     try:
         return _json(response)
     except Problem as problem:
-        raise _foreign(response, problem.text) from None
+        raise foreign(response, problem.text) from None
 
 
 def receive_page(response: httpx.Response) -> Received:
@@ -210,7 +220,7 @@ def receive_page(response: httpx.Response) -> Received:
     check(response)
     kind = _media_type(response)
     if kind != CBOR:
-        raise _foreign(response, f"it is {kind or 'of no type'}, not {CBOR}")
+        raise foreign(response, f"it is {kind or 'of no type'}, not {CBOR}")
     headers = response.headers
     try:
         head = PageHead(
@@ -246,7 +256,7 @@ def check(response: httpx.Response) -> None:
         told = {"code": "service-unreachable", "detail": f"{response.request.url} answers {_shown(response)}"}
         raise RemoteError(response.status_code, told, _retry_after(response))
     moved = response.headers.get("Location")
-    raise _foreign(response, f"it leads to {moved}" if moved else "it is no problem document")
+    raise foreign(response, f"it leads to {moved}" if moved else "it is no problem document")
 
 
 @contextmanager
@@ -263,7 +273,8 @@ def readable() -> Iterator[None]:
         raise RemoteError(200, facts, None) from failure
 
 
-def _foreign(response: httpx.Response, problem: str) -> RemoteError:
+def foreign(response: httpx.Response, problem: str) -> RemoteError:
+    """The failure that an answer is not of this service."""
     facts = {
         "code": "foreign-answer",
         "detail": f"{response.request.url} answers {_shown(response)}: {problem}",
@@ -274,7 +285,7 @@ def _foreign(response: httpx.Response, problem: str) -> RemoteError:
 
 
 def _no_page(response: httpx.Response, problem: Problem) -> RemoteError:
-    return _foreign(response, f"it is no page of the feed: {problem.text}")
+    return foreign(response, f"it is no page of the feed: {problem.text}")
 
 
 def _shown(response: httpx.Response) -> str:

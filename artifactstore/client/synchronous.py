@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from itertools import count
 from threading import Event
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -13,13 +14,16 @@ from artifactstore.client.calls import Calls
 from artifactstore.client.following import Following
 from artifactstore.client.messages import FeedEvent, FeedPage, readable
 from artifactstore.client.network import network
+from artifactstore.client.operation import Blocking
+from artifactstore.client.operations import Operations
 from artifactstore.client.requests import SENDING_SECONDS, TIMEOUT, Exchange, Extensions, headers, is_sent
+from artifactstore.client.retrying import pause_before
 from artifactstore.client.steps import FAILURES, Answer, Begin, Deliver, Fetch, Followed, steps
 
 T = TypeVar("T")
 
 
-class Client(Calls[Any, FeedPage, "Tail"]):
+class Client(Calls[Any, FeedPage, "Tail"], Operations[Blocking]):
     """A connection pool to one service.
 
     Args:
@@ -30,6 +34,7 @@ class Client(Calls[Any, FeedPage, "Tail"]):
     """
 
     def __init__(self, url: str, token: str, *, transport: httpx.BaseTransport | None = None) -> None:
+        super().__init__(self.perform)
         self._http = httpx.Client(headers=headers(token), timeout=TIMEOUT, **network(url, transport))
 
     def __enter__(self) -> Self:
@@ -44,7 +49,17 @@ class Client(Calls[Any, FeedPage, "Tail"]):
         """Close the connections."""
         self._http.close()
 
-    def _perform(self, request: Exchange[T], extensions: Extensions | None = None) -> T:
+    def perform(self, request: Exchange[T]) -> T:
+        for attempt in count(2):
+            try:
+                return self._send(request)
+            except FAILURES as failure:
+                if not request.repeated:
+                    raise
+                time.sleep(pause_before(attempt, failure))
+        raise AssertionError("the loop returns or raises")
+
+    def _send(self, request: Exchange[T], extensions: Extensions | None = None) -> T:
         with readable():
             response = self._http.request(
                 request.method, request.path, extensions=extensions, **request.arguments
@@ -53,7 +68,7 @@ class Client(Calls[Any, FeedPage, "Tail"]):
 
     def _answer(self, ask: Fetch, extensions: Extensions | None = None) -> Answer:
         try:
-            return self._perform(ask.request, extensions)
+            return self._send(ask.request, extensions)
         except FAILURES as failure:
             return failure
 

@@ -1,12 +1,19 @@
 """Appending many events that do not depend on each other, while others append too."""
 
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 from artifactstore.errors import Busy, Refused
 from artifactstore.events import NewEvent
 from artifactstore.jobs.progress import Progress, quiet
-from artifactstore.store import Appended, Store
+from artifactstore.registry import Registry
+from artifactstore.store import Appended
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 _BUSY_SECONDS = 600.0
 """How long a batch is tried again while others hold the log, e.g. for a replay."""
@@ -25,7 +32,9 @@ _OVERTAKEN = frozenset(
 """Refusals of one event because somebody else was there first; any other is about all of them."""
 
 
-def append_patiently(store: Store, events: Sequence[NewEvent], progress: Progress = quiet) -> list[Appended]:
+def append_patiently(
+    store: Registry, events: Sequence[NewEvent], progress: Progress = quiet
+) -> list[Appended]:
     """As ``Store.append``, again and again while others hold the log, for ten minutes."""
     started = time.monotonic()
     while True:
@@ -38,8 +47,30 @@ def append_patiently(store: Store, events: Sequence[NewEvent], progress: Progres
             progress("waiting for the log", 0, 0, "")
 
 
+def in_flight(send: Callable[[T], R], items: Iterable[T], most: int) -> Iterator[R]:
+    """What sending each item gave, in their order, with up to ``most`` on their way at once.
+
+    With 1 all is done in this thread. After a failure what is on its way is waited for, and no more is sent.
+    """
+    if most == 1:
+        yield from map(send, items)
+        return
+    with ThreadPoolExecutor(most) as pool:
+        sent: deque[Future[R]] = deque()
+        try:
+            for item in items:
+                sent.append(pool.submit(send, item))
+                if len(sent) == most:
+                    yield sent.popleft().result()
+            while sent:
+                yield sent.popleft().result()
+        finally:
+            for future in sent:
+                future.cancel()
+
+
 def append_each(
-    store: Store, events: Sequence[NewEvent], progress: Progress = quiet
+    store: Registry, events: Sequence[NewEvent], progress: Progress = quiet
 ) -> list[Appended | Refused]:
     """Append every event that can be; for each, where it landed or why the state does not allow it any more.
 
@@ -49,6 +80,9 @@ def append_each(
     """
     if not events:
         return []
+    if len(events) > (apart := store.writes.apart):
+        parts = (events[start : start + apart] for start in range(0, len(events), apart))
+        return [result for part in parts for result in append_each(store, part, progress)]
     try:
         return list(append_patiently(store, events, progress))
     except Refused as refusal:

@@ -10,7 +10,7 @@ from artifactstore.events import NewEvent, PackageCreated, new_id
 from artifactstore.jobs.batches import append_patiently
 from artifactstore.jobs.progress import Progress, quiet
 from artifactstore.jobs.sbom import Component
-from artifactstore.store import Store
+from artifactstore.registry import Registry
 
 _BATCH = 1_000
 
@@ -27,7 +27,7 @@ class Registered:
     last_sequence: int | None = None
 
 
-def canonical_components(store: Store, components: Iterable[Component]) -> list[Component]:
+def canonical_components(store: Registry, components: Iterable[Component]) -> list[Component]:
     """Components by canonical purl, each once; raises ``BadInput`` invalid-purl with the place."""
     found: dict[str, Component] = {}
     for component in components:
@@ -42,7 +42,7 @@ def canonical_components(store: Store, components: Iterable[Component]) -> list[
 
 
 def register_components(
-    store: Store,
+    store: Registry,
     components: Iterable[Component],
     *,
     actor: str,
@@ -84,7 +84,7 @@ def register_components(
     return report
 
 
-def _find(store: Store, purl: str) -> UUID | None:
+def _find(store: Registry, purl: str) -> UUID | None:
     try:
         package_id: UUID = store.packages.package(purl)["package_id"]
     except NotFound:

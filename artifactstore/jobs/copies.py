@@ -18,7 +18,8 @@ from artifactstore.events import NewEvent, StorageFailed, StorageVerified
 from artifactstore.jobs.batches import append_each
 from artifactstore.jobs.progress import Progress, quiet
 from artifactstore.jobs.tree import Hashed, Tree, TreeFile, hash_files
-from artifactstore.store import CopyQuery, Row, Store
+from artifactstore.registry import Registry
+from artifactstore.store import CopyQuery, Row
 
 BATCH = 500
 """Events per append at most."""
@@ -101,7 +102,7 @@ def judge(row: Row, file: Hashed, reason: str | None = None) -> StorageVerified 
 
 
 def check_files(
-    store: Store,
+    store: Registry,
     where: CopyQuery,
     report: Checked,
     *,
@@ -134,7 +135,7 @@ def check_files(
 class _Check:
     """One check of copies."""
 
-    store: Store
+    store: Registry
     report: Checked
     actor: str
     record: bool

@@ -26,10 +26,11 @@ from artifactstore.events import (
     PackageSealed,
     new_id,
 )
-from artifactstore.jobs.batches import append_patiently
+from artifactstore.jobs.batches import append_patiently, in_flight
 from artifactstore.jobs.progress import Progress, quiet
 from artifactstore.jobs.tree import Hashed, Tree, TreeFile, hash_files
-from artifactstore.store import Appended, Store
+from artifactstore.registry import Registry
+from artifactstore.store import Appended
 
 BACKEND = "file"
 BATCH = 1_000
@@ -103,7 +104,7 @@ class Ingested:
 
 
 def ingest(
-    store: Store,
+    store: Registry,
     path: Path,
     purl: str,
     *,
@@ -153,7 +154,7 @@ def ingest(
 class _Ingest:
     """One ingest; the methods are its steps, in order."""
 
-    store: Store
+    store: Registry
     tree: Tree
     actor: str
     labels: Mapping[str, str]
@@ -227,6 +228,13 @@ class _Ingest:
             return
         self._create()
         failed = Names()
+        batches = self._batches(known, failed)
+        for appended in in_flight(self._append, batches, self.store.writes.side_by_side):
+            self._note(appended)
+        _refuse_failed(failed)
+
+    def _batches(self, known: _Known, failed: Names) -> Iterator[list[NewEvent]]:
+        """The events of the files that the package does not have."""
         batch: list[NewEvent] = []
         for file in self._hash(entry for entry in self._files() if entry.path not in known):
             if file.problem is not None:
@@ -235,11 +243,10 @@ class _Ingest:
             batch.append(self._event(file))
             self.report.appended += 1
             if len(batch) == BATCH:
-                self._append(batch)
+                yield batch
                 batch = []
         if batch:
-            self._append(batch)
-        _refuse_failed(failed)
+            yield batch
 
     def label(self) -> None:
         """Set the labels that a package lacks which this run did not make."""
@@ -291,7 +298,7 @@ class _Ingest:
             self.actor,
         )
         try:
-            self._append([event])
+            self._note(self._append([event]))
         except Refused as refusal:
             if refusal.code != "name-taken":
                 raise
@@ -299,17 +306,19 @@ class _Ingest:
         else:
             self.report.created = True
 
-    def _append(self, events: list[NewEvent]) -> None:
+    def _append(self, events: list[NewEvent]) -> list[Appended]:
         started = time.monotonic()
         with _overtaken():
             appended = append_patiently(self.store, events, self.progress)
-        self.report.append_seconds += time.monotonic() - started
-        self._note(appended)
+        # Of those that go side by side, each has its share of the time.
+        self.report.append_seconds += (time.monotonic() - started) / self.store.writes.side_by_side
+        return appended
 
     def _note(self, appended: list[Appended]) -> None:
         self.report.events += len(appended)
-        self.report.first_sequence = self.report.first_sequence or appended[0].sequence
-        self.report.last_sequence = appended[-1].sequence
+        first, last = appended[0].sequence, appended[-1].sequence
+        self.report.first_sequence = min(self.report.first_sequence or first, first)
+        self.report.last_sequence = max(self.report.last_sequence or last, last)
 
 
 @contextmanager

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from psycopg import Connection
-from psycopg.errors import Diagnostic
+if TYPE_CHECKING:
+    from psycopg import Connection
+    from psycopg.errors import Diagnostic
 
 
 class Progress(Protocol):
@@ -20,10 +21,10 @@ def quiet(step: str, done: int, total: int, unit: str = "events") -> None:
 
 
 @contextmanager
-def from_notices(connection: Connection[Any], step: str, progress: Progress) -> Iterator[None]:
+def from_notices(connection: "Connection[Any]", step: str, progress: Progress) -> Iterator[None]:
     """Pass on the notices of ``artifactstore.project_ranges``, whose DETAIL says done and total."""
 
-    def pass_on(diagnostic: Diagnostic) -> None:
+    def pass_on(diagnostic: "Diagnostic") -> None:
         if diagnostic.message_detail is not None:
             detail = json.loads(diagnostic.message_detail)
             progress(step, detail["done"], detail["total"])

@@ -1,34 +1,20 @@
 """Reading which copies of files are to be checked."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from psycopg.rows import dict_row
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Composed
 
 from artifactstore.errors import translated
 from artifactstore.store.base import Abandonable, Connected
 from artifactstore.store.rows import Row
+from artifactstore.store.selection import CopyQuery
 
 _ROWS = 500
 """Rows fetched at a time: not more than are checked soon."""
 _CHECKABLE = SQL("l.backend = %(backend)s AND l.uri ~* '^file:'")
 _LIVE = SQL("l.state IN ('registered', 'verified', 'failed')")
-
-
-@dataclass(frozen=True, slots=True)
-class CopyQuery:
-    """Which copies: those of a package or of all, in a backend, last checked before an instant or never."""
-
-    backend: str
-    package_id: UUID | None = None
-    checked_before: datetime | None = None
-
-    def parameters(self) -> dict[str, object]:
-        """As the queries name them."""
-        return {"backend": self.backend, "package": self.package_id, "before": self.checked_before}
 
 
 class Copies(Connected):
@@ -65,26 +51,39 @@ class Copies(Connected):
         )
         return self._all(dict_row, query.format(_LIVE, _CHECKABLE), where.parameters())
 
+    def copy_page(self, where: CopyQuery, after: UUID | None, limit: int) -> Iterator[Row]:
+        """A page of the copies by id, with ``last_checked_at``; ``after``: id of the last row before."""
+        query = _to_check(SQL("l.location_id > %(after)s OR %(after)s::uuid IS NULL"), SQL("l.location_id"))
+        parameters = {**where.parameters(), "after": after, "limit": limit}
+        return self._some(dict_row, SQL("{} LIMIT %(limit)s").format(query), parameters)
+
     def copies_to_check(self, where: CopyQuery) -> Iterator[Row]:
         """The copies, never checked ones first, then those whose check is the longest ago.
 
         Streams from a cursor that outlives its transaction: a check takes hours, and the connection can
         append meanwhile. Rows are as they were at the beginning.
         """
-        query = SQL(
-            """
-            SELECT l.location_id, l.file_id, l.package_id, l.backend, l.uri, l.changed_sequence,
-                f.path, f.size, f.blake3
-            FROM artifactstore.storage_locations l JOIN artifactstore.artifact_files f USING (file_id)
-            WHERE {} AND {} AND (%(package)s::uuid IS NULL OR l.package_id = %(package)s)
-                AND (%(before)s::timestamptz IS NULL OR l.last_checked_at IS NULL
-                    OR l.last_checked_at < %(before)s)
-            ORDER BY l.last_checked_at NULLS FIRST, l.location_id
-            """
-        )
+        query = _to_check(SQL("true"), SQL("l.last_checked_at NULLS FIRST, l.location_id"))
         with Abandonable() as given, translated():
             cursor = self.connection.cursor("artifactstore_copies", row_factory=dict_row, withhold=True)
             with cursor:
                 cursor.itersize = _ROWS
-                cursor.execute(query.format(_LIVE, _CHECKABLE), where.parameters(), binary=True)
+                cursor.execute(query, where.parameters(), binary=True)
                 yield from given.rows(cursor)
+
+
+def _to_check(condition: SQL, order: SQL) -> Composed:
+    """The query of the copies, with one more condition."""
+    query = SQL(
+        """
+        SELECT l.location_id, l.file_id, l.package_id, l.backend, l.uri, l.changed_sequence,
+            f.path, f.size, f.blake3, l.last_checked_at
+        FROM artifactstore.storage_locations l JOIN artifactstore.artifact_files f USING (file_id)
+        WHERE {} AND {} AND (%(package)s::uuid IS NULL OR l.package_id = %(package)s)
+            AND (%(before)s::timestamptz IS NULL OR l.last_checked_at IS NULL
+                OR l.last_checked_at < %(before)s)
+            AND ({})
+        ORDER BY {}
+        """
+    )
+    return query.format(_LIVE, _CHECKABLE, condition, order)

@@ -181,16 +181,17 @@ class Log(Connected):
         query = SQL("SELECT * FROM artifactstore.package_history(%s, %s, %s)")
         return self._stream(dict_row, query, (str(package_id), newest_first, limit))
 
-    def retention_history(self, package_id: UUID) -> Iterator[Row]:
-        """Every event that set, changed or held the retention of a package, the oldest first."""
+    def retention_history(self, package_id: UUID, after: int = 0, limit: int | None = None) -> Iterator[Row]:
+        """The events above ``after`` that set, changed or held the retention of a package, oldest first."""
         query = SQL(
             """
             SELECT sequence, created_at, actor, on_behalf_of, action, mode, retain_until_before, retain_until,
                 hold_id, case_ref, reason
-            FROM artifactstore.retention_events WHERE package_id = %s ORDER BY sequence
+            FROM artifactstore.retention_events WHERE package_id = %s AND sequence > %s
+            ORDER BY sequence LIMIT %s
             """
         )
-        return self._stream(dict_row, query, (package_id,))
+        return self._stream(dict_row, query, (package_id, after, limit))
 
     def _log(
         self, view: str, type_column: str, query: LogQuery, order: SQL, limit: int | None

@@ -5,8 +5,7 @@ Rows come one by one, so that whoever has enough of them can stop: it is the las
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import LiteralString
 from uuid import UUID
 
@@ -16,36 +15,7 @@ from psycopg.sql import SQL
 from artifactstore.errors import BadInput
 from artifactstore.store.base import Paged
 from artifactstore.store.rows import ManifestEntry, Row
-
-
-@dataclass(frozen=True, slots=True)
-class PackageQuery:
-    """Which packages; None takes all. ``labels`` must all be there with these values.
-
-    ``purl_prefix`` is the beginning of canonical purls, ``namespace`` percent-decoded.
-    """
-
-    purl: str | None = None
-    purl_prefix: str | None = None
-    type: str | None = None
-    namespace: str | None = None
-    name: str | None = None
-    state: str | None = None
-    producer: str | None = None
-    labels: Mapping[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FileQuery:
-    """Which files; None takes all. ``removed``: also those that were removed from their package."""
-
-    package_id: UUID | None = None
-    path: str | None = None
-    blake3: bytes | None = None
-    sha256: bytes | None = None
-    state: str | None = None
-    removed: bool = False
-
+from artifactstore.store.selection import FileQuery, PackageQuery
 
 _FILES_AT_ONCE = 100
 """Files whose copies are in memory at once."""

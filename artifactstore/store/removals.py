@@ -22,6 +22,8 @@ _OF_PACKAGES: Final = """state = 'retiring' AND retired_at IS NULL AND file_id =
     SELECT f.file_id FROM artifactstore.artifact_files f
     WHERE (f.package_id = ANY (%(packages)s) AND f.removed_at IS NULL)
         OR (f.package_id = ANY (%(packages)s) AND f.removed_at IS NOT NULL)))"""
+_OF_PACKAGE: Final = """file_id = ANY (ARRAY(
+    SELECT f.file_id FROM artifactstore.artifact_files f WHERE f.package_id = %(package_id)s))"""
 _OF_ALL: Final = "state = 'retiring'"
 
 
@@ -77,12 +79,16 @@ class Removals(Paged):
         return self._row(query.format(which), {"packages": list(package_ids or ()), "limit": COUNTED})
 
     def location_page(self, file_id: UUID, after: UUID | None, limit: int) -> Iterator[Row]:
-        """Locations of a file, oldest first, with ``removal`` and ``needed_by``."""
+        """Locations of a file, oldest first, with ``path``, ``purl``, ``removal`` and ``needed_by``."""
         conditions = {"file_id = %(file_id)s": file_id}
         return self._location_page(conditions, {"file_id": file_id}, after, limit)
 
+    def package_location_page(self, package_id: UUID, after: UUID | None, limit: int) -> Iterator[Row]:
+        """Locations of all files of a package, oldest first, likewise."""
+        return self._location_page({_OF_PACKAGE: True}, {"package_id": package_id}, after, limit)
+
     def removal_page(self, package_id: UUID | None, after: UUID | None, limit: int) -> Iterator[Row]:
-        """Retiring locations of a package or of all, oldest first, with ``removal`` and ``needed_by``."""
+        """Retiring locations of a package or of all, oldest first, likewise."""
         conditions = {_OF_ALL if package_id is None else _OF_PACKAGES: True}
         return self._location_page(conditions, {"packages": [package_id]}, after, limit)
 
@@ -102,5 +108,12 @@ class Removals(Paged):
             parameters,
             after,
             limit,
-            "LEFT JOIN LATERAL artifactstore.copy_removals(ARRAY[page.location_id]) r USING (location_id)",
+            """
+            LEFT JOIN LATERAL artifactstore.copy_removals(ARRAY[page.location_id]) r USING (location_id)
+            CROSS JOIN LATERAL (
+                SELECT f.path, p.purl
+                FROM artifactstore.artifact_files f
+                JOIN artifactstore.artifact_packages p ON p.package_id = f.package_id
+                WHERE f.file_id = page.file_id) named
+            """,
         )

@@ -16,6 +16,14 @@ class Appended(NamedTuple):
     appended: bool
 
 
+class IssuedToken(NamedTuple):
+    """A token that was made; ``text`` is for its holder alone."""
+
+    token_id: UUID
+    text: str
+    sequence: int
+
+
 class LoggedEvent(NamedTuple):
     """A row of ``events``, as stored."""
 

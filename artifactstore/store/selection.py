@@ -4,8 +4,9 @@ The fields of a filter are columns of ``events``; parameters of ``GET /events`` 
 the same names.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from uuid import UUID
 
 from artifactstore.events import types_of
@@ -91,3 +92,45 @@ class LogQuery(EventQuery):
     def contiguous(self) -> bool:
         """Whether no event of the range is left out."""
         return self.package_id is None and not self.where
+
+
+@dataclass(frozen=True, slots=True)
+class PackageQuery:
+    """Which packages; None takes all. ``labels`` must all be there with these values.
+
+    ``purl_prefix`` is the beginning of canonical purls, ``namespace`` percent-decoded.
+    """
+
+    purl: str | None = None
+    purl_prefix: str | None = None
+    type: str | None = None
+    namespace: str | None = None
+    name: str | None = None
+    state: str | None = None
+    producer: str | None = None
+    labels: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileQuery:
+    """Which files; None takes all. ``removed``: also those that were removed from their package."""
+
+    package_id: UUID | None = None
+    path: str | None = None
+    blake3: bytes | None = None
+    sha256: bytes | None = None
+    state: str | None = None
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CopyQuery:
+    """Which copies: those of a package or of all, in a backend, last checked before an instant or never."""
+
+    backend: str
+    package_id: UUID | None = None
+    checked_before: datetime | None = None
+
+    def parameters(self) -> dict[str, object]:
+        """As the queries name them."""
+        return {"backend": self.backend, "package": self.package_id, "before": self.checked_before}

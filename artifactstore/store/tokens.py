@@ -1,5 +1,7 @@
 """Access tokens of the service."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 from uuid import UUID
 
@@ -10,7 +12,7 @@ from artifactstore import codec
 from artifactstore.errors import BadInput, translated
 from artifactstore.events import NewEvent, Request, TokenIssued, TokenRevoked
 from artifactstore.store.base import Connected
-from artifactstore.store.rows import Appended, Row
+from artifactstore.store.rows import Appended, IssuedToken, Row
 
 
 class Token(NamedTuple):
@@ -39,6 +41,15 @@ class Tokens(Connected):
         payload = NewEvent(event, None, actor, request=request).payload()
         query = SQL("SELECT 1, i.* FROM artifactstore.issue_token(%s, %s, %s, %s, %s) i")
         return self._appended(query, (payload, codec.digest(payload), actor, holder, secret_hash))
+
+    @contextmanager
+    def issuing(
+        self, event: TokenIssued, actor: str, holder: str, text: str, secret_hash: bytes
+    ) -> Iterator[IssuedToken]:
+        """As ``issue_token``, with the token to be told in the body: there is none if that fails."""
+        with translated(), self.connection.transaction():
+            issued = self.issue_token(event, actor, holder, secret_hash)
+            yield IssuedToken(event.token_id, text, issued.sequence)
 
     def revoke_token(self, event: TokenRevoked, actor: str, request: Request | None = None) -> Appended:
         """Revoke a token; one that is revoked already gives the event that did, ``appended`` false.

@@ -40,6 +40,12 @@ _APPEND_COMMANDS = SQL(
 class Writes(Connected):
     """``store.writes``: appending to the log."""
 
+    apart = 2**31
+    """Events about several things that one ``append`` takes at most: as many as one transaction."""
+
+    side_by_side = 1
+    """Appends at once that are worth while: one holds the lock and has the connection."""
+
     def append(self, events: Sequence[NewEvent]) -> list[Appended]:
         """Append events all or nothing, in their order, and project them.
 

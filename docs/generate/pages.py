@@ -6,15 +6,18 @@ from typing import Any
 
 from psycopg import Connection
 
-from docs.generate import cli, decisions, errors, events, http, metrics, roles, sql
+from docs.generate import cli, decisions, errors, events, http, metrics, operations, roles, sql
 
 ROOT = Path(__file__).parents[2]
 
 
 def generate(conn: Connection[Any]) -> dict[Path, str]:
     """Path → text of every generated page; ``conn`` is to a migrated database, as superuser or operator."""
-    docs = ROOT / "docs"
+    docs, client = ROOT / "docs", ROOT / "artifactstore" / "client"
+    answers, methods = operations.generate()
     return {
+        client / "answers.py": answers,
+        client / "operations.py": methods,
         docs / "adr" / "README.md": decisions.generate(docs / "adr"),
         docs / "reference" / "cli.md": cli.generate(),
         docs / "reference" / "errors.md": errors.generate(),
@@ -34,7 +37,7 @@ def stale(pages: Mapping[Path, str]) -> list[Path]:
 def write(pages: Mapping[Path, str]) -> None:
     """Write the pages that are stale."""
     for path in stale(pages):
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(pages[path], encoding="utf-8")
 
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from artifactstore.cli import events as commands
+from artifactstore.jobs import follow
 from tests.cli.program import ACTOR, PURL, Program
 from tests.timing import until
 
@@ -148,8 +148,8 @@ def test_follow_gives_events_as_they_are_appended(program: Program, history: lis
 
 @pytest.mark.usefixtures("history")
 def test_follow_notices_what_no_notification_told(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "CHANNEL", "nobody_rings_here")
-    monkeypatch.setattr(commands, "_READ_AGAIN", 0.1)
+    monkeypatch.setattr(follow, "CHANNEL", "nobody_rings_here")
+    monkeypatch.setattr(follow, "_READ_AGAIN", 0.1)
     label = """
         SELECT artifactstore.append_json('v1.package.labeled', package_id, '{"set": {"late": "1"}}')
         FROM artifactstore.artifact_packages WHERE purl = %s

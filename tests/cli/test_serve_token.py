@@ -99,7 +99,7 @@ def test_f49_the_first_start_makes_a_token_and_says_nothing(session: Session, da
 
 @pytest.mark.parametrize("name", KEPT)
 def test_f49_a_good_token_is_kept(session: Session, name: str) -> None:
-    token = KEPT[name](session.store)
+    token = KEPT[name](session.database)
     assert token is not None
     access.write_token(access.token_path(), token)
     assert _serve(session) == (token, "")
@@ -108,7 +108,7 @@ def test_f49_a_good_token_is_kept(session: Session, name: str) -> None:
 @pytest.mark.parametrize("name", REPLACED)
 def test_f49_any_other_is_replaced_and_told_why(session: Session, database: str, name: str) -> None:
     prepare, why = REPLACED[name]
-    token = prepare(session.store)
+    token = prepare(session.database)
     assert token is not None
     access.write_token(access.token_path(), token)
     made, told = _serve(session)

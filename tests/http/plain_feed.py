@@ -10,9 +10,9 @@ from artifactstore.errors import BadInput
 from artifactstore.events.times import time_text
 from artifactstore.feed import MAX_BYTES, MAX_EXAMINED
 from artifactstore.http.feed.encoding import CBOR, JSON, Form
-from artifactstore.http.web.answers import event_value
 from artifactstore.http.web.json import render
 from artifactstore.leaves import columns, identity
+from artifactstore.shown import event_value
 from artifactstore.store import LoggedEvent, PageQuery, Position
 
 

@@ -10,9 +10,9 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
-from artifactstore.cli.remote import Remote
 from artifactstore.client import AsyncClient, Client, RemoteError
-from artifactstore.store import EventQuery
+from artifactstore.remote.log import RemoteLog
+from artifactstore.store import LogQuery
 from tests.http.feeding import append_packages
 from tests.http.running import Running, running
 from tests.timing import until
@@ -82,15 +82,14 @@ def test_f38_the_asynchronous_client_is_the_same(filled: Running) -> None:
     assert [page["wait"] for page in pages] == [["25"]] + [["0"]] * (len(pages) - 1)
 
 
-def test_f38_the_program_reads_by_the_same_pages(filled: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f38_the_program_reads_by_the_same_pages(filled: Running) -> None:
     noting = Noting()
-    remote = Remote(filled.url, filled.tokens["reader"])
-    monkeypatch.setattr(remote, "_client", Client(filled.url, filled.tokens["reader"], transport=noting))
-    follow = remote.events(EventQuery(since=0), 3_000, follow=True)
+    client = Client(filled.url, filled.tokens["reader"], transport=noting)
+    follow = RemoteLog(client).follow(LogQuery(since=0), 3_000)
     assert [row["sequence"] for row in follow] == list(range(1, 3_001))
     assert len(noting.pages) <= 4
     assert [page["wait"] for page in noting.pages] == [["25"]] + [["0"]] * (len(noting.pages) - 1)
-    remote.close()
+    client.close()
 
 
 def test_f38_the_next_page_is_on_its_way_while_one_is_dealt_with(filled: Running) -> None:

@@ -53,7 +53,7 @@ def test_following_ends_with_the_limit(service: Running) -> None:
         (["--since", "99"], None, 3, "cursor-ahead"),
         (["--since", "99", "--follow"], None, 3, "cursor-ahead"),
         (["--since", "0"], "ast_wrong", 7, "unauthorized"),
-        (["--package", "pkg:generic/app@1"], None, 2, "usage"),
+        (["--package", "pkg:generic/app@1"], None, 4, "not-found"),
     ],
 )
 def test_refusals_end_with_their_exit_code(

@@ -11,11 +11,11 @@ import httpx
 import pytest
 
 from artifactstore import codec
-from artifactstore.cli.remote import Remote
 from artifactstore.client import AsyncClient, Client, FeedError, RemoteError
 from artifactstore.client.messages import CBOR
 from artifactstore.errors import ERRORS, ArtifactstoreError
-from artifactstore.store import EventQuery
+from artifactstore.remote.log import RemoteLog
+from artifactstore.store import LogQuery
 
 _PAYLOAD = codec.encode({"purl": "pkg:generic/app@1"})
 EVENT: dict[str, Any] = {
@@ -177,17 +177,14 @@ JSON_LIES = {
 
 
 @pytest.mark.parametrize("name", JSON_LIES)
-def test_f23_json_that_is_none_of_ours_has_a_name_in_the_program(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    remote = Remote("http://a", "ast_x")
+def test_f23_json_that_is_none_of_ours_has_a_name_in_the_program(name: str) -> None:
     transport = answering(JSON_LIES[name], {"Content-Type": "application/json"})
-    monkeypatch.setattr(remote, "_client", Client("http://a", "", transport=transport))
+    remote = RemoteLog(Client("http://a", "", transport=transport))
     with pytest.raises(ArtifactstoreError) as refused:
         remote.head()
     assert refused.value.code == "foreign-answer"
     with pytest.raises(ArtifactstoreError) as refused:
-        next(remote.events(EventQuery(), None, follow=True))
+        next(remote.follow(LogQuery(), None))
     assert refused.value.code == "foreign-answer"
     assert ERRORS["foreign-answer"].exit_code == 2
 

@@ -26,7 +26,8 @@ def test_f01_needed_bytes_are_not_deleted_and_the_lists_say_so(registry: Registr
         "more": 0,
     }
     (listed,) = registry.get("/removals")["removals"]
-    assert listed == {**registry.get(location), "removal": "detach", "needed_by": needed_by}
+    told = {"path": "a", "purl": "pkg:generic/first@1", "removal": "detach", "needed_by": needed_by}
+    assert listed == {**registry.get(location), **told}
     (one,) = registry.get(f"{file}/locations")["locations"]
     assert (one["removal"], one["needed_by"]["location_id"]) == (None, listed["location_id"])
     told = registry.refused(f"{location}/retire", {"outcome": "deleted", "reason": "r"}, 409, "bytes-needed")

@@ -20,7 +20,8 @@ from artifactstore.cli.main import SECTIONS, main
 _LATER = (
     "artifactstore.client", "artifactstore.embedded", "artifactstore.jobs.exports", "artifactstore.migrate",
     "artifactstore.cli.failure", "artifactstore.cli.output", "artifactstore.cli.progress",
-    "artifactstore.cli.remote", "artifactstore.jobs.doctor", "artifactstore.store", "getpass",
+    "artifactstore.remote", "artifactstore.cli.services", "artifactstore.jobs.doctor",
+   "artifactstore.jobs.follow", "artifactstore.store", "getpass",
     "encodings.idna", "encodings.utf_8_sig", "rich.console", "rich.progress", "rich.table", "yoyo.migrations",
 )  # fmt: skip
 """What commands import when they need it: an account without rights may not read it."""

@@ -13,12 +13,13 @@ LAYERS = (
     {"codec", "hints", "system"},
     {"events"},
     {"store"},
-    {"leaves", "feed", "connecting"},
+    {"leaves", "feed", "connecting", "registry", "shown"},
     {"server"},
     {"embedded", "access", "db"},  # db starts the embedded server, which is connected to through db
     {"lacking", "verdicts", "waits"},
     {"jobs", "migrate"},  # migrate replays after a changed projector, doctor asks what is installed
     {"client"},
+    {"remote"},
     {"http"},
     {"cli"},
     {"__main__"},

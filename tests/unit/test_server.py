@@ -100,7 +100,7 @@ def test_a_missing_wheel_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ArtifactstoreError) as caught:
         server.wheel_programs()
-    (embedded,) = tomllib.loads(PYPROJECT.read_text())["project"]["optional-dependencies"]["embedded"]
+    _, embedded = tomllib.loads(PYPROJECT.read_text())["project"]["optional-dependencies"]["embedded"]
     # F44: never a name that somebody else may have.
     assert f"pip install '{embedded}'" in (caught.value.hint or "")
 

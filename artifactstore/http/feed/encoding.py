@@ -17,9 +17,9 @@ from artifactstore.codec import Payload
 from artifactstore.errors import BadInput
 from artifactstore.events.kinds import id_text
 from artifactstore.events.times import micros_text
-from artifactstore.http.web.answers import payload_shown, payload_value
 from artifactstore.http.web.json import render
 from artifactstore.leaves import Columns
+from artifactstore.shown import payload_shown, payload_value
 
 Form: TypeAlias = Literal["application/json", "application/cbor-seq", "text/event-stream"]
 JSON: Form = "application/json"

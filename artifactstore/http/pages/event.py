@@ -15,10 +15,10 @@ from artifactstore.http.pages.diagnostic import hex_groups, items
 from artifactstore.http.pages.headers import EXPLORER, HTML
 from artifactstore.http.pages.rendering import shown
 from artifactstore.http.pages.sentences import sentence
-from artifactstore.http.web.answers import payload_value
 from artifactstore.http.web.request import Parameter
 from artifactstore.http.web.trace import header
 from artifactstore.leaves import Columns, from_columns
+from artifactstore.shown import payload_value
 from artifactstore.store import LogQuery, Row, Store
 
 _MOST_OTHERS = 20

@@ -101,8 +101,10 @@ def _stream(call: Call, given: Mapping[str, str]) -> str:
     return f"{EXPLORER}stream?{urlencode({'since': head, **wanted})}"
 
 
-def _typed(parameter: Parameter) -> Parameter:
-    return replace(parameter, kind=TypedTime()) if isinstance(parameter.kind, Time) else parameter
+def _in_a_form(parameter: Parameter) -> Parameter:
+    """The same as people type it: once, and times as they come."""
+    kind = TypedTime() if isinstance(parameter.kind, Time) else parameter.kind
+    return replace(parameter, kind=kind, repeatable=False)
 
 
 PAGE = Endpoint(
@@ -114,7 +116,7 @@ PAGE = Endpoint(
     handle=_log,
     media_type=HTML,
     query=(
-        *map(_typed, FILTERS),
+        *map(_in_a_form, FILTERS),
         Parameter("before", Int(min=1, max=MAX_INTEGER), "only below this sequence"),
         Parameter("after", Int(max=MAX_INTEGER), "the next above this sequence"),
         Parameter("at", TypedTime(), "as the log stood at this time"),

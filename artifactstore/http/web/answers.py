@@ -1,17 +1,13 @@
 """What answers hold: their JSON Schema, and rows and events in that form."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from artifactstore import codec
 from artifactstore.access import ROLES
-from artifactstore.codec import Payload
-from artifactstore.errors import BadInput
-from artifactstore.events import EVENT_TYPES, Event, Origin
-from artifactstore.events.fields import fields_of, show, shown_object_schema, shown_otherwise
+from artifactstore.events import Event, Origin
+from artifactstore.events.fields import fields_of, shown_object_schema
 from artifactstore.events.kinds import Schema
-from artifactstore.leaves import Columns
-from artifactstore.store import LoggedEvent, Row
+from artifactstore.store import Row
 from artifactstore.words import (
     FILE_STATES,
     KEPT_LOCATION_STATES,
@@ -154,6 +150,8 @@ SCHEMAS: dict[str, Schema] = {
         "other locations need the bytes, leave them and retire it as detached; wait: other locations that "
         "are retiring, too, are to be detached first. Else null.",
         **_LOCATION,
+        path=TEXT,
+        purl=TEXT,
         removal=maybe(one_of("remove", "detach", "wait")),
         needed_by=maybe(
             record(
@@ -166,6 +164,45 @@ SCHEMAS: dict[str, Schema] = {
                 more=COUNT,
             )
         ),
+    ),
+    "CheckableCopy": record(
+        "A copy, and what its bytes must be.",
+        location_id=ID,
+        file_id=ID,
+        package_id=ID,
+        backend=TEXT,
+        uri=TEXT,
+        changed_sequence=SEQUENCE,
+        path=TEXT,
+        size=COUNT,
+        blake3=HEX,
+        last_checked_at=maybe(TIME),
+    ),
+    "DuePackage": record(
+        "What retention says about destroying a package.",
+        package_id=ID,
+        purl=TEXT,
+        state=one_of(*PACKAGE_STATES),
+        mode=maybe(one_of(*MODES)),
+        retain_until=maybe(TIME),
+        holds=maybe(COUNT),
+        due=BOOL,
+        action=maybe(one_of("delete", "purge")),
+        why=TEXT,
+    ),
+    "RetentionEvent": record(
+        "An event that set, changed or held retention.",
+        sequence=SEQUENCE,
+        created_at=TIME,
+        actor=TEXT,
+        on_behalf_of=maybe(TEXT),
+        action=TEXT,
+        mode=maybe(one_of(*MODES)),
+        retain_until_before=maybe(TIME),
+        retain_until=maybe(TIME),
+        hold_id=maybe(ID),
+        case_ref=maybe(TEXT),
+        reason=maybe(TEXT),
     ),
     "Retention": record(
         "How long a package must be kept.",
@@ -227,8 +264,6 @@ SCHEMAS: dict[str, Schema] = {
 }
 """Shared schemas by name; those of event types are made by ``event_schema``."""
 
-_SHOWN = {name: shown_otherwise(model, Origin) for name, model in EVENT_TYPES.items()}
-
 
 def shown(name: str) -> Callable[[Row], dict[str, Any]]:
     """Turns a row into the object of a shared schema."""
@@ -259,42 +294,6 @@ def event_schema(model: type[Event]) -> Schema:
             },
         ]
     }
-
-
-def event_value(event: LoggedEvent) -> dict[str, Any]:
-    """An event as answers show it; raises ``BadInput`` for a payload that is damaged or of unknown type."""
-    return _event(event, payload_value(event))
-
-
-def event_shown(event: LoggedEvent, values: Payload) -> dict[str, Any]:
-    """An event whose payload is decoded already, likewise."""
-    return _event(event, payload_shown(event, values))
-
-
-def _event(event: LoggedEvent, payload: Mapping[str, object]) -> dict[str, Any]:
-    return {
-        "sequence": event.sequence,
-        "created_at": event.created_at,
-        "event_type": event.event_type,
-        "subject_kind": event.subject_kind,
-        "subject_id": event.subject_id,
-        "actor": event.actor,
-        "payload": payload,
-        "payload_digest": f"blake3:{event.payload_digest.hex()}",
-    }
-
-
-def payload_value(event: LoggedEvent | Columns) -> dict[str, object]:
-    """The payload of an event as answers show it; raises as ``event_value``."""
-    return payload_shown(event, codec.decode_stored(event.payload, event.payload_digest, event.event_type))
-
-
-def payload_shown(event: LoggedEvent | Columns, values: Payload) -> dict[str, object]:
-    """The same of a payload that is decoded already."""
-    shown = _SHOWN.get(event.event_type)
-    if shown is None:
-        raise BadInput("unknown-event-type", {"event_type": event.event_type, "sequence": event.sequence})
-    return show(shown, values)
 
 
 def payload_schemas(models: Iterable[type[Event]]) -> dict[str, Schema]:

@@ -11,8 +11,8 @@ from artifactstore.codec import Payload
 from artifactstore.errors import ArtifactstoreError, Refused
 from artifactstore.events import NewEvent, Request
 from artifactstore.http.endpoint import Answer, Call
-from artifactstore.http.web.answers import event_shown
 from artifactstore.http.write.group_append import Work
+from artifactstore.shown import event_shown
 from artifactstore.store import Appended, LoggedEvent, PreparedEvent, prepare
 
 REPLAYED = "Idempotent-Replayed"

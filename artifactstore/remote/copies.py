@@ -1,0 +1,79 @@
+"""Copies of files, as a service knows them."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from operator import itemgetter
+from uuid import UUID
+
+from artifactstore.client import Client
+from artifactstore.client.answers import CopiesTotalsAnswer
+from artifactstore.remote.translation import PAGE, all_pages, row_of, translated_answers
+from artifactstore.store import CopyQuery, Row
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class RemoteCopies:
+    """``registry.copies``."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def copy_totals(self, where: CopyQuery) -> Row:
+        """See ``Copies.copy_totals``."""
+        totals = row_of(self._totals(where))
+        return {name: totals[name] for name in ("copies", "bytes", "recent")}
+
+    def other_copies(self, where: CopyQuery) -> list[Row]:
+        """See ``Copies.other_copies``."""
+        return list(map(row_of, self._totals(where).elsewhere))
+
+    def _totals(self, where: CopyQuery) -> CopiesTotalsAnswer:
+        with translated_answers():
+            return self._client.copies.totals(
+                backend=where.backend, package_id=where.package_id, checked_before=where.checked_before
+            )
+
+    def copies_to_check(self, where: CopyQuery) -> Iterator[Row]:
+        """See ``Copies.copies_to_check``; all are in memory, as the service pages by id."""
+        rows = all_pages(
+            lambda after: self._client.copies.list(
+                backend=where.backend,
+                package_id=where.package_id,
+                checked_before=where.checked_before,
+                after=after,
+                limit=PAGE,
+            ),
+            lambda page: page.copies,
+        )
+        yield from sorted(rows, key=lambda row: (row["last_checked_at"] or _NEVER, row["location_id"]))
+
+
+class RemoteRemovals:
+    """``registry.removals``."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def locations(self, *, package_id: UUID | None = None, file_id: UUID | None = None) -> Iterator[Row]:
+        """See ``Removals.locations``; all are in memory, as the service does not page by path."""
+        calls = self._client.locations
+        rows = all_pages(
+            lambda after: (
+                calls.list(file_id, after=after, limit=PAGE)
+                if file_id is not None
+                else calls.of_package(package_id or UUID(int=0), after=after, limit=PAGE)
+            ),
+            lambda page: page.locations,
+        )
+        order = itemgetter("created_sequence", "location_id")
+        for row in sorted(rows, key=lambda row: (row["path"].encode(), *order(row))):
+            del row["purl"]
+            yield row
+
+    def removals(self, package_id: UUID | None = None) -> Iterator[Row]:
+        """See ``Removals.removals``."""
+        return all_pages(
+            lambda after: self._client.removals.list(package_id=package_id, after=after, limit=PAGE),
+            lambda page: page.removals,
+        )

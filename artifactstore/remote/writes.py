@@ -1,0 +1,112 @@
+"""Appending over HTTP: each event is the command that it comes from, with an idempotency key of its own."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from artifactstore.client import Client, requests
+from artifactstore.client.answers import RecordedAnswer
+from artifactstore.client.operations import COMMANDS
+from artifactstore.codec import Problem
+from artifactstore.events import EVENT_TYPES, FileIngested, NewEvent, PackageSealed
+from artifactstore.events.fields import pack_model, show, shown_otherwise
+from artifactstore.remote.translation import translated_answers
+from artifactstore.store import Appended
+
+_SUBJECTS = {
+    "package": "package_id",
+    "retention": "package_id",
+    "file": "file_id",
+    "storage": "location_id",
+}
+"""What paths and bodies call the id of a subject, by its kind."""
+_SHOWN = {name: shown_otherwise(model) for name, model in EVENT_TYPES.items()}
+_PLACE = ("package_id", "file_id")
+"""Fields that place an event in its package and file: the service knows them."""
+
+
+class RemoteWrites:
+    """``registry.writes``.
+
+    Args:
+        on_behalf_of: for whom the holder of the token acts.
+    """
+
+    apart = 1
+    """Events about several things that one ``append`` takes at most: each is a request of its own."""
+
+    side_by_side = 3
+    """Appends at once that are worth while: one is made, one is read by the service, one appended."""
+
+    def __init__(self, client: Client, on_behalf_of: str | None) -> None:
+        self._client = client
+        self._on_behalf_of = on_behalf_of
+
+    def append(self, events: Sequence[NewEvent]) -> list[Appended]:
+        """See ``Writes.append``: one event, or files of one package."""
+        if isinstance(events[0].event, FileIngested):
+            return self._add_files(events[0].event.package_id, events)
+        (new,) = events
+        path = COMMANDS[new.event.event_type]
+        values = _values(new)
+        subject = _SUBJECTS[new.event.subject_kind]
+        known = {**values, subject: str(new.subject_id)}
+        in_path = re.findall(r"{(\w+)}", path)
+        target = path.format(**{name: requests.segment(known[name]) for name in in_path})
+        made = {} if subject in in_path else {subject: known[subject]}
+        given = {name: value for name, value in values.items() if name not in (*in_path, *_PLACE)}
+        body = {**given, **made, "on_behalf_of": self._on_behalf_of}
+        with translated_answers():
+            answer = self._client.perform(requests.command(target, RecordedAnswer, body, None, new.expected))
+        return [Appended(1, answer.sequence, answer.created_at, True)]
+
+    def _add_files(self, package_id: UUID, events: Sequence[NewEvent]) -> list[Appended]:
+        behalf = {} if self._on_behalf_of is None else {"on_behalf_of": self._on_behalf_of}
+        files = []
+        for new in events:
+            values = _values(new)
+            del values["package_id"]
+            files.append({**values, "file_id": new.subject_id, **behalf})
+        with translated_answers():
+            answer = self._client.files.add_many(package_id, files=files)
+        return [
+            Appended(position, one.sequence, answer.created_at, True)
+            for position, one in enumerate(answer.files, 1)
+        ]
+
+    def seal(
+        self,
+        package_id: UUID,
+        _actor: str,
+        *,
+        reason: str | None = None,
+        expected: int | None = None,
+        manifest_digest: bytes | None = None,
+    ) -> tuple[Appended, PackageSealed]:
+        """See ``Writes.seal``; the service reads the files."""
+        with translated_answers():
+            answer = self._client.packages.seal(
+                package_id,
+                manifest_digest=None if manifest_digest is None else manifest_digest.hex(),
+                reason=reason,
+                on_behalf_of=self._on_behalf_of,
+                expected=expected,
+            )
+        sealed = answer.payload
+        event = PackageSealed(
+            manifest_digest=bytes.fromhex(sealed["manifest_digest"]),
+            file_count=sealed["file_count"],
+            total_bytes=sealed["total_bytes"],
+            as_of=sealed["as_of"],
+            reason=reason,
+        )
+        return Appended(1, answer.sequence, answer.created_at, True), event
+
+
+def _values(new: NewEvent) -> dict[str, Any]:
+    """The payload in JSON; raises ``BadInput`` bad-payload."""
+    try:
+        return show(_SHOWN[new.event.event_type], pack_model(new.event))
+    except Problem as problem:
+        problem.refuse(new.event.event_type)
