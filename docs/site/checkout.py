@@ -4,7 +4,8 @@ import subprocess
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
-IMAGES = {".png", ".svg", ".webp"}
+IMAGES = {".png", ".webp"}
+"""Shown as they are; a drawing (.svg) is text, and a page like other sources."""
 
 
 class Checkout:

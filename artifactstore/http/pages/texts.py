@@ -36,11 +36,12 @@ def is_identifier(value: object) -> bool:
 
 
 def short(identifier: str) -> Markup:
-    """The beginning of an id or digest, the whole of it on demand."""
-    if len(identifier) <= _SHORT + 1:
+    """The beginning of an id or digest (behind the name of its algorithm), the whole of it on demand."""
+    shown = identifier.find(":") + 1 + _SHORT
+    if len(identifier) <= shown + 1:
         return Markup('<code class="id">{}</code>').format(identifier)
     return Markup('<code class="id" title="{0}" data-full="{0}">{1}…</code>').format(
-        identifier, identifier[:_SHORT]
+        identifier, identifier[:shown]
     )
 
 
