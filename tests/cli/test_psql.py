@@ -2,7 +2,6 @@
 
 import os
 import pty
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 from artifactstore.cli.psql import _environment
 from artifactstore.server import wheel_programs
 from tests.cli.program import PURL, Program
+from tests.needs import program as installed
 
 
 def _on_a_terminal(conninfo: str, typed: str, *arguments: str, **environment: str) -> str:
@@ -146,6 +146,6 @@ def test_without_a_terminal_it_says_what_psql_says(program: Program, home: Path)
         )  # fmt: skip
         return done.stdout, done.stderr
 
-    psql = shutil.which("psql") or str(wheel_programs(18).bin / "psql")
+    psql = str(installed("psql") or wheel_programs(18).bin / "psql")
     ours = run(sys.executable, "-m", "artifactstore", "--database-url", program.conninfo, "psql")
     assert ours == run(psql, "--dbname", program.conninfo)

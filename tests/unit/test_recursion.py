@@ -17,6 +17,7 @@ BOUNDED = {
     "jobs/batches.py: append_each": "halves a batch",
     "cli/output.py: jsonable": "values of at most 16 levels (payloads) or 32 (answers of a service)",
     "cli/command.py: walk": "the commands of the program, in groups of one level",
+    "http/pages/diagnostic.py: value": "refuses more than _MOST_LEVELS on the way down",
     "http/web/problems.py: _unicode": "facts of an error: what is told of a body has 16 levels at most",
     "jobs/exports/check.py: identity": "a method that calls the function of this name",
     "store/identity.py: epoch_name": "the same",
