@@ -5,6 +5,7 @@ from click.shell_completion import get_completion_class
 
 from artifactstore.cli.command import Command
 from artifactstore.cli.main import COMPLETE, PROGRAM
+from artifactstore.cli.output import written
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -22,4 +23,5 @@ def completion(context: click.Context, shell: str) -> None:
     """
     made = get_completion_class(shell)
     assert made is not None  # noqa: S101 - click brings all of SHELLS
-    click.echo(made(context.find_root().command, {}, PROGRAM, COMPLETE).source())
+    with written():
+        click.echo(made(context.find_root().command, {}, PROGRAM, COMPLETE).source())

@@ -37,12 +37,10 @@ def named(
 
     Args: as they were given with ``--url``, ``--registry``, ``--database-url``, ``--token``.
 
-    Raises ``BadInput``: usage for a name that the file does not have or a token that is lacking, file for a
-    file that cannot be read or that others may read.
+    Raises ``BadInput``: usage for a name that the file does not have, a token that is lacking or that is for
+    no service, file for a file that cannot be read or that others may read.
     """
-    if url is None and registry is None:
-        if database_url is not None:
-            return None
+    if url is None and registry is None and database_url is None:
         url = os.environ.get("ARTIFACTSTORE_URL") or None
         registry = None if url else os.environ.get("ARTIFACTSTORE_REGISTRY") or None
     elif url is not None and registry is not None:
@@ -51,6 +49,8 @@ def named(
         url, own = _of_file(registry)
         token = token or own
     if url is None:
+        if token is not None:
+            raise BadInput("usage", {"problem": "--token is for a service: give --url or --registry too"})
         return None
     token = token or os.environ.get("ARTIFACTSTORE_TOKEN") or _embedded_token(url)
     if not token:

@@ -32,6 +32,7 @@ COMMANDS = {
     "package yank": ["{}", "--reason", "r"],
     "retention apply": ["{}", "--mode", "governance", "--until", "30d"],
     "retention escalate": ["{}"],
+    "retention explain": ["{}"],
     "retention extend": ["{}", "--by", "1d"],
     "retention history": ["{}"],
     "retention hold": ["{}", "--case", "c", "--reason", "r"],

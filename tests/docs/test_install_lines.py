@@ -59,7 +59,7 @@ def texts() -> Iterator[tuple[Path, str]]:
         *(ROOT / name for name in FILES),
         *(one for name in FOLDERS for one in (ROOT / name).rglob("*")),
     ]:
-        if path.is_file() and path.suffix != ".pyc":
+        if path.is_file() and path.suffix not in (".pyc", ".png"):
             yield path.relative_to(ROOT), path.read_text(encoding="utf-8")
 
 

@@ -22,6 +22,7 @@ from tests.http.faults import FAULTS, Fault, Proxy, faulty, frozen_proxy
 from tests.http.raw import Answered, Raw, head
 from tests.http.running import Registry, Running, issue, running
 from tests.http.test_departure import standing_still
+from tests.surroundings.endpoints import with_query
 from tests.timing import PATIENCE, SLACK, within
 
 _READ, _WRITE, _GRACE = 1.5, 2.0, 0.5
@@ -68,6 +69,7 @@ def _asked(service: Running, endpoint: Endpoint) -> str:
         path = path.replace("{" + parameter.name + "}", _ID)
     if endpoint.path == "/events":
         path += "?since=head&wait=1"
+    path = with_query(path, endpoint)
     if endpoint.method == "GET":
         return head(service, f"GET {path}", role="operator")
     body = json.dumps({field.name: _value(field) for field in endpoint.body or () if field.required})

@@ -8,6 +8,7 @@ import pytest
 from artifactstore.http.endpoint import Endpoint
 from artifactstore.http.routes import ENDPOINTS
 from tests.http.running import Registry
+from tests.surroundings.endpoints import QUERIES
 
 _LISTS = [one for one in ENDPOINTS if "Link" in one.may_have]
 _PURL = "pkg:npm/%40scope/name@1.0?arch=x%20y&os=linux#a/b"
@@ -37,9 +38,10 @@ def known(shared: Registry) -> dict[str, str]:
 def test_links_lead_through_every_page(endpoint: Endpoint, shared: Registry, known: dict[str, str]) -> None:
     """They say what ``next`` does, keep what else was asked for, and end with the list."""
     path = endpoint.path.format(**known)
-    whole = shared.get(path, limit=1_000)
+    needed = QUERIES.get(endpoint.path, {})
+    whole = shared.get(path, limit=1_000, **needed)
     items = next(name for name, value in whole.items() if isinstance(value, list))
-    answer = shared.client.get(path, params={"limit": 1, "min_sequence": 1})
+    answer = shared.client.get(path, params={"limit": 1, "min_sequence": 1, **needed})
     found: list[Any] = []
     while True:
         page = answer.json()

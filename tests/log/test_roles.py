@@ -104,6 +104,7 @@ DEFINERS = {
     "restored",
 } | REPLAYING
 SERVICE_DEFINERS = {
+    "allowed_commands",
     "append_commands",
     "check_packages",
     "check_views",
@@ -112,6 +113,7 @@ SERVICE_DEFINERS = {
     "list_tokens",
     "log_evidence",
     "package_at",
+    "package_past",
     "revoke_token",
     "sample_packages",
 }

@@ -225,6 +225,6 @@ def test_verify_finds_each_change_of_a_row(history: Store, another: Another, sta
 def test_verify_of_whole_views_needs_no_second_look(
     history: Store, another: Another, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr("artifactstore.store.Rebuilds.rebuild")
+    monkeypatch.delattr("artifactstore.store.rebuilds.Rebuilds.rebuild")
     assert verify(history, another, jobs=3).findings == []
     assert list(schemas(history)) == []

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 
@@ -49,6 +50,12 @@ QUERIES: dict[str, dict[str, str]] = {
     "/copies/totals": {"backend": "s3"},
 }
 """Parameters without which a path does not answer."""
+
+
+def with_query(path: str, endpoint: Endpoint) -> str:
+    """A path of an endpoint with those of ``QUERIES``."""
+    needed = QUERIES.get(endpoint.path)
+    return f"{path}?{urlencode(needed)}" if needed else path
 
 
 @dataclass
