@@ -38,7 +38,7 @@ def known(shared: Registry) -> dict[str, str]:
 def test_links_lead_through_every_page(endpoint: Endpoint, shared: Registry, known: dict[str, str]) -> None:
     """They say what ``next`` does, keep what else was asked for, and end with the list."""
     path = endpoint.path.format(**known)
-    needed = QUERIES.get(endpoint.path, {})
+    needed: dict[str, Any] = {**QUERIES.get(endpoint.path, {})}
     whole = shared.get(path, limit=1_000, **needed)
     items = next(name for name, value in whole.items() if isinstance(value, list))
     answer = shared.client.get(path, params={"limit": 1, "min_sequence": 1, **needed})
