@@ -32,7 +32,7 @@ _SETTINGS: dict[str, Any] = {
     "read_timeout": _READ, "write_timeout": _WRITE, "check_seconds": 0,
 }  # fmt: skip
 _ID = "0198a5f0-0000-7000-8000-000000000001"
-_NEEDS_NOTHING = {"/healthz", "/metrics", "/", "/openapi.json", "/docs", "/docs/{name}"}
+_NEEDS_NOTHING = {"/healthz", "/metrics", "/", "/openapi.json", "/docs", "/docs/{name}", "/whoami"}
 """Of which at most the token is asked for."""
 
 

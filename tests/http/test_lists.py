@@ -20,7 +20,7 @@ def made(registry: Registry) -> dict[str, str]:
     for path in ("a", "b", "c"):
         file = registry.file(package, path)
         registry.location(file, f"s3://bucket/{path}")
-    for uri in ("s3://bucket/1", "s3://bucket/2"):
+    for uri in ("s3://bucket/1", "s3://bucket/2", "file:///srv/1", "file:///srv/2"):
         location = registry.location(file, uri)
     for case in ("c", "c", "d"):
         registry.post(f"{package}/holds", {"case": case, "reason": "r"})
