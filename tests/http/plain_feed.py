@@ -6,6 +6,7 @@ from typing import Any
 
 import cbor2
 
+from artifactstore import codec
 from artifactstore.errors import BadInput
 from artifactstore.events.times import time_text
 from artifactstore.feed import MAX_BYTES, MAX_EXAMINED
@@ -20,12 +21,22 @@ def json_event(event: LoggedEvent) -> bytes:
     """An event as JSON, by the encoder alone."""
     try:
         value = event_value(event)
+        if not _has_json_form(value):
+            codec.decode(event.payload, event.event_type)
     except BadInput as failure:
         problem = str(failure.detail.get("problem") or failure.message)
         payload = {"unreadable": problem, "bytes": event.payload.hex()}
         digest = f"blake3:{event.payload_digest.hex()}"
         value = {**event._asdict(), "payload": payload, "payload_digest": digest}
     return render({**value, "created_at": time_text(event.created_at)})
+
+
+def _has_json_form(value: dict[str, Any]) -> bool:
+    try:
+        render(value)
+    except TypeError:
+        return False
+    return True
 
 
 def cbor_event(event: LoggedEvent) -> bytes:

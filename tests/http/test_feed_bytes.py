@@ -84,6 +84,22 @@ def test_a_payload_that_goes_on_in_the_next_is_none() -> None:
     assert found.count(b'"unreadable"') == 2
 
 
+@pytest.mark.parametrize("value", [b"\xe0", b"\xf7", b"\xa1\x01\x01", b"\x81\xe1"])
+def test_a_value_without_json_form_hides_no_other_event(value: bytes) -> None:
+    """A simple value, undefined, a key that is no text: who owns the table can write them, digest and all."""
+    good = codec.encode({"reason": "r"})
+    events = [
+        LoggedEvent(1, from_micros(0), "v1.package.yanked", "package", None, "a:b", one, codec.digest(one))
+        for one in (good, b"\xa1freason" + value, good)
+    ]
+    rows = list(map(leaves.columns, events))
+    found = encoding.ENCODE_SOME[JSON](rows)
+    assert (
+        found == b",".join(map(encoding.ENCODE[JSON], rows)) == b",".join(map(plain_feed.json_event, events))
+    )
+    assert [b'"unreadable"' in encoding.ENCODE[JSON](row) for row in rows] == [False, True, False]
+
+
 @given(_MICROS)
 def test_a_time_is_told_without_a_datetime(micros: int) -> None:
     assert micros_text(micros) == time_text(from_micros(micros))
