@@ -11,7 +11,8 @@ from artifactstore.events.fields import show, shown_otherwise
 from artifactstore.leaves import Columns
 from artifactstore.store import LoggedEvent
 
-_SHOWN = {name: shown_otherwise(model, Origin) for name, model in EVENT_TYPES.items()}
+SHOWN = {name: shown_otherwise(model, Origin) for name, model in EVENT_TYPES.items()}
+"""By event type, what is shown in another form than CBOR has; see ``show``."""
 
 
 def event_value(event: LoggedEvent) -> dict[str, Any]:
@@ -44,7 +45,7 @@ def payload_value(event: LoggedEvent | Columns) -> dict[str, object]:
 
 def payload_shown(event: LoggedEvent | Columns, values: Payload) -> dict[str, object]:
     """The same of a payload that is decoded already."""
-    shown = _SHOWN.get(event.event_type)
+    shown = SHOWN.get(event.event_type)
     if shown is None:
         raise BadInput("unknown-event-type", {"event_type": event.event_type, "sequence": event.sequence})
     return show(shown, values)

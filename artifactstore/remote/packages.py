@@ -7,7 +7,6 @@ from typing import Any, cast
 from uuid import UUID
 
 from artifactstore.client import Client
-from artifactstore.client.answers import PackageAnswer
 from artifactstore.errors import NotFound
 from artifactstore.remote.translation import PAGE, all_pages, row_of, translated_answers
 from artifactstore.store import ManifestEntry, PackageQuery, Row
@@ -23,19 +22,8 @@ class RemotePackages:
 
     def package(self, reference: UUID | str) -> Row:
         """See ``Packages.package``."""
-        if isinstance(reference, UUID):
-            with translated_answers():
-                return row_of(self._client.packages.get(reference))
-        found = self._named(reference)
-        if found is None:
-            canonical = self.canonical_purl(reference)
-            raise NotFound("not-found", {"problem": f"package {canonical}", "package": canonical})
-        return row_of(found)
-
-    def _named(self, purl: str) -> PackageAnswer | None:
         with translated_answers():
-            packages = self._client.packages.list(purl=purl).packages
-        return packages[0] if packages else None
+            return row_of(self._client.packages.get(reference))
 
     def canonical_purl(self, purl: str) -> str:
         """See ``Packages.canonical_purl``."""

@@ -9,9 +9,10 @@ from artifactstore.client import Client, requests
 from artifactstore.client.answers import RecordedAnswer
 from artifactstore.client.operations import COMMANDS
 from artifactstore.codec import Problem
-from artifactstore.events import EVENT_TYPES, FileIngested, NewEvent, PackageSealed
-from artifactstore.events.fields import pack_model, show, shown_otherwise
+from artifactstore.events import FileIngested, NewEvent, PackageSealed
+from artifactstore.events.fields import pack_model, show
 from artifactstore.remote.translation import translated_answers
+from artifactstore.shown import SHOWN
 from artifactstore.store import Appended
 
 _SUBJECTS = {
@@ -21,7 +22,6 @@ _SUBJECTS = {
     "storage": "location_id",
 }
 """What paths and bodies call the id of a subject, by its kind."""
-_SHOWN = {name: shown_otherwise(model) for name, model in EVENT_TYPES.items()}
 _PLACE = ("package_id", "file_id")
 """Fields that place an event in its package and file: the service knows them."""
 
@@ -107,6 +107,6 @@ class RemoteWrites:
 def _values(new: NewEvent) -> dict[str, Any]:
     """The payload in JSON; raises ``BadInput`` bad-payload."""
     try:
-        return show(_SHOWN[new.event.event_type], pack_model(new.event))
+        return show(SHOWN[new.event.event_type], pack_model(new.event))
     except Problem as problem:
         problem.refuse(new.event.event_type)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from typing import Any
 
 import httpx
 
@@ -76,11 +77,18 @@ class Reading(HTMLParser):
         return found
 
 
+def visitor(service: Running, role: str | None = "reader", **keywords: Any) -> httpx.Client:
+    """A browser as far as HTTP goes, with the cookie of who signed in."""
+    client = service.client(None, **keywords)
+    client.headers["Accept"] = "text/html,application/xhtml+xml,*/*;q=0.8"
+    if role is not None:
+        client.cookies.set(COOKIE, service.tokens.get(role, role))
+    return client
+
+
 def browser(service: Running, role: str = "reader") -> httpx.Client:
     """A client that is signed in to the explorer as a browser is, and follows where it is led."""
-    client = service.client(None, follow_redirects=True)
-    client.cookies.set(COOKIE, service.tokens[role])
-    return client
+    return visitor(service, role, follow_redirects=True)
 
 
 def read(client: httpx.Client, path: str, status: int = 200) -> Reading:

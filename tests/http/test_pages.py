@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
 
-import httpx
 import pytest
 
 from artifactstore.events import EVENT_TYPES
 from artifactstore.http.pages.sentences import SENTENCES
-from artifactstore.http.pages.session import COOKIE
 from tests.browser.story import tell
 from tests.http.feeding import append_packages
+from tests.http.reading import visitor
 from tests.http.rewriting import unguarded
 from tests.http.running import Registry, Running, running
 from tests.surroundings.endpoints import Tour
@@ -34,15 +33,6 @@ def text_of(page: str) -> str:
     parser = _Text()
     parser.feed(page)
     return "".join(parser.parts)
-
-
-def visitor(service: Running, role: str | None = "reader", **keywords: Any) -> httpx.Client:
-    """A browser as far as HTTP goes, with the cookie of who signed in."""
-    client = service.client(None, **keywords)
-    client.headers["Accept"] = "text/html,application/xhtml+xml,*/*;q=0.8"
-    if role is not None:
-        client.headers["Cookie"] = f"{COOKIE}={service.tokens.get(role, role)}"
-    return client
 
 
 def numbers(page: str) -> list[int]:
