@@ -25,6 +25,9 @@ DATABASE_ONLY = {
 
 _RATES = re.compile(r"\b\d+(?:\.\d+)?(?: \([\d,. ]+(?:\w+/s)\))|\b[\d,.]+ (?:events|files|MB|bytes)/s")
 
+_SECONDS = re.compile(r"(?<=^seconds) +[\d.]+(?= |$)", re.MULTILINE)
+"""How long something took, as it stands in a result for people; in JSON it is known by its name."""
+
 _REQUEST = re.compile(r', "request": {[^}]*}|"request": {[^}]*},? ?')
 
 Say: TypeAlias = Callable[..., Outcome]
@@ -90,7 +93,7 @@ def same(outcome: Outcome) -> object:
     """What is told, without chance and measure, and without the idempotency keys of requests."""
     told = normal(Outcome(outcome.code, _REQUEST.sub("", outcome.stdout), ""))
     if isinstance(told, str):
-        return _RATES.sub("<rate>", told)
+        return _SECONDS.sub("<seconds>", _RATES.sub("<rate>", told))
     return told
 
 
