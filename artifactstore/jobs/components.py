@@ -60,8 +60,8 @@ def register_components(
         Refused: name-taken, if somebody else made one meanwhile: run it again.
     """
     report = Registered()
-    waiting = iter(components)
-    while batch := list(islice(waiting, _BATCH)):
+    waiting, together = iter(components), min(_BATCH, store.writes.apart)
+    while batch := list(islice(waiting, together)):
         lacking = [component for component in batch if _find(store, component.purl) is None]
         report.known += len(batch) - len(lacking)
         if lacking:

@@ -60,6 +60,9 @@ def make_world(program: Program, public: Path) -> World:
     tree.mkdir()
     (tree / "a").write_bytes(b"first")
     (tree / "b").write_bytes(b"second")
+    named = [{"type": "library", "name": name, "purl": f"pkg:generic/{name}@1"} for name in ("some", "other")]
+    bill = {"bomFormat": "CycloneDX", "specVersion": "1.6", "components": named}
+    (public / "bill.json").write_text(json.dumps(bill))
     for purl in (OPEN, SEALED, YANKED, DELETED, RETAINED, HELD):
         seal = () if purl == OPEN else ("--seal",)
         program.row("ingest", tree, "--purl", purl, *seal)
@@ -84,6 +87,7 @@ def _steps(public: Path, copies: list[str], token: str, head: int) -> Iterator[S
     yield step("status")
     yield step("doctor")
     yield step("ingest", tree, "--purl", "pkg:generic/new@1", "--seal", appends=True)
+    yield step("ingest", "--sbom", str(public / "bill.json"), appends=True)
     yield step("package create", "pkg:generic/created@1", "--label", "k=v", appends=True)
     yield step("package list")
     yield step("package show", OPEN)
