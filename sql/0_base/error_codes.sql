@@ -194,7 +194,16 @@ WITH codes (name, sqlstate, message, hint) AS (
      'the last one is 9007199254740991 (2^53 - 1): begin another log'),
     ('bad-view-set', 'ST068',
      'the snapshot cannot be used',
-     'replay the whole log, then make a new snapshot')
+     'replay the whole log, then make a new snapshot'),
+    ('bytes-going', 'ST065',
+     'the bytes that the location names were given up and are being removed',
+     'upload them again: the copy gets a new key'),
+    ('upload-expired', 'ST069',
+     'the bytes were uploaded too long before their event',
+     'upload them again: what no event names within 7 days is collected'),
+    ('bad-uri', 'ST070',
+     'the location names no object of a store',
+     'store:<xx>/<id> with an id that this database made (artifactstore.new_object_ids)')
 ), upserted AS (
     INSERT INTO artifactstore.error_codes AS t (name, sqlstate, message, hint)
     SELECT name, sqlstate, message, hint FROM codes

@@ -12,7 +12,7 @@ LAYERS = (
     {"errors", "suggest", "variables", "words"},
     {"codec", "hints", "system"},
     {"events"},
-    {"store"},
+    {"store", "stores"},
     {"leaves", "feed", "connecting", "registry", "shown"},
     {"server"},
     {"embedded", "access", "db"},  # db starts the embedded server, which is connected to through db
