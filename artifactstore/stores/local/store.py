@@ -173,9 +173,13 @@ class LocalStore:
         return room.f_bavail / room.f_blocks if room.f_blocks else None
 
     def read_marker(self) -> tuple[bytes, str] | None:
-        """See ``ObjectStore``."""
-        with self._place.open() as root:
-            return _marker(root)
+        """See ``ObjectStore``; None too where there is no root, which ``write_marker`` makes."""
+        with self._place.told():
+            try:
+                with opened(self._place.root) as root:
+                    return _marker(root)
+            except FileNotFoundError:
+                return None
 
     def write_marker(self, data: bytes, version: str | None) -> str:
         """See ``ObjectStore``."""
