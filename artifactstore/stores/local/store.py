@@ -122,6 +122,9 @@ class LocalStore:
             except FileNotFoundError:
                 self._place.need_marker(root)
                 raise self._place.not_there(key) from None
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise self._place.not_there(key)
         pieces = self._pieces(os.fdopen(descriptor, "rb", buffering=0), start, end)
         next(pieces)
         return pieces
