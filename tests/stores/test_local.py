@@ -227,7 +227,7 @@ def on(path: Path, min_free: float = 0.0) -> ObjectStore:
 def test_a_full_disk_is_told_and_leaves_nothing_half() -> None:
     with small_volume(16 << 20) as volume:
         store = on(volume.path / "root")
-        written, block = [], os.urandom(1 << 20)
+        block, written = os.urandom(1 << 20), list[str]()
         with pytest.raises(Busy) as refusal:
             written.extend(put(store, block) for _ in range(17))
         assert refusal.value.code == "store-full"

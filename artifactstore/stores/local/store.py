@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from artifactstore.errors import Refused
+from artifactstore.errors import NotFound, Refused
 from artifactstore.stores.base import PIECE, ObjectInfo, Part, Removed, UnfinishedUpload, part_size
 from artifactstore.stores.config import StoreConfig
 from artifactstore.stores.faults import fault
@@ -74,7 +74,7 @@ class LocalStore:
         """See ``ObjectStore``."""
         try:
             uploads.complete(self._place, key, upload_id, parts)
-        except Refused:  # no such upload, or the key is taken: perhaps this was done before
+        except NotFound:  # no such upload: perhaps it was completed before, and it was not told
             there = self.head(key)
             if there is None or there.size != sum(part.size for part in parts):
                 raise
