@@ -1,15 +1,10 @@
-"""The two clients of an S3 store, made from its configuration: one set of credentials, one place, one bound.
-
-obstore moves whole objects and lists: it costs a fifth of boto3's CPU for small ones. boto3 says the words
-that are S3's own: uploads in parts, versions, locks, conditions. Neither tries again by itself: ``Patience``
-does, for both.
-"""
+"""The two clients of an S3 store: one set of credentials, one place, one bound on time."""
 
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 import boto3
@@ -22,12 +17,14 @@ from artifactstore import system
 from artifactstore.errors import BadInput, Refused
 from artifactstore.stores.config import StoreConfig
 from artifactstore.stores.patience import Patience
+from artifactstore.stores.s3 import hooks
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
     from mypy_boto3_s3 import S3Client
     from obstore.store import ClientConfig, S3Config, S3Credential
 
+_Style = Literal["path", "virtual"]
 _CONNECTIONS = 64
 _KEPT = timedelta(minutes=10)
 """How long obstore may keep credentials: botocore gives none that end sooner."""
@@ -37,7 +34,7 @@ _DEFAULT_REGION = "us-east-1"
 
 
 class S3Clients:
-    """Opens the clients of a store when they are first asked for; raises ``ArtifactstoreError``."""
+    """Makes the clients of a store; raises usage, file or store-refused where there are no credentials."""
 
     def __init__(self, given: StoreConfig, patience: Patience) -> None:
         self._given = given
@@ -57,10 +54,12 @@ class S3Clients:
             proxies={"http": given.proxy, "https": given.proxy} if given.proxy else None,
         )  # fmt: skip
         self._credentials()
-        return self._session.client(
+        client = self._session.client(
             "s3", region_name=self.region, endpoint_url=endpoint or given.endpoint, config=settings,
             verify=str(given.ca_bundle) if given.ca_bundle else None,
         )  # fmt: skip
+        hooks.register(client.meta.events)
+        return client
 
     def obstore(self) -> ObstoreS3:
         """A client of obstore."""
@@ -106,11 +105,11 @@ class S3Clients:
                 place["sse_kms_key_id"] = key
         return place
 
-    def _addressing(self, endpoint: str | None) -> str:
-        """Path or virtual; auto: by path at an endpoint of one's own, where names of buckets are seldom hosts."""
+    def _addressing(self, endpoint: str | None) -> "_Style":
+        """Path or virtual; auto: by path at an endpoint of one's own, where buckets are seldom hosts."""
         given = self._given
         if given.addressing != "auto":
-            return given.addressing
+            return "path" if given.addressing == "path" else "virtual"
         return "path" if endpoint or given.endpoint else "virtual"
 
     def _credentials(self) -> "Credentials":
@@ -126,8 +125,8 @@ class S3Clients:
         def provide() -> "S3Credential":
             frozen = credentials.get_frozen_credentials()
             return {
-                "access_key_id": frozen.access_key,
-                "secret_access_key": frozen.secret_key,
+                "access_key_id": frozen.access_key or "",
+                "secret_access_key": frozen.secret_key or "",
                 "token": frozen.token,
                 "expires_at": datetime.now(UTC) + _KEPT,
             }
