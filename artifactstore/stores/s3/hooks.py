@@ -32,6 +32,12 @@ def _read_fast(response_dict: dict[str, Any], customized_response_dict: dict[str
         for one in page.iterfind(f"{space}Contents")
         if (key := one.findtext(f"{space}Key"))
     ]
+    customized_response_dict["Below"] = [
+        unquote_plus(name) if encoded else name
+        for one in page.iterfind(f"{space}CommonPrefixes")
+        if (name := one.findtext(f"{space}Prefix"))
+    ]
+    customized_response_dict["Next"] = page.findtext(f"{space}NextContinuationToken")
     customized_response_dict["More"] = page.findtext(f"{space}IsTruncated") == "true"
     response_dict["body"] = _EMPTY
 

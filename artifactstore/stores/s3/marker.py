@@ -4,18 +4,17 @@ from typing import TYPE_CHECKING
 
 from artifactstore.errors import ArtifactstoreError, Refused
 from artifactstore.stores.answers import StoreAnswer
-from artifactstore.stores.s3.place import MISSING, TAKEN, Place
+from artifactstore.stores.s3.place import MARKER, MISSING, TAKEN, Place
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import PutObjectRequestTypeDef
 
-_MARKER = "artifactstore.json"
 _CHANGED = (TAKEN, "ConditionalRequestConflict", *MISSING)
 
 
 def read_marker(place: Place) -> tuple[bytes, str] | None:
     """See ``ObjectStore.read_marker``."""
-    return _read(place, place.prefix + _MARKER)
+    return _read(place, place.prefix + MARKER)
 
 
 def outer_marker(place: Place) -> str | None:
@@ -24,7 +23,7 @@ def outer_marker(place: Place) -> str | None:
     for count in range(len(segments)):
         outer = "".join(f"{segment}/" for segment in segments[:count])
         try:
-            found = _read(place, outer + _MARKER)
+            found = _read(place, outer + MARKER)
         except ArtifactstoreError as failure:
             if failure.code != "store-refused":  # what may not be looked at is nobody's that could
                 raise
@@ -49,7 +48,7 @@ def _read(place: Place, path: str) -> tuple[bytes, str] | None:
 
 def write_marker(place: Place, data: bytes, version: str | None) -> str:
     """See ``ObjectStore.write_marker``."""
-    boto, path = place.boto, place.prefix + _MARKER
+    boto, path = place.boto, place.prefix + MARKER
     request: PutObjectRequestTypeDef = {"Bucket": place.bucket, "Key": path, "Body": data}
     if version is None:
         request["IfNoneMatch"] = "*"
@@ -61,5 +60,5 @@ def write_marker(place: Place, data: bytes, version: str | None) -> str:
         there = read_marker(place)
         if answer.uncertain and there is not None and there[0] == data:
             return there[1]  # written by a call whose answer was lost
-        problem = f"{place.name}: somebody else wrote {_MARKER} meanwhile"
+        problem = f"{place.name}: somebody else wrote {MARKER} meanwhile"
         raise Refused("store-mismatch", {"problem": problem, "store": place.name, "raced": True}) from answer

@@ -27,6 +27,7 @@ from artifactstore.stores.s3.clients import S3Clients
 
 T = TypeVar("T")
 
+MARKER = "artifactstore.json"
 MISSING = ("NoSuchKey", "NotFound")
 """Codes of what is not there."""
 TAKEN = "PreconditionFailed"

@@ -31,6 +31,8 @@ class S3Store:
 
     def settle(self, keys: Sequence[str]) -> None:
         """See ``ObjectStore``: what a store over a network acknowledged is durable."""
+        for key in keys:
+            self._place.path(key)
 
     def begin(self, key: str, size: int) -> str:  # noqa: ARG002 - parts may have any size from 5 MiB
         """See ``ObjectStore``."""

@@ -1,12 +1,15 @@
-"""Objects that go in parts: each is checked by its SHA-256, all of them by the digest of these and the size."""
+"""Objects that go in parts: each is checked by its SHA-256, all by the digest of these and the size."""
 
 import hashlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
+from threading import Lock
 from typing import TYPE_CHECKING
 
+from artifactstore.events.ids import new_id
 from artifactstore.stores.answers import StoreAnswer
 from artifactstore.stores.base import Part, UnfinishedUpload
+from artifactstore.stores.keys import key_of
 from artifactstore.stores.s3.clients import encryption
 from artifactstore.stores.s3.place import TAKEN, UNKNOWN, Place
 from artifactstore.stores.s3.reading import described, read
@@ -16,9 +19,11 @@ if TYPE_CHECKING:
         CompletedPartTypeDef,
         CompleteMultipartUploadRequestTypeDef,
         CreateMultipartUploadRequestTypeDef,
+        PartTypeDef,
     )
 
 NO_UPLOAD = ("NoSuchUpload", "NotFound", "NoSuchKey")
+_TRIAL = b"artifactstore"
 _BAD_PART = ("InvalidPart", "InvalidPartOrder")
 
 
@@ -34,16 +39,37 @@ class Uploads:
         self._sse = encryption(sse) if sse else None
         self._verify = verify
         self._create = True
+        self._lists: bool | None = None
+        self._looking = Lock()
 
     def begin(self, key: str) -> str:
         """See ``ObjectStore.begin``."""
+        return self._begin(key, self._lists_digests())
+
+    def _lists_digests(self) -> bool:
+        """Whether the store tells the SHA-256 of parts that are there; tried once.
+
+        Where it does (AWS), an upload is begun with digests, and they are asked for at its end. Where it does
+        not (SeaweedFS), whoever goes on with an upload could not name them: it goes without, and each part is
+        checked when it comes, as everywhere.
+        """
+        with self._looking:
+            if self._lists is None:
+                key = key_of(new_id())
+                upload_id = self._begin(key, True)
+                try:
+                    self.write_part(key, upload_id, 1, _TRIAL, hashlib.sha256(_TRIAL).digest())
+                    self._lists = all(part.sha256 is not None for part in self.parts(key, upload_id))
+                finally:
+                    self.abort(key, upload_id)
+            return self._lists
+
+    def _begin(self, key: str, digests: bool) -> str:
         place = self._place
         boto = place.boto
-        request: CreateMultipartUploadRequestTypeDef = {
-            "Bucket": place.bucket,
-            "Key": place.path(key),
-            "ChecksumAlgorithm": "SHA256",
-        }
+        request: CreateMultipartUploadRequestTypeDef = {"Bucket": place.bucket, "Key": place.path(key)}
+        if digests:
+            request["ChecksumAlgorithm"] = "SHA256"
         if self._sse:
             request["ServerSideEncryption"] = self._sse[0]  # type: ignore[typeddict-item]
             if self._sse[1]:
@@ -75,7 +101,7 @@ class Uploads:
         """See ``ObjectStore.parts``."""
         place = self._place
         boto, path = place.boto, place.path(key)
-        found: list[Part] = []
+        found: dict[int, list[PartTypeDef]] = {}
         last = 0
         while True:
             try:
@@ -89,11 +115,10 @@ class Uploads:
             except StoreAnswer as answer:
                 raise place.not_there(key, "upload of") from answer
             for one in page.get("Parts", ()):
-                said = one.get("ChecksumSHA256")
                 last = one["PartNumber"]
-                found.append(Part(last, one["Size"], one["ETag"], b64decode(said) if said else None))
+                found.setdefault(last, []).append(one)
             if not page.get("IsTruncated") or not page.get("Parts"):
-                return found
+                return [part for number in sorted(found) if (part := _newest(found[number]))]
 
     def complete(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
         """See ``ObjectStore.complete``."""
@@ -119,15 +144,15 @@ class Uploads:
             self._read_back(key, parts)
 
     def _complete(self, key: str, upload_id: str, parts: Sequence[Part]) -> str:
-        """The digest that the store tells, empty if none; raises ``StoreAnswer`` for what is to be looked at."""
+        """The digest that the store tells, empty if none; raises ``StoreAnswer`` where it is to be looked."""
         place = self._place
-        boto = place.boto
+        boto, digests = place.boto, self._lists_digests()
         request: CompleteMultipartUploadRequestTypeDef = {
             "Bucket": place.bucket,
             "Key": place.path(key),
             "UploadId": upload_id,
             "MultipartUpload": {
-                "Parts": [_named(part) for part in sorted(parts, key=lambda one: one.number)]
+                "Parts": [_named(part, digests) for part in _ordered(parts)]
             },
         }
         if self._create:
@@ -148,7 +173,7 @@ class Uploads:
 
     def _read_back(self, key: str, parts: Sequence[Part]) -> None:
         start = 0
-        for part in sorted(parts, key=lambda one: one.number):
+        for part in _ordered(parts):
             hasher = hashlib.sha256()
             for piece in read(self._place, key, start, start + part.size):
                 hasher.update(piece)
@@ -190,16 +215,29 @@ class Uploads:
             key, upload = page.get("NextKeyMarker", ""), page.get("NextUploadIdMarker", "")
 
 
-def _named(part: Part) -> "CompletedPartTypeDef":
+def _newest(same: "list[PartTypeDef]") -> Part | None:
+    """What was written last under a number: SeaweedFS lists all. None if it cannot be told: send it again."""
+    *older, last = sorted(same, key=lambda one: one["LastModified"])
+    if older and older[-1]["LastModified"] == last["LastModified"]:
+        return None
+    said = last.get("ChecksumSHA256")
+    return Part(last["PartNumber"], last["Size"], last["ETag"], b64decode(said) if said else None)
+
+
+def _ordered(parts: Sequence[Part]) -> list[Part]:
+    return sorted(parts, key=lambda one: one.number)
+
+
+def _named(part: Part, digests: bool) -> "CompletedPartTypeDef":
     named: CompletedPartTypeDef = {"PartNumber": part.number, "ETag": part.etag}
-    if part.sha256 is not None:
+    if digests and part.sha256 is not None:
         named["ChecksumSHA256"] = b64encode(part.sha256).decode()
     return named
 
 
 def _other(said: str, parts: Sequence[Part]) -> bool:
     """Whether what a store says is not the SHA-256 of the digests of the parts; False if one is not known."""
-    digests = [part.sha256 for part in sorted(parts, key=lambda one: one.number)]
+    digests = [part.sha256 for part in _ordered(parts)]
     known = [digest for digest in digests if digest is not None]
     if len(known) < len(digests) or "-" not in said:
         return False
