@@ -11,9 +11,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from functools import cache, partial
+from contextlib import ExitStack, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -23,10 +22,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from artifactstore.stores.config import StoreConfig
-from artifactstore.stores.opening import open_store
 from tests import guardian
 from tests.needs import missing
-from tests.stores.kinds import Tried
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -67,7 +64,8 @@ class Seaweed:
             str(self._program), "server", f"-dir={self._directory}", "-ip=127.0.0.1",
             "-ip.bind=127.0.0.1", *ports, "-volume.max=200", "-master.telemetry=false",
             "-s3", f"-s3.config={self._directory / 'users.json'}",
-            "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.volumeSizeLimitMB=1024", f"-filer.localSocket={self._directory / 'filer.sock'}",
+            "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.volumeSizeLimitMB=1024",
+            f"-filer.localSocket={self._directory / 'filer.sock'}",
         ]  # fmt: skip
         with (self._directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -122,18 +120,6 @@ def seaweed() -> Seaweed:
     return made
 
 
-@contextmanager
-def in_bucket(bucket: str, directory: Path) -> Iterator[Tried]:  # noqa: ARG001 - a kind has one
-    """A store in a bucket."""
-    server = seaweed()
-    settings, client = server.settings(bucket), server.client()
-
-    def put_foreign(name: str, data: bytes) -> None:
-        client.put_object(Bucket=bucket, Key=settings.prefix + name, Body=data)
-
-    yield Tried(open_store(settings), settings, lambda: open_store(settings), put_foreign)
-
-
 def _takes_objects(client: "S3Client") -> bool:
     with suppress(BotoCoreError, ClientError):
         client.create_bucket(Bucket="first")
@@ -171,6 +157,3 @@ def _free_ports(count: int) -> list[int]:
         for one in sockets:
             one.bind(("127.0.0.1", 0))
         return [one.getsockname()[1] for one in sockets]
-
-
-S3_KINDS = {f"s3-{bucket}": partial(in_bucket, bucket) for bucket in BUCKETS}

@@ -151,9 +151,7 @@ class Uploads:
             "Bucket": place.bucket,
             "Key": place.path(key),
             "UploadId": upload_id,
-            "MultipartUpload": {
-                "Parts": [_named(part, digests) for part in _ordered(parts)]
-            },
+            "MultipartUpload": {"Parts": [_named(part, digests) for part in _ordered(parts)]},
         }
         if self._create:
             request["IfNoneMatch"] = "*"
