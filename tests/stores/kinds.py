@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 from uuid import uuid4
@@ -14,6 +15,7 @@ from artifactstore.stores.config import StoreConfig
 from artifactstore.stores.keys import key_of
 from artifactstore.stores.marker import LogHome, init
 from artifactstore.stores.opening import open_store
+from tests.stores.seaweed import BUCKETS, seaweed
 
 HOME = LogHome(uuid4(), 7_000_000_000_000_000_001, 16_384, 10, ((uuid4(), 0),))
 """The log that the stores of these tests belong to."""
@@ -50,7 +52,23 @@ def local(directory: Path) -> Iterator[Tried]:
     yield Tried(open_store(settings), settings, lambda: open_store(settings), put_foreign)
 
 
-KINDS: dict[str, Kind] = {"local": local}
+@contextmanager
+def in_bucket(bucket: str, _: Path) -> Iterator[Tried]:
+    """A prefix of its own in a bucket of SeaweedFS."""
+    server = seaweed()
+    settings, client = server.settings(bucket), server.client()
+
+    def put_foreign(name: str, data: bytes) -> None:
+        client.put_object(Bucket=bucket, Key=settings.prefix + name, Body=data)
+
+    yield Tried(open_store(settings), settings, lambda: open_store(settings), put_foreign)
+    client.close()
+
+
+KINDS: dict[str, Kind] = {
+    "local": local,
+    **{f"s3-{bucket}": partial(in_bucket, bucket) for bucket in BUCKETS},
+}
 
 
 @contextmanager

@@ -1,0 +1,141 @@
+"""Objects that go, with all their versions."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from obstore import head
+
+from artifactstore.stores.answers import StoreAnswer
+from artifactstore.stores.base import Removed
+from artifactstore.stores.patience import Waiting
+from artifactstore.stores.s3.place import MISSING, UNKNOWN, Place
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+_AT_ONCE = 1_000
+"""Versions in one request, at most."""
+_LOOKERS = 16
+_NO_LOCK = (
+    "InvalidRequest", "NoSuchObjectLockConfiguration", "ObjectLockConfigurationNotFoundError",
+    *MISSING, *UNKNOWN,
+)  # fmt: skip
+"""Codes of what is not locked, or cannot be."""
+
+
+def delete(place: Place, keys: Sequence[str]) -> Mapping[str, Removed]:
+    """See ``ObjectStore.delete``; raises ``store-refused`` if the store keeps one that nothing locks."""
+    paths = {place.path(key): key for key in keys}
+    with ThreadPoolExecutor(_LOOKERS) as pool:
+        looked = pool.map(lambda path: _there(place, path), paths)
+        there = dict(zip(paths, looked, strict=True))
+    outcome: dict[str, Removed] = {
+        paths[path]: "deleted" if versions else "not_found" for path, versions in there.items()
+    }
+    if "not_found" in outcome.values():
+        place.need_bucket()
+    wanted = [one for versions in there.values() for one in versions]
+    for start in range(0, len(wanted), _AT_ONCE):
+        for one, code in _remove(place, wanted[start : start + _AT_ONCE]):
+            if not _locked(place, one):
+                raise StoreAnswer(403, code).error(place.name, f"delete {paths[one['Key']]}")
+            outcome[paths[one["Key"]]] = "locked"
+    return outcome
+
+
+def _there(place: Place, path: str) -> "list[ObjectIdentifierTypeDef]":
+    """What is to be removed so that nothing is left of an object."""
+    if place.versioned:
+        return list(_versions(place, path))
+    store = place.obstore
+    try:
+        place.ask("look", lambda: head(store, path), *MISSING)
+    except StoreAnswer:
+        return []
+    return [{"Key": path}]
+
+
+def _versions(place: Place, path: str) -> "Iterator[ObjectIdentifierTypeDef]":
+    boto = place.boto
+    request: dict[str, str] = {"Bucket": place.bucket, "Prefix": path}
+    while True:
+        page: Any = place.ask("versions", lambda at=dict(request): boto.list_object_versions(**at))  # type: ignore[misc]
+        for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+            if one["Key"] == path:
+                yield {"Key": path, "VersionId": one["VersionId"]}
+        if not page.get("IsTruncated") or page.get("NextKeyMarker", "") != path:
+            return
+        request |= {"KeyMarker": path, "VersionIdMarker": page["NextVersionIdMarker"]}
+
+
+def _remove(
+    place: Place, wanted: "list[ObjectIdentifierTypeDef]"
+) -> "Iterator[tuple[ObjectIdentifierTypeDef, str]]":
+    """Remove them; what the store keeps, with its code."""
+    boto = place.boto
+    waiting = Waiting(place.patience)
+    while wanted:
+        try:
+            said = place.ask(
+                "delete",
+                lambda these=wanted: boto.delete_objects(  # type: ignore[misc]
+                    Bucket=place.bucket, Delete={"Objects": these, "Quiet": True}
+                ),
+                *UNKNOWN,
+            )
+        except StoreAnswer:
+            yield from _remove_singly(place, wanted)
+            return
+        again: list[ObjectIdentifierTypeDef] = []
+        for one in said.get("Errors", ()):
+            answer = StoreAnswer(500 if one.get("Code") == "InternalError" else 403, one.get("Code"))
+            named: ObjectIdentifierTypeDef = {"Key": one["Key"]}
+            if one.get("VersionId"):
+                named["VersionId"] = one["VersionId"]
+            if answer.passing:
+                again.append(named)
+                last = answer
+            elif answer.code not in (*MISSING, "NoSuchVersion"):
+                yield named, answer.code or "AccessDenied"
+        wanted = again
+        if wanted:
+            try:
+                waiting.wait_after(last)
+            except StoreAnswer as answer:
+                raise answer.error(place.name, "delete") from answer
+
+
+def _remove_singly(
+    place: Place, wanted: "list[ObjectIdentifierTypeDef]"
+) -> "Iterator[tuple[ObjectIdentifierTypeDef, str]]":
+    boto = place.boto
+    for one in wanted:
+        try:
+            place.ask(
+                "delete",
+                lambda this=one: boto.delete_object(Bucket=place.bucket, **this),  # type: ignore[misc]
+                "AccessDenied", "Forbidden", *MISSING,
+            )  # fmt: skip
+        except StoreAnswer as answer:
+            if answer.code not in MISSING:
+                yield one, answer.code or "AccessDenied"
+
+
+def _locked(place: Place, one: "ObjectIdentifierTypeDef") -> bool:
+    """Whether a lock keeps a version: retention that has not ended, or a legal hold."""
+    boto = place.boto
+    named: Any = {"Bucket": place.bucket, **one}
+    try:
+        held = place.ask("legal hold", lambda: boto.get_object_legal_hold(**named), *_NO_LOCK)
+        if held["LegalHold"].get("Status") == "ON":
+            return True
+    except StoreAnswer:
+        pass
+    try:
+        kept = place.ask("retention", lambda: boto.get_object_retention(**named), *_NO_LOCK)
+    except StoreAnswer:
+        return False
+    until = kept["Retention"].get("RetainUntilDate")
+    return until is not None and until > datetime.now(UTC)
