@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from artifactstore.registry import Registry
     from artifactstore.remote import Remote
     from artifactstore.store import Appended, LogQuery, Row, Store
+    from artifactstore.stores.opening import Stores
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -40,6 +41,7 @@ class Session:
         url, token, registry: of a service, likewise.
         respelled: canonical purl of the package, if it was named by another spelling.
         data_directory: of the embedded server, if it is not the usual one.
+        stores_file: stores.toml, likewise.
     """
 
     json: bool = False
@@ -51,6 +53,7 @@ class Session:
     registry: str | None = None
     respelled: str | None = None
     data_directory: "Path | None" = None
+    stores_file: "Path | None" = None
     resources: ExitStack = field(default_factory=ExitStack)
 
     @property
@@ -85,6 +88,13 @@ class Session:
         from artifactstore.remote import Remote  # HTTP takes a while to import
 
         return self.resources.enter_context(Remote(service.url, service.token, self.chosen_actor))
+
+    @cached_property
+    def stores(self) -> "Stores":
+        """The stores that are configured here; raises ``BadInput`` usage, file."""
+        from artifactstore.stores.opening import Stores
+
+        return self.resources.enter_context(Stores.load(self.stores_file))
 
     @property
     def store(self) -> "Registry":
