@@ -7,7 +7,7 @@ import click
 
 from artifactstore.cli import options, values
 from artifactstore.cli.command import Command
-from artifactstore.cli.places import readable
+from artifactstore.cli.destinations import readable
 from artifactstore.cli.progress import amount
 from artifactstore.cli.session import Session, with_session
 from artifactstore.exits import EXIT_DIFFERENCES
@@ -46,10 +46,10 @@ def check_files(
 ) -> int:
     """Read the copies of files again, and record what is found.
 
-    Compares size and BLAKE3 of every copy with a file:// URI, or of those in a store, and appends, for each, v1.storage.verified or
-    v1.storage.failed (missing, size_mismatch, digest_mismatch, unreachable). The bad ones are listed; exit
-    code 1 if there is any. Copies that were never checked come first, then those whose check is the
-    longest ago: interrupted, it goes on when it is run again with --older-than.
+    Compares size and BLAKE3 of every copy with a file:// URI, or of those in a store, and appends, for each,
+    v1.storage.verified or v1.storage.failed (missing, size_mismatch, digest_mismatch, unreachable). The bad
+    ones are listed; exit code 1 if there is any. Copies that were never checked come first, then those whose
+    check is the longest ago: interrupted, it goes on when it is run again with --older-than.
 
     Copies elsewhere (other schemes or backends) are counted: check them there, and record it with location
     verify --method or location fail.

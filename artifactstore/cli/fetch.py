@@ -14,7 +14,7 @@ from artifactstore.cli.progress import amount
 from artifactstore.cli.session import Session, with_session
 from artifactstore.exits import EXIT_DIFFERENCES
 from artifactstore.jobs.below import Below
-from artifactstore.jobs.content import Content, Sources
+from artifactstore.jobs.content import FileContent, Sources
 from artifactstore.jobs.fetch import Fetched, Recorded, Trouble, find_package, record
 from artifactstore.jobs.fetch import fetch as fetch_files
 from artifactstore.jobs.homes import log_home
@@ -50,22 +50,21 @@ def fetch(
 ) -> int:
     """Bring the files of a package, or those at PATH, into a directory.
 
-    Reads the copies in stores that are configured here, and file:// copies of this machine: verified ones first,
-    one after the other until one is good. Each file is compared with its BLAKE3 in the log before it gets its
-    name, and is on the disk then. Files that are there with this content are left alone; what was interrupted
-    goes on where it was. Nothing is made outside of DIR, and no symbolic link in it is followed.
+    Reads the copies in stores that are configured here, and file:// copies of this machine: verified ones
+    first, one after the other until one is good. Each file is compared with its BLAKE3 in the log before it
+    gets its name, and is on the disk then. Files that are there with this content are left alone; what was
+    interrupted goes on where it was. Nothing is made outside of DIR, and no symbolic link in it is followed.
 
-    Of a sealed package the digest of its manifest is computed anew from what was fetched. Bad copies in stores
-    are recorded (v1.storage.failed), as far as the log lets you. What is bad is listed; exit code 1 if anything is.
+    Of a sealed package the digest of its manifest is computed anew from what was fetched. Bad copies in
+    stores are recorded (v1.storage.failed), as far as the log lets you. What is bad is listed; exit code 1 if
+    anything is.
 
     \b
     artifactstore fetch pkg:generic/app@1.0 -o ./app
     artifactstore fetch pkg:generic/app@1.0 bin/app README.md -o ./app
     """
     row = _package(session, package)
-    report = Fetched(
-        purl=row["purl"], package_id=row["package_id"], state=row["state"], yanked=row["yanked"]
-    )
+    report = Fetched(purl=row["purl"], package_id=row["package_id"], state=row["state"], yanked=row["yanked"])
     with session.progress() as progress, Below(directory) as below:
         found = fetch_files(
             session.database,
@@ -91,8 +90,8 @@ def fetch(
 def cat(session: Session, package: UUID | str, path: str, only: str | None) -> None:
     """Write the content of the file PATH of a package to stdout.
 
-    Read as by fetch. The last 64 KiB are written only when the BLAKE3 of all is that of the log: exit code 6 when
-    it is not, and what was written is not the file then.
+    Read as by fetch. The last 64 KiB are written only when the BLAKE3 of all is that of the log: exit code 6
+    when it is not, and what was written is not the file then.
 
     \b
     artifactstore cat pkg:generic/app@1.0 README.md
@@ -102,7 +101,7 @@ def cat(session: Session, package: UUID | str, path: str, only: str | None) -> N
     store.packages.file_at(row["package_id"], path)
     (file,) = store.copies.files_with_copies(row["package_id"], [path])
     sources = Sources(session.stores, log_home(session.database), only)
-    content = Content(sources, file, sources.readable(file["copies"]))
+    content = FileContent(sources, file, sources.readable(file["copies"]))
     whole = _write(content)
     report = Recorded()
     for one in record(store, [(file, bad) for bad in content.bad], report, session.actor):
@@ -113,7 +112,7 @@ def cat(session: Session, package: UUID | str, path: str, only: str | None) -> N
         content.refuse()
 
 
-def _write(content: Content) -> bool:
+def _write(content: FileContent) -> bool:
     """Write the content to stdout; whether it is whole, and what the log says."""
     while True:
         held = bytearray()

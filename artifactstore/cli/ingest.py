@@ -8,9 +8,9 @@ import click
 
 from artifactstore.cli import options, values
 from artifactstore.cli.command import Command
+from artifactstore.cli.destinations import of_destinations, stored
 from artifactstore.cli.interrupt import finishing
 from artifactstore.cli.progress import amount
-from artifactstore.cli.places import of_places, stored
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import BadInput
 from artifactstore.jobs.components import Registered, canonical_components, register_components
@@ -79,10 +79,10 @@ def ingest(
     has already is read and compared, only the rest is appended. If a file has other content than before,
     nothing is appended and the files are named. A single file is registered under its own name.
 
-    With --store the bytes are kept, too: put into each store as they are read, and told to the log when they are
-    durable there. What a store has already is shared. A large file that was interrupted goes on where it was.
-    Ctrl-C finishes and appends what is on its way; a second one does not wait. Without --store nothing is kept
-    but where the files are.
+    With --store the bytes are kept, too: put into each store as they are read, and told to the log when they
+    are durable there. What a store has already is shared. A large file that was interrupted goes on where it
+    was. Ctrl-C finishes and appends what is on its way; a second one does not wait. Without --store nothing
+    is kept but where the files are.
 
     --exclude has the patterns of git, as if they stood in a .gitignore in the directory: *.tmp at any depth,
     /build only at the top, cache/ only directories, docs/**/draft, and !keep.tmp takes back. Of several the
@@ -142,7 +142,11 @@ def ingest(
     if path is None:
         session.output.result(told)
     else:
-        tell(session, report, told if kept is None else {"stores": of_places(session, kept.places), **told})
+        tell(
+            session,
+            report,
+            told if kept is None else {"stores": of_destinations(session, kept.destinations), **told},
+        )
 
 
 def _of_bill(sbom: Sbom, registered: Registered) -> dict[str, object]:

@@ -6,8 +6,8 @@ import click
 
 from artifactstore.cli import options, values
 from artifactstore.cli.command import Command
+from artifactstore.cli.destinations import destination
 from artifactstore.cli.fetch import BAD, told
-from artifactstore.cli.places import place
 from artifactstore.cli.progress import amount
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import BadInput
@@ -34,10 +34,10 @@ def replicate(
 ) -> int:
     """Give files a copy in another store, read from a good one.
 
-    Every file of an open or sealed package that has no good copy in the store gets one. The bytes are hashed on
-    their way; a copy in a store that turns out bad is recorded (v1.storage.failed), and the next one is read.
-    Each new copy is v1.storage.registered when it is durable, 500 together. Run it again after an interruption:
-    it goes on with what is lacking. What is bad is listed; exit code 1 if anything is.
+    Every file of an open or sealed package that has no good copy in the store gets one. The bytes are hashed
+    on their way; a copy in a store that turns out bad is recorded (v1.storage.failed), and the next one is
+    read. Each new copy is v1.storage.registered when it is durable, 500 together. Run it again after an
+    interruption: it goes on with what is lacking. What is bad is listed; exit code 1 if anything is.
 
     \b
     artifactstore replicate --to shelf
@@ -46,7 +46,7 @@ def replicate(
     """
     if only == name:
         raise BadInput("usage", {"problem": "--from and --to are the same store"})
-    target = place(session, name)
+    target = destination(session, name)
     report = Replicated(store=name)
     with session.progress() as progress:
         found = replicate_files(

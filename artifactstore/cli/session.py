@@ -41,7 +41,6 @@ class Session:
         url, token, registry: of a service, likewise. stores_file: stores.toml, likewise.
         respelled: canonical purl of the package, if it was named by another spelling.
         data_directory: of the embedded server, if it is not the usual one.
-        stores_file: stores.toml, likewise.
     """
 
     json: bool = False
@@ -54,7 +53,6 @@ class Session:
     stores_file: str | None = None
     respelled: str | None = None
     data_directory: "Path | None" = None
-    stores_file: "Path | None" = None
     resources: ExitStack = field(default_factory=ExitStack)
 
     @property
@@ -89,13 +87,6 @@ class Session:
         from artifactstore.remote import Remote  # HTTP takes a while to import
 
         return self.resources.enter_context(Remote(service.url, service.token, self.chosen_actor))
-
-    @cached_property
-    def stores(self) -> "Stores":
-        """The stores that are configured here; raises ``BadInput`` usage, file."""
-        from artifactstore.stores.opening import Stores
-
-        return self.resources.enter_context(Stores.load(self.stores_file))
 
     @property
     def store(self) -> "Registry":

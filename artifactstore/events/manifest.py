@@ -19,13 +19,13 @@ def manifest_digest(files: Iterable[tuple[str, int, bytes]]) -> bytes:
 
 def ordered_manifest_digest(files: Iterable[tuple[str, int, bytes]], count: int) -> bytes:
     """As ``manifest_digest``, of ``count`` files that come in their order, without holding them."""
-    manifest = Manifest(count)
+    manifest = RunningManifest(count)
     for path, size, content in files:
         manifest.add(path, size, content)
     return manifest.digest()
 
 
-class Manifest:
+class RunningManifest:
     """The digest of ``count`` files that come one by one, ascending by path bytes."""
 
     def __init__(self, count: int) -> None:

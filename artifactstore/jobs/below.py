@@ -125,7 +125,9 @@ class Below:
 
     def settle(self) -> None:
         """Make the names durable."""
-        directories = {self._below(path, depth) for path in self._changed for depth in range(path.count(b"/") + 2)}
+        directories = {
+            self._below(path, depth) for path in self._changed for depth in range(path.count(b"/") + 2)
+        }
         for path in directories:
             with _explained(), self._directory(path.split(b"/") if path else [], make=False) as directory:
                 if directory is not None:

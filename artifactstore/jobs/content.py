@@ -1,8 +1,8 @@
 """Reading a file's content from its copies: the best first, another one where one fails.
 
-A copy in a store that is configured here can be read, and what a ``file://`` URI names on this machine. That a
-local file is not there, or another one, says nothing: it may be a file of another machine. Of copies in stores
-it is told, and whoever has a registry that takes events records it.
+A copy in a store that is configured here can be read, and what a ``file://`` URI names on this machine. That
+a local file is not there, or another one, says nothing: it may be a file of another machine. Of copies in
+stores it is told, and whoever has a registry that takes events records it.
 """
 
 import os
@@ -30,7 +30,7 @@ _STATES = ("verified", "registered", "failed")
 
 
 class Bad(NamedTuple):
-    """A copy that is not what the log says; ``failure`` as in the event, None if it could only not be read."""
+    """A copy that is not what the log says; ``failure`` as in the event, None if it could not be read now."""
 
     copy: Row
     failure: str | None
@@ -112,7 +112,7 @@ class Sources:
         return None
 
 
-class Content:
+class FileContent:
     """The content of one file, as far as it was read: goes on with the next copy where one fails.
 
     Args:
@@ -180,12 +180,13 @@ class Content:
     @property
     def good(self) -> bool:
         """Whether what was read is what the log says."""
-        return self.read == self.file["size"] and self._hash.digest() == self.file["blake3"]
+        found: tuple[int, bytes] = self.read, self._hash.digest()
+        return found == (self.file["size"], self.file["blake3"])
 
     def blame(self) -> bool:
-        """What was read is not good: record the copy, unless a part came from elsewhere; then it is tried again.
+        """What was read is not good: whether there is something left to try.
 
-        Whether there is something left to try.
+        The copy is bad, unless a part came from elsewhere; then it is tried again.
         """
         if self.copy is None:
             return bool(self._waiting)
@@ -205,10 +206,15 @@ class Content:
     def refuse(self) -> NoReturn:
         """Raise ``Damaged`` content-damaged if what was read is not it, else ``Busy`` content-unavailable."""
         told = [f"{bad.copy['backend']} {bad.copy['uri']}: {bad.problem}" for bad in self.bad]
-        damaged = any(bad.failure in ("digest_mismatch", "size_mismatch") for bad in self.bad) or self.copy is not None
+        damaged = (
+            any(bad.failure in ("digest_mismatch", "size_mismatch") for bad in self.bad)
+            or self.copy is not None
+        )
         path = self.file["path"]
         problem = f"{path}: " + ("; ".join(told) or "it has no copy that can be read from here")
-        raise error("content-damaged" if damaged else "content-unavailable", {"problem": problem, "path": path})
+        raise error(
+            "content-damaged" if damaged else "content-unavailable", {"problem": problem, "path": path}
+        )
 
 
 def _local(uri: str, start: int) -> Iterator[bytes]:
@@ -219,7 +225,7 @@ def _local(uri: str, start: int) -> Iterator[bytes]:
         raise error("bad-uri", {"problem": f"{uri}: {failure}", "uri": uri}) from failure
     except OSError as failure:
         raise system.refused(failure, uri) from failure
-    with open(descriptor, "rb", buffering=0) as file:
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
         try:
             file.seek(start)
             while piece := file.read(PIECE):

@@ -149,7 +149,8 @@ def check_files(
         workers: threads that read and hash; default: one per core.
         objects: the store that has the copies, if they are no files of this machine.
 
-    Raises as ``Store.append``, and what says that the store as a whole cannot be read; what was appended before stays.
+    Raises as ``Store.append``, and what says that the store as a whole cannot be read; what was appended
+    before stays.
     """
     started = time.monotonic()
     totals = store.copies.copy_totals(where)

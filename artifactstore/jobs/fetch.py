@@ -20,10 +20,10 @@ from blake3 import blake3
 
 from artifactstore.errors import Damaged, Forbidden, Refused
 from artifactstore.events import NewEvent
-from artifactstore.events.manifest import Manifest
+from artifactstore.events.manifest import RunningManifest
 from artifactstore.jobs.batches import append_each
 from artifactstore.jobs.below import Below, Unfit
-from artifactstore.jobs.content import Bad, Content, Sources
+from artifactstore.jobs.content import Bad, FileContent, Sources
 from artifactstore.jobs.progress import Progress, quiet
 from artifactstore.registry import Registry
 from artifactstore.store import Appended, Row
@@ -59,9 +59,9 @@ class Fetched(Recorded):
     """What a fetch did.
 
     Attributes:
-        files, bytes: of the package, or of those that were asked for. fetched: made; equal: left alone, since
-            they were there; failed: not made. received: bytes that were read from copies. resumed: bytes that an
-            earlier run had brought.
+        files, total: of the package, or those that were asked for, and their bytes. fetched: made; equal:
+            left alone, since they were there; failed: not made. received: bytes that were read from copies.
+            resumed: bytes that an earlier run had brought.
         bad: copies that were found bad.
         manifest: digest of the whole package, which is that of its seal; None for a part or an open package.
     """
@@ -71,7 +71,7 @@ class Fetched(Recorded):
     state: str
     yanked: bool
     files: int = 0
-    bytes: int = 0
+    total: int = 0
     fetched: int = 0
     equal: int = 0
     failed: int = 0
@@ -119,18 +119,18 @@ def fetch(
     Args:
         report: is filled on the way. replace: also what has other content.
 
-    Raises ``NotFound`` for a path that the package does not have, before anything is made; ``Damaged`` when the
-    files are not those that the package was sealed with; and what concerns all, such as ``disk-full``.
+    Raises ``NotFound`` for a path that the package does not have, before anything is made; ``Damaged`` when
+    the files are not those that the package was sealed with; and what concerns all, such as ``disk-full``.
     """
     started = time.monotonic()
     package_id = package["package_id"]
     wanted = list(dict.fromkeys(paths))
     files = [store.packages.file_at(package_id, path) for path in wanted]
     if files:
-        report.files, report.bytes = len(files), sum(file["size"] for file in files)
+        report.files, report.total = len(files), sum(file["size"] for file in files)
     else:
         totals = store.packages.package_totals(package_id)
-        report.files, report.bytes = totals["files"], totals["bytes"]
+        report.files, report.total = totals["files"], totals["bytes"]
     run = _Fetch(store, below, sources, report, actor, replace, progress)
     try:
         yield from run.fetch(store.copies.files_with_copies(package_id, wanted or None))
@@ -160,7 +160,7 @@ class _Fetch:
 
     def fetch(self, files: Iterator[Row]) -> Iterator[Trouble]:
         """Make the files, and then their names durable."""
-        manifest = Manifest(self.report.files)
+        manifest = RunningManifest(self.report.files)
         pending: deque[Future[_Done]] = deque()
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fetch") as pool:
             try:
@@ -193,7 +193,7 @@ class _Fetch:
             yield Trouble(done.file["path"], done.problem)
 
     def _tick(self) -> None:
-        self.progress("fetching", self.report.received, self.report.bytes, "bytes")
+        self.progress("fetching", self.report.received, self.report.total, "bytes")
 
     def _record(self) -> Iterator[Trouble]:
         """Record the bad copies, and tell them."""
@@ -211,14 +211,14 @@ class _Fetch:
     def _made(self, file: Row) -> _Done:
         there = self.below.read(file["path"])
         if there is not None:
-            with open(there, "rb", buffering=0) as present:
+            with os.fdopen(there, "rb", buffering=0) as present:
                 if self._is(present, file):
                     return _Done(file, "equal")
             if not self.replace:
                 raise Unfit("there is a file with other content: --force replaces it")
         name = f"{file['file_id']}.part"
-        with self.below.part(name) as descriptor, open(descriptor, "r+b", buffering=0, closefd=False) as part:
-            content = Content(self.sources, file, self.sources.readable(file["copies"]))
+        with self.below.part(name) as descriptor, os.fdopen(descriptor, "r+b", 0, closefd=False) as part:
+            content = FileContent(self.sources, file, self.sources.readable(file["copies"]))
             if self._write(content, part):
                 os.fsync(descriptor)
                 self.below.place(name, file["path"])
@@ -227,7 +227,7 @@ class _Fetch:
                 self.below.drop(name)
         return _Done(file, "failed", _unread(content), content.bad)
 
-    def _write(self, content: Content, part: FileIO) -> bool:
+    def _write(self, content: FileContent, part: FileIO) -> bool:
         """Write the content behind what is there of it; whether it is good."""
         size = content.file["size"]
         if part.seek(0, os.SEEK_END) > size:
@@ -263,11 +263,15 @@ class _Fetch:
         digest = blake3()
         for piece in iter(partial(present.read, PIECE), b""):
             digest.update(piece)
-        return digest.digest() == file["blake3"]
+        return bool(digest.digest() == file["blake3"])
 
 
 def record(
-    store: Registry, found: Sequence[tuple[Row, Bad]], report: Recorded, actor: str, progress: Progress = quiet
+    store: Registry,
+    found: Sequence[tuple[Row, Bad]],
+    report: Recorded,
+    actor: str,
+    progress: Progress = quiet,
 ) -> Iterator[Trouble]:
     """Record copies that were found bad, each with the row of its file; as they are told.
 
@@ -292,7 +296,7 @@ def record(
         )
 
 
-def _unread(content: Content) -> str:
+def _unread(content: FileContent) -> str:
     """Why a file could not be read from anywhere."""
     if content.bad:
         return "no copy of it is good and can be read"

@@ -32,8 +32,8 @@ from artifactstore.events import (
 from artifactstore.jobs.batches import append_each, append_patiently, in_flight
 from artifactstore.jobs.progress import Progress, quiet
 from artifactstore.jobs.tree import Hashed, Tree, TreeFile, hash_files
+from artifactstore.jobs.uploads.destinations import LOST_OBJECTS
 from artifactstore.jobs.uploads.keeping import Keeping, Kept, Stored
-from artifactstore.jobs.uploads.places import LOST_OBJECTS
 from artifactstore.registry import Registry
 from artifactstore.store import Appended
 from artifactstore.stores.faults import fault
@@ -289,8 +289,10 @@ class _Ingest:
         appended = [result for result in results if not isinstance(result, Refused)]
         self.report.appended += len(appended)
         self._note(appended)
-        fault("ingest-appended")
-        refused = [kept.file for kept, result in zip(good, results, strict=True) if isinstance(result, Refused)]
+        fault("ingest.appended")
+        refused = [
+            kept.file for kept, result in zip(good, results, strict=True) if isinstance(result, Refused)
+        ]
         return [TreeFile(file.path, file.size) for file in refused]
 
     def label(self) -> None:

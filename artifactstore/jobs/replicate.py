@@ -16,13 +16,13 @@ from uuid import UUID
 from artifactstore.errors import Refused, error
 from artifactstore.events import NewEvent, StorageRegistered, new_id
 from artifactstore.jobs.batches import append_each
-from artifactstore.jobs.content import Bad, Content, Sources
+from artifactstore.jobs.content import Bad, FileContent, Sources
 from artifactstore.jobs.fetch import Recorded, Trouble, record
 from artifactstore.jobs.progress import Progress, quiet
-from artifactstore.jobs.uploads.budget import Budget
+from artifactstore.jobs.uploads.budget import MemoryBudget
+from artifactstore.jobs.uploads.destinations import LOST_OBJECTS, Destination
 from artifactstore.jobs.uploads.keeping import PARTS_BYTES
 from artifactstore.jobs.uploads.parts import PartsWriter
-from artifactstore.jobs.uploads.places import LOST_OBJECTS, Place
 from artifactstore.store import Row, Store
 from artifactstore.stores.base import SMALL, part_size
 from artifactstore.stores.faults import fault
@@ -39,9 +39,9 @@ class Replicated(Recorded):
     """What was done, so far.
 
     Attributes:
-        lacking: files that had no good copy there, or too few anywhere. copied: those that have one now; shared:
-            of them, those whose content the store had. bytes: written. overtaken: of files that somebody else
-            changed meanwhile. failed: files without a copy that is good and can be read.
+        lacking: files that had no good copy there, or too few anywhere. copied: those that have one now;
+            shared: of them, those whose content the store had. bytes: written. overtaken: of files that
+            somebody else changed meanwhile. failed: files without a copy that is good and can be read.
         bad: copies that were found bad.
     """
 
@@ -67,7 +67,7 @@ class _Copied(NamedTuple):
 
 def replicate(
     store: Store,
-    place: Place,
+    destination: Destination,
     sources: Sources,
     report: Replicated,
     *,
@@ -79,17 +79,17 @@ def replicate(
     """Copy the files of a package, or of all, that have no good copy in a store; what is bad, as it is found.
 
     Args:
-        place: the store that gets them. least: only files with fewer good copies than this anywhere.
+        destination: the store that gets them. least: only files with fewer good copies than this anywhere.
         report: is filled on the way.
 
     Raises what the store refuses as a whole, and as ``Store.append``; what was registered before stays.
     """
     started = time.monotonic()
-    run = _Replication(store, place, sources, report, actor, progress)
+    run = _Replication(store, destination, sources, report, actor, progress)
     try:
-        yield from run.copy(store.copies.lacking(place.name, least, package_id))
+        yield from run.copy(store.copies.lacking(destination.name, least, package_id))
     finally:
-        report.bytes = place.bytes
+        report.bytes = destination.bytes
         report.seconds = time.monotonic() - started
 
 
@@ -98,14 +98,14 @@ class _Replication:
     """One run; the database is asked in the thread that takes the troubles."""
 
     store: Store
-    place: Place
+    destination: Destination
     sources: Sources
     report: Replicated
     actor: str
     progress: Progress
     stopping: bool = False
     _parts: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(AT_ONCE, "parts"))
-    _budget: Budget = field(default_factory=lambda: Budget(PARTS_BYTES))
+    _budget: MemoryBudget = field(default_factory=lambda: MemoryBudget(PARTS_BYTES))
 
     def copy(self, files: Iterator[Row]) -> Iterator[Trouble]:
         """Copy in batches: known objects are shared, the others written, made durable, and registered."""
@@ -122,13 +122,15 @@ class _Replication:
         copied, lost = list[_Copied](), list[Row]()
         working = self._begin(pool, files, copied, anew)
         while wait(working, _TICK).not_done:
-            self.progress("copying", self.place.bytes, 0, "bytes")
+            self.progress("copying", self.destination.bytes, 0, "bytes")
         copied += [one.result() for one in working]
-        self.place.settle([key for one in copied if one.uri and (key := key_in(one.uri)) and not one.shared])
-        if self.place.unsettled is not None:
-            raise self.place.unsettled
+        self.destination.settle(
+            [key for one in copied if one.uri and (key := key_in(one.uri)) and not one.shared]
+        )
+        if self.destination.unsettled is not None:
+            raise self.destination.unsettled
         good = [one for one in copied if one.uri is not None]
-        fault("replicate-settled")
+        fault("replicate.settled")
         results = append_each(self.store, [self._event(one) for one in good], self.progress, LOST_OBJECTS)
         for one, result in zip(good, results, strict=True):
             if not isinstance(result, Refused):
@@ -153,8 +155,8 @@ class _Replication:
     ) -> list[Future[_Copied]]:
         """Begin to copy what the store does not have; what it has is ``copied``."""
         contents = [(file["blake3"], file["size"]) for file in files]
-        share = self.place.dedupe and not anew
-        known = self.store.objects.known(self.place.name, contents) if share else [None] * len(files)
+        share = self.destination.dedupe and not anew
+        known = self.store.objects.known(self.destination.name, contents) if share else [None] * len(files)
         copied += [
             _Copied(file, uri, shared=True) for file, uri in zip(files, known, strict=True) if uri is not None
         ]
@@ -167,7 +169,7 @@ class _Replication:
         event = StorageRegistered(
             package_id=file["package_id"],
             file_id=file["file_id"],
-            backend=self.place.name,
+            backend=self.destination.name,
             uri=str(one.uri),
             size=file["size"],
             blake3=file["blake3"],
@@ -177,23 +179,23 @@ class _Replication:
     # In threads, which ask no database.
 
     def _copy(self, file: Row, key: str) -> _Copied:
-        if self.place.failure is not None:
-            raise self.place.failure
-        content = Content(self.sources, file, self.sources.readable(file["copies"]))
+        if self.destination.failure is not None:
+            raise self.destination.failure
+        content = FileContent(self.sources, file, self.sources.readable(file["copies"]))
         copied = self._small(content, key) if file["size"] <= SMALL else self._large(content, key)
         return _Copied(file, uri_of(key) if copied else None, content.bad)
 
-    def _small(self, content: Content, key: str) -> bool:
+    def _small(self, content: FileContent, key: str) -> bool:
         while True:
             data = b"".join(self._going(content))
             if content.good:
-                self.place.put(key, data, hashlib.sha256(data).digest())
+                self.destination.put(key, data, hashlib.sha256(data).digest())
                 return True
             if not content.blame():
                 return False
 
-    def _large(self, content: Content, key: str) -> bool:
-        store, size = self.place.store, content.file["size"]
+    def _large(self, content: FileContent, key: str) -> bool:
+        store, size = self.destination.store, content.file["size"]
         while True:
             upload_id = store.begin(key, size)
             writer = PartsWriter(store, key, upload_id, part_size(size), self._parts, self._budget)
@@ -206,15 +208,15 @@ class _Replication:
             else:
                 writer.abort()
             if writer.failure is not None:
-                self.place.note(writer.failure)
+                self.destination.note(writer.failure)
                 raise writer.failure
             if content.good:
-                self.place.count(size)
+                self.destination.count(size)
                 return True
             if not content.blame():
                 return False
 
-    def _going(self, content: Content) -> Iterator[bytes]:
+    def _going(self, content: FileContent) -> Iterator[bytes]:
         """The pieces, until nobody wants them any more."""
         for piece in content.pieces():
             if self.stopping:

@@ -203,7 +203,8 @@ class Reader:
     """Reads files and hashes them; shared by threads.
 
     Attributes:
-        read: bytes so far. check: as of ``hash_files``. stopping: set it to end reading in the middle of a file.
+        read: bytes so far. check: as of ``hash_files``.
+        stopping: set it to end reading in the middle of a file.
     """
 
     def __init__(self, *, check: bool = False) -> None:
@@ -227,8 +228,8 @@ class Reader:
         """Read a file.
 
         Args:
-            expected: a file of another size is not read. take: gets every piece, which is overwritten after it;
-                what it raises ends the reading.
+            expected: a file of another size is not read.
+            take: gets every piece, which is overwritten after it; what it raises ends the reading.
         """
         # O_NONBLOCK: a FIFO that took the place of the file must not block us.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -243,9 +244,7 @@ class Reader:
         finally:
             os.close(descriptor)
 
-    def _hash_open(
-        self, path: str, descriptor: int, expected: int | None, take: Take | None
-    ) -> Hashed:
+    def _hash_open(self, path: str, descriptor: int, expected: int | None, take: Take | None) -> Hashed:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             return Hashed(path, problem="is no regular file any more")

@@ -88,8 +88,8 @@ class Copies(Connected):
     def files_with_copies(self, package_id: UUID, paths: Sequence[str] | None = None) -> Iterator[Row]:
         """The live files of a package, or those at ``paths``, by path bytes, each with its ``copies``.
 
-        A file has path, size and digests; a copy location_id, backend, uri, state and changed_sequence. Streams
-        as ``copies_to_check``.
+        A file has path, size and digests; a copy location_id, backend, uri, state and changed_sequence.
+        Streams as ``copies_to_check``.
         """
         where = SQL("f.package_id = %(package)s AND (%(paths)s::text[] IS NULL OR f.path = ANY (%(paths)s))")
         parameters = {"package": package_id, "paths": None if paths is None else list(paths)}
@@ -106,7 +106,8 @@ class Copies(Connected):
             p.state IN ('open', 'sealed') AND (%(package)s::uuid IS NULL OR f.package_id = %(package)s)
             AND NOT EXISTS (SELECT FROM artifactstore.storage_locations l
                 WHERE l.file_id = f.file_id AND l.backend = %(backend)s AND {good})
-            AND (%(least)s::bigint IS NULL OR %(least)s > (SELECT count(*) FROM artifactstore.storage_locations l
+            AND (%(least)s::bigint IS NULL OR %(least)s > (
+                SELECT count(*) FROM artifactstore.storage_locations l
                 WHERE l.file_id = f.file_id AND {good}))
             """
         ).format(good=_GOOD)

@@ -135,7 +135,7 @@ def test_a_file_that_changes_is_named_and_the_others_are_kept(
     def grow(descriptor: int, buffers: Any) -> int:
         read = real(descriptor, buffers)
         if os.fstat(descriptor).st_ino in changing:
-            with open(f"/proc/self/fd/{descriptor}", "ab") as grown:
+            with Path(f"/proc/self/fd/{descriptor}").open("ab") as grown:
                 grown.write(b"more")
         return read
 
@@ -340,7 +340,7 @@ def test_a_large_file_goes_on_where_it_was(shelf: Shelves, tmp_path: Path, case:
     """Killed while its parts are sent; whatever became of them meanwhile, its bytes are right."""
     content = b"".join(os.urandom(MIB) * 16 for _ in range(3)) + b"end"
     tree = write(tmp_path / "big", {"big": content})
-    process = start(shelf, tree, ARTIFACTSTORE_FAULT="upload-part-written:2")
+    process = start(shelf, tree, ARTIFACTSTORE_FAULT="upload.part:2")
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
     assert shelf.objects("main") == {}
@@ -352,10 +352,12 @@ def test_a_large_file_goes_on_where_it_was(shelf: Shelves, tmp_path: Path, case:
     assert not _states()
 
 
-def test_an_old_upload_is_begun_again(shelf: Shelves, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_upload_is_begun_again(
+    shelf: Shelves, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its key could not be named any more when it is complete."""
     tree = write(tmp_path / "big", {"big": os.urandom(MIB) * 40})
-    start(shelf, tree, ARTIFACTSTORE_FAULT="upload-part-written:1").communicate(timeout=60)
+    start(shelf, tree, ARTIFACTSTORE_FAULT="upload.part:1").communicate(timeout=60)
     store, key, upload_id = _upload(shelf)
     monkeypatch.setattr(unfinished, "LATEST", -unfinished.LATEST)
     assert ingest(shelf, tree)["stores"]["main"]["resumed"] == 0

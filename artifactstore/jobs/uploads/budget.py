@@ -3,7 +3,7 @@
 import threading
 
 
-class Budget:
+class MemoryBudget:
     """Lets so many bytes be taken at once; one who asks for more than all waits until all are there."""
 
     def __init__(self, size: int) -> None:

@@ -1,8 +1,8 @@
 """From files of a tree to objects of stores: each is read once, for both hashes and for all stores.
 
-Small files go through memory, a chunk of them at a time: while one is read, the one before it is put, and the one
-before that is appended by whoever takes the results. Large ones go beside them, in parts. What is given out is
-durable.
+Small files go through memory, a chunk of them at a time: while one is read, the one before it is put, and
+the one before that is appended by whoever takes the results. Large ones go beside them, in parts. What is
+given out is durable.
 """
 
 import threading
@@ -16,9 +16,9 @@ from typing import Any, NamedTuple, Protocol
 
 from artifactstore.errors import ArtifactstoreError
 from artifactstore.jobs.tree import CHANGED, Hashed, Reader, Tree, TreeFile
-from artifactstore.jobs.uploads.budget import Budget
+from artifactstore.jobs.uploads.budget import MemoryBudget
+from artifactstore.jobs.uploads.destinations import Destination
 from artifactstore.jobs.uploads.large import LargeFile, LargeKept
-from artifactstore.jobs.uploads.places import Place
 from artifactstore.stores.base import SMALL
 from artifactstore.stores.faults import fault
 from artifactstore.stores.keys import uri_of
@@ -55,11 +55,11 @@ class Kept(NamedTuple):
 
 @dataclass(slots=True)
 class _Plan:
-    """A small file on its way: copies that the log knows, and puts, by place."""
+    """A small file on its way: copies that the log knows, and puts, by destination."""
 
     file: Hashed
-    known: list[tuple[Place, str]] = field(default_factory=list)
-    puts: list[tuple[Place, str, Future[None]]] = field(default_factory=list)
+    known: list[tuple[Destination, str]] = field(default_factory=list)
+    puts: list[tuple[Destination, str, Future[None]]] = field(default_factory=list)
 
 
 class _Chunk(NamedTuple):
@@ -85,12 +85,12 @@ class Stored:
 
     Attributes:
         objects: the log's, asked in the thread that takes the results.
-        places: the stores. needed: copies without which a file has failed.
+        destinations: the stores. needed: copies without which a file has failed.
         stopping: set it, and what is on its way is finished, no more is begun.
     """
 
     objects: ObjectIds
-    places: Sequence[Place]
+    destinations: Sequence[Destination]
     needed: int
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -108,7 +108,7 @@ class Keeping:
     workers: int
     tick: Callable[[int], None]
     _reader: Reader = field(default_factory=Reader)
-    _budget: Budget = field(default_factory=lambda: Budget(PARTS_BYTES))
+    _budget: MemoryBudget = field(default_factory=lambda: MemoryBudget(PARTS_BYTES))
     _large: deque[Future[LargeKept]] = field(default_factory=deque)
     _pools: dict[str, ThreadPoolExecutor] = field(default_factory=dict)
     _ends: float | None = None
@@ -149,12 +149,12 @@ class Keeping:
     @contextmanager
     def _opened(self) -> Iterator[None]:
         """With the threads; those that nobody waits for any more are left alone."""
-        most = sum(place.at_once for place in self.stores.places)
+        most = sum(destination.at_once for destination in self.stores.destinations)
         sizes = {
             "read": self.workers,
             "put": most,
             "large": _LARGE_AT_ONCE,
-            "parts": _PARTS_AT_ONCE * len(self.stores.places),
+            "parts": _PARTS_AT_ONCE * len(self.stores.destinations),
         }
         with ExitStack() as stack:
             for name, size in sizes.items():
@@ -172,12 +172,16 @@ class Keeping:
         return None if enough else next(chunks, None)
 
     def _left(self) -> int:
-        return sum(place.failure is None for place in self.stores.places)
+        return sum(destination.failure is None for destination in self.stores.destinations)
 
     def _check(self) -> None:
         """Raise why too few stores are left."""
         if self._left() < self.stores.needed:
-            raise next(place.failure for place in self.stores.places if place.failure is not None)
+            raise next(
+                destination.failure
+                for destination in self.stores.destinations
+                if destination.failure is not None
+            )
 
     def _late(self) -> bool:
         """Whether it was to stop, and what is on its way had its time."""
@@ -207,8 +211,6 @@ class Keeping:
     def _read_some(self, entries: Sequence[TreeFile]) -> list[tuple[Hashed, bytes]]:
         found = []
         for entry in entries:
-            if self._reader.stopping:
-                break
             content = _Content()
             file = self._reader.hash(entry.path, self.tree.os_path(entry.path), take=content.take)
             if self._reader.stopping:
@@ -227,66 +229,76 @@ class Keeping:
         plans = [_Plan(file) for file, _ in read]
         good = [(plan, data) for plan, (_, data) in zip(plans, read, strict=True) if not plan.file.problem]
         if good and not self.stores.stopping.is_set():
-            for place in self.stores.places:
-                if place.failure is None:
-                    self._put(place, good, anew)
+            for destination in self.stores.destinations:
+                if destination.failure is None:
+                    self._put(destination, good, anew)
         return plans
 
-    def _put(self, place: Place, good: Sequence[tuple[_Plan, bytes]], anew: bool) -> None:
+    def _put(self, destination: Destination, good: Sequence[tuple[_Plan, bytes]], anew: bool) -> None:
         contents = [(plan.file.blake3, plan.file.size) for plan, _ in good]
-        share = place.dedupe and not anew
-        known = self.stores.objects.known(place.name, contents) if share else [None] * len(good)
+        share = destination.dedupe and not anew
+        known = self.stores.objects.known(destination.name, contents) if share else [None] * len(good)
         wanted = len({content for content, uri in zip(contents, known, strict=True) if uri is None})
         keys = iter(self.stores.objects.new_keys(wanted if share else len(good)))
         begun: dict[tuple[bytes, int], tuple[str, Future[None]]] = {}
         for (plan, data), content, uri in zip(good, contents, known, strict=True):
             if uri is not None:
-                plan.known.append((place, uri))
+                plan.known.append((destination, uri))
+                destination.shared += 1
             elif share and content in begun:
-                plan.puts.append((place, *begun[content]))
+                plan.puts.append((destination, *begun[content]))
+                destination.shared += 1
             else:
                 key = next(keys)
-                begun[content] = key, self._pools["put"].submit(place.put, key, data, plan.file.sha256)
-                plan.puts.append((place, *begun[content]))
+                begun[content] = key, self._pools["put"].submit(destination.put, key, data, plan.file.sha256)
+                plan.puts.append((destination, *begun[content]))
 
     def _durable(self, plans: Sequence[_Plan]) -> list[Kept]:
         """Wait for the puts, and make them durable."""
         if not self._wait([put for plan in plans for _, _, put in plan.puts]):
             plans = [plan for plan in plans if all(put.done() for _, _, put in plan.puts)]
-        fault("ingest-put")
-        for place in self.stores.places:
-            place.settle(
-                [key for plan in plans for of, key, put in plan.puts if of is place and not put.exception()]
+        fault("ingest.put")
+        for destination in self.stores.destinations:
+            destination.settle(
+                [
+                    key
+                    for plan in plans
+                    for of, key, put in plan.puts
+                    if of is destination and not put.exception()
+                ]
             )
-        fault("ingest-settled")
+        fault("ingest.settled")
         told = [self._told(plan) for plan in plans]
         return [kept for kept in told if kept is not None]
 
     def _told(self, plan: _Plan) -> Kept | None:
-        """A file with its copies; None if it was not tried, since too few stores are left or it is to stop."""
+        """A file with its copies; None if it was not tried: too few stores are left, or it is to stop."""
         if plan.file.problem:
             return Kept(plan.file)
         if not plan.known and not plan.puts:
             return None
-        copies, failures = dict[Place, str](), list[str]()
-        for place, uri in plan.known:
-            copies[place] = uri
-            place.shared += 1
-        for place, key, put in plan.puts:
-            failure = put.exception() or place.unsettled
+        copies, failures = dict[Destination, str](), list[str]()
+        for destination, uri in plan.known:
+            copies[destination] = uri
+        for destination, key, put in plan.puts:
+            failure = put.exception() or destination.unsettled
             if failure is None:
-                copies[place] = uri_of(key)
+                copies[destination] = uri_of(key)
             else:
-                failures.append(f"{place.name}: {place.note(failure)}")
+                failures.append(f"{destination.name}: {destination.note(failure)}")
         return self._judge(plan.file, copies, failures)
 
-    def _judge(self, file: Hashed, copies: dict[Place, str], failures: Sequence[str]) -> Kept | None:
+    def _judge(self, file: Hashed, copies: dict[Destination, str], failures: Sequence[str]) -> Kept | None:
         """A file that has copies enough, or why it has not."""
         if len(copies) >= self.stores.needed:
-            for place in self.stores.places:
-                if place not in copies:
-                    place.lacking += 1
-            ordered = [(place.name, copies[place]) for place in self.stores.places if place in copies]
+            for destination in self.stores.destinations:
+                if destination not in copies:
+                    destination.lacking += 1
+            ordered = [
+                (destination.name, copies[destination])
+                for destination in self.stores.destinations
+                if destination in copies
+            ]
             return Kept(file, tuple(ordered))
         if self._left() < self.stores.needed:
             return None
@@ -297,7 +309,7 @@ class Keeping:
     def _begin_large(self, entry: TreeFile, anew: bool) -> None:
         if self.stores.stopping.is_set() or self._left() < self.stores.needed:
             return
-        left = [place for place in self.stores.places if place.failure is None]
+        left = [destination for destination in self.stores.destinations if destination.failure is None]
         keys = dict(zip(left, self.stores.objects.new_keys(len(left)), strict=True))
         one = LargeFile(self.tree, entry, keys, self._reader, self._pools["parts"], self._budget, anew)
         self._large.append(self._pools["large"].submit(one.keep, self.stores.needed))
@@ -314,11 +326,12 @@ class Keeping:
             yield kept
 
     def _told_large(
-        self, file: Hashed, uris: dict[Place, str], failures: dict[Place, ArtifactstoreError]
+        self, file: Hashed, uris: dict[Destination, str], failures: dict[Destination, ArtifactstoreError]
     ) -> Kept | None:
         if file.problem:
             return None if self._reader.stopping else Kept(file)
-        return self._judge(file, uris, [f"{place.name}: {place.note(why)}" for place, why in failures.items()])
+        told = [f"{destination.name}: {destination.note(why)}" for destination, why in failures.items()]
+        return self._judge(file, uris, told)
 
 
 def _chunks(entries: Iterable[TreeFile]) -> Iterator[_Chunk]:

@@ -9,14 +9,14 @@ from typing import TypeAlias
 from artifactstore.errors import ArtifactstoreError, NotFound
 from artifactstore.jobs.tree import CHANGED, Hashed, Reader, Take, Tree, TreeFile
 from artifactstore.jobs.uploads import unfinished
-from artifactstore.jobs.uploads.budget import Budget
+from artifactstore.jobs.uploads.budget import MemoryBudget
+from artifactstore.jobs.uploads.destinations import Destination
 from artifactstore.jobs.uploads.parts import PartsWriter
-from artifactstore.jobs.uploads.places import Place
 from artifactstore.stores.base import part_size
 from artifactstore.stores.faults import fault
 from artifactstore.stores.keys import uri_of
 
-LargeKept: TypeAlias = tuple[Hashed, dict[Place, str], dict[Place, ArtifactstoreError]]
+LargeKept: TypeAlias = tuple[Hashed, dict[Destination, str], dict[Destination, ArtifactstoreError]]
 """A file, its durable copies as URIs, and what failed where."""
 
 
@@ -32,10 +32,10 @@ class LargeFile:
         self,
         tree: Tree,
         entry: TreeFile,
-        keys: Mapping[Place, str],
+        keys: Mapping[Destination, str],
         reader: Reader,
         pool: Executor,
-        budget: Budget,
+        budget: MemoryBudget,
         anew: bool,
     ) -> None:
         self._entry = entry
@@ -45,8 +45,8 @@ class LargeFile:
         self._pool = pool
         self._budget = budget
         self._anew = anew
-        self._writers: dict[Place, PartsWriter] = {}
-        self._failures: dict[Place, ArtifactstoreError] = {}
+        self._writers: dict[Destination, PartsWriter] = {}
+        self._failures: dict[Destination, ArtifactstoreError] = {}
 
     def keep(self, needed: int) -> LargeKept:
         """Read it once, into all stores.
@@ -57,11 +57,11 @@ class LargeFile:
             status = os.lstat(self._os_path)
         except OSError as failure:
             return Hashed(self._entry.path, problem=failure.strerror), {}, {}
-        for place, key in self._keys.items():
+        for destination, key in self._keys.items():
             try:
-                self._writers[place] = self._begin(place, key, status)
+                self._writers[destination] = self._begin(destination, key, status)
             except ArtifactstoreError as failure:
-                self._fail(place, failure)
+                self._fail(destination, failure)
 
         def take(piece: memoryview) -> None:
             for writer in self._writers.values():
@@ -89,10 +89,10 @@ class LargeFile:
             return Hashed(file.path, problem=CHANGED)  # of another size than a moment ago
         return file
 
-    def _begin(self, place: Place, key: str, status: os.stat_result) -> PartsWriter:
-        where = unfinished.place_of(self._os_path, status, place.name)
+    def _begin(self, destination: Destination, key: str, status: os.stat_result) -> PartsWriter:
+        where = unfinished.place_of(self._os_path, status, destination.name)
         begun = unfinished.find(where)
-        store = place.store
+        store = destination.store
         if begun is not None and (begun.late or self._anew):
             with suppress(ArtifactstoreError):
                 store.abort(begun.key, begun.upload_id)
@@ -110,35 +110,35 @@ class LargeFile:
         bytes_of_part = part_size(status.st_size)
         upload_id = store.begin(key, status.st_size)
         begun = unfinished.begin(where, key, upload_id, bytes_of_part)
-        fault("upload-begun")
+        fault("upload.begun")
         return PartsWriter(store, key, upload_id, bytes_of_part, self._pool, self._budget, begun=begun)
 
-    def _complete(self, size: int) -> dict[Place, str]:
+    def _complete(self, size: int) -> dict[Destination, str]:
         uris = {}
-        for place, writer in self._writers.items():
+        for destination, writer in self._writers.items():
             writer.complete()
-            fault("upload-completed")
+            fault("upload.completed")
             if writer.failure is None:
                 try:
-                    place.store.settle([writer.key])
+                    destination.store.settle([writer.key])
                 except ArtifactstoreError as failure:
                     writer.failure = failure
             if writer.failure is not None:
-                self._fail(place, writer.failure)
+                self._fail(destination, writer.failure)
             else:
-                place.count(size, writer.there)
-                uris[place] = uri_of(writer.key)
+                destination.count(size, writer.there)
+                uris[destination] = uri_of(writer.key)
         return uris
 
     def _leave(self) -> None:
-        for place, writer in self._writers.items():
+        for destination, writer in self._writers.items():
             writer.leave()
             if writer.failure is not None:
-                self._fail(place, writer.failure)
+                self._fail(destination, writer.failure)
 
-    def _fail(self, place: Place, failure: ArtifactstoreError) -> None:
-        place.note(failure)
-        self._failures[place] = failure
+    def _fail(self, destination: Destination, failure: ArtifactstoreError) -> None:
+        destination.note(failure)
+        self._failures[destination] = failure
 
 
 class _TooFew(Exception):

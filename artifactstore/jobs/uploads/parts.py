@@ -8,7 +8,7 @@ from concurrent.futures import Executor, Future
 from typing import TypeAlias
 
 from artifactstore.errors import ArtifactstoreError
-from artifactstore.jobs.uploads.budget import Budget
+from artifactstore.jobs.uploads.budget import MemoryBudget
 from artifactstore.jobs.uploads.unfinished import Unfinished
 from artifactstore.stores.base import ObjectStore, Part
 from artifactstore.stores.faults import fault
@@ -39,7 +39,7 @@ class PartsWriter:
         upload_id: str,
         part_size: int,
         pool: Executor,
-        budget: Budget,
+        budget: MemoryBudget,
         *,
         present: Mapping[int, Part] | None = None,
         begun: Unfinished | None = None,
@@ -134,7 +134,7 @@ class PartsWriter:
             part = self.store.write_part(self.key, self._upload_id, number, data, sha256)
             if self._begun is not None:
                 self._begun.note(number, part.etag, sha256)
-            fault("upload-part-written")
+            fault("upload.part")
             return part, True
         finally:
             self._budget.give(self._part_size)

@@ -12,7 +12,7 @@ LOST_OBJECTS = frozenset({"bytes-going", "upload-expired"})
 """Refusals of an event whose object is, or may be, gone: it is uploaded again under a new key."""
 
 
-class Place:
+class Destination:
     """One of the stores of an upload.
 
     Args:

@@ -7,8 +7,8 @@ from artifactstore.cli.progress import amount
 from artifactstore.cli.session import Session
 from artifactstore.errors import BadInput, Refused
 from artifactstore.jobs.homes import log_home
+from artifactstore.jobs.uploads.destinations import Destination
 from artifactstore.jobs.uploads.keeping import Stored
-from artifactstore.jobs.uploads.places import Place
 from artifactstore.stores import marker
 from artifactstore.stores.base import ObjectStore
 
@@ -17,7 +17,7 @@ _AT_ONCE = {"local": 4}
 _OVER_NETWORK = 32
 
 
-def place(session: Session, name: str) -> Place:
+def destination(session: Session, name: str) -> Destination:
     """A store to write to, when it is this log's.
 
     Raises ``NotFound`` store-unknown, ``Refused`` store-mismatch, store-refused, ``Busy`` store-unavailable.
@@ -25,11 +25,13 @@ def place(session: Session, name: str) -> Place:
     given = session.stores.settings(name)
     if given.readonly:
         raise Refused("store-refused", {"problem": f"{name} is read only", "store": name})
-    return Place(readable(session, name), dedupe=given.dedupe, at_once=_AT_ONCE.get(given.type, _OVER_NETWORK))
+    return Destination(
+        readable(session, name), dedupe=given.dedupe, at_once=_AT_ONCE.get(given.type, _OVER_NETWORK)
+    )
 
 
 def readable(session: Session, name: str) -> ObjectStore:
-    """A store to read from, when it is this log's; raises as ``place``."""
+    """A store to read from, when it is this log's; raises as ``destination``."""
     store = session.stores[name]
     if not session.stores.settings(name).readonly:
         marker.check(store, log_home(session.database))
@@ -37,18 +39,20 @@ def readable(session: Session, name: str) -> ObjectStore:
 
 
 def stored(session: Session, names: str, min_copies: int | None, stopping: threading.Event) -> Stored:
-    """The stores of ``--store``, in their order; raises as ``place``, and ``BadInput`` usage."""
+    """The stores of ``--store``, in their order; raises as ``destination``, and ``BadInput`` usage."""
     wanted = names.split(",")
     if len(set(wanted)) != len(wanted) or "" in wanted:
         raise BadInput("usage", {"problem": f"--store: names, each once, with commas between: {names!r}"})
-    places = [place(session, name) for name in wanted]
-    if min_copies is not None and min_copies > len(places):
-        raise BadInput("usage", {"problem": f"--min-copies {min_copies} needs as many stores: --store has {names}"})
-    needed = min_copies or min(session.stores.config.min_copies, len(places))
-    return Stored(session.database.objects, places, needed, stopping)
+    destinations = [destination(session, name) for name in wanted]
+    if min_copies is not None and min_copies > len(destinations):
+        raise BadInput(
+            "usage", {"problem": f"--min-copies {min_copies} needs as many stores: --store has {names}"}
+        )
+    needed = min_copies or min(session.stores.config.min_copies, len(destinations))
+    return Stored(session.database.objects, destinations, needed, stopping)
 
 
-def of_places(session: Session, places: Sequence[Place]) -> object:
+def of_destinations(session: Session, destinations: Sequence[Destination]) -> object:
     """What became of the files in each store."""
     if session.json:
         return {
@@ -60,12 +64,12 @@ def of_places(session: Session, places: Sequence[Place]) -> object:
                 "lacking": one.lacking,
                 "failure": None if one.failure is None else one.failure.code,
             }
-            for one in places
+            for one in destinations
         }
-    return "; ".join(_told(one) for one in places)
+    return "; ".join(_told(one) for one in destinations)
 
 
-def _told(one: Place) -> str:
+def _told(one: Destination) -> str:
     said = [f"{one.objects} put ({amount(one.bytes, 'bytes')})"]
     if one.resumed:
         said.append(f"{amount(one.resumed, 'bytes')} were there")
