@@ -256,7 +256,8 @@ class Keeping:
         share = destination.dedupe and not anew
         known = self.stores.objects.known(destination.name, contents) if share else [None] * len(good)
         wanted = len({content for content, uri in zip(contents, known, strict=True) if uri is None})
-        keys = iter(self.stores.objects.new_keys(wanted if share else len(good)))
+        count = wanted if share else len(good)
+        keys = iter(self.stores.objects.new_keys(count) if count else ())
         begun: dict[tuple[bytes, int], tuple[str, Future[None]]] = {}
         for (plan, data), content, uri in zip(good, contents, known, strict=True):
             if uri is not None:
@@ -324,7 +325,7 @@ class Keeping:
     # Large files.
 
     def _likely(self, entries: Sequence[TreeFile], anew: bool) -> set[int]:
-        """Sizes of large files of which a store may have the content: these are hashed before they are sent."""
+        """Sizes of large files whose content a store may have: these are hashed before they are sent."""
         if anew or not entries:
             return set()
         sizes = [entry.size for entry in entries]
@@ -365,7 +366,7 @@ class Keeping:
             yield kept
 
     def _shared(self, one: _Large) -> bool:
-        """Ask which stores have a large file that was hashed; whether it is still to be sent to another one."""
+        """Ask which stores have a large file that was hashed; whether it is to be sent to another one."""
         assert one.hashing is not None  # noqa: S101 - else it is being sent
         file = one.hashing.result()
         if file.problem:
