@@ -319,10 +319,10 @@ def test_cat_of_what_cannot_be_read(shelf: Shelves) -> None:
 def hostile() -> list[str]:
     """Five hundred paths that somebody may have put into a log, or into the answer of a service."""
     segments = [
-        "..", ".", "", "a", "a/b", "/", "//", "...", ". .", "..\u2024", "\u2025", "%2e%2e", "..%2f", "..\\", "\\",
-        "C:", "~", "$HOME", "`id`", "-rf", "CON", "a\n", "\r", "\x1b[2J", "\u202e", "\ufeff", "\x7f", "a\0b",
-        "\ud800", "x" * 255, "x" * 256, PARTS, f"{PARTS}/x", "link", "link/..", "file", "file/x", "*", "?", "ü",
-        "u\u0308",
+        "..", ".", "", "a", "a/b", "/", "//", "...", ". .", "..\u2024", "\u2025", "%2e%2e", "..%2f", "..\\",
+        "\\", "C:", "~", "$HOME", "`id`", "-rf", "a\n", "\r", "\x1b[2J", "\u202e", "\ufeff", "\x7f", "a\0b",
+        "\ud800", "x" * 255, "x" * 256, PARTS, f"{PARTS}/x", "link", "link/..", "file", "file/x",
+        "?", "ü", "u\u0308", "*", "CON",
     ]  # fmt: skip
     whole = [f"{first}/{second}" for first in segments for second in segments]
     return [name for name in [*whole[::3], *segments] if name != "link"]
