@@ -14,8 +14,10 @@ SPELLED = "pkg:npm/@scope/name@1"
 
 COMMANDS = {
     "audit": ["--package", "{}"],
+    "cat": ["{}", "a"],
     "check-files": ["--package", "{}"],
     "events": ["--package", "{}"],
+    "fetch": ["{}", "-o", "."],
     "location add": ["{}", "a", "--backend", "s3", "--uri", "b/k"],
     "location list": ["{}"],
     "package delete": ["{}", "--reason", "r"],
@@ -30,6 +32,7 @@ COMMANDS = {
     "package show": ["{}"],
     "package unyank": ["{}", "--reason", "r"],
     "package yank": ["{}", "--reason", "r"],
+    "replicate": ["--to", "main", "--package", "{}"],
     "retention apply": ["{}", "--mode", "governance", "--until", "30d"],
     "retention escalate": ["{}"],
     "retention explain": ["{}"],
