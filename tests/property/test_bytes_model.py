@@ -1,4 +1,4 @@
-"""No order of steps takes the bytes of a live location away; without any one of the rules, some order does."""
+"""No order of steps takes the bytes of a live location; without any one of the rules, some order does."""
 
 import pytest
 
