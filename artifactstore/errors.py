@@ -325,6 +325,10 @@ _SPECS = (
     ErrorSpec("content-unavailable", None, 503, 5,
               "no copy of the content can be read",
               "retry; if it lasts, artifactstore location list shows the copies and what is known of them"),
+    ErrorSpec("content-damaged", None, 502, 6,
+              "what was read is not what the log says",
+              "throw it away; artifactstore location list shows the copies, artifactstore fetch --from reads "
+              "another one"),
     ErrorSpec("bad-sbom", None, 400, 2,
               "the file is no bill of materials that can be read",
               "give CycloneDX or SPDX 2 as JSON; problem names the place in it"),

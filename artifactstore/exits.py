@@ -19,7 +19,7 @@ EXITS = {
     EXIT_REFUSED: "the state of the log does not allow it; nothing was appended",
     EXIT_NOT_FOUND: "no such package, file, location or hold",
     EXIT_RETRY: "the log is busy, what it takes cannot be reached or has no room: retry",
-    EXIT_DAMAGED: "the log, or an export of it, is damaged",
+    EXIT_DAMAGED: "the log, an export of it, or a content is damaged",
     EXIT_FORBIDDEN: "the login or the database role may not do it",
     EXIT_INTERNAL: "a defect of this program or its database",
     EXIT_INTERRUPTED: "interrupted",

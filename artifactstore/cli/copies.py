@@ -7,6 +7,7 @@ import click
 
 from artifactstore.cli import options, values
 from artifactstore.cli.command import Command
+from artifactstore.cli.destinations import readable
 from artifactstore.cli.progress import amount
 from artifactstore.cli.session import Session, with_session
 from artifactstore.exits import EXIT_DIFFERENCES
@@ -25,7 +26,7 @@ _BAD = ("failure", "path", "uri", "problem", "observed_size", "sequence", "locat
     default=BACKEND,
     show_default=True,
     metavar="NAME",
-    help="The backend whose file:// URIs name files of this machine.",
+    help="A store of stores.toml; or the backend whose file:// URIs name files of this machine.",
 )
 @click.option(
     "--older-than", metavar="DURATION", help="Leave out what was checked in this time, e.g. 30d, 12h."
@@ -45,10 +46,10 @@ def check_files(
 ) -> int:
     """Read the copies of files again, and record what is found.
 
-    Compares size and BLAKE3 of every copy with a file:// URI and appends, for each, v1.storage.verified or
-    v1.storage.failed (missing, size_mismatch, digest_mismatch, unreachable). The bad ones are listed; exit
-    code 1 if there is any. Copies that were never checked come first, then those whose check is the
-    longest ago: interrupted, it goes on when it is run again with --older-than.
+    Compares size and BLAKE3 of every copy with a file:// URI, or of those in a store, and appends, for each,
+    v1.storage.verified or v1.storage.failed (missing, size_mismatch, digest_mismatch, unreachable). The bad
+    ones are listed; exit code 1 if there is any. Copies that were never checked come first, then those whose
+    check is the longest ago: interrupted, it goes on when it is run again with --older-than.
 
     Copies elsewhere (other schemes or backends) are counted: check them there, and record it with location
     verify --method or location fail.
@@ -57,13 +58,16 @@ def check_files(
     artifactstore check-files
     artifactstore check-files --package pkg:generic/app@1.0 --dry-run
     artifactstore check-files --older-than 30d --jobs 4
+    artifactstore check-files --backend main
     """
     store = session.store
+    objects = readable(session, backend) if backend in session.stores else None
     where = CopyQuery(
         backend,
         None if package is None else session.package_id(package),
         # Counted from the clock that wrote last_checked_at.
         None if older_than is None else values.add_duration(store.log.clock(), older_than, -1),
+        "file" if objects is None else "store",
     )
     report = Checked()
     with session.progress() as progress:
@@ -74,6 +78,7 @@ def check_files(
             actor=session.actor,
             record=not dry_run,
             workers=jobs,
+            objects=objects,
             progress=progress,
         )
         session.output.rows(_BAD, _told(found), live=True)

@@ -8,6 +8,8 @@ import click
 
 from artifactstore.cli import options, values
 from artifactstore.cli.command import Command
+from artifactstore.cli.destinations import of_destinations, stored
+from artifactstore.cli.interrupt import finishing
 from artifactstore.cli.progress import amount
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import BadInput
@@ -43,6 +45,18 @@ from artifactstore.jobs.sbom import Component, Sbom, read_sbom
 )
 @click.option("--seal", is_flag=True, help="Seal the package afterwards: its files are final.")
 @click.option(
+    "--store",
+    "stores",
+    metavar="NAME[,NAME]",
+    help="Put the files into these stores of stores.toml; their copies there are their locations.",
+)
+@click.option(
+    "--min-copies",
+    type=options.Number(1, 100),
+    metavar="N",
+    help="With --store: a file that fewer stores take has failed. Default: as stores.toml says, else 1.",
+)
+@click.option(
     "--workers", type=options.Number(1, 256), help="Threads that read and hash. Default: one per core."
 )
 @with_session
@@ -54,6 +68,8 @@ def ingest(
     labels: tuple[tuple[str, str], ...],
     exclude: tuple[str, ...],
     seal: bool,
+    stores: str | None,
+    min_copies: int | None,
     workers: int | None,
 ) -> None:
     """Register a directory tree, or a file, as the files of a package.
@@ -62,6 +78,11 @@ def ingest(
     links and special files are skipped and counted. Run it again after an interruption: what the package
     has already is read and compared, only the rest is appended. If a file has other content than before,
     nothing is appended and the files are named. A single file is registered under its own name.
+
+    With --store the bytes are kept, too: put into each store as they are read, and told to the log when they
+    are durable there. What a store has already is shared. A large file that was interrupted goes on where it
+    was. Ctrl-C finishes and appends what is on its way; a second one does not wait. Without --store nothing
+    is kept but where the files are.
 
     --exclude has the patterns of git, as if they stood in a .gitignore in the directory: *.tmp at any depth,
     /build only at the top, cache/ only directories, docs/**/draft, and !keep.tmp takes back. Of several the
@@ -74,15 +95,18 @@ def ingest(
     \b
     artifactstore ingest ./dist --purl pkg:generic/app@1.0
     artifactstore ingest ./dist --purl pkg:generic/app@1.0 --seal --label branch=main
+    artifactstore ingest ./dist --purl pkg:generic/app@1.0 --store main,shelf --min-copies 2 --seal
     artifactstore ingest ./dist --purl pkg:generic/app@1.0 --exclude '*.tmp' --exclude /build/
     artifactstore ingest app-1.0.tar.gz --purl pkg:generic/app@1.0
     artifactstore ingest ./dist --sbom bom.json
     artifactstore ingest --sbom bom.json
     """
-    if path is None and (bill is None or purl or seal or exclude or workers):
+    if path is None and (bill is None or purl or seal or exclude or workers or stores):
         raise BadInput("usage", {"problem": "give the PATH of a directory or file, or nothing but --sbom"})
     if bill is None and purl is None:
         raise BadInput("usage", {"problem": "give --purl, or --sbom with what it is about"})
+    if min_copies is not None and stores is None:
+        raise BadInput("usage", {"problem": "--min-copies needs --store"})
     sbom = None if bill is None else read_sbom(bill)
     told: dict[str, object] = {}
     given = dict(labels)
@@ -90,7 +114,8 @@ def ingest(
     if sbom is not None:
         named = [*([sbom.subject] if sbom.subject else []), *sbom.components]
         components = canonical_components(session.store, named)
-    with session.progress() as progress:
+    with session.progress() as progress, finishing() as stopping:
+        kept = None if stores is None else stored(session, stores, min_copies, stopping)
         if path is not None:
             subject = sbom.subject if sbom is not None and purl is None else None
             purl = purl or (subject.purl if subject else None)
@@ -106,6 +131,7 @@ def ingest(
                 seal=seal,
                 exclude=exclude,
                 workers=workers,
+                stores=kept,
                 progress=progress,
             )
         if sbom is not None:
@@ -116,7 +142,11 @@ def ingest(
     if path is None:
         session.output.result(told)
     else:
-        tell(session, report, told)
+        tell(
+            session,
+            report,
+            told if kept is None else {"stores": of_destinations(session, kept.destinations), **told},
+        )
 
 
 def _of_bill(sbom: Sbom, registered: Registered) -> dict[str, object]:

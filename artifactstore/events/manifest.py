@@ -19,10 +19,25 @@ def manifest_digest(files: Iterable[tuple[str, int, bytes]]) -> bytes:
 
 def ordered_manifest_digest(files: Iterable[tuple[str, int, bytes]], count: int) -> bytes:
     """As ``manifest_digest``, of ``count`` files that come in their order, without holding them."""
-    hasher = blake3(_array_head(count))
+    manifest = RunningManifest(count)
     for path, size, content in files:
-        hasher.update(encode_item([path, size, content]))
-    return hasher.digest()
+        manifest.add(path, size, content)
+    return manifest.digest()
+
+
+class RunningManifest:
+    """The digest of ``count`` files that come one by one, ascending by path bytes."""
+
+    def __init__(self, count: int) -> None:
+        self._hasher = blake3(_array_head(count))
+
+    def add(self, path: str, size: int, content: bytes) -> None:
+        """The next file: path, size in bytes, BLAKE3."""
+        self._hasher.update(encode_item([path, size, content]))
+
+    def digest(self) -> bytes:
+        """The digest of all that were added."""
+        return self._hasher.digest()
 
 
 def _array_head(count: int) -> bytes:

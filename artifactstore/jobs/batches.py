@@ -70,25 +70,32 @@ def in_flight(send: Callable[[T], R], items: Iterable[T], most: int) -> Iterator
 
 
 def append_each(
-    store: Registry, events: Sequence[NewEvent], progress: Progress = quiet
+    store: Registry,
+    events: Sequence[NewEvent],
+    progress: Progress = quiet,
+    of_one: frozenset[str] = frozenset(),
 ) -> list[Appended | Refused]:
     """Append every event that can be; for each, where it landed or why the state does not allow it any more.
 
     All go in one append. If it is refused, its halves are tried, so that one event that came too late
     costs a few appends, and never stops another one. Raises as ``Store.append`` for what concerns all of
     them; halves that were appended before stay.
+
+    Args:
+        of_one: further refusals that concern one event.
     """
     if not events:
         return []
     if len(events) > (apart := store.writes.apart):
         parts = (events[start : start + apart] for start in range(0, len(events), apart))
-        return [result for part in parts for result in append_each(store, part, progress)]
+        return [result for part in parts for result in append_each(store, part, progress, of_one)]
     try:
         return list(append_patiently(store, events, progress))
     except Refused as refusal:
-        if refusal.code not in _OVERTAKEN:
+        if refusal.code not in _OVERTAKEN | of_one:
             raise
         if len(events) == 1:
             return [refusal]
     middle = len(events) // 2
-    return [*append_each(store, events[:middle], progress), *append_each(store, events[middle:], progress)]
+    halves = events[:middle], events[middle:]
+    return [result for half in halves for result in append_each(store, half, progress, of_one)]

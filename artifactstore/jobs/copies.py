@@ -7,22 +7,30 @@ copies whose check is the longest ago come first.
 import os
 import re
 import time
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from artifactstore.errors import Refused
+from blake3 import blake3
+
+from artifactstore.errors import ArtifactstoreError, Busy, NotFound, Refused
 from artifactstore.events import NewEvent, StorageFailed, StorageVerified
 from artifactstore.jobs.batches import append_each
 from artifactstore.jobs.progress import Progress, quiet
 from artifactstore.jobs.tree import Hashed, Tree, TreeFile, hash_files
 from artifactstore.registry import Registry
 from artifactstore.store import CopyQuery, Row
+from artifactstore.stores.base import ObjectStore
+from artifactstore.stores.keys import key_in
 
 BATCH = 500
 """Events per append at most."""
+_AHEAD = 16
+"""Objects per thread that are read ahead."""
 _SECONDS = 5.0
 """After so long a batch is appended although it is not full: what was read is not lost."""
 
@@ -101,6 +109,27 @@ def judge(row: Row, file: Hashed, reason: str | None = None) -> StorageVerified 
     )
 
 
+def hash_object(store: ObjectStore, uri: str) -> Hashed:
+    """Read an object of a store; its ``path`` is the URI.
+
+    Raises what says that the store as a whole cannot be read: no copy is bad for that.
+    """
+    key, digest, size = key_in(uri), blake3(), 0
+    if key is None:
+        return Hashed(uri, problem="no URI of an object")
+    try:
+        for piece in store.read(key):
+            digest.update(piece)
+            size += len(piece)
+    except NotFound as failure:
+        return Hashed(uri, problem=failure.message, missing=True)
+    except Busy:
+        raise
+    except ArtifactstoreError as failure:
+        return Hashed(uri, problem=failure.message)
+    return Hashed(uri, size, digest.digest())
+
+
 def check_files(
     store: Registry,
     where: CopyQuery,
@@ -109,6 +138,7 @@ def check_files(
     actor: str,
     record: bool = True,
     workers: int | None = None,
+    objects: ObjectStore | None = None,
     progress: Progress = quiet,
 ) -> Iterator[BadCopy]:
     """Read the copies and append what was found, good or bad; the bad ones, as they are found.
@@ -117,14 +147,16 @@ def check_files(
         report: is filled on the way.
         record: False appends nothing.
         workers: threads that read and hash; default: one per core.
+        objects: the store that has the copies, if they are no files of this machine.
 
-    Raises as ``Store.append``; what was appended before stays.
+    Raises as ``Store.append``, and what says that the store as a whole cannot be read; what was appended
+    before stays.
     """
     started = time.monotonic()
     totals = store.copies.copy_totals(where)
     report.copies, report.bytes, report.recent = totals["copies"], totals["bytes"], totals["recent"]
     report.elsewhere = store.copies.other_copies(where)
-    run = _Check(store, report, actor, record, progress)
+    run = _Check(store, report, actor, record, objects, progress)
     try:
         yield from run.check(where, workers or os.cpu_count() or 1)
     finally:
@@ -139,6 +171,7 @@ class _Check:
     report: Checked
     actor: str
     record: bool
+    objects: ObjectStore | None
     progress: Progress
     _reading: dict[str, list[Row]] = field(default_factory=dict)
     _unusable: list[BadCopy] = field(default_factory=list)
@@ -148,18 +181,43 @@ class _Check:
     def check(self, where: CopyQuery, workers: int) -> Iterator[BadCopy]:
         """Hash in the order of the rows, and append what is done from time to time."""
         self._next = time.monotonic() + _SECONDS
-        entries = self._entries(self.store.copies.copies_to_check(where))
-        for file in hash_files(Tree(Path("/")), entries, workers, self._tick, check=True):
+        rows = self.store.copies.copies_to_check(where)
+        found = self._of_files(rows, workers) if self.objects is None else self._of_objects(rows, workers)
+        for row, file in found:
             yield from self._take_unusable()
-            # Several locations may name one file; results come in the order of the entries.
-            row = self._reading[file.path].pop(0)
-            if not self._reading[file.path]:
-                del self._reading[file.path]
             self._batch.append((row, judge(row, file)))
             if len(self._batch) == BATCH or time.monotonic() > self._next:
                 yield from self._append()
         yield from self._take_unusable()
         yield from self._append()
+
+    def _of_files(self, rows: Iterator[Row], workers: int) -> Iterator[tuple[Row, Hashed]]:
+        for file in hash_files(Tree(Path("/")), self._entries(rows), workers, self._tick, check=True):
+            # Several locations may name one file; results come in the order of the entries.
+            row = self._reading[file.path].pop(0)
+            if not self._reading[file.path]:
+                del self._reading[file.path]
+            yield row, file
+
+    def _of_objects(self, rows: Iterator[Row], workers: int) -> Iterator[tuple[Row, Hashed]]:
+        assert self.objects is not None  # noqa: S101 - who calls has looked
+        pending: deque[tuple[Row, Future[Hashed]]] = deque()
+        with ThreadPoolExecutor(workers, thread_name_prefix="read") as pool:
+            try:
+                for row in rows:
+                    pending.append((row, pool.submit(hash_object, self.objects, row["uri"])))
+                    if len(pending) > workers * _AHEAD:
+                        yield self._first(pending)
+                while pending:
+                    yield self._first(pending)
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _first(self, pending: deque[tuple[Row, Future[Hashed]]]) -> tuple[Row, Hashed]:
+        row, reading = pending.popleft()
+        file = reading.result()
+        self._tick(self.report.read + file.size)
+        return row, file
 
     def _entries(self, rows: Iterator[Row]) -> Iterator[TreeFile]:
         for row in rows:

@@ -4,11 +4,14 @@ Three passes: list (names are checked, nothing is read), compare (files that the
 read and must be the same), append (the others are read and appended in batches). A run that was
 interrupted is taken up by running it again. Memory grows with the number of files that the package has
 when the run begins, not with the size of the tree.
+
+With stores the files of the third pass are put there as they are read (``uploads``), and an event names their
+copies when these are durable.
 """
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,11 +29,14 @@ from artifactstore.events import (
     PackageSealed,
     new_id,
 )
-from artifactstore.jobs.batches import append_patiently, in_flight
+from artifactstore.jobs.batches import append_each, append_patiently, in_flight
 from artifactstore.jobs.progress import Progress, quiet
 from artifactstore.jobs.tree import Hashed, Tree, TreeFile, hash_files
+from artifactstore.jobs.uploads.destinations import LOST_OBJECTS
+from artifactstore.jobs.uploads.keeping import Keeping, Kept, Stored
 from artifactstore.registry import Registry
 from artifactstore.store import Appended
+from artifactstore.stores.faults import fault
 
 BACKEND = "file"
 BATCH = 1_000
@@ -113,12 +119,13 @@ def ingest(
     seal: bool = False,
     exclude: Iterable[str] = (),
     workers: int | None = None,
+    stores: Stored | None = None,
     progress: Progress = quiet,
 ) -> Ingested:
     """Append the file ``path``, or every regular file below it, that package ``purl`` does not have yet.
 
     The package is made when there is none; ``purl`` may have any valid spelling. Each file gets one
-    location: its ``file://`` URI.
+    location: its ``file://`` URI; or its copies in ``stores``.
 
     Args:
         labels: the package has them afterwards; others that it has stay.
@@ -130,7 +137,10 @@ def ingest(
             (names that no package can have) or invalid-purl. Nothing was appended.
         Refused: path-taken (the package has files of this name with other content) or not-open (new
             files for a package that takes none). Nothing was appended.
-        Refused: manifest-changed: some files changed while they were read; all others were appended.
+        Refused: manifest-changed: some files changed while they were read, or too few stores took them; all
+            others were appended.
+        What a store refuses, when too few of them are left; KeyboardInterrupt, when it was to stop. What was
+            durable was appended.
     """
     started = time.monotonic()
     try:
@@ -138,7 +148,7 @@ def ingest(
     except OSError as error:
         raise system.refused(error, path) from error
     report = Ingested(purl, new_id())
-    run = _Ingest(store, tree, actor, labels or {}, workers or os.cpu_count() or 1, progress, report)
+    run = _Ingest(store, tree, actor, labels or {}, workers or os.cpu_count() or 1, stores, progress, report)
     run.list_tree()
     known = run.find_package()
     run.compare(known)
@@ -159,6 +169,7 @@ class _Ingest:
     actor: str
     labels: Mapping[str, str]
     workers: int
+    stores: Stored | None
     progress: Progress
     report: Ingested
     _found: bool = False
@@ -228,25 +239,61 @@ class _Ingest:
             return
         self._create()
         failed = Names()
-        batches = self._batches(known, failed)
-        for appended in in_flight(self._append, batches, self.store.writes.side_by_side):
-            self._note(appended)
+        new = (entry for entry in self._files() if entry.path not in known)
+        if self.stores is not None:
+            self._keep(self.stores, new, failed)
+        else:
+            batches = self._batches(new, failed)
+            for appended in in_flight(self._append, batches, self.store.writes.side_by_side):
+                self._note(appended)
         _refuse_failed(failed)
 
-    def _batches(self, known: _Known, failed: Names) -> Iterator[list[NewEvent]]:
-        """The events of the files that the package does not have."""
+    def _batches(self, entries: Iterator[TreeFile], failed: Names) -> Iterator[list[NewEvent]]:
+        """The events of files that stay where they are."""
         batch: list[NewEvent] = []
-        for file in self._hash(entry for entry in self._files() if entry.path not in known):
+        for file in self._hash(entries):
             if file.problem is not None:
                 failed.add(f"{file.path} ({file.problem})")
                 continue
-            batch.append(self._event(file))
+            batch.append(self._event(file, ((BACKEND, self.tree.uri(file.path)),)))
             self.report.appended += 1
             if len(batch) == BATCH:
                 yield batch
                 batch = []
         if batch:
             yield batch
+
+    def _keep(self, stores: Stored, entries: Iterator[TreeFile], failed: Names) -> None:
+        """Put files into stores, and append them as they become durable.
+
+        Those whose object went meanwhile are put once more, under new keys.
+        """
+        keeping = Keeping(self.tree, stores, self.workers, self._ticking())
+        lost: list[TreeFile] = []
+        for batch in keeping.keep(entries):
+            lost += self._append_kept(batch, failed, LOST_OBJECTS)
+        for batch in keeping.keep(lost, anew=True) if lost else ():
+            self._append_kept(batch, failed)
+
+    def _append_kept(
+        self, batch: Sequence[Kept], failed: Names, of_one: frozenset[str] = frozenset()
+    ) -> list[TreeFile]:
+        """Append files that are durable; those that were refused for one of these reasons."""
+        for kept in batch:
+            if kept.file.problem is not None:
+                failed.add(f"{kept.file.path} ({kept.file.problem})")
+        good = [kept for kept in batch if kept.file.problem is None]
+        events = [self._event(kept.file, kept.copies) for kept in good]
+        with self._appending():
+            results = append_each(self.store, events, self.progress, of_one)
+        appended = [result for result in results if not isinstance(result, Refused)]
+        self.report.appended += len(appended)
+        self._note(appended)
+        fault("ingest.appended")
+        refused = [
+            kept.file for kept, result in zip(good, results, strict=True) if isinstance(result, Refused)
+        ]
+        return [TreeFile(file.path, file.size) for file in refused]
 
     def label(self) -> None:
         """Set the labels that a package lacks which this run did not make."""
@@ -269,22 +316,28 @@ class _Ingest:
         return (entry for entry in self.tree.walk() if entry.skip is None and entry.problem is None)
 
     def _hash(self, entries: Iterator[TreeFile]) -> Iterator[Hashed]:
+        return hash_files(self.tree, entries, self.workers, self._ticking())
+
+    def _ticking(self) -> Callable[[int], None]:
+        """Tells how much was read, beside what was read before."""
         before = self._read
 
         def tick(read: int) -> None:
             self._read = before + read
             self.progress("reading", self._read, self.report.bytes, "bytes")
 
-        return hash_files(self.tree, entries, self.workers, tick)
+        return tick
 
-    def _event(self, file: Hashed) -> NewEvent:
+    def _event(self, file: Hashed, copies: Iterable[tuple[str, str]]) -> NewEvent:
         event = FileIngested(
             package_id=self.report.package_id,
             path=file.path,
             size=file.size,
             blake3=file.blake3,
             sha256=file.sha256,
-            locations=(Location(location_id=new_id(), backend=BACKEND, uri=self.tree.uri(file.path)),),
+            locations=tuple(
+                Location(location_id=new_id(), backend=backend, uri=uri) for backend, uri in copies
+            ),
         )
         return NewEvent(event, new_id(), self.actor)
 
@@ -307,14 +360,20 @@ class _Ingest:
             self.report.created = True
 
     def _append(self, events: list[NewEvent]) -> list[Appended]:
+        with self._appending():
+            return append_patiently(self.store, events, self.progress)
+
+    @contextmanager
+    def _appending(self) -> Iterator[None]:
         started = time.monotonic()
         with _overtaken():
-            appended = append_patiently(self.store, events, self.progress)
+            yield
         # Of those that go side by side, each has its share of the time.
         self.report.append_seconds += (time.monotonic() - started) / self.store.writes.side_by_side
-        return appended
 
-    def _note(self, appended: list[Appended]) -> None:
+    def _note(self, appended: Sequence[Appended]) -> None:
+        if not appended:
+            return
         self.report.events += len(appended)
         first, last = appended[0].sequence, appended[-1].sequence
         self.report.first_sequence = min(self.report.first_sequence or first, first)

@@ -29,6 +29,8 @@ _CHUNK_BYTES = 8 * 1024 * 1024
 _CHUNKS_AHEAD = 16
 """Per worker: enough to go on with while the results of 1,000 files are appended."""
 _TICK = 0.5
+CHANGED = "changed while it was read"
+Take = Callable[[memoryview], object]
 _MISSING = (errno.ENOENT, errno.ENOTDIR)
 """Errors that say that there is no such file, or no directory that could have it."""
 
@@ -170,7 +172,7 @@ def hash_files(
         check: only compare with what is known: no SHA-256, and no BLAKE3 of a file whose size is not
             that of its entry.
     """
-    reader = _Reader(check=check)
+    reader = Reader(check=check)
     pending: deque[Future[list[Hashed]]] = deque()
 
     def first() -> list[Hashed]:
@@ -194,11 +196,16 @@ def hash_files(
 
 def hash_file(path: bytes) -> Hashed:
     """Read and hash one file that is not in a tree; its ``path`` is as given."""
-    return _Reader().hash(os.fsdecode(path), path)
+    return Reader().hash(os.fsdecode(path), path)
 
 
-class _Reader:
-    """Reads and hashes; shared by the threads."""
+class Reader:
+    """Reads files and hashes them; shared by threads.
+
+    Attributes:
+        read: bytes so far. check: as of ``hash_files``.
+        stopping: set it to end reading in the middle of a file.
+    """
 
     def __init__(self, *, check: bool = False) -> None:
         self.read = 0
@@ -208,13 +215,22 @@ class _Reader:
         self._buffers = threading.local()
 
     def hash_all(self, tree: Tree, entries: list[TreeFile]) -> list[Hashed]:
+        """Read files of a tree, until it is to stop."""
         return [
             self.hash(entry.path, tree.os_path(entry.path), entry.size if self.check else None)
             for entry in entries
             if not self.stopping
         ]
 
-    def hash(self, path: str, os_path: bytes, expected: int | None = None) -> Hashed:
+    def hash(
+        self, path: str, os_path: bytes, expected: int | None = None, take: Take | None = None
+    ) -> Hashed:
+        """Read a file.
+
+        Args:
+            expected: a file of another size is not read.
+            take: gets every piece, which is overwritten after it; what it raises ends the reading.
+        """
         # O_NONBLOCK: a FIFO that took the place of the file must not block us.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
@@ -222,13 +238,13 @@ class _Reader:
         except OSError as error:
             return Hashed(path, problem=error.strerror, missing=error.errno in _MISSING)
         try:
-            return self._hash_open(path, descriptor, expected)
+            return self._hash_open(path, descriptor, expected, take)
         except OSError as error:
             return Hashed(path, problem=error.strerror)
         finally:
             os.close(descriptor)
 
-    def _hash_open(self, path: str, descriptor: int, expected: int | None) -> Hashed:
+    def _hash_open(self, path: str, descriptor: int, expected: int | None, take: Take | None) -> Hashed:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             return Hashed(path, problem="is no regular file any more")
@@ -241,6 +257,8 @@ class _Reader:
             strong.update(piece)
             if not self.check:
                 common.update(piece)
+            if take is not None:
+                take(piece)
             size += count
             with self._lock:
                 self.read += count
@@ -249,7 +267,7 @@ class _Reader:
                 break
         after = os.fstat(descriptor)
         if size != before.st_size or _version(before) != _version(after):
-            return Hashed(path, problem="changed while it was read")
+            return Hashed(path, problem=CHANGED)
         return Hashed(path, size, strong.digest(), b"" if self.check else common.digest())
 
     def _buffer(self) -> memoryview:

@@ -1,15 +1,19 @@
 """Copies of files, as a service knows them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from operator import itemgetter
 from uuid import UUID
 
 from artifactstore.client import Client
 from artifactstore.client.answers import CopiesTotalsAnswer
+from artifactstore.remote.packages import RemotePackages
 from artifactstore.remote.translation import PAGE, all_pages, row_of, translated_answers
 from artifactstore.store import CopyQuery, Row
 
+_LIVE = ("registered", "verified", "failed")
+_FILE = ("file_id", "package_id", "path", "size", "blake3", "sha256")
+_COPY = ("location_id", "backend", "uri", "state", "changed_sequence")
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -47,6 +51,16 @@ class RemoteCopies:
             lambda page: page.copies,
         )
         yield from sorted(rows, key=lambda row: (row["last_checked_at"] or _NEVER, row["location_id"]))
+
+    def files_with_copies(self, package_id: UUID, paths: Sequence[str] | None = None) -> Iterator[Row]:
+        """See ``Copies.files_with_copies``; all copies are in memory."""
+        copies: dict[UUID, list[Row]] = {}
+        for row in RemoteRemovals(self._client).locations(package_id=package_id):
+            if row["state"] in _LIVE:
+                copies.setdefault(row["file_id"], []).append({name: row[name] for name in _COPY})
+        for file in RemotePackages(self._client).files(package_id):
+            if paths is None or file["path"] in paths:
+                yield {**{name: file[name] for name in _FILE}, "copies": copies.get(file["file_id"], [])}
 
 
 class RemoteRemovals:

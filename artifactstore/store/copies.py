@@ -1,6 +1,7 @@
-"""Reading which copies of files are to be checked."""
+"""Reading which copies of files are to be checked, and which can be read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from uuid import UUID
 
 from psycopg.rows import dict_row
@@ -13,8 +14,26 @@ from artifactstore.store.selection import CopyQuery
 
 _ROWS = 500
 """Rows fetched at a time: not more than are checked soon."""
-_CHECKABLE = SQL("l.backend = %(backend)s AND l.uri ~* '^file:'")
+_CHECKABLE = SQL("l.backend = %(backend)s AND l.uri ~* ('^' || %(scheme)s || ':')")
 _LIVE = SQL("l.state IN ('registered', 'verified', 'failed')")
+_GOOD = SQL("l.state IN ('registered', 'verified')")
+_WITH_COPIES = SQL(
+    """
+    SELECT f.file_id, f.package_id, f.path, f.size, f.blake3, f.sha256,
+        c.location_ids, c.backends, c.uris, c.states, c.versions
+    FROM artifactstore.artifact_files f
+    JOIN artifactstore.artifact_packages p ON p.package_id = f.package_id
+    CROSS JOIN LATERAL (
+        SELECT array_agg(l.location_id ORDER BY l.created_sequence, l.location_id) AS location_ids,
+            array_agg(l.backend ORDER BY l.created_sequence, l.location_id) AS backends,
+            array_agg(l.uri ORDER BY l.created_sequence, l.location_id) AS uris,
+            array_agg(l.state ORDER BY l.created_sequence, l.location_id) AS states,
+            array_agg(l.changed_sequence ORDER BY l.created_sequence, l.location_id) AS versions
+        FROM artifactstore.storage_locations l WHERE l.file_id = f.file_id AND {}) c
+    WHERE f.removed_at IS NULL AND {} ORDER BY f.package_id, f.path
+    """
+)
+_cursors = count(1)
 
 
 class Copies(Connected):
@@ -64,12 +83,60 @@ class Copies(Connected):
         append meanwhile. Rows are as they were at the beginning.
         """
         query = _to_check(SQL("true"), SQL("l.last_checked_at NULLS FIRST, l.location_id"))
+        return self._held(query, where.parameters())
+
+    def files_with_copies(self, package_id: UUID, paths: Sequence[str] | None = None) -> Iterator[Row]:
+        """The live files of a package, or those at ``paths``, by path bytes, each with its ``copies``.
+
+        A file has path, size and digests; a copy location_id, backend, uri, state and changed_sequence.
+        Streams as ``copies_to_check``.
+        """
+        where = SQL("f.package_id = %(package)s AND (%(paths)s::text[] IS NULL OR f.path = ANY (%(paths)s))")
+        parameters = {"package": package_id, "paths": None if paths is None else list(paths)}
+        return map(_with_copies, self._held(_WITH_COPIES.format(_LIVE, where), parameters))
+
+    def lacking(self, backend: str, least: int | None, package_id: UUID | None) -> Iterator[Row]:
+        """Live files, of a package or of all, that have no good copy in a backend, likewise.
+
+        Args:
+            least: only those that have fewer good copies than this anywhere.
+        """
+        where = SQL(
+            """
+            p.state IN ('open', 'sealed') AND (%(package)s::uuid IS NULL OR f.package_id = %(package)s)
+            AND NOT EXISTS (SELECT FROM artifactstore.storage_locations l
+                WHERE l.file_id = f.file_id AND l.backend = %(backend)s AND {good})
+            AND (%(least)s::bigint IS NULL OR %(least)s > (
+                SELECT count(*) FROM artifactstore.storage_locations l
+                WHERE l.file_id = f.file_id AND {good}))
+            """
+        ).format(good=_GOOD)
+        parameters = {"package": package_id, "backend": backend, "least": least}
+        return map(_with_copies, self._held(_WITH_COPIES.format(_LIVE, where), parameters))
+
+    def _held(self, query: Composed, parameters: Mapping[str, object]) -> Iterator[Row]:
+        """Rows of a cursor that outlives its transaction."""
         with Abandonable() as given, translated():
-            cursor = self.connection.cursor("artifactstore_copies", row_factory=dict_row, withhold=True)
-            with cursor:
+            name = f"artifactstore_copies_{next(_cursors)}"
+            with self.connection.cursor(name, row_factory=dict_row, withhold=True) as cursor:
                 cursor.itersize = _ROWS
-                cursor.execute(query, where.parameters(), binary=True)
+                cursor.execute(query, parameters, binary=True)
                 yield from given.rows(cursor)
+
+
+_COPY = {
+    "location_id": "location_ids",
+    "backend": "backends",
+    "uri": "uris",
+    "state": "states",
+    "changed_sequence": "versions",
+}
+"""What a copy has, and the column that has it of all."""
+
+
+def _with_copies(row: Row) -> Row:
+    columns = [row.pop(column) or () for column in _COPY.values()]
+    return {**row, "copies": [dict(zip(_COPY, values, strict=True)) for values in zip(*columns, strict=True)]}
 
 
 def _to_check(condition: SQL, order: SQL) -> Composed:

@@ -12,6 +12,7 @@ from artifactstore.store.identity import Identification
 from artifactstore.store.imports import Imports
 from artifactstore.store.installation import Installation
 from artifactstore.store.log import Log
+from artifactstore.store.objects import Objects
 from artifactstore.store.overviews import Overviews
 from artifactstore.store.packages import Packages
 from artifactstore.store.pages import Pages
@@ -38,6 +39,7 @@ class Store:
         self.imports = Imports(connection)
         self.packages = Packages(connection)
         self.pages = Pages(connection)
+        self.objects = Objects(connection)
         self.overviews = Overviews(connection)
         self.retention = RetentionReads(connection)
         self.copies = Copies(connection)

@@ -125,12 +125,21 @@ class FileQuery:
 
 @dataclass(frozen=True, slots=True)
 class CopyQuery:
-    """Which copies: those of a package or of all, in a backend, last checked before an instant or never."""
+    """Which copies: those of a package or of all, in a backend, last checked before an instant or never.
+
+    ``scheme`` of their URIs: file, or store for the objects of a store.
+    """
 
     backend: str
     package_id: UUID | None = None
     checked_before: datetime | None = None
+    scheme: str = "file"
 
     def parameters(self) -> dict[str, object]:
         """As the queries name them."""
-        return {"backend": self.backend, "package": self.package_id, "before": self.checked_before}
+        return {
+            "backend": self.backend,
+            "package": self.package_id,
+            "before": self.checked_before,
+            "scheme": self.scheme,
+        }
