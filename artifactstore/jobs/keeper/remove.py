@@ -37,18 +37,18 @@ def remove(work: Work, before: datetime, most: int = MOST, package_id: UUID | No
     if work.dry_run:
         return
     _detach(work, package_id)
-    left: set[str] = set()
+    after: Row | None = None
     while not work.stopping.is_set():
-        found = work.store.objects.doomed(work.name, before, BATCH + len(left), package_id)
-        rows = [row for row in found if row["uri"] not in left][:BATCH]
+        rows = work.store.objects.doomed(work.name, before, BATCH, package_id=package_id, after=after)
         if not rows:
             break
-        left |= _remove(work, rows)
+        after = rows[-1]
+        _remove(work, rows)
         work.progress("removing", work.tally.counts["removed"], work.tally.counts["due"], "objects")
 
 
 def _check_most(work: Work, before: datetime, most: int, package_id: UUID | None) -> None:
-    due = work.store.objects.doomed(work.name, before, most + 1, package_id)
+    due = work.store.objects.doomed(work.name, before, most + 1, package_id=package_id)
     work.count("due", len(due))
     work.count("due_bytes", sum(row["size"] for row in due))
     if len(due) > most and not work.dry_run:
@@ -75,26 +75,27 @@ def _detach(work: Work, package_id: UUID | None) -> None:
         work.count("detached", sum(not isinstance(result, Refused) for result in results))
 
 
-def _remove(work: Work, rows: Sequence[Row]) -> set[str]:
-    """Remove some objects and record it; the URIs of those that are still due."""
-    keys = {row["uri"]: key for row in rows if (key := key_in(row["uri"])) is not None}
+def _remove(work: Work, rows: Sequence[Row]) -> None:
+    """Remove some objects, and record those that are gone."""
+    keys = [str(key_in(row["uri"])) for row in rows]
     work.requests.spend(len(keys))
     fault("remove.listed")
-    outcomes = work.place.delete(list(keys.values()))
+    outcomes = work.place.delete(keys)
     fault("remove.deleted")
-    removed = [row for row in rows if outcomes.get(keys.get(row["uri"], "")) in ("deleted", "not_found")]
-    events = [event for row in removed for event in _events(row, outcomes[keys[row["uri"]]])]
-    results = work.append(events)
+    gone: list[tuple[Row, Removed]] = []
+    locked = []
+    for key, row in zip(keys, rows, strict=True):
+        if (outcome := outcomes[key]) == "locked":
+            locked.append(key)
+        else:
+            gone.append((row, outcome))
+    work.append([event for row, outcome in gone for event in _events(row, outcome)])
     fault("remove.recorded")
-    work.count("removed", len(removed))
-    work.count("removed_bytes", sum(row["size"] for row in removed))
-    refused = {event.subject_id for event, one in zip(events, results, strict=True) if isinstance(one, Refused)}
-    locked = [row["uri"] for row in rows if outcomes.get(keys.get(row["uri"], "")) == "locked"]
+    work.count("removed", len(gone))
+    work.count("removed_bytes", sum(row["size"] for row, _ in gone))
     if locked:
         work.count("locked", len(locked))
         work.tell("locked", f"the store keeps {some(locked)}, which the log gave up", bad=False)
-    gone = {row["uri"] for row in removed if refused.isdisjoint(row["location_ids"])}
-    return {row["uri"] for row in rows} - gone
 
 
 def _events(row: Row, outcome: Removed) -> list[NewEvent]:

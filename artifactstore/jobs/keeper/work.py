@@ -21,7 +21,7 @@ TOLD = 10
 """Keys or paths that are named at most where many have the same problem."""
 
 
-class Trouble(NamedTuple):
+class StoreTrouble(NamedTuple):
     """Something in a store that somebody should know.
 
     Attributes:
@@ -41,7 +41,7 @@ class Tally:
     """What a job did in a store: figures by name, and troubles."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    troubles: list[Trouble] = field(default_factory=list)
+    troubles: list[StoreTrouble] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,7 +77,7 @@ class Work:
 
     def tell(self, check: str, what: str, fix: str | None = None, *, bad: bool = True) -> None:
         """Note a trouble."""
-        self.tally.troubles.append(Trouble(check, f"{self.name}: {what}", fix, bad))
+        self.tally.troubles.append(StoreTrouble(check, f"{self.name}: {what}", fix, bad))
 
     def append(self, events: Sequence[NewEvent]) -> list[Appended | Refused]:
         """Append each event that the log still allows; others were there first for the rest."""
