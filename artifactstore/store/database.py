@@ -11,6 +11,7 @@ from artifactstore.store.health import Health
 from artifactstore.store.identity import Identification
 from artifactstore.store.imports import Imports
 from artifactstore.store.installation import Installation
+from artifactstore.store.keeper import KeeperRuns
 from artifactstore.store.log import Log
 from artifactstore.store.objects import Objects
 from artifactstore.store.overviews import Overviews
@@ -44,6 +45,8 @@ class Store:
         self.retention = RetentionReads(connection)
         self.copies = Copies(connection)
         self.removals = Removals(connection)
+        self.objects = Objects(connection)
+        self.keeper = KeeperRuns(connection)
         self.tokens = Tokens(connection)
         self.rebuilds = Rebuilds(connection)
         self.view_sets = ViewSets(connection)
