@@ -36,7 +36,7 @@ def keeper() -> None:
     "most",
     type=options.Number(0),
     metavar="N",
-    help="Objects to remove, and orphans to collect, in a store at most.  [default: 10000; 1000, and 1 in 100]",
+    help="Refuse if a store has more to remove, or more orphans.  [default: 10000; 1000, 1 in 100]",
 )
 @click.option(
     "--rate",
@@ -68,12 +68,13 @@ def run(
     check    read copies again, each in read_every (180 days), and record what is found
     repair   replace bad copies by good ones from elsewhere
 
-    Without --once it goes on until Ctrl-C or SIGTERM: removes and repairs every hour, collects every day, checks
-    all the time, as fast as the budgets of a store allow. Run it on one host or on several, interrupt it: what was
-    begun is repeated, and ends the same. It refuses a standby, and a database that the log is not at home in.
+    Without --once it goes on until Ctrl-C or SIGTERM: removes and repairs every hour, collects every day,
+    checks all the time, as fast as the budgets of a store allow. Run it on one host or on several,
+    interrupt it: what was begun is repeated, and ends the same. It refuses a standby, and a database that
+    the log is not at home in.
 
-    Every job of every store is a line; what somebody should know goes to stderr. Exit code 1 if somebody has to do
-    something.
+    Every job of every store is a line; what somebody should know goes to stderr. Exit code 1 if somebody
+    has to do something.
 
     \b
     artifactstore keeper run
@@ -173,12 +174,18 @@ def _noted(
 @options.reason
 @with_session
 def evict(
-    session: Session, name: str, min_copies: int | None, package: UUID | str | None, dry_run: bool, reason: str
+    session: Session,
+    name: str,
+    min_copies: int | None,
+    package: UUID | str | None,
+    dry_run: bool,
+    reason: str,
 ) -> None:
     """Give copies in a store up whose files have verified copies elsewhere.
 
-    Each becomes retiring (v1.storage.retiring); the keeper removes the bytes when they were so for remove_after.
-    The last good copy of a file is never given up, nor the last one of all under hold or retention.
+    Each becomes retiring (v1.storage.retiring); the keeper removes the bytes when they were so for
+    remove_after. The last good copy of a file is never given up, nor the last one of all under hold or
+    retention.
 
     \b
     artifactstore evict --from main --reason 'the shelf has it' --dry-run

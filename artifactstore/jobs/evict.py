@@ -14,7 +14,7 @@ BATCH = 500
 
 
 class Evicted(NamedTuple):
-    """A copy, and the ``sequence`` of its event, or the code of what stood in the way; None: it would be done."""
+    """A copy, and the ``sequence`` of its event, or the code of what stood in the way; neither: not yet."""
 
     copy: Row
     sequence: int | None = None

@@ -95,7 +95,7 @@ class Keeping(Connected):
     def evictable(
         self, backend: str, least: int, package_id: UUID | None, after: UUID | None, limit: int
     ) -> list[Row]:
-        """Live locations whose file has so many verified copies in other backends, by id, with size and path."""
+        """Live locations whose file is verified in so many other backends: by id, with path and purl."""
         query = SQL(
             """
             SELECT l.location_id, l.file_id, l.package_id, l.uri, l.changed_sequence, f.path, f.size, p.purl
@@ -106,7 +106,8 @@ class Keeping(Connected):
                 AND starts_with(l.uri, 'store:')
                 AND (%(package)s::uuid IS NULL OR l.package_id = %(package)s)
                 AND (SELECT count(DISTINCT o.backend) FROM artifactstore.storage_locations o
-                    WHERE o.file_id = l.file_id AND o.backend <> l.backend AND o.state = 'verified') >= %(least)s
+                    WHERE o.file_id = l.file_id AND o.backend <> l.backend
+                        AND o.state = 'verified') >= %(least)s
                 AND (l.location_id > %(after)s OR %(after)s::uuid IS NULL)
             ORDER BY l.location_id LIMIT %(limit)s
             """
@@ -116,8 +117,12 @@ class Keeping(Connected):
 
 
 _COPY = {
-    "location_id": "ids", "backend": "backends", "uri": "uris", "state": "states", "changed_sequence": "versions",
-}  # fmt: skip
+    "location_id": "ids",
+    "backend": "backends",
+    "uri": "uris",
+    "state": "states",
+    "changed_sequence": "versions",
+}
 
 
 def _copies(row: Row) -> list[Row]:

@@ -1,9 +1,9 @@
 """Read objects again, and record whether they are still what was ingested.
 
-Never verified ones come first, then those whose reading is the longest ago, as fast as the store's budget allows.
-Each reading appends its outcome, good or bad, for every live location that names the object. What cannot be read
-is tried again in later passes, and recorded as unreachable when an hour of tries did not help; if it is much, the
-store is down, and nothing is recorded.
+Never verified ones come first, then those whose reading is the longest ago, as fast as the store's budget
+allows. Each reading appends its outcome, good or bad, for every live location that names the object. What
+cannot be read is tried again in later passes, and recorded as unreachable when an hour of tries did not
+help; if it is much, the store is down, and nothing is recorded.
 """
 
 import time
@@ -51,7 +51,8 @@ class Unreachable:
 def check(work: Work, unreachable: Unreachable, seconds: float | None = None) -> None:
     """Read what is due, for so long at most.
 
-    Raises ``Busy`` store-unavailable if too much cannot be read; as ``Store.append``. What was recorded stays.
+    Raises ``Busy`` store-unavailable if too much cannot be read; as ``Store.append``. What was recorded
+    stays.
     """
     _Check(work, unreachable).run(seconds)
 

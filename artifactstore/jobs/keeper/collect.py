@@ -1,9 +1,9 @@
 """Compare what a store has with what the log says: one merge of both lists, in the order of bytes.
 
-An object that no unretired location names, and whose id is older than any event could still name first, is an
-orphan: an upload that was given up, or a removal whose record was lost with the end of a log. It is deleted and
-counted; the log never knew it, so there is no event. A live object that is not there is looked for once more, and
-then its copies are recorded as failed. What has no key of ours is told and left alone.
+An object that no unretired location names, and whose id is older than any event could still name first, is
+an orphan: an upload that was given up, or a removal whose record was lost with the end of a log. It is
+deleted and counted; the log never knew it, so there is no event. A live object that is not there is looked
+for once more, and then its copies are recorded as failed. What has no key of ours is told and left alone.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ ORPHANED_AFTER = timedelta(days=8)
 """The first event that names an object comes within 7 days of its id; clocks step back by less than one."""
 MOST = 1_000
 SHARE = 100
-"""One of so many objects at most is an orphan, and ``MOST`` in all, unless somebody says that it is right so."""
+"""One of so many objects may be an orphan, and ``MOST`` in all, unless somebody says that it is right so."""
 FEW = 10
 """So many may be, in however small a store."""
 _MOST_MISSING = 50_000
@@ -167,14 +167,14 @@ def _record_missing(work: Work, found: _Found) -> None:
                 return
             if work.place.head(key) is None:
                 gone.append(key)
-        _record(work, {key: None for key in gone})
+        _record(work, dict.fromkeys(gone))
     _record(work, dict(found.resized))
 
 
 def _record(work: Work, sizes: dict[str, int | None]) -> None:
     """Record that objects are missing (None), or have another size, where it is not known yet."""
     rows = work.store.keeping.live_locations(work.name, [uri_of(key) for key in sizes])
-    events = []
+    events, told = [], []
     for row in rows:
         size = sizes[str(key_in(row["uri"]))]
         failure = "missing" if size is None else "size_mismatch"
@@ -188,16 +188,13 @@ def _record(work: Work, sizes: dict[str, int | None]) -> None:
             reason="keeper: inventory of the store",
         )
         events.append(NewEvent(event, row["location_id"], ACTOR, row["changed_sequence"]))
-    if events and work.dry_run:
-        work.count("failed", len(events))
-    elif events:
-        work.count("failed", sum(not isinstance(result, Refused) for result in work.append(events)))
-    if events:
-        work.tell(
-            "missing",
-            f"{len(events)} copies are bad: {some([str(one.event.failure) + ' ' + str(one.subject_id) for one in events if isinstance(one.event, StorageFailed)])}",
-            f"artifactstore keeper run --once --only repair --store {work.name}",
-        )
+        told.append(f"{row['location_id']} ({failure})")
+    if not events:
+        return
+    results = [] if work.dry_run else work.append(events)
+    work.count("failed", len(events) - sum(isinstance(one, Refused) for one in results))
+    fix = f"artifactstore keeper run --once --only repair --store {work.name}"
+    work.tell("missing", f"{len(told)} copies are bad: {some(told)}", fix)
 
 
 def _delete_orphans(work: Work, found: _Found, most: int | None) -> None:
@@ -207,8 +204,8 @@ def _delete_orphans(work: Work, found: _Found, most: int | None) -> None:
     if counts["orphans"] > limit:
         work.tell(
             "orphans",
-            f"{counts['orphans']} of {counts['objects']} objects are named by no location, {limit} may be deleted: "
-            "nothing was",
+            f"{counts['orphans']} of {counts['objects']} objects are named by no location, "
+            f"{limit} may be deleted: nothing was",
             f"artifactstore keeper run --once --only collect --store {work.name} --max {counts['orphans']}",
         )
         return

@@ -4,8 +4,8 @@
 2. Objects that are doomed, for as long as the store's ``remove_after``, are deleted there.
 3. In one append all but one of the locations of each are ``detached``, the last one is ``deleted``.
 
-What is doomed is so for ever, so a run that ends between 2 and 3 is repeated by the next: to delete what is gone
-is right. What the store keeps, since it is locked there, is told and stays as it is.
+What is doomed is so for ever, so a run that ends between 2 and 3 is repeated by the next: to delete what is
+gone is right. What the store keeps, since it is locked there, is told and stays as it is.
 """
 
 from collections.abc import Sequence
@@ -30,8 +30,8 @@ _DETACHED = 500
 def remove(work: Work, before: datetime, most: int = MOST, package_id: UUID | None = None) -> None:
     """Remove what is retiring since ``before``, of all packages or of one.
 
-    Raises ``Refused`` too-many-due, when it is more than ``most`` objects; what the store refuses as a whole; and
-    as ``Store.append``.
+    Raises ``Refused`` too-many-due, when it is more than ``most`` objects; what the store refuses as a
+    whole; and as ``Store.append``.
     """
     _check_most(work, before, most, package_id)
     if work.dry_run:

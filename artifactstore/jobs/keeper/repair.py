@@ -1,10 +1,11 @@
 """Replace bad copies by good ones from elsewhere.
 
-1. The bytes of a good copy, hashed on their way, become a new object of the store; or one that is known is shared.
+1. The bytes of a good copy, hashed on their way, become a new object of the store; or one that is known is
+shared.
 2. In one append the new copy is registered, and the bad one is ``retiring``, or retired where it is missing.
 
-An interruption between 1 and 2 leaves an orphan, and the next pass begins anew. What is retiring goes as all that
-is removed, in its time. Where there is no good copy, nothing is deleted, and somebody is told.
+An interruption between 1 and 2 leaves an orphan, and the next pass begins anew. What is retiring goes as
+all that is removed, in its time. Where there is no good copy, nothing is deleted, and somebody is told.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ from uuid import UUID
 
 from artifactstore.errors import Refused
 from artifactstore.events import NewEvent, StorageRegistered, StorageRetired, StorageRetiring, new_id
-from artifactstore.jobs.content import Content, Sources
+from artifactstore.jobs.content import FileContent, Sources
 from artifactstore.jobs.keeper.work import ACTOR, Work
 from artifactstore.jobs.uploads.budget import MemoryBudget
 from artifactstore.jobs.uploads.parts import IN_FLIGHT, PartsWriter
@@ -73,7 +74,7 @@ def _known(work: Work, row: Row) -> str | None:
 def _copied(work: Work, sources: Sources, row: Row) -> str | None:
     """The URI of a new object, durable, with the bytes of a copy that is good; None if none is."""
     (key,) = work.store.objects.new_keys(1)
-    content = Content(sources, row, sources.readable(row["copies"]))
+    content = FileContent(sources, row, sources.readable(row["copies"]))
     good = _small(work, content, key) if row["size"] <= SMALL else _large(work, content, key)
     found = [(bad.copy, event) for bad in content.bad if (event := bad.event(row)) is not None]
     if found:
@@ -86,13 +87,13 @@ def _copied(work: Work, sources: Sources, row: Row) -> str | None:
     return uri_of(key)
 
 
-def _pieces(work: Work, content: Content) -> Iterator[bytes]:
+def _pieces(work: Work, content: FileContent) -> Iterator[bytes]:
     for piece in content.pieces():
         work.bytes.spend(len(piece))
         yield piece
 
 
-def _small(work: Work, content: Content, key: str) -> bool:
+def _small(work: Work, content: FileContent, key: str) -> bool:
     while True:
         data = b"".join(_pieces(work, content))
         if content.good:
@@ -102,14 +103,12 @@ def _small(work: Work, content: Content, key: str) -> bool:
             return False
 
 
-def _large(work: Work, content: Content, key: str) -> bool:
+def _large(work: Work, content: FileContent, key: str) -> bool:
     size = content.file["size"]
     budget = MemoryBudget(max(_PARTS_BYTES, 2 * part_size(size)))
     with ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="parts") as pool:
         while True:
-            writer = PartsWriter(
-                work.place, key, work.place.begin(key, size), part_size(size), pool, budget
-            )
+            writer = PartsWriter(work.place, key, work.place.begin(key, size), part_size(size), pool, budget)
             for piece in _pieces(work, content):
                 writer.take(memoryview(piece))
             if content.good:

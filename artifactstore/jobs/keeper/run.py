@@ -189,8 +189,8 @@ def refuse_elsewhere(store: Store) -> None:
     home, here = store.identity.home(), store.identity.here()
     if home is not None and home.place != here.place:
         problem = (
-            f"the log is at home in database {home.database_oid} of server {home.system_identifier}, and this "
-            f"is {here.database_oid} of {here.system_identifier}: nothing is removed from a copy"
+            f"the log is at home in database {home.database_oid} of server {home.system_identifier}, "
+            f"this is {here.database_oid} of {here.system_identifier}: nothing is removed from a copy"
         )
         raise Refused("moved", {"problem": problem})
 
