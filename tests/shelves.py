@@ -8,10 +8,6 @@ from typing import Any
 
 import pytest
 
-from artifactstore.jobs.homes import log_home
-from artifactstore.store import Store
-from artifactstore.stores import marker
-from artifactstore.stores.opening import Stores
 from tests.cli.program import Program
 
 KEY = re.compile(r"store:[0-9a-f]{2}/[0-9a-f]{32}")
@@ -75,10 +71,6 @@ def _toml(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else f'"{value}"'
 
 
-def _init(program: Program, file: Path, name: str) -> None:
-    with Stores.load(file) as stores:
-        marker.init(stores[name], log_home(Store(program.admin)))
-
 
 def shelves(program: Program, directory: Path, monkeypatch: pytest.MonkeyPatch) -> Shelves:
     """Stores main and shelf, ready to be written to; uploads are remembered in a directory of their own."""
@@ -89,5 +81,5 @@ def shelves(program: Program, directory: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("XDG_STATE_HOME", str(directory / "state"))
     for name in ("main", "shelf"):
         made.root(name).mkdir()
-        _init(program, made.file, name)
+        program.row("backend", "init", name)
     return made

@@ -7,14 +7,12 @@ given out is durable.
 
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from artifactstore.errors import ArtifactstoreError
 from artifactstore.jobs.tree import CHANGED, Hashed, Reader, Tree, TreeFile
 from artifactstore.jobs.uploads.budget import MemoryBudget
 from artifactstore.jobs.uploads.destinations import Destination
@@ -44,6 +42,7 @@ class ObjectIds(Protocol):
 
     def new_keys(self, n: int, /) -> list[str]: ...
     def known(self, backend: str, contents: Sequence[tuple[bytes, int]], /) -> list[str | None]: ...
+    def sizes(self, backend: str, sizes: Sequence[int], /) -> set[int]: ...
 
 
 class Kept(NamedTuple):
@@ -60,6 +59,23 @@ class _Plan:
     file: Hashed
     known: list[tuple[Destination, str]] = field(default_factory=list)
     puts: list[tuple[Destination, str, Future[None]]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Large:
+    """A large file on its way: hashed first, if a store may have it, and sent where it is not known."""
+
+    entry: TreeFile
+    hashing: Future[Hashed] | None = None
+    sending: Future[LargeKept] | None = None
+    known: dict[Destination, str] = field(default_factory=dict)
+
+    @property
+    def work(self) -> Future[Any]:
+        """What is being done."""
+        work = self.sending or self.hashing
+        assert work is not None  # noqa: S101 - one of both is begun at once
+        return work
 
 
 class _Chunk(NamedTuple):
@@ -109,7 +125,7 @@ class Keeping:
     tick: Callable[[int], None]
     _reader: Reader = field(default_factory=Reader)
     _budget: MemoryBudget = field(default_factory=lambda: MemoryBudget(PARTS_BYTES))
-    _large: deque[Future[LargeKept]] = field(default_factory=deque)
+    _large: list[_Large] = field(default_factory=list)
     _pools: dict[str, ThreadPoolExecutor] = field(default_factory=dict)
     _ends: float | None = None
 
@@ -133,10 +149,11 @@ class Keeping:
                 reading = self._read(following)
                 if durable:
                     yield durable
+                likely = self._likely(chunk.large, anew)
                 for entry in chunk.large:
                     while len(self._large) >= _LARGE_WAITING:
                         yield from self._of_large()
-                    self._begin_large(entry, anew)
+                    self._begin_large(entry, likely, anew)
                 chunk, durable = following, self._durable(plans)
             if durable:
                 yield durable
@@ -239,7 +256,8 @@ class Keeping:
         share = destination.dedupe and not anew
         known = self.stores.objects.known(destination.name, contents) if share else [None] * len(good)
         wanted = len({content for content, uri in zip(contents, known, strict=True) if uri is None})
-        keys = iter(self.stores.objects.new_keys(wanted if share else len(good)))
+        count = wanted if share else len(good)
+        keys = iter(self.stores.objects.new_keys(count) if count else ())
         begun: dict[tuple[bytes, int], tuple[str, Future[None]]] = {}
         for (plan, data), content, uri in zip(good, contents, known, strict=True):
             if uri is not None:
@@ -306,32 +324,75 @@ class Keeping:
 
     # Large files.
 
-    def _begin_large(self, entry: TreeFile, anew: bool) -> None:
+    def _likely(self, entries: Sequence[TreeFile], anew: bool) -> set[int]:
+        """Sizes of large files whose content a store may have: these are hashed before they are sent."""
+        if anew or not entries:
+            return set()
+        sizes = [entry.size for entry in entries]
+        asked = [one.name for one in self.stores.destinations if one.dedupe and one.failure is None]
+        return {size for name in asked for size in self.stores.objects.sizes(name, sizes)}
+
+    def _begin_large(self, entry: TreeFile, likely: Collection[int], anew: bool) -> None:
         if self.stores.stopping.is_set() or self._left() < self.stores.needed:
             return
-        left = [destination for destination in self.stores.destinations if destination.failure is None]
-        keys = dict(zip(left, self.stores.objects.new_keys(len(left)), strict=True))
-        one = LargeFile(self.tree, entry, keys, self._reader, self._pools["parts"], self._budget, anew)
-        self._large.append(self._pools["large"].submit(one.keep, self.stores.needed))
+        one = _Large(entry)
+        if entry.size in likely:
+            os_path = self.tree.os_path(entry.path)
+            one.hashing = self._pools["large"].submit(self._reader.hash, entry.path, os_path)
+        else:
+            self._send(one, anew)
+        self._large.append(one)
+
+    def _send(self, one: _Large, anew: bool) -> None:
+        """Begin to send a large file to the stores that do not have it."""
+        lacking = [to for to in self.stores.destinations if to.failure is None and to not in one.known]
+        keys = dict(zip(lacking, self.stores.objects.new_keys(len(lacking)), strict=True))
+        file = LargeFile(self.tree, one.entry, keys, self._reader, self._pools["parts"], self._budget, anew)
+        one.sending = self._pools["large"].submit(file.keep, self.stores.needed - len(one.known))
 
     def _of_large(self) -> Iterator[list[Kept]]:
         """Wait for some large files, and give out those that are done."""
-        wait(self._large, _TICK, FIRST_COMPLETED)
+        wait([one.work for one in self._large], _TICK, FIRST_COMPLETED)
         self.tick(self._reader.read)
-        done = [one for one in self._large if one.done()]
-        for one in done:
+        kept = []
+        for one in [one for one in self._large if one.work.done()]:
+            if one.sending is None and self._shared(one):
+                continue
             self._large.remove(one)
-        kept = [found for one in done if (found := self._told_large(*one.result())) is not None]
+            told = self._told_large(one)
+            if told is not None:
+                kept.append(told)
         if kept:
             yield kept
 
-    def _told_large(
-        self, file: Hashed, uris: dict[Destination, str], failures: dict[Destination, ArtifactstoreError]
-    ) -> Kept | None:
+    def _shared(self, one: _Large) -> bool:
+        """Ask which stores have a large file that was hashed; whether it is to be sent to another one."""
+        assert one.hashing is not None  # noqa: S101 - else it is being sent
+        file = one.hashing.result()
+        if file.problem:
+            return False
+        for to in self.stores.destinations:
+            if to.dedupe and to.failure is None:
+                (uri,) = self.stores.objects.known(to.name, [(file.blake3, file.size)])
+                if uri is not None:
+                    one.known[to] = uri
+                    to.shared += 1
+        if len(one.known) >= self._left() or self.stores.stopping.is_set():
+            return False
+        self._send(one, anew=False)
+        return True
+
+    def _told_large(self, one: _Large) -> Kept | None:
+        """A large file with its copies; None if it was left for the next run."""
+        before = None if one.hashing is None else one.hashing.result()
+        file, uris, failures = (before, {}, {}) if one.sending is None else one.sending.result()
+        assert file is not None  # noqa: S101 - it was hashed, or sent
         if file.problem:
             return None if self._reader.stopping else Kept(file)
-        told = [f"{destination.name}: {destination.note(why)}" for destination, why in failures.items()]
-        return self._judge(file, uris, told)
+        if one.known and before is not None and before.blake3 != file.blake3:
+            return Kept(Hashed(file.path, problem=CHANGED))
+        told = [f"{to.name}: {to.note(why)}" for to, why in failures.items()]
+        return self._judge(file, {**one.known, **uris}, told)
 
 
 def _chunks(entries: Iterable[TreeFile]) -> Iterator[_Chunk]:
