@@ -68,3 +68,14 @@ class Objects(Connected):
         while rows := self.page(backend, after, _PAGE_ROWS):
             yield from rows
             after = rows[-1]["uri"]
+
+    def sizes(self, backend: str, sizes: Sequence[int]) -> set[int]:
+        """Those of the sizes that a good copy in a backend has: other contents are not known there."""
+        query = SQL(
+            """
+            SELECT DISTINCT f.size FROM artifactstore.artifact_files f
+            JOIN artifactstore.storage_locations l USING (file_id)
+            WHERE f.size = ANY (%s) AND l.backend = %s AND l.state IN ('registered', 'verified')
+            """
+        )
+        return {row["size"] for row in self._all(dict_row, query, (list(sizes), backend))}
