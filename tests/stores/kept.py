@@ -1,10 +1,11 @@
 """A log with a store in a directory, and what one does with both in tests of the keeper."""
 
 import hashlib
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -27,7 +28,7 @@ from artifactstore.store import Store
 from artifactstore.stores import marker
 from artifactstore.stores.base import ObjectStore
 from artifactstore.stores.config import StoreConfig
-from artifactstore.stores.keys import key_in, uri_of
+from artifactstore.stores.keys import key_in, key_of, uri_of
 from artifactstore.stores.local import LocalStore
 
 ANN = "user:ann"
@@ -117,6 +118,13 @@ def live(store: Store, backend: str) -> set[str]:
 def keys(place: ObjectStore) -> list[str]:
     """What is in a store."""
     return [info.key for info in place.list()]
+
+
+def old_key(days: float) -> str:
+    """A key that was made so long ago."""
+    milliseconds = int((datetime.now(UTC) - timedelta(days=days)).timestamp() * 1000)
+    tail = os.urandom(10).hex()
+    return key_of(UUID(f"{milliseconds:012x}7{tail[:3]}8{tail[3:18]}"))
 
 
 def set_upload_limit(conninfo: str, limit: timedelta) -> None:

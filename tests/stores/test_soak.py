@@ -121,7 +121,8 @@ class Soak:
         try:
             package = ingest(store, content, ("main", uri))
         except Refused as refusal:
-            assert refusal.code in ("bytes-going", "upload-expired"), refusal
+            if refusal.code not in ("bytes-going", "upload-expired"):
+                raise
             self.counts[refusal.code] += 1
             return
         self.counts["ingested"] += 1
@@ -154,8 +155,8 @@ class Soak:
             try:
                 collect(job, most=10**6, orphaned_after=WINDOW + MARGIN)
             except ArtifactstoreError as refusal:
-                # With the doors off it may be much that is not there.
-                assert refusal.code == "store-unavailable", refusal
+                if refusal.code != "store-unavailable":  # with the doors off much may be missing
+                    raise
         self.counts["collected"] += job.tally.counts["collected"]
         self.counts["missing"] += job.tally.counts["failed"]
         time.sleep(0.3)

@@ -33,7 +33,7 @@ _BATCH = 1_000
 _TICK = 1_000
 
 
-class _Both(NamedTuple):
+class Both(NamedTuple):
     """What store and log say of a key; None: nothing."""
 
     key: str
@@ -65,7 +65,7 @@ def collect(work: Work, most: int | None = None, orphaned_after: timedelta = ORP
     oldest = work.instant - orphaned_after
     found = _Found()
     limit = MOST if most is None else most
-    for both in _merged(work.place.list(), work.store.objects.all(work.name)):
+    for both in merged(work.place.list(), work.store.objects.all(work.name)):
         if work.stopping.is_set():
             return
         _judge(work, both, oldest, limit, found)
@@ -78,20 +78,20 @@ def collect(work: Work, most: int | None = None, orphaned_after: timedelta = ORP
     _abort_uploads(work, oldest)
 
 
-def _merged(listed: Iterable[ObjectInfo], known: Iterable[Row]) -> Iterator[_Both]:
+def merged(listed: Iterable[ObjectInfo], known: Iterable[Row]) -> Iterator[Both]:
     """Both lists as one, by key."""
     infos, rows = iter(listed), (row for row in known if key_in(row["uri"]) is not None)
     info, row = next(infos, None), next(rows, None)
     while info is not None or row is not None:
         key = None if row is None else key_in(row["uri"])
         if info is not None and (key is None or _bytes(info.key) < _bytes(key)):
-            yield _Both(info.key, info, None)
+            yield Both(info.key, info, None)
             info = next(infos, None)
         elif key is not None and (info is None or _bytes(key) < _bytes(info.key)):
-            yield _Both(key, None, row)
+            yield Both(key, None, row)
             row = next(rows, None)
         elif info is not None:
-            yield _Both(info.key, info, row)
+            yield Both(info.key, info, row)
             info, row = next(infos, None), next(rows, None)
 
 
@@ -100,7 +100,7 @@ def _bytes(key: str) -> bytes:
     return key.encode(errors="surrogateescape")
 
 
-def _judge(work: Work, both: _Both, oldest: datetime, limit: int, found: _Found) -> None:
+def _judge(work: Work, both: Both, oldest: datetime, limit: int, found: _Found) -> None:
     key, info, row = both
     if info is not None and not is_key(key):
         work.count("foreign")

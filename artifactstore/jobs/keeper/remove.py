@@ -43,7 +43,7 @@ def remove(work: Work, before: datetime, most: int = MOST, package_id: UUID | No
         if not rows:
             break
         after = rows[-1]
-        _remove(work, rows)
+        remove_some(work, rows)
         work.progress("removing", work.tally.counts["removed"], work.tally.counts["due"], "objects")
 
 
@@ -75,7 +75,7 @@ def _detach(work: Work, package_id: UUID | None) -> None:
         work.count("detached", sum(not isinstance(result, Refused) for result in results))
 
 
-def _remove(work: Work, rows: Sequence[Row]) -> None:
+def remove_some(work: Work, rows: Sequence[Row]) -> None:
     """Remove some objects, and record those that are gone."""
     keys = [str(key_in(row["uri"])) for row in rows]
     work.requests.spend(len(keys))
