@@ -14,6 +14,16 @@ from artifactstore.store.rows import Row
 class Keeping(Connected):
     """``store.keeping``: copies in stores, whose URIs begin with ``store:``."""
 
+    def in_use(self) -> list[str]:
+        """Backends that hold objects which are not given up."""
+        query = SQL(
+            """
+            SELECT DISTINCT l.backend FROM artifactstore.storage_locations l
+            WHERE l.retired_at IS NULL AND starts_with(l.uri, 'store:') ORDER BY 1
+            """
+        )
+        return [row["backend"] for row in self._all(dict_row, query)]
+
     def needed_by_others(self, backend: str, package_id: UUID | None, limit: int) -> list[Row]:
         """Retiring locations whose bytes a live one names: location_id, file_id, package_id."""
         query = SQL(

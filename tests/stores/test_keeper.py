@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from artifactstore.errors import ArtifactstoreError, Busy, Refused, error
@@ -23,6 +24,7 @@ from artifactstore.jobs.keeper import collect as collecting
 from artifactstore.jobs.keeper import remove as removing
 from artifactstore.jobs.keeper.check import Unreachable, check
 from artifactstore.jobs.keeper.collect import collect
+from artifactstore.jobs.keeper.health import keeper_findings
 from artifactstore.jobs.keeper.pace import Pace
 from artifactstore.jobs.keeper.remove import remove
 from artifactstore.jobs.keeper.repair import repair
@@ -564,6 +566,32 @@ def test_failures_of_the_store_end_a_job_and_nothing_is_recorded(kept: Kept) -> 
     assert {removal.value.code, collection.value.code} == {"store-unavailable"}
     assert kept.file(uri).exists()
     assert kept.states() == {"retiring": 1}
+
+
+# What doctor tells.
+
+
+def test_jobs_that_are_behind_failed_or_found_something_are_told(kept: Kept, database: str) -> None:
+    uri = put(kept.store, kept.main, CONTENT)
+    ingest(kept.store, CONTENT, ("main", uri))
+
+    def told() -> list[tuple[str, str, str | None]]:
+        return [tuple(one) for one in keeper_findings(kept.store)]
+
+    run = "artifactstore keeper run --once --only {} --store main"
+    never = "{} never got to its end in the store main"
+    assert told() == [("warning", never.format(job), run.format(job)) for job in ("remove", "collect")]
+    notes = kept.store.keeper
+    for job in ("remove", "collect", "repair"):
+        notes.end(notes.begin("main", job), {})
+    assert told() == []
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute("UPDATE artifactstore.keeper_runs SET ended_at = ended_at - interval '60 h'")
+    (late,) = told()
+    assert late[:2] == ("warning", "remove got to its end in the store main 2 days ago, the last time")
+    notes.end(notes.begin("main", "remove"), {}, "store-unavailable: gone")
+    notes.end(notes.begin("main", "repair"), {"lost": 2})
+    assert [one[0] for one in told()] == ["warning", "error", "error"]
 
 
 def _all(since: int = 0) -> LogQuery:

@@ -56,7 +56,8 @@ def collect(work: Work, most: int | None = None, orphaned_after: timedelta = ORP
     """Take stock of a store, and delete what nobody will ever name.
 
     Args:
-        most: orphans that may be deleted; None: one of a hundred objects, and ``MOST`` at most.
+        most: orphans that may be deleted, and live objects that may be missing; None: of orphans one of a
+            hundred objects, ``MOST`` at most, of live ones one of twenty.
         orphaned_after: how old the id of an orphan is; tests alone shorten it.
 
     Raises ``Busy`` store-unavailable if too much is not there, and what the store refuses as a whole.
@@ -73,7 +74,7 @@ def collect(work: Work, most: int | None = None, orphaned_after: timedelta = ORP
             work.progress("comparing", work.tally.counts["objects"], 0, "objects")
     fault("collect.listed")
     _tell(work, found)
-    _record_missing(work, found)
+    _record_missing(work, found, most)
     _delete_orphans(work, found, most)
     _abort_uploads(work, oldest)
 
@@ -150,10 +151,10 @@ def _tell(work: Work, found: _Found) -> None:
         work.tell("overwritten", f"somebody wrote over {told}: the versions before are still there")
 
 
-def _record_missing(work: Work, found: _Found) -> None:
+def _record_missing(work: Work, found: _Found, most: int | None) -> None:
     """Look once more at what was not listed, and record what is not there or has another size."""
     expected = work.tally.counts["live"] + work.tally.counts["missing"]
-    if work.tally.counts["missing"] > max(FEW, expected // _AWAY_SHARE):
+    if work.tally.counts["missing"] > max(FEW, expected // _AWAY_SHARE if most is None else most):
         problem = (
             f"{work.name}: {work.tally.counts['missing']} of {expected} live objects are not there: "
             "it is rather the store that is not; nothing was recorded"
