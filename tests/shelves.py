@@ -71,7 +71,6 @@ def _toml(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else f'"{value}"'
 
 
-
 def shelves(program: Program, directory: Path, monkeypatch: pytest.MonkeyPatch) -> Shelves:
     """Stores main and shelf, ready to be written to; uploads are remembered in a directory of their own."""
     made = Shelves(program, directory)
