@@ -3,14 +3,16 @@
 import signal
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 import click
 
 from artifactstore.cli import options, values
 from artifactstore.cli.command import Command, Group
+from artifactstore.cli.interrupt import finishing
 from artifactstore.cli.session import Session, with_session
-from artifactstore.errors import ArtifactstoreError, BadInput, NotFound
+from artifactstore.errors import BadInput, NotFound
 from artifactstore.exits import EXIT_DIFFERENCES
 from artifactstore.jobs.evict import Evicted
 from artifactstore.jobs.evict import evict as evict_copies
@@ -86,33 +88,37 @@ def run(
         raise BadInput("usage", {"problem": "--now and --package belong together"})
     if (now or dry_run) and not once:
         raise BadInput("usage", {"problem": f"--{'now' if now else 'dry-run'} needs --once"})
+    package_id = None if package is None else session.package_id(package)
     for name in names:
         session.stores.settings(name)
     chosen = names or tuple(session.stores)
     if not chosen:
         problem = "stores.toml names no store, or there is none"
         raise NotFound("store-unknown", {"problem": problem, "stores": []})
-    stopping = _stopped_by_signals()
-    failures: list[ArtifactstoreError] = []
-    with session.progress() as progress:
+    done: list[Done] = []
+    with finishing() as stopping, _until_terminated(stopping), session.progress() as progress:
         made = Keeper(
             store=session.database,
             stores=session.stores,
             names=chosen,
             jobs=jobs,
-            limits=Limits(most, rate, None if package is None else session.package_id(package)),
+            limits=Limits(most, rate, package_id),
             dry_run=dry_run,
             progress=progress,
             stopping=stopping,
         )
-        bad: list[bool] = []
-        found = _noted(session, made.once() if once else made.always(), bad, failures)
-        session.output.rows(_DONE, found, live=True)
+        if not once:
+            session.output.rows(_DONE, _told(session, made.always()), live=True)
+            return 0
+        session.output.rows(_DONE, _told(session, _noted(made.once(), done)), live=True)
+        if stopping.is_set():
+            raise KeyboardInterrupt
     if now:
         session.notice("backups of the store and of the database still hold what they held")
-    if once and failures:
-        raise failures[0]
-    return EXIT_DIFFERENCES if any(bad) and once else 0
+    for one in done:
+        if one.failure is not None:
+            raise one.failure
+    return EXIT_DIFFERENCES if any(one.bad for one in done) else 0
 
 
 def _jobs(only: str | None, *, now: bool) -> tuple[str, ...]:
@@ -127,34 +133,33 @@ def _jobs(only: str | None, *, now: bool) -> tuple[str, ...]:
     return jobs
 
 
-def _stopped_by_signals() -> threading.Event:
-    """An event that SIGTERM and Ctrl-C set; the second Ctrl-C interrupts."""
-    stopping = threading.Event()
-    if threading.current_thread() is threading.main_thread():
-
-        def stop(number: int, _frame: object) -> None:
-            if stopping.is_set() and number == signal.SIGINT:
-                raise KeyboardInterrupt
-            stopping.set()
-
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
-    return stopping
+@contextmanager
+def _until_terminated(stopping: threading.Event) -> Iterator[None]:
+    """SIGTERM asks for the end, too, while this lasts."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda _number, _frame: stopping.set())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
-def _noted(
-    session: Session, found: Iterable[Done], bad: list[bool], failures: list[ArtifactstoreError]
-) -> Iterator[Row]:
+def _noted(found: Iterable[Done], done: list[Done]) -> Iterator[Done]:
     for one in found:
-        bad.append(one.bad)
-        if one.failure is not None:
-            failures.append(one.failure)
+        done.append(one)
+        yield one
+
+
+def _told(session: Session, found: Iterable[Done]) -> Iterator[Row]:
+    """What was done as rows; what somebody should know goes to stderr, in JSON into the row."""
+    for one in found:
         counts = {name: count for name, count in sorted(one.tally.counts.items()) if count}
-        told = [{"check": it.check, "what": it.what, "fix": it.fix, "bad": it.bad} for it in one.troubles]
         outcome = "done" if one.failure is None else one.failure.code
         row: Row = {"store": one.store, "job": one.job, "outcome": outcome, "seconds": round(one.seconds, 3)}
         if session.json:
-            yield {**row, "counts": counts, "troubles": told}
+            yield {**row, "counts": counts, "troubles": [it._asdict() for it in one.troubles]}
             continue
         for it in one.troubles:
             session.notice(f"{it.check}: {it.what}" + (f"\n    {it.fix}" if it.fix else ""))
@@ -191,6 +196,7 @@ def evict(
     artifactstore evict --from main --reason 'the shelf has it' --dry-run
     artifactstore evict --from main --package pkg:generic/app@1.0 --reason 'the shelf has it'
     """
+    package_id = None if package is None else session.package_id(package)
     session.stores.settings(name)
     done: dict[str, int] = {"evicted": 0, "bytes": 0, "skipped": 0}
     with session.progress() as progress:
@@ -200,15 +206,15 @@ def evict(
             min_copies or session.stores.config.min_copies,
             actor=session.actor,
             reason=reason,
-            package_id=None if package is None else session.package_id(package),
+            package_id=package_id,
             dry_run=dry_run,
             progress=progress,
         )
-        session.output.rows(_EVICTED, _told(found, done), live=True)
+        session.output.rows(_EVICTED, _evictions(found, done), live=True)
     session.output.result({"store": name, **done}, err=True)
 
 
-def _told(found: Iterable[Evicted], done: dict[str, int]) -> Iterator[Row]:
+def _evictions(found: Iterable[Evicted], done: dict[str, int]) -> Iterator[Row]:
     for one in found:
         if one.refusal is None:
             done["evicted"] += 1

@@ -16,6 +16,8 @@ COMMANDS = {
     "audit": ["--package", "{}"],
     "check-files": ["--package", "{}"],
     "events": ["--package", "{}"],
+    "evict": ["--from", "shelf", "--reason", "r", "--package", "{}"],
+    "keeper run": ["--once", "--now", "--package", "{}"],
     "location add": ["{}", "a", "--backend", "s3", "--uri", "b/k"],
     "location list": ["{}"],
     "package delete": ["{}", "--reason", "r"],
