@@ -24,7 +24,7 @@ from artifactstore.jobs.keeper import collect as collecting
 from artifactstore.jobs.keeper import remove as removing
 from artifactstore.jobs.keeper.check import Unreachable, check
 from artifactstore.jobs.keeper.collect import collect
-from artifactstore.jobs.keeper.health import keeper_findings
+from artifactstore.jobs.keeper.health import KeeperFinding, keeper_findings
 from artifactstore.jobs.keeper.pace import Pace
 from artifactstore.jobs.keeper.remove import remove
 from artifactstore.jobs.keeper.repair import repair
@@ -575,8 +575,8 @@ def test_jobs_that_are_behind_failed_or_found_something_are_told(kept: Kept, dat
     uri = put(kept.store, kept.main, CONTENT)
     ingest(kept.store, CONTENT, ("main", uri))
 
-    def told() -> list[tuple[str, str, str | None]]:
-        return [tuple(one) for one in keeper_findings(kept.store)]
+    def told() -> list[KeeperFinding]:
+        return list(keeper_findings(kept.store))
 
     run = "artifactstore keeper run --once --only {} --store main"
     never = "{} never got to its end in the store main"

@@ -35,8 +35,10 @@ from tests.stores.kept import (
 
 JOBS = Path(artifactstore.__file__).parent / "jobs" / "keeper"
 STEPS = (
-    "remove.listed", "remove.deleted", "remove.recorded", "collect.listed", "collect.deleted", "collect.aborted",
-    "check.read", "check.recorded", "repair.stored", "repair.recorded",
+    "remove.listed", "remove.deleted", "remove.recorded",
+    "collect.listed", "collect.deleted", "collect.aborted",
+    "check.read", "check.recorded",
+    "repair.stored", "repair.recorded",
 )  # fmt: skip
 
 
