@@ -36,3 +36,7 @@ SEQUENCES = 100 if _MUCH else 48
 """Moments of a history that as-of is compared at."""
 REQUESTS_OF_A_BURST = 500 if _MUCH else 60
 """Requests through nginx between two pauses, of which there are 19."""
+STATES_OF_BYTES = 400_000 if _MUCH else 30_000
+"""States of three uploads, removers, a collector and a clock that are looked at, the nearest first."""
+SOAK_SECONDS = 60.0 if _MUCH else 5.0
+"""Seconds of uploads, purges, removers and a collector at once."""

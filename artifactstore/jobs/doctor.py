@@ -12,6 +12,7 @@ from psycopg.sql import SQL, Identifier
 from artifactstore import lacking
 from artifactstore.errors import ArtifactstoreError, Busy, Forbidden
 from artifactstore.jobs.evidence import evidence_findings
+from artifactstore.jobs.keeper.health import keeper_findings
 from artifactstore.migrate import check_version, guards
 from artifactstore.store import Store
 from artifactstore.store.health import Health
@@ -52,12 +53,12 @@ class Advice:
     Attributes:
         severity: error (it does harm or stops appends), warning (it will), info.
         check: version, home, views, evidence, append-lock, transaction, prepared, slot, notifications,
-            replay, leftover, stray, guard, privilege, projectors, copies, content, setting, disk, size,
-            sight.
+            replay, leftover, stray, guard, privilege, projectors, copies, keeper, content, setting, disk,
+            size, sight.
         what: the finding in words.
         fix: the very statements (they end with ;) or the command; None when there is nothing to do.
         schema: a leftover that ``fix`` removes.
-        by: as whom: a superuser, deployer (the login that ran migrate, or a superuser), operator.
+        by: as whom: a superuser, deployer (the login that ran migrate, or a superuser), operator, service.
     """
 
     severity: str
@@ -86,7 +87,8 @@ def examine(store: Store) -> Iterator[Advice]:
         partial(_home, store.identity), partial(_evidence, store), partial(_locks, health),
         partial(_transactions, health), partial(_notifications, health), partial(_leftovers, health),
         partial(_privileges, health), partial(_projectors, health), partial(_copies, store.removals),
-        partial(_contents, health), partial(_settings, health), partial(_disk, health),
+        partial(_keeper, store), partial(_contents, health), partial(_settings, health),
+        partial(_disk, health),
     ):  # fmt: skip
         try:
             # Undone by itself where it fails: whoever asks may have a transaction that goes on.
@@ -269,6 +271,11 @@ def _copies(removals: Removals) -> Iterator[Advice]:
     if counts["remove"]:
         what = f"the bytes of {least}{counts['remove']} copies are to be removed: nothing names them any more"
         yield Advice("info", "copies", what, fix, by="operator")
+
+
+def _keeper(store: Store) -> Iterator[Advice]:
+    for severity, what, fix in keeper_findings(store):
+        yield Advice(severity, "keeper", what, fix, by="service")
 
 
 def _contents(health: Health) -> Iterator[Advice]:

@@ -139,6 +139,8 @@ COMMANDS: dict[str, list[str]] = {
     "backend init": ["shelf"],
     "backend claim": ["shelf", "--yes"],
     "backend export": ["shelf"],
+    "keeper run": ["--once", "--store", "shelf"],
+    "evict": ["--from", "shelf", *R],
     "migrate": ["--lock-seconds", str(LIMIT), "--role-prefix", TEST_PREFIX],
     "status": [],
     "doctor": [],

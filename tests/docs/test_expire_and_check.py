@@ -1,5 +1,6 @@
 """The commands of the pages on registering, expiring, checking and verifying."""
 
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
@@ -58,6 +59,16 @@ def test_remove_bytes(program: Program, tmp_path: Path) -> None:
     assert not (tmp_path / "dist" / "app").exists()
     outcomes = program.rows("events", "--type", "v1.storage.retired")
     assert [event["payload"]["outcome"] for event in outcomes] == ["detached", "deleted"]
+
+
+def test_keeper(program: Program, tmp_path: Path) -> None:
+    _run("keeper.md", tmp_path, program.conninfo)
+    outcomes = Counter(
+        (event["event_type"], event["payload"].get("outcome"))
+        for event in program.rows("events", "--type", "v1.storage.*")
+    )
+    assert outcomes["v1.storage.retired", "detached"] == 1
+    assert outcomes["v1.storage.retired", "deleted"] == 1
 
 
 @pytest.mark.parametrize("page", ["register-a-build.md", "verify-in-ci.md"])

@@ -2,11 +2,14 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import pytest
 
 from artifactstore import server
 from artifactstore.migrate import migrate
+from tests.cli.program import Program
 from tests.databases import TEST_PREFIX, create_database, programs, running_cluster, superuser_conninfo
 from tests.docs.snippets import DOCS, run_shell, snippets
 from tests.restore.drills import fill, in_force, opened
@@ -57,6 +60,46 @@ def test_disk_full(cluster: server.Cluster, database: str, tmp_path: Path) -> No
         assert "removed: artifactstore_verify_1" in written
         assert program.rows("snapshot", "list") == []
         in_force(program)
+
+
+@pytest.fixture
+def stores(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Program]:
+    """The program with two stores, and a package that has a file in main."""
+    tables = []
+    for name in ("main", "shelf"):
+        (tmp_path / name).mkdir()
+        tables.append(f'[stores.{name}]\ntype = "local"\nroot = "{tmp_path / name}"\nmin_free = "0%"\n')
+    (tmp_path / "stores.toml").write_text("".join(tables))
+    monkeypatch.setenv("ARTIFACTSTORE_STORES", str(tmp_path / "stores.toml"))
+    for name in ("dist", "backup"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "app").write_bytes(b"the application")
+    with opened(database) as program:
+        for name in ("main", "shelf"):
+            program.row("backend", "init", name)
+        program.row("ingest", tmp_path / "dist", "--purl", "pkg:generic/app@1", "--store", "main")
+        yield program
+
+
+def test_store_down(stores: Program, cluster: server.Cluster, tmp_path: Path) -> None:
+    follow("store-down.md", cluster, tmp_path, DATABASE_URL=stores.conninfo)
+    assert {row["state"] for row in stores.rows("location", "list", "pkg:generic/app@1")} == {"verified"}
+
+
+def test_store_full(stores: Program, cluster: server.Cluster, tmp_path: Path) -> None:
+    follow("store-full.md", cluster, tmp_path, DATABASE_URL=stores.conninfo)
+    found = {row["backend"]: row["state"] for row in stores.rows("location", "list", "pkg:generic/app@1")}
+    assert found == {"main": "retiring", "shelf": "verified"}
+
+
+def test_bytes_corrupted(stores: Program, cluster: server.Cluster, tmp_path: Path) -> None:
+    (damaged,) = (path for path in (tmp_path / "main").rglob("*") if len(path.name) == 32)
+    damaged.chmod(0o640)
+    damaged.write_bytes(b"not application")
+    written = follow("bytes-corrupted.md", cluster, tmp_path, DATABASE_URL=stores.conninfo)
+    assert "there is no good copy of some" in written
+    states = [row["state"] for row in stores.rows("location", "list", "pkg:generic/app@1")]
+    assert sorted(states) == ["registered", "retiring", "verified"]
 
 
 def test_view_divergence(cluster: server.Cluster, database: str, tmp_path: Path) -> None:

@@ -90,18 +90,17 @@ def test_the_service_may_take_its_time_to_stop_and_as_many_files_as_it_wants() -
     assert found["Restart"] == "always"
 
 
-def test_the_sweep_is_as_closed_as_the_service() -> None:
+@pytest.mark.parametrize("job", ["artifactstore-sweep.service", "artifactstore-keeper.service"])
+def test_a_job_is_as_closed_as_the_service(job: str) -> None:
     """But for what the service needs to raise its limit of files."""
-    service, sweep = (
-        _hardening(_UNITS / name) for name in ("artifactstore.service", "artifactstore-sweep.service")
-    )
+    service, sweep = (_hardening(_UNITS / name) for name in ("artifactstore.service", job))
     assert [one for one in service if one not in sweep] == [
         ("SystemCallFilter", "prlimit64 setrlimit getrlimit")
     ]
     assert set(sweep) <= set(service)
 
 
-def test_the_timer_has_its_service() -> None:
-    (timer,) = _UNITS.glob("*.timer")
+@pytest.mark.parametrize("timer", sorted(_UNITS.glob("*.timer")), ids=lambda unit: unit.name)
+def test_a_timer_has_its_service(timer: Path) -> None:
     assert timer.with_suffix(".service").exists()
     assert ("Persistent", "yes") in _directives(timer, "Timer")

@@ -344,6 +344,20 @@ def copies_to_remove(site: Site, _patch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
+@case("keeper", told="never got to its end")
+def without_a_keeper(site: Site, patch: pytest.MonkeyPatch) -> Iterator[None]:
+    site.directory.mkdir()
+    (site.directory / "app").write_bytes(b"the application")
+    place = site.directory.with_name("main")
+    place.mkdir()
+    stores = site.directory.with_name("stores.toml")
+    stores.write_text(f'[stores.main]\ntype = "local"\nroot = "{place}"\nmin_free = "0%"\n')
+    patch.setenv("ARTIFACTSTORE_STORES", str(stores))
+    site.program().row("backend", "init", "main")
+    site.program().row("ingest", site.directory, "--purl", PURL, "--store", "main")
+    yield
+
+
 def _two_names(site: Site) -> None:
     site.directory.mkdir()
     (site.directory / "app").write_bytes(b"the application")
@@ -427,7 +441,7 @@ def obey(site: Site, finding: dict[str, Any]) -> None:
         for statement in STATEMENT.findall(fix):
             site.run(statement)
     elif fix.startswith("artifactstore "):
-        login = {"operator": "op", "deployer": None}[finding["by"]]
+        login = {"operator": "op", "deployer": None, "service": None}[finding["by"]]
         command = shlex.split(fix)[1:]
         yes = ["--yes"] if command[0] in ("adopt", "restored") else []
         outcome = site.program(login).run(*command, *yes)

@@ -145,6 +145,8 @@ def _steps(public: Path, copies: list[str], token: str, head: int) -> Iterator[S
     yield step("backend test", "away", *stores)
     yield step("backend claim", "away", "--yes", *stores)
     yield step("backend export", "shelf", *stores)
+    yield step("keeper run", "--once", "--store", "away", *stores)
+    yield step("evict", "--from", "shelf", *why, *stores)
     yield step("export", str(public / "again.export"), "--force", "--to", str(head))
     yield step("verify-export", str(public / "whole.export"))
     yield step("import", str(public / "whole.export"))

@@ -1,0 +1,51 @@
+"""Whether the keeper of stores does its work, from the notes of its passes: what doctor tells."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from artifactstore.store import Store
+
+LATE: Mapping[str, timedelta] = {"remove": timedelta(days=2), "collect": timedelta(days=3)}
+"""How long ago a job of a store that is used may have got to its end."""
+
+
+class KeeperFinding(NamedTuple):
+    """Something to know about a store, in words, and the command that goes on; ``severity`` as of doctor."""
+
+    severity: str
+    what: str
+    fix: str | None
+
+
+def keeper_findings(store: Store) -> Iterator[KeeperFinding]:
+    """Stores that nobody looks after, jobs that are behind or did not get to their end, what they found."""
+    now = store.log.clock()
+    latest = {(row["store"], row["job"]): row for row in store.keeper.latest()}
+    for name in store.keeping.in_use():
+        for job, late in LATE.items():
+            row = latest.get((name, job))
+            yield from _late(name, job, None if row is None else row["done_at"], now, late)
+    for (name, job), row in latest.items():
+        if row["problem"] is not None:
+            what = f"{job} of the store {name} did not get to its end: {row['problem']}"
+            yield KeeperFinding("error", what, _command(name, job))
+        counts = row["counts"] or {}
+        if counts.get("lost"):
+            what = f"{counts['lost']} copies in the store {name} are bad, and no good one could be read"
+            yield KeeperFinding("error", what, "see the runbook bytes-corrupted")
+
+
+def _late(
+    name: str, job: str, done_at: datetime | None, now: datetime, late: timedelta
+) -> Iterator[KeeperFinding]:
+    if done_at is None:
+        yield KeeperFinding("warning", f"{job} never got to its end in the store {name}", _command(name, job))
+    elif now - done_at > late:
+        days = (now - done_at).days
+        what = f"{job} got to its end in the store {name} {days} days ago, the last time"
+        yield KeeperFinding("warning", what, _command(name, job))
+
+
+def _command(name: str, job: str) -> str:
+    return f"artifactstore keeper run --once --only {job} --store {name}"

@@ -1,0 +1,146 @@
+"""Replace bad copies by good ones from elsewhere.
+
+1. The bytes of a good copy, hashed on their way, become a new object of the store; or one that is known is
+shared.
+2. In one append the new copy is registered, and the bad one is ``retiring``, or retired where it is missing.
+
+An interruption between 1 and 2 leaves an orphan, and the next pass begins anew. What is retiring goes as
+all that is removed, in its time. Where there is no good copy, nothing is deleted, and somebody is told.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+from artifactstore.errors import Refused
+from artifactstore.events import NewEvent, StorageRegistered, StorageRetired, StorageRetiring, new_id
+from artifactstore.jobs.content import FileContent, Sources
+from artifactstore.jobs.keeper.work import ACTOR, Work
+from artifactstore.jobs.uploads.budget import MemoryBudget
+from artifactstore.jobs.uploads.parts import IN_FLIGHT, PartsWriter
+from artifactstore.store import Row
+from artifactstore.stores.base import SMALL, part_size
+from artifactstore.stores.faults import fault
+from artifactstore.stores.keys import uri_of
+
+_ROWS = 200
+_PARTS_BYTES = 64 * 1024 * 1024
+
+
+def repair(work: Work, sources: Sources) -> None:
+    """Replace what failed in a store; what has no good copy is told.
+
+    Raises what the store refuses as a whole, and as ``Store.append``; what was replaced stays so.
+    """
+    after: UUID | None = None
+    while not work.stopping.is_set():
+        rows = work.store.keeping.to_repair(work.name, after, _ROWS)
+        if not rows:
+            break
+        for row in rows:
+            if work.stopping.is_set():
+                break
+            after = row["location_id"]
+            work.count("bad")
+            if not work.dry_run:
+                _replace(work, sources, row)
+            work.progress("repairing", work.tally.counts["bad"], 0, "copies")
+
+
+def _replace(work: Work, sources: Sources, row: Row) -> None:
+    """Give a file a good copy in place of a bad one."""
+    uri = None
+    if all(copy["backend"] != work.name for copy in row["copies"]):
+        uri = _known(work, row) or _copied(work, sources, row)
+        if uri is None:
+            work.count("lost")
+            work.tell("lost", f"no good copy of {row['path']} of {row['purl']} is left that can be read here")
+            return
+    fault("repair.stored")
+    results = work.append(list(_events(work, row, uri)))
+    fault("repair.recorded")
+    work.count("repaired", not any(isinstance(one, Refused) for one in results))
+
+
+def _known(work: Work, row: Row) -> str | None:
+    """A good object of the same content that the store has."""
+    if not work.settings.dedupe:
+        return None
+    (uri,) = work.store.objects.known(work.name, [(row["blake3"], row["size"])])
+    return uri
+
+
+def _copied(work: Work, sources: Sources, row: Row) -> str | None:
+    """The URI of a new object, durable, with the bytes of a copy that is good; None if none is."""
+    (key,) = work.store.objects.new_keys(1)
+    content = FileContent(sources, row, sources.readable(row["copies"]))
+    good = _small(work, content, key) if row["size"] <= SMALL else _large(work, content, key)
+    found = [(bad.copy, event) for bad in content.bad if (event := bad.event(row)) is not None]
+    if found:
+        work.append(
+            [NewEvent(event, copy["location_id"], ACTOR, copy["changed_sequence"]) for copy, event in found]
+        )
+    if not good:
+        return None
+    work.place.settle([key])
+    return uri_of(key)
+
+
+def _pieces(work: Work, content: FileContent) -> Iterator[bytes]:
+    for piece in content.pieces():
+        work.bytes.spend(len(piece))
+        yield piece
+
+
+def _small(work: Work, content: FileContent, key: str) -> bool:
+    while True:
+        data = b"".join(_pieces(work, content))
+        if content.good:
+            work.place.put(key, data, hashlib.sha256(data).digest())
+            return True
+        if not content.blame():
+            return False
+
+
+def _large(work: Work, content: FileContent, key: str) -> bool:
+    size = content.file["size"]
+    budget = MemoryBudget(max(_PARTS_BYTES, 2 * part_size(size)))
+    with ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="parts") as pool:
+        while True:
+            writer = PartsWriter(work.place, key, work.place.begin(key, size), part_size(size), pool, budget)
+            for piece in _pieces(work, content):
+                writer.take(memoryview(piece))
+            if content.good:
+                writer.complete()
+            else:
+                writer.abort()
+            if writer.failure is not None:
+                raise writer.failure
+            if content.good:
+                return True
+            if not content.blame():
+                return False
+
+
+def _events(work: Work, row: Row, uri: str | None) -> Iterator[NewEvent]:
+    """A new copy, if one was made, and what becomes of the bad one."""
+    package, file = row["package_id"], row["file_id"]
+    if uri is not None:
+        registered = StorageRegistered(
+            package_id=package,
+            file_id=file,
+            backend=work.name,
+            uri=uri,
+            size=row["size"],
+            blake3=row["blake3"],
+            reason="keeper: repair",
+        )
+        yield NewEvent(registered, new_id(), ACTOR)
+    reason = f"keeper: repair of a copy that is bad ({row['failure']})"
+    gone: StorageRetired | StorageRetiring
+    if row["failure"] == "missing":
+        gone = StorageRetired(package_id=package, file_id=file, outcome="not_found", reason=reason)
+    else:
+        gone = StorageRetiring(package_id=package, file_id=file, reason=reason)
+    yield NewEvent(gone, row["location_id"], ACTOR, row["changed_sequence"])
