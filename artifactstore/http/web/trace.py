@@ -23,6 +23,8 @@ class Trace:
         path: template of the path, such as ``/packages/{package_id}``; what has none is ``other``.
         actor: who, when known. code, problem: why it was refused, if it was.
         position: where the log stood when it was read for the answer.
+        unread: whether a body may come that was not read to its end.
+        streams: whether its answer is sent as it is made: it may take as long as the client needs.
     """
 
     request_id: str
@@ -31,6 +33,8 @@ class Trace:
     code: str | None = None
     problem: str | None = None
     position: Position | None = None
+    unread: bool = False
+    streams: bool = False
     started: float = field(default_factory=time.monotonic)
 
 
