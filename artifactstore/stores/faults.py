@@ -1,0 +1,19 @@
+"""Fault points: where tests end a process as a power cut would."""
+
+import os
+import signal
+from itertools import count
+
+VARIABLE = "ARTIFACTSTORE_FAULT"
+
+_passed = count(1)
+
+
+def fault(name: str) -> None:
+    """Die here, if ARTIFACTSTORE_FAULT is ``name``, or ``name:n`` and this is the n-th time."""
+    wanted = os.environ.get(VARIABLE)
+    if wanted is None:
+        return
+    point, _, number = wanted.partition(":")
+    if point == name and next(_passed) == int(number or 1):
+        os.kill(os.getpid(), signal.SIGKILL)
