@@ -11,7 +11,7 @@ from typing import TypeVar
 from anyio import CapacityLimiter, to_thread
 
 from artifactstore.errors import error
-from artifactstore.http.content.budget import Budget
+from artifactstore.http.content.memory import Memory
 from artifactstore.http.endpoint import Call
 from artifactstore.http.settings import Settings
 from artifactstore.jobs.homes import log_home
@@ -37,7 +37,7 @@ class Depot:
 
     def __init__(self, settings: Settings, stores: Stores) -> None:
         self.stores = stores
-        self.memory = Budget(settings.upload_bytes, settings.upload_seconds)
+        self.memory = Memory(settings.upload_bytes, settings.upload_seconds)
         self._settings = settings
         self._seal = Seal(settings.ticket_key.encode() or secrets.token_bytes(32))
         self._reading, self._writing = CapacityLimiter(_THREADS), CapacityLimiter(_THREADS)

@@ -33,7 +33,7 @@ HELD_BACK = 64 * 1024
 _log = logging.getLogger("artifactstore.http")
 
 
-class Copy(NamedTuple):
+class ReadableCopy(NamedTuple):
     """A copy that may be given: the row of its location, the store and the key there."""
 
     location: Row
@@ -42,18 +42,18 @@ class Copy(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class ServedContent:
     """What is asked for, as the log knows it; ``copies`` in the order in which they are tried."""
 
     row: Row
-    copies: Sequence[Copy]
+    copies: Sequence[ReadableCopy]
 
     @classmethod
     def of(cls, row: Row, depot: Depot) -> Self:
         """Of a row of ``store.contents``: verified copies first, then in the order of stores.toml."""
         order = {name: place for place, name in enumerate(depot.stores)}
         found = [
-            Copy(location, depot.stores[location["backend"]], key)
+            ReadableCopy(location, depot.stores[location["backend"]], key)
             for location in row["copies"]
             if location["backend"] in order and (key := key_in(location["uri"])) is not None
         ]
@@ -73,7 +73,7 @@ class Content:
         return digest
 
 
-class BadCopyError(Exception):
+class UnfitCopyError(Exception):
     """A copy is not what it must be: a failure of ``CHECK_FAILURES`` and what was found instead."""
 
     def __init__(self, failure: str, **observed: Any) -> None:
@@ -83,7 +83,7 @@ class BadCopyError(Exception):
 
 
 async def opened(
-    call: Call, depot: Depot, content: Content, part: tuple[int, int] | None
+    call: Call, depot: Depot, content: ServedContent, part: tuple[int, int] | None
 ) -> AsyncGenerator[bytes]:
     """The bytes, or those from .. up to .., of the first copy of which the first ones can be given.
 
@@ -94,7 +94,7 @@ async def opened(
         pieces = _whole(depot, content, copy) if part is None else _part(depot, copy, *part)
         try:
             first = await anext(pieces, b"")
-        except BadCopyError as bad:
+        except UnfitCopyError as bad:
             problems.append(f"{copy.store.name}: {bad.failure}")
             _record(call, depot, copy, bad)
         except ArtifactstoreError as failure:
@@ -106,7 +106,7 @@ async def opened(
     raise unavailable(content, problems)
 
 
-async def found(call: Call, depot: Depot, content: Content) -> None:
+async def check_readable(call: Call, depot: Depot, content: ServedContent) -> None:
     """See that there is a copy; raises ``Busy`` content-unavailable."""
     problems: list[str] = []
     for copy in content.copies:
@@ -122,7 +122,13 @@ async def found(call: Call, depot: Depot, content: Content) -> None:
     raise unavailable(content, problems)
 
 
-def unavailable(content: Content, problems: Sequence[str]) -> ArtifactstoreError:
+async def nothing() -> AsyncGenerator[bytes]:
+    """The bytes of an answer that has none: that of HEAD."""
+    return
+    yield b""
+
+
+def unavailable(content: ServedContent, problems: Sequence[str]) -> ArtifactstoreError:
     """That none of its copies can be read, and why each."""
     row = content.row
     problem = "; ".join(problems) or "no copy is in a store that is configured here"
@@ -131,7 +137,7 @@ def unavailable(content: Content, problems: Sequence[str]) -> ArtifactstoreError
 
 
 async def _rest(
-    call: Call, depot: Depot, copy: Copy, first: bytes, pieces: AsyncGenerator[bytes]
+    call: Call, depot: Depot, copy: ReadableCopy, first: bytes, pieces: AsyncGenerator[bytes]
 ) -> AsyncGenerator[bytes]:
     """What was begun, to its end; a client that left is noticed."""
     leaving = asyncio.create_task(call.client_left())
@@ -142,7 +148,7 @@ async def _rest(
                 if leaving.done():
                     return
                 yield piece
-    except BadCopyError as bad:
+    except UnfitCopyError as bad:
         _record(call, depot, copy, bad)
         raise AnswerCutError(error("content-unavailable", {"problem": f"{copy.store.name}: {bad.failure}"})) from bad
     except ArtifactstoreError as failure:
@@ -151,15 +157,15 @@ async def _rest(
         leaving.cancel()
 
 
-async def _whole(depot: Depot, content: Content, copy: Copy) -> AsyncGenerator[bytes]:
-    """All bytes, the last of them when the digest of all fits; raises ``BadCopyError``."""
+async def _whole(depot: Depot, content: ServedContent, copy: ReadableCopy) -> AsyncGenerator[bytes]:
+    """All bytes, the last of them when the digest of all fits; raises ``UnfitCopyError``."""
     size, hasher, held, received = content.size, blake3(), b"", 0
     source = await depot.read(partial(copy.store.read, copy.key))
     try:
         while (piece := await depot.read(partial(_next, source, hasher))) is not None:
             received += len(piece)
             if received > size:
-                raise BadCopyError("size_mismatch")
+                raise UnfitCopyError("size_mismatch")
             if received == size:
                 # Whether there is more is asked before the last bytes leave.
                 held += piece
@@ -171,26 +177,26 @@ async def _whole(depot: Depot, content: Content, copy: Copy) -> AsyncGenerator[b
     finally:
         await depot.read(partial(_close, source))
     if received != size:
-        raise BadCopyError("size_mismatch", observed_size=received)
+        raise UnfitCopyError("size_mismatch", observed_size=received)
     digest = hasher.digest()
     if digest != content.blake3:
-        raise BadCopyError("digest_mismatch", observed_size=received, observed_blake3=digest)
+        raise UnfitCopyError("digest_mismatch", observed_size=received, observed_blake3=digest)
     yield held
 
 
-async def _part(depot: Depot, copy: Copy, start: int, end: int) -> AsyncGenerator[bytes]:
+async def _part(depot: Depot, copy: ReadableCopy, start: int, end: int) -> AsyncGenerator[bytes]:
     """Some of the bytes, which nothing can verify but their number."""
     source, left = await depot.read(partial(copy.store.read, copy.key, start, end)), end - start
     try:
         while (piece := await depot.read(partial(_next, source, None))) is not None:
             left -= len(piece)
             if left < 0:
-                raise BadCopyError("size_mismatch")
+                raise UnfitCopyError("size_mismatch")
             yield piece
     finally:
         await depot.read(partial(_close, source))
     if left:
-        raise BadCopyError("size_mismatch")
+        raise UnfitCopyError("size_mismatch")
 
 
 def _next(source: Iterator[bytes], hasher: Any) -> bytes | None:
@@ -206,23 +212,23 @@ def _close(source: Iterator[bytes]) -> None:
         close()
 
 
-def _look_again(call: Call, depot: Depot, copy: Copy) -> None:
+def _look_again(call: Call, depot: Depot, copy: ReadableCopy) -> None:
     """Record a copy as missing, if it still is when it is looked for once more."""
 
     async def look() -> None:
         with suppress(ArtifactstoreError):
             if await depot.read(partial(copy.store.head, copy.key)) is None:
-                await _append(call, copy, BadCopyError("missing"))
+                await _append(call, copy, UnfitCopyError("missing"))
 
     depot.beside(asyncio.create_task(look()))
 
 
-def _record(call: Call, depot: Depot, copy: Copy, bad: BadCopyError) -> None:
+def _record(call: Call, depot: Depot, copy: ReadableCopy, bad: UnfitCopyError) -> None:
     """Record what was found, beside the answer."""
     depot.beside(asyncio.create_task(_append(call, copy, bad)))
 
 
-async def _append(call: Call, copy: Copy, bad: BadCopyError) -> None:
+async def _append(call: Call, copy: ReadableCopy, bad: UnfitCopyError) -> None:
     location = copy.location
     event = StorageFailed(
         package_id=location["package_id"],

@@ -6,7 +6,7 @@ from collections import deque
 from artifactstore.errors import error
 
 
-class Budget:
+class Memory:
     """So many bytes; used in the event loop alone.
 
     Whoever has some waits for its client, which has its time, or for a store, never for more of them: so
