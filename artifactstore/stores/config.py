@@ -34,9 +34,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 _SECRET = re.compile(
     r"secret|passw|token|private|access_?key|account_?key|api_?key|credential|sas\b|connection_?string"
 )
-_ANY_SECRET = (
-    "credentials stand elsewhere: profile, credentials_file, or the variables of the store's own tools"
-)
+_ELSEWHERE = "say profile or credentials_file, or use the variables of the store's own tools"
 _MOST_COPIES = 100
 
 
@@ -47,19 +45,21 @@ class StoreConfig:
     Attributes:
         name: the ``backend`` of its locations. type: one of ``TYPES``.
         root: directory of a local store.
-        bucket, prefix, region, endpoint, addressing: where a store over a network is; ``prefix`` is empty or ends
-            with a slash. account: of azure.
+        bucket, prefix, region, endpoint, addressing: where a store over a network is; ``prefix`` is empty or
+            ends with a slash. account: of azure.
         public_endpoint: what presigned URLs are signed for; None: there are none.
         profile, credentials_file: where the credentials are; neither: where the SDK looks for them.
         ca_bundle, proxy, sse: how to connect, and what the store encrypts with.
         direct: whether clients may upload to ``public_endpoint`` themselves.
         verify_writes: whether what was written is read back.
-        lock: ``mirror`` puts retention into the store, ``off`` says that it is not wanted; None: nothing said.
+        lock: ``mirror`` puts retention into the store, ``off`` says that it is not wanted; None: neither.
         dedupe: whether a known object of the same content is named instead of written again.
         serve: how content leaves: ``stream``, ``redirect`` or ``auto``.
-        remove_after: for how long bytes that were given up stay. min_free: share of the place that stays free.
+        remove_after: for how long bytes that were given up stay.
+        min_free: share of the place that stays free.
         repair: whether bad copies are replaced by good ones.
-        read_every, read_bytes, requests: how often each copy is read, at how many bytes and requests a second.
+        read_every, read_bytes, requests: how often each copy is read, at how many bytes and requests a
+            second.
         readonly, base: a place of others that is read, below this URI, and never written to or removed from.
     """
 
@@ -266,9 +266,7 @@ def parse(document: Mapping[str, object], path: Path) -> StoresConfig:
 
 def _store(path: Path, name: str, table: object) -> StoreConfig:
     if not _NAME.fullmatch(name) or name == "file":
-        problem = (
-            "is no name of a store: a-z, 0-9 and -, up to 63, and not file, which is what no store keeps"
-        )
+        problem = "is no name of a store: a-z, 0-9 and -, up to 63, and not file: such copies no store keeps"
         raise _bad(path, "stores", name, problem)
     place = f"stores.{name}"
     if not isinstance(table, dict):
@@ -295,9 +293,7 @@ def _value(path: Path, place: str, key: str, value: object) -> Any:
 def _check_together(path: Path, place: str, values: Mapping[str, Any]) -> None:
     """Raise ``BadInput`` usage for keys that need or exclude each other."""
     if values.get("readonly", False) != ("base" in values):
-        raise _bad(
-            path, place, "readonly", "and base belong together: neither says anything without the other"
-        )
+        raise _bad(path, place, "readonly", "and base belong together: neither means anything alone")
     needed = "root" if values["type"] == "local" else "bucket"
     if needed not in values and "base" not in values:
         raise _bad(path, place, needed, "is lacking")
@@ -312,7 +308,7 @@ def _check_together(path: Path, place: str, values: Mapping[str, Any]) -> None:
 
 def _unknown(path: Path, place: str, key: str, known: Any) -> BadInput:
     if _SECRET.search(key.lower()):
-        return _bad(path, place, key, f"looks like a secret; {_ANY_SECRET}")
+        return _bad(path, place, key, f"looks like a secret; {_ELSEWHERE}")
     return _bad(path, place, key, f"means nothing here{suggestion(key, known)}")
 
 

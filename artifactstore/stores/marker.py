@@ -2,9 +2,9 @@
 
 It names the log, the database where that is at home, and the store: two registries in one bucket, two names
 for one place, and a staging copy of a database over the bytes of production are found before they do harm.
-``acted_through`` is the last event that removals in the place were judged by. A log that was restored to before
-it does not know why bytes are gone, and may take for orphans what it forgot: there nothing is removed until
-somebody claims the place for the log as it is now.
+``acted_through`` is the last event that removals in the place were judged by. A log that was restored to
+before it does not know why bytes are gone, and may take for orphans what it forgot: there nothing is removed
+until somebody claims the place for the log as it is now.
 """
 
 import json

@@ -99,7 +99,7 @@ class Place:
 
     @contextmanager
     def new_object(self, key: str, directory: int, name: str) -> Iterator[int]:
-        """A descriptor of a new file that is to become an object; it is gone at the end, but for its links."""
+        """A descriptor of a new file that is to become an object; at the end only links of it stay."""
         try:
             descriptor = os.open(name, _NEW, _OBJECT, dir_fd=directory)
         except FileExistsError:

@@ -1,6 +1,7 @@
 """Uploads in parts below ``uploads/``: each part is a file named by its number and SHA-256.
 
-Parts are not synced one by one: completing reads each again and compares, so what a power cut spoiled is found.
+Parts are not synced one by one: completing reads each again and compares, which finds what a power cut
+spoiled.
 """
 
 import hashlib
