@@ -1,16 +1,18 @@
 """The stores of a process, as requests use them: in threads, after a look at whose place each is."""
 
 import asyncio
+import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
-from artifactstore.errors import error
+from artifactstore.errors import ArtifactstoreError, error
 from artifactstore.http.content.memory import Memory
 from artifactstore.http.endpoint import Call
 from artifactstore.http.settings import Settings
@@ -24,8 +26,16 @@ T = TypeVar("T")
 
 _THREADS = 16
 """Calls of stores that are under way at once, of those that read and of those that write."""
+_log = logging.getLogger("artifactstore")
+
 _CALM_SECONDS = 60.0
 """For so long a place is taken for what it was seen to be."""
+
+
+def depot_of(call: Call) -> "Depot":
+    """The stores of the process that answers."""
+    depot: Depot = call.scope["app"].state.depot
+    return depot
 
 
 class Depot:
@@ -41,15 +51,28 @@ class Depot:
         self._settings = settings
         self._seal = Seal(settings.ticket_key.encode() or secrets.token_bytes(32))
         self._reading, self._writing = CapacityLimiter(_THREADS), CapacityLimiter(_THREADS)
+        self._opened: dict[str, ObjectStore] = {}
         self._uploads = 0
         self._seen: dict[str, float] = {}
         self._beside: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Open every store; one that cannot be opened is as one that cannot be reached."""
+        for name in self.stores:
+            try:
+                self._opened[name] = await self.read(partial(self.stores.__getitem__, name))
+            except ArtifactstoreError as failure:
+                _log.warning("a store cannot be opened", extra={"store": name, "problem": failure.message})
+
+    def find(self, name: str) -> ObjectStore | None:
+        """The store of this name, if there is one that can be used."""
+        return self._opened.get(name)
 
     def writable(self, name: str | None = None) -> ObjectStore:
         """The store of this name, else the first one that is written to; raises ``NotFound`` store-unknown."""
         for one in [name] if name is not None else self.stores:
             if not self.stores.settings(one).readonly:
-                return self.stores[one]
+                return self._opened.get(one) or self.stores[one]
         if name is None:
             raise error("store-unknown", {"problem": "no store is configured here that is written to"})
         raise error("store-refused", {"problem": f"{name} is read only", "store": name})
@@ -65,6 +88,14 @@ class Depot:
         home = await call.read(log_home)
         await self.write(lambda: marker.check(store, home))
         self._seen[store.name] = now
+
+    async def known(
+        self, call: Call, store: ObjectStore, contents: Sequence[tuple[bytes, int]]
+    ) -> list[str | None]:
+        """URIs of objects that have these contents, BLAKE3 and size, already; none where nothing is shared."""
+        if not self.stores.settings(store.name).dedupe:
+            return [None] * len(contents)
+        return await call.read(lambda log: log.objects.known(store.name, contents))
 
     async def read(self, work: Callable[[], T]) -> T:
         """What a call of a store gives that reads."""

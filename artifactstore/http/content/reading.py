@@ -53,9 +53,10 @@ class ServedContent:
         """Of a row of ``store.contents``: verified copies first, then in the order of stores.toml."""
         order = {name: place for place, name in enumerate(depot.stores)}
         found = [
-            ReadableCopy(location, depot.stores[location["backend"]], key)
+            ReadableCopy(location, store, key)
             for location in row["copies"]
-            if location["backend"] in order and (key := key_in(location["uri"])) is not None
+            if (store := depot.find(location["backend"])) is not None
+            and (key := key_in(location["uri"])) is not None
         ]
         found.sort(key=lambda copy: (copy.location["state"] != "verified", order[copy.store.name]))
         return cls(row, found)
@@ -132,7 +133,11 @@ def unavailable(content: ServedContent, problems: Sequence[str]) -> Artifactstor
     """That none of its copies can be read, and why each."""
     row = content.row
     problem = "; ".join(problems) or "no copy is in a store that is configured here"
-    told = {"problem": f"{row['path']}: {problem}"[:1000], "file_id": row["file_id"], "blake3": row["blake3"].hex()}
+    told = {
+        "problem": f"{row['path']}: {problem}"[:1000],
+        "file_id": row["file_id"],
+        "blake3": row["blake3"].hex(),
+    }
     return error("content-unavailable", told)
 
 
@@ -150,7 +155,9 @@ async def _rest(
                 yield piece
     except UnfitCopyError as bad:
         _record(call, depot, copy, bad)
-        raise AnswerCutError(error("content-unavailable", {"problem": f"{copy.store.name}: {bad.failure}"})) from bad
+        raise AnswerCutError(
+            error("content-unavailable", {"problem": f"{copy.store.name}: {bad.failure}"})
+        ) from bad
     except ArtifactstoreError as failure:
         raise AnswerCutError(failure) from failure
     finally:

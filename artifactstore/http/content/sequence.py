@@ -20,17 +20,17 @@ async def byte_strings(pieces: AsyncIterator[bytes], most: int, count: int) -> A
     waiting, index = bytearray(), 0
     async for piece in pieces:
         waiting += piece
-        while (head := _head(waiting, index)) is not None and len(waiting) >= sum(head):
+        while (head := _head(waiting, index)) is not None:
             start, size = head
             if size > most:
                 raise _too_large(f"item {index} has {size} bytes, {most} are allowed", most)
             if index == count:
                 raise _too_large(f"it has more than {count} items: split it", count)
+            if len(waiting) < start + size:
+                break
             yield bytes(waiting[start : start + size])
             del waiting[: start + size]
             index += 1
-        if head is not None and head[1] > most:
-            raise _too_large(f"item {index} has {head[1]} bytes, {most} are allowed", most)
     if waiting:
         raise error("bad-media", {"problem": f"the sequence ends in the middle of item {index}"})
 
