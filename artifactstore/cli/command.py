@@ -76,8 +76,8 @@ def global_options(*, hidden: bool) -> list[click.Option]:
             ["--stores", "stores_file"],
             metavar="FILE",
             callback=_keep("stores_file"),
-            help="stores.toml, which names the stores that this host uses. Default: ARTIFACTSTORE_STORES, else "
-            "that of the host, else that of the user.",
+            help="stores.toml, which names the stores that this host uses. Default: ARTIFACTSTORE_STORES, "
+            "else that of the host, else that of the user.",
             **common,
         ),
     ]

@@ -16,6 +16,7 @@ from artifactstore.store.log import Log
 from artifactstore.store.overviews import Overviews
 from artifactstore.store.packages import Packages
 from artifactstore.store.pages import Pages
+from artifactstore.store.placed import Placed
 from artifactstore.store.rebuilds import Rebuilds
 from artifactstore.store.removals import Removals
 from artifactstore.store.retention import RetentionReads
@@ -44,6 +45,7 @@ class Store:
         self.copies = Copies(connection)
         self.contents = Contents(connection)
         self.removals = Removals(connection)
+        self.placed = Placed(connection)
         self.tokens = Tokens(connection)
         self.rebuilds = Rebuilds(connection)
         self.view_sets = ViewSets(connection)

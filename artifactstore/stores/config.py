@@ -100,8 +100,11 @@ class StoreConfig:
         if self.root is not None:
             return str(self.root)
         scheme = {"azure": "az", "gcs": "gs"}.get(self.type, self.type)
-        at = f" at {self.endpoint}" if self.endpoint else ""
-        return f"{scheme}://{self.bucket}/{self.prefix}{at}"
+        return f"{scheme}://{self.bucket}/{self.prefix}"
+
+    def place_of(self, key: str) -> str:
+        """Where an object is, as other tools name it."""
+        return f"{self.place.rstrip('/')}/{key}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,10 @@ import os
 import signal
 from itertools import count
 
-VARIABLE = "ARTIFACTSTORE_FAULT"
+from artifactstore.variables import PREFIX
+
+VARIABLE = f"{PREFIX}FAULT"
+"""Not among those that the program reads: it is for tests."""
 
 _passed = count(1)
 

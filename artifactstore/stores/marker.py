@@ -171,28 +171,24 @@ def _act(store: ObjectStore, home: LogHome) -> None:
         store.write_marker(new.encode(), version)
 
 
-def claim(store: ObjectStore, home: LogHome) -> Marker:
-    """Take the place for the log as it is now; what the marker said before.
+def owned(store: ObjectStore, home: LogHome) -> Marker:
+    """What the marker says, if the place is of this log and store, wherever that is at home.
 
-    Raises ``Refused`` store-mismatch for that of another log or store: its bytes are not known here.
+    Raises as ``check``.
     """
-    found = read(store)
-    if found is None:
-        raise _none(store)
-    before, version = found
-    _check_owner(before, store, home)
+    return _owned(store, home)[0]
+
+
+def claim(store: ObjectStore, home: LogHome) -> None:
+    """Take the place for the log as it is now; raises as ``owned``."""
+    before, version = _owned(store, home)
     new = Marker(home.log_id, home.system, home.database, home.epoch_id, store.name, home.head)
     if new != before:
         store.write_marker(new.encode(), version)
-    return before
 
 
 def _checked(store: ObjectStore, home: LogHome) -> tuple[Marker, str]:
-    found = read(store)
-    if found is None:
-        raise _none(store)
-    marker, version = found
-    _check_owner(marker, store, home)
+    marker, version = _owned(store, home)
     if (marker.system, marker.database) != (home.system, home.database):
         problem = (
             f"it is used from database {marker.database} of server {marker.system}, and this is "
@@ -202,7 +198,11 @@ def _checked(store: ObjectStore, home: LogHome) -> tuple[Marker, str]:
     return marker, version
 
 
-def _check_owner(marker: Marker, store: ObjectStore, home: LogHome) -> None:
+def _owned(store: ObjectStore, home: LogHome) -> tuple[Marker, str]:
+    found = read(store)
+    if found is None:
+        raise _none(store)
+    marker, _ = found
     if marker.log_id != home.log_id:
         problem = f"it belongs to log {marker.log_id}, and this is {home.log_id}"
         raise _mismatch(store, problem, hint="give the store a place of its own")
@@ -210,6 +210,7 @@ def _check_owner(marker: Marker, store: ObjectStore, home: LogHome) -> None:
         problem = f"the log calls this place {marker.store}: two names for one place"
         hint = f"name it {marker.store} in stores.toml, or give it another place"
         raise _mismatch(store, problem, hint=hint)
+    return found
 
 
 def _mismatch(
