@@ -69,7 +69,7 @@ class Depot:
         return self._opened.get(name)
 
     def writable(self, name: str | None = None) -> ObjectStore:
-        """The store of this name, else the first one that is written to; raises ``NotFound`` store-unknown."""
+        """The store of this name, else the first that is written to; raises ``NotFound`` store-unknown."""
         for one in [name] if name is not None else self.stores:
             if not self.stores.settings(one).readonly:
                 return self._opened.get(one) or self.stores[one]
@@ -92,7 +92,7 @@ class Depot:
     async def known(
         self, call: Call, store: ObjectStore, contents: Sequence[tuple[bytes, int]]
     ) -> list[str | None]:
-        """URIs of objects that have these contents, BLAKE3 and size, already; none where nothing is shared."""
+        """URIs of objects that have these contents, BLAKE3 and size; none where nothing is shared."""
         if not self.stores.settings(store.name).dedupe:
             return [None] * len(contents)
         return await call.read(lambda log: log.objects.known(store.name, contents))

@@ -32,17 +32,15 @@ _ATTRIBUTE = "!#$&+-.^_`|~"
 """Beside letters and digits, what a value of an extended parameter has as it is (RFC 8187, 3.2.1)."""
 
 
-def download(path: str, media_type: str | None) -> dict[str, str]:
+def download(path: str) -> dict[str, str]:
     """Headers of bytes that are to be kept, not looked at: they can do nothing on this origin."""
-    return {**_DOWNLOAD, "Content-Disposition": attachment(path), "Content-Type": inert(media_type)}
+    return {**_DOWNLOAD, "Content-Disposition": attachment(path)}
 
 
 def inert(media_type: str | None) -> str:
     """The media type as it is told: what could run is octets."""
     told = (media_type or "").partition(";")[0].strip().lower()
-    if told not in _INERT:
-        return OCTETS
-    return f"{told}; charset=utf-8" if told.startswith("text/") else told
+    return told if told in _INERT else OCTETS
 
 
 def attachment(path: str) -> str:

@@ -1,4 +1,4 @@
-"""What a client says of the bytes that it sends: their digests, which are compared before anything is kept."""
+"""What a client says of the bytes that it sends: their digests are compared before anything is kept."""
 
 import re
 from base64 import b64decode

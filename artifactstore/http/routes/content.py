@@ -112,9 +112,9 @@ _REDIRECT = Parameter("redirect", Text(enum=("0", "1")), "0: never an answer tha
 _REFUSED = ("not-found", "gone", "wrong-state", "range", "changed", "content-unavailable")
 _PARTS = {206: "The bytes that Range asks for.", 307: "The content is at Location, for some minutes."}
 _DOC = (
-    "From a copy that was verified, else one that is registered. A whole answer is verified as it leaves: its "
-    "last bytes come only if all are right, else the connection is cut. One range is heard, with If-Range; "
-    "what is in a range the client has to verify. Artifactstore-Warning: yanked where the package is."
+    "From a copy that was verified, else one that is registered. A whole answer is verified as it leaves: "
+    "its last bytes come only if all are right, else the connection is cut. One range is heard, with "
+    "If-Range; what is in a range the client has to verify. Artifactstore-Warning: yanked where the package is."
 )
 
 
@@ -139,7 +139,7 @@ def _reads(path: str, summary: str, handle: Any, parameters: Sequence[Parameter]
             "Accept-Ranges",
             "Content-Disposition",
             "Artifactstore-Blake3",
-        ),  # fmt: skip
+        ),
         etag=True,
         refusals=_REFUSED,
     )

@@ -47,9 +47,8 @@ def _everywhere(store: Store, call: Call, limit: int) -> Iterator[Row]:
 
 
 async def _ingest(call: Call) -> Answer:
-    events = [
-        await _FILE.new_event(call, _redeemed(call, *one)) for one in enumerate(call.batch or [call.body])
-    ]
+    given = [_redeemed(call, *one) for one in enumerate(call.batch or [call.body])]
+    events = [await _FILE.new_event(call, item) for item in given]
     landed = await land(call, events)
     value = await to_thread.run_sync(_receipt, call.id("package_id"), landed)
     headers = replayed(call)

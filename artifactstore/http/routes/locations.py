@@ -52,8 +52,8 @@ ENDPOINTS = (
         location="/locations/{}",
         optional=("size", "blake3"),
         ticket=OF_COPY,
-        doc="ticket stands for backend and uri of bytes that were uploaded; nothing else names an object of a "
-        "store.",
+        doc="ticket stands for backend and uri of bytes that were uploaded; nothing else names an object "
+        "of a store.",
         refusals=("not-found", "gone", "digest-mismatch", "location-taken", "id-taken", *OF_TICKETS),
     ).endpoint(),
     one(

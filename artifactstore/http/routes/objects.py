@@ -151,10 +151,10 @@ ENDPOINTS = (
         role=Role.PRODUCER,
         tag="content",
         summary="Put bytes into a store",
-        doc=f"The ticket stands for them where a file is added. As {MEDIA_TYPE}, a CBOR sequence of byte strings, "
-        f"up to {MANY} objects of at most 8 MiB each, 64 MiB together, come in one request: objects has them in "
-        "order. Repr-Digest and Artifactstore-Blake3 are compared with what comes, where it is one. Bytes that "
-        "no file names within 7 days are removed.",
+        doc="The ticket stands for them where a file is added. Repr-Digest and Artifactstore-Blake3 are "
+        "compared with what comes. Bytes that no file names within 7 days are removed. As "
+        f"{MEDIA_TYPE}, a CBOR sequence of byte strings, up to {MANY} objects of at most 8 MiB each, 64 MiB "
+        "together, come in one request: objects has them in order.",
         handle=_post,
         answer={"oneOf": [OBJECT, record("Objects, in order.", objects=array(OBJECT))]},
         status=201,
@@ -169,8 +169,8 @@ ENDPOINTS = (
         role=Role.READER,
         tag="content",
         summary="Which contents a store has already",
-        doc="A ticket for each that it has, in order, so that nothing has to be sent; null for the others. sha256 "
-        "is taken as it is said.",
+        doc="A ticket for each that it has, in order, so that nothing has to be sent; null for the others. "
+        "sha256 is taken as it is said.",
         handle=_known,
         answer=record("Objects, in order.", objects=array(maybe(OBJECT))),
         appends=False,

@@ -62,9 +62,9 @@ CONVERTORS: Final[Mapping[type, str]] = {PackageReference: "reference", PathOfFi
 
 
 def check_path(scope: Scope) -> None:
-    """Raise ``BadInput`` bad-request for a path that is no UTF-8: servers put U+FFFD in the place of what is not.
+    """Raise ``BadInput`` bad-request for a path that is no UTF-8.
 
-    Else a request could name a file that it does not mean.
+    Servers put U+FFFD in the place of what is not, and a request could name a file that it does not mean.
     """
     try:
         unquote_to_bytes(scope["raw_path"]).decode()

@@ -14,9 +14,7 @@ from artifactstore.http.endpoint import Call
 from artifactstore.stores.keys import SCHEME, uri_of
 from artifactstore.stores.tickets import Ticket
 
-_TICKET = Field(
-    "ticket", "ticket", False, Text("ticket of the bytes, in place of what it says of them", max=4096)
-)
+_TICKET = Field("ticket", "ticket", False, Text("of uploaded bytes, in place of what it says", max=4096))
 
 
 OF_TICKETS = ("bad-ticket", "bytes-going", "upload-expired", "bad-uri")
@@ -36,10 +34,8 @@ class TicketUse:
 
     def fields(self, given: Sequence[Field]) -> Sequence[Field]:
         """The fields of a body that may have a ticket."""
-        return (
-            *(replace(one, required=one.required and one.name not in self.names) for one in given),
-            _TICKET,
-        )
+        told = (replace(one, required=one.required and one.name not in self.names) for one in given)
+        return (*told, _TICKET)
 
     def redeem(self, call: Call, body: Mapping[str, Any], required: Collection[str]) -> dict[str, Any]:
         """The values of a body with those of its ticket.
