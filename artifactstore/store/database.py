@@ -12,7 +12,9 @@ from artifactstore.store.health import Health
 from artifactstore.store.identity import Identification
 from artifactstore.store.imports import Imports
 from artifactstore.store.installation import Installation
+from artifactstore.store.keeper import KeeperRuns
 from artifactstore.store.log import Log
+from artifactstore.store.objects import Objects
 from artifactstore.store.overviews import Overviews
 from artifactstore.store.packages import Packages
 from artifactstore.store.pages import Pages
@@ -46,6 +48,8 @@ class Store:
         self.contents = Contents(connection)
         self.removals = Removals(connection)
         self.placed = Placed(connection)
+        self.objects = Objects(connection)
+        self.keeper = KeeperRuns(connection)
         self.tokens = Tokens(connection)
         self.rebuilds = Rebuilds(connection)
         self.view_sets = ViewSets(connection)

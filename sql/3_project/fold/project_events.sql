@@ -13,6 +13,7 @@ BEGIN
         WHEN 'v1.storage.registered' THEN PERFORM artifactstore.project_storage_registered(p_events);
         WHEN 'v1.storage.verified' THEN PERFORM artifactstore.project_storage_verified(p_events);
         WHEN 'v1.storage.failed' THEN PERFORM artifactstore.project_storage_failed(p_events);
+        WHEN 'v1.storage.retiring' THEN PERFORM artifactstore.project_storage_retiring(p_events);
         WHEN 'v1.storage.retired' THEN PERFORM artifactstore.project_storage_retired(p_events);
         WHEN 'v1.package.created' THEN PERFORM artifactstore.project_package_created(p_events);
         WHEN 'v1.package.labeled' THEN PERFORM artifactstore.project_package_labeled(p_events);
