@@ -330,7 +330,7 @@ _SPECS = (
               "retry; if it lasts, artifactstore location list shows the copies and what is known of them"),
     ErrorSpec("bad-ticket", None, 422, 2,
               "the ticket is worth nothing here",
-              "upload the bytes again, or ask /stores/{store}/known; a ticket is good for 24 h, for its maker"),
+              "upload the bytes again, or ask /stores/{store}/known; it is good for 24 h, for its maker"),
     ErrorSpec("bad-media", None, 415, 2,
               "the body is not in a form that is kept",
               "send the bytes as they are, without Content-Encoding; many at once as application/cbor-seq"),

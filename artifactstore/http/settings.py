@@ -56,7 +56,7 @@ class Settings:
         head_timeout: seconds in which a head must be complete, from the connection or its first byte on.
         idle_timeout: seconds that a connection may be without a request after one was answered; longer
             than the minute for which proxies keep theirs.
-        send_timeout: seconds in which a client must have read an answer.
+        send_timeout: seconds in which a client must have read an answer, if it is not sent as it is made.
         unsent_bytes: bytes of answers that wait for their clients, over all connections; those who let
             them wait for the longest are cut off.
         max_connections: connections of clients; fewer where the process may not open so many files. When
@@ -75,7 +75,8 @@ class Settings:
         max_uploads: bodies of bytes that may come at once; more are answered 503.
         upload_bytes: memory for them, all together.
         upload_seconds: how long nothing may come, and how long a turn for memory is waited for.
-        upload_rate: bytes a second that must come at least, once a body was waited for that long.
+        upload_rate: bytes a second that must come at least, once a body was waited for that long; that must
+            be read at least of an answer that is sent as it is made, over ``send_timeout``.
         max_put: bytes of a body that is stored at once. max_object: bytes of one that comes in parts.
         public_docs: whether /openapi.json and /docs are for everybody, or for readers.
         log_level: debug, info (every request), warning (refused requests), error.

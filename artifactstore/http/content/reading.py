@@ -125,7 +125,8 @@ async def check_readable(call: Call, depot: Depot, content: ServedContent) -> No
 
 async def nothing() -> AsyncGenerator[bytes]:
     """The bytes of an answer that has none: that of HEAD."""
-    for piece in ():
+    none: Sequence[bytes] = ()
+    for piece in none:
         yield piece
 
 

@@ -114,7 +114,8 @@ _PARTS = {206: "The bytes that Range asks for.", 307: "The content is at Locatio
 _DOC = (
     "From a copy that was verified, else one that is registered. A whole answer is verified as it leaves: "
     "its last bytes come only if all are right, else the connection is cut. One range is heard, with "
-    "If-Range; what is in a range the client has to verify. Artifactstore-Warning: yanked where the package is."
+    "If-Range; what is in a range the client has to verify. Artifactstore-Warning: yanked where the package "
+    "is."
 )
 
 

@@ -138,8 +138,9 @@ ENDPOINTS = (
         role=Role.PRODUCER,
         tag="content",
         summary="Add a file to an open package, with its bytes",
-        doc="Content-Type becomes its media type; Repr-Digest (sha-256) and Artifactstore-Blake3 are compared "
-        "with what came before anything is recorded. The same content at that path already: 200, and no event.",
+        doc="Content-Type becomes its media type; Repr-Digest (sha-256) and Artifactstore-Blake3 are "
+        "compared with what came before anything is recorded. The same content at that path already: 200, "
+        "and no event.",
         handle=_put,
         answer=record(
             "The file, and the event that added it.",

@@ -10,7 +10,8 @@ from starlette.types import Scope
 
 from artifactstore.store import Position
 
-_SCOPE_KEY = "artifactstore.trace"
+SCOPE_KEY = "artifactstore.trace"
+"""Where the scope of a request has its trace."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -43,13 +44,13 @@ def begin(scope: Scope) -> Trace:
     given = header(scope, b"x-request-id")
     valid = given is not None and _REQUEST_ID.fullmatch(given)
     trace = Trace(given if given and valid else secrets.token_hex(16))
-    scope[_SCOPE_KEY] = trace
+    scope[SCOPE_KEY] = trace
     return trace
 
 
 def current(scope: Scope) -> Trace:
     """The trace of the request of this scope."""
-    trace: Trace = scope[_SCOPE_KEY]
+    trace: Trace = scope[SCOPE_KEY]
     return trace
 
 
