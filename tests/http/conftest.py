@@ -33,14 +33,18 @@ def registry(service: Running) -> Registry:
 
 
 @pytest.fixture(scope="module")
-def shared_service(server_conninfo: str, template: str, login_names: dict[str, str]) -> Iterator[Running]:
-    """A service that the tests of a module share; its database has one package, see ``shared``."""
+def module_conninfo(server_conninfo: str, template: str, login_names: dict[str, str]) -> Iterator[str]:
+    """How a service logs in to a database that the tests of a module share."""
     conninfo = create_database(server_conninfo, template, owner=f"{TEST_PREFIX}_owner")
-    try:
-        with running(make_conninfo(conninfo, user=login_names["service"])) as started:
-            yield started
-    finally:
-        drop_database(server_conninfo, conninfo)
+    yield make_conninfo(conninfo, user=login_names["service"])
+    drop_database(server_conninfo, conninfo)
+
+
+@pytest.fixture(scope="module")
+def shared_service(module_conninfo: str) -> Iterator[Running]:
+    """A service that the tests of a module share; its database has one package, see ``shared``."""
+    with running(module_conninfo) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
