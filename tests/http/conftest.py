@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.databases import TEST_PREFIX, create_database, drop_database
 from tests.http.faults import FAULTS, Fault, faulty
@@ -67,3 +67,11 @@ def fault(
     """A way to the test's database that can be cut."""
     with ExitStack() as stack:
         yield stack.enter_context(faulty(request.param, service_conninfo, admin))
+
+
+@pytest.fixture(scope="module")
+def module_admin(module_conninfo: str, server_conninfo: str) -> Iterator[psycopg.Connection[Any]]:
+    """A superuser's connection to the database that the tests of a module share."""
+    name = conninfo_to_dict(module_conninfo)["dbname"]
+    with psycopg.connect(make_conninfo(server_conninfo, dbname=name), autocommit=True) as connection:
+        yield connection
