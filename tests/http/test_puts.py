@@ -1,4 +1,4 @@
-"""Content that comes with its file: what is refused before a byte, what is compared, and names (BYTES 2.7, 2.8)."""
+"""Content that comes with its file: refusals before a byte, digests, names, limits (BYTES 2.7, 2.8)."""
 
 import os
 import socket
