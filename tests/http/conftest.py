@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -11,6 +12,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests.databases import TEST_PREFIX, create_database, drop_database
 from tests.http.faults import FAULTS, Fault, faulty
 from tests.http.running import Registry, Running, running
+from tests.http.shelving import shelved
 
 
 @pytest.fixture
@@ -20,10 +22,10 @@ def service_conninfo(database: str, login_names: dict[str, str]) -> str:
 
 
 @pytest.fixture
-def service(service_conninfo: str) -> Iterator[Running]:
-    """The service on a database of this test's own."""
-    with running(service_conninfo) as started:
-        yield started
+def service(service_conninfo: str, tmp_path: Path) -> Iterator[Running]:
+    """The service on a database of this test's own, with a store."""
+    with shelved(service_conninfo, tmp_path / "stores", ("main",)) as shelf:
+        yield shelf.service
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
 from blake3 import blake3
 
+from artifactstore import db
 from artifactstore.jobs.homes import log_home
 from artifactstore.store import Store
 from artifactstore.stores import marker
@@ -63,6 +63,7 @@ class Shelf:
 
 def write_config(directory: Path, *names: str, **settings: object) -> Path:
     """stores.toml with these local stores; what is said besides is said of each."""
+    directory.mkdir(exist_ok=True)
     told = {"min_free": "0%", **settings}
     lines = [f"{key} = {_toml(value)}" for key, value in told.items()]
     tables = [
@@ -80,7 +81,7 @@ def _toml(value: object) -> str:
 
 def begin_stores(conninfo: str, config: Path) -> None:
     """Make the places of a configuration stores of the log of a database, which has begun."""
-    with psycopg.connect(conninfo, autocommit=True) as connection, Stores.load(config) as stores:
+    with db.connect(conninfo) as connection, Stores.load(config) as stores:
         for name in stores:
             (config.parent / name).mkdir()
             marker.init(stores[name], log_home(Store(connection)))
