@@ -195,6 +195,24 @@ def fail(
 
 @location.command()
 @located
+@options.reason
+@options.expected
+@with_session
+def remove(session: Session, location_id: UUID, reason: str, expected: int | None) -> None:
+    """Say that a copy is to go; its bytes are removed later.
+
+    For good: the copy is retiring (location list --retiring), and nothing leads back. Needs the role operator.
+
+    Refused for the last good copy of a live file; and while hold or retention protects the package, for the
+    last copy that is not to go, though it failed.
+    """
+    row = session.store.packages.location(location_id)
+    event = models.StorageRetiring(package_id=row["package_id"], file_id=row["file_id"], reason=reason)
+    session.append(event, location_id, expected, uri=row["uri"])
+
+
+@location.command()
+@located
 @click.option(
     "--outcome",
     required=True,
@@ -207,7 +225,8 @@ def fail(
 def retire(session: Session, location_id: UUID, outcome: str, reason: str, expected: int | None) -> None:
     """Record that a copy is no longer kept.
 
-    deleted: its bytes were removed; refused while another location, in whatever package, names them.
+    deleted: its bytes were removed; refused while another location, in whatever package, names them, and of
+    an object of a store unless the copy is retiring.
     detached: only this claim on the bytes is given up. not_found: they were not there.
 
     Refused for the last good copy of a live file; and for its last copy of all while hold or retention

@@ -259,6 +259,7 @@ class StorageRetiring(Event):
 
     event_type: ClassVar[str] = "v1.storage.retiring"
     lane = "file"
+    min_role = "operator"
     package_id: Annotated[UUID, _PACKAGE_OF_FILE]
     file_id: Annotated[UUID, _COPIED_FILE]
     reason: Annotated[str, _REASON]

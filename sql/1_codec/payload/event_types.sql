@@ -129,7 +129,7 @@ WITH common (fields) AS (
         "package_id": {"type": "id", "required": true, "doc": "package of the file"},
         "observed_size": {"type": "int", "required": false, "doc": "size that was found"},
         "observed_blake3": {"type": "hash", "required": false, "doc": "BLAKE3 that was found"}}'::jsonb),
-    ('v1.storage.retiring', 'storage', 'writer', false, 'file',
+    ('v1.storage.retiring', 'storage', 'operator', false, 'file',
      'A copy is to go: its bytes are to be removed',
      '{
         "reason": {"type": "text", "required": true, "max": 1024, "doc": "why"},
