@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,6 +12,7 @@ from artifactstore.cli import options
 from artifactstore.cli.command import Group
 from artifactstore.cli.session import Session, with_session
 from artifactstore.exits import EXIT_DIFFERENCES
+from artifactstore.stores import units
 
 _LIST = ("name", "type", "place", "serve", "lock", "remove_after", "min_free", "read_every", "readonly")
 _TRIALS = ("store", "trial", "outcome", "told")
@@ -43,8 +46,7 @@ def list_backends(session: Session) -> None:
     Nothing is asked of the stores themselves: artifactstore backend test does that. --json tells everything
     that counts, defaults too; there are no secrets in it.
     """
-    if session.stores.config.path is None:
-        session.notice("there is no stores.toml: artifactstore backend --help shows one")
+    _tell_of_none(session)
     rows = [_settings(session, name) for name in session.stores]
     session.output.rows(_LIST, rows)
 
@@ -93,6 +95,7 @@ def test(session: Session, names: tuple[str, ...]) -> int:
     """
     from artifactstore.stores.trial import try_out
 
+    _tell_of_none(session)
     bad = []
 
     def trials() -> Iterator[dict[str, Any]]:
@@ -184,6 +187,13 @@ def _exported(rows: Iterable[Any]) -> Iterator[dict[str, Any]]:
             yield {"key": key, **{column: row[column] for column in _EXPORTED if column != "key"}}
 
 
+def _tell_of_none(session: Session) -> None:
+    if not session.stores.config.stores:
+        session.notice(
+            f"{session.stores.config.path or 'no stores.toml'}: no store: backend --help shows one"
+        )
+
+
 def _place(session: Session, name: str) -> str:
     return session.stores.settings(name).place
 
@@ -194,5 +204,7 @@ def _settings(session: Session, name: str) -> dict[str, Any]:
     row: dict[str, Any] = {"name": name, "type": settings.type, "place": settings.place}
     for field in fields(settings):
         value = getattr(settings, field.name)
-        row[field.name] = value if isinstance(value, bool | int | float | str | None) else str(value)
+        if isinstance(value, timedelta):
+            value = units.text_of(value)
+        row[field.name] = str(value) if isinstance(value, Path) else value
     return row

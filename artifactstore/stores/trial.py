@@ -57,13 +57,12 @@ class TriesItself(Protocol):
 def try_out(store: ObjectStore, settings: StoreConfig) -> Iterator[Trial]:
     """Try what a store must do, then what is particular to its kind; what was written is removed.
 
-    Raises what the store raises when it cannot be used at all.
+    Nothing is written where there is no marker that can be read.
     """
-    found = marker.read(store)
-    if found is None:
-        yield Trial("marker", "failed", f"there is none: artifactstore backend init {store.name}")
+    reached = _outcome("marker", partial(_marker, store))
+    yield reached
+    if reached.bad:
         return
-    yield Trial("marker", "yes", f"of log {found[0].log_id}, as {found[0].store}")
     keys: list[str] = []
 
     def new_key() -> str:
@@ -89,6 +88,13 @@ def try_out(store: ObjectStore, settings: StoreConfig) -> Iterator[Trial]:
         with suppress(ArtifactstoreError):
             store.delete(keys)
     yield _outcome("delete", partial(_deleted, store, keys))
+
+
+def _marker(store: ObjectStore) -> str:
+    found = marker.read(store)
+    if found is None:
+        raise _Failed(f"there is none: artifactstore backend init {store.name}")
+    return f"of log {found[0].log_id}, as {found[0].store}"
 
 
 def _outcome(name: str, run: Callable[[], str]) -> Trial:

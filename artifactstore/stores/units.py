@@ -27,6 +27,13 @@ def duration(value: object) -> timedelta:
     raise ValueError('a time such as "7d", "12h", "30min" or "10s"')
 
 
+def text_of(value: timedelta) -> str:
+    """A duration as it may be written, in the largest unit that leaves no rest."""
+    seconds = int(value.total_seconds())
+    unit = next(unit for unit in ("d", "h", "min", "s") if seconds % _SECONDS[unit] == 0)
+    return f"{seconds // _SECONDS[unit]}{unit}"
+
+
 def bytes_a_second(value: object) -> int:
     """An amount such as ``20MB/s``, in bytes a second."""
     match = _AMOUNT.fullmatch(value) if isinstance(value, str) else None

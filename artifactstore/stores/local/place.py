@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from artifactstore import system
-from artifactstore.errors import ArtifactstoreError, BadInput, NotFound, Refused, error
+from artifactstore.errors import ArtifactstoreError, BadInput, Busy, NotFound, Refused, error
 from artifactstore.stores.keys import is_key
 from artifactstore.stores.local.directories import MARKER, opened, remove
 
@@ -21,6 +21,7 @@ _AWAY = frozenset(
         errno.ENETDOWN, errno.ENETUNREACH,
     }
 )  # fmt: skip
+_AWAY_HINT = "is it mounted there? a new store is made by artifactstore backend init"
 
 
 def split(key: str) -> tuple[str, str]:
@@ -62,7 +63,10 @@ class Place:
         path = os.path.join(self.root, os.fsdecode(named))  # noqa: PTH118 - as the system named it
         name = errno.errorcode.get(failure.errno or 0, "")
         problem = f"{self.store}: {path}: {failure.strerror or failure}" + (f" ({name})" if name else "")
-        return error(code, {"problem": problem, "store": self.store, "path": path, "errno": name})
+        told = {"problem": problem, "store": self.store, "path": path, "errno": name}
+        if code == "store-unavailable":
+            return Busy(code, told, _AWAY_HINT)
+        return error(code, told)
 
     @contextmanager
     def open(self) -> Iterator[int]:
@@ -83,9 +87,9 @@ class Place:
     def need_marker(self, root: int) -> None:
         """Raise ``Busy`` store-unavailable where there is no marker: it is not mounted, or no store yet."""
         if not _exists(MARKER, root):
-            problem = f"{self.store}: {self.root} has no {MARKER}: is it mounted, and was backend init run?"
+            problem = f"{self.store}: {self.root} has no {MARKER}"
             told = {"problem": problem, "store": self.store, "path": self.root}
-            raise error("store-unavailable", told)
+            raise Busy("store-unavailable", told, _AWAY_HINT)
 
     def need_room(self, size: int) -> None:
         """Raise ``Busy`` store-full if less than the share would be free behind ``size`` more bytes."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from artifactstore.errors import Refused
+from artifactstore.errors import NotFound, Refused
 from artifactstore.stores.base import PIECE, ObjectInfo, Part, Removed, UnfinishedUpload, part_size
 from artifactstore.stores.config import StoreConfig
 from artifactstore.stores.faults import fault
@@ -74,7 +74,7 @@ class LocalStore:
         """See ``ObjectStore``."""
         try:
             uploads.complete(self._place, key, upload_id, parts)
-        except Refused:  # no such upload, or the key is taken: perhaps this was done before
+        except NotFound:  # no such upload: perhaps it was completed before, and it was not told
             there = self.head(key)
             if there is None or there.size != sum(part.size for part in parts):
                 raise
@@ -122,6 +122,9 @@ class LocalStore:
             except FileNotFoundError:
                 self._place.need_marker(root)
                 raise self._place.not_there(key) from None
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise self._place.not_there(key)
         pieces = self._pieces(os.fdopen(descriptor, "rb", buffering=0), start, end)
         next(pieces)
         return pieces
@@ -173,9 +176,13 @@ class LocalStore:
         return room.f_bavail / room.f_blocks if room.f_blocks else None
 
     def read_marker(self) -> tuple[bytes, str] | None:
-        """See ``ObjectStore``."""
-        with self._place.open() as root:
-            return _marker(root)
+        """See ``ObjectStore``; None too where there is no root, which ``write_marker`` makes."""
+        with self._place.told():
+            try:
+                with opened(self._place.root) as root:
+                    return _marker(root)
+            except FileNotFoundError:
+                return None
 
     def write_marker(self, data: bytes, version: str | None) -> str:
         """See ``ObjectStore``."""

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from artifactstore.errors import NotFound
+from artifactstore.errors import NotFound, Refused
 from artifactstore.stores.base import PIECE, Part
 from artifactstore.stores.faults import fault
 from artifactstore.stores.local.directories import UPLOADS, opened, remove, sync, write
@@ -81,7 +81,11 @@ def complete(place: Place, key: str, upload_id: str, given: Sequence[Part]) -> N
             sync(descriptor)
             fault("local.complete.synced")
             with place.within(root, split(key)[0]) as home:
-                place.link(key, upload, whole, home)
+                try:
+                    place.link(key, upload, whole, home)
+                except Refused:  # perhaps this upload was completed before, and it was not told
+                    if not _equal(home, split(key)[1], upload, whole):
+                        raise
             fault("local.complete.linked")
 
 
@@ -134,6 +138,18 @@ def _append(place: Place, key: str, upload: int, part: Part, whole: int) -> None
     if digest.hexdigest() != part.etag:
         remove(_name(part), upload)
         raise place.mismatch(key, f"part {part.number}")
+
+
+def _equal(directory: int, name: str, other_directory: int, other: str) -> bool:
+    """Whether two files have the same bytes."""
+    with (
+        os.fdopen(os.open(name, _OLD, dir_fd=directory), "rb") as one,
+        os.fdopen(os.open(other, _OLD, dir_fd=other_directory), "rb") as two,
+    ):
+        while piece := one.read(PIECE):
+            if piece != two.read(PIECE):
+                return False
+        return not two.read(1)
 
 
 def _name(part: Part) -> str:
