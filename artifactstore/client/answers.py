@@ -339,6 +339,83 @@ class CopiesTotalsAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class StoresListStoresItem:
+    """A store."""
+
+    name: str
+    type: str
+    readonly: bool
+    dedupe: bool
+    serve: str
+    free_percent: int | None
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoresListAnswer:
+    """Stores, and bytes of an object that comes at once, or in parts."""
+
+    stores: tuple[StoresListStoresItem, ...]
+    max_put: int
+    max_object: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoresKnownObjectsItem:
+    """An object, and the ticket to hand in with the file whose content it is."""
+
+    size: int
+    blake3: Hex
+    sha256: Hex | None
+    ticket: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoresKnownAnswer:
+    """Objects, in order."""
+
+    objects: tuple[StoresKnownObjectsItem | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UploadsCreateAnswer:
+    """An upload."""
+
+    upload: str
+    part_size: int
+    parts: int
+
+
+@dataclass(frozen=True, slots=True)
+class UploadsGetThereItem:
+    """A part."""
+
+    number: int
+    size: int
+    sha256: Hex | None
+
+
+@dataclass(frozen=True, slots=True)
+class UploadsGetAnswer:
+    """An upload."""
+
+    size: int
+    part_size: int
+    parts: int
+    there: tuple[UploadsGetThereItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UploadsCompleteAnswer:
+    """An object, and the ticket to hand in with the file whose content it is."""
+
+    size: int
+    blake3: Hex
+    sha256: Hex | None
+    ticket: str
+
+
+@dataclass(frozen=True, slots=True)
 class RetentionExplainBecauseItem:
     """An event that keeps the package."""
 

@@ -42,9 +42,14 @@ from artifactstore.client.answers import (
     ServiceReadyzAnswer,
     ServiceRootAnswer,
     ServiceWhoamiAnswer,
+    StoresKnownAnswer,
+    StoresListAnswer,
     TokensCreateAnswer,
     TokensListAnswer,
     TokensRevokeAnswer,
+    UploadsCompleteAnswer,
+    UploadsCreateAnswer,
+    UploadsGetAnswer,
 )
 from artifactstore.client.operation import ModeT, Operation, OperationGroup
 from artifactstore.client.requests import Exchange
@@ -374,12 +379,13 @@ def files_add(
     package_id: UUID,
     *,
     path: str,
-    size: int,
-    blake3: str,
+    size: int | None = None,
+    blake3: str | None = None,
     reason: str | None = None,
     sha256: str | None = None,
     locations: Sequence[Mapping[str, Any]] | None = None,
     media_type: str | None = None,
+    ticket: str | None = None,
     file_id: UUID | None = None,
     on_behalf_of: str | None = None,
     key: str | None = None,
@@ -399,6 +405,7 @@ def files_add(
             "sha256": sha256,
             "locations": locations,
             "media_type": media_type,
+            "ticket": ticket,
             "file_id": file_id,
             "on_behalf_of": on_behalf_of,
         },
@@ -494,11 +501,12 @@ def locations_list(
 def locations_add(
     file_id: UUID,
     *,
-    uri: str,
+    uri: str | None = None,
     size: int | None = None,
     blake3: str | None = None,
     reason: str | None = None,
-    backend: str,
+    backend: str | None = None,
+    ticket: str | None = None,
     location_id: UUID | None = None,
     on_behalf_of: str | None = None,
     key: str | None = None,
@@ -516,6 +524,7 @@ def locations_add(
             "blake3": blake3,
             "reason": reason,
             "backend": backend,
+            "ticket": ticket,
             "location_id": location_id,
             "on_behalf_of": on_behalf_of,
         },
@@ -707,6 +716,57 @@ def copies_totals(
             "checked_before": checked_before,
             "min_sequence": min_sequence,
         },
+    )
+
+
+def stores_list() -> Exchange[StoresListAnswer]:
+    """Stores that the service keeps bytes in, in the order in which copies are read.
+
+    ``GET /stores``
+    """
+    return requests.read("/stores", StoresListAnswer, {})
+
+
+def stores_known(store: str, *, objects: Sequence[Mapping[str, Any]]) -> Exchange[StoresKnownAnswer]:
+    """Which contents a store has already.
+
+    ``POST /stores/{store}/known``
+    """
+    return requests.command(
+        f"/stores/{requests.segment(store)}/known", StoresKnownAnswer, {"objects": objects}, None
+    )
+
+
+def uploads_create(store: str, *, size: int) -> Exchange[UploadsCreateAnswer]:
+    """Begin an upload in parts.
+
+    ``POST /stores/{store}/uploads``
+    """
+    return requests.command(
+        f"/stores/{requests.segment(store)}/uploads", UploadsCreateAnswer, {"size": size}, None
+    )
+
+
+def uploads_get(store: str, upload: str) -> Exchange[UploadsGetAnswer]:
+    """Which parts of an upload are there.
+
+    ``GET /stores/{store}/uploads/{upload}``
+    """
+    return requests.read(
+        f"/stores/{requests.segment(store)}/uploads/{requests.segment(upload)}", UploadsGetAnswer, {}
+    )
+
+
+def uploads_complete(store: str, upload: str, *, blake3: str, sha256: str) -> Exchange[UploadsCompleteAnswer]:
+    """Make an object of the parts of an upload.
+
+    ``POST /stores/{store}/uploads/{upload}/complete``
+    """
+    return requests.command(
+        f"/stores/{requests.segment(store)}/uploads/{requests.segment(upload)}/complete",
+        UploadsCompleteAnswer,
+        {"blake3": blake3, "sha256": sha256},
+        None,
     )
 
 
@@ -1182,6 +1242,21 @@ class CopiesCalls(OperationGroup[ModeT]):
     totals = Operation(copies_totals)
 
 
+class StoresCalls(OperationGroup[ModeT]):
+    """``client.stores``."""
+
+    list = Operation(stores_list)
+    known = Operation(stores_known)
+
+
+class UploadsCalls(OperationGroup[ModeT]):
+    """``client.uploads``."""
+
+    create = Operation(uploads_create)
+    get = Operation(uploads_get)
+    complete = Operation(uploads_complete)
+
+
 class RetentionCalls(OperationGroup[ModeT]):
     """``client.retention``."""
 
@@ -1247,6 +1322,8 @@ class Operations(Generic[ModeT]):
         self.locations: LocationsCalls[ModeT] = LocationsCalls(perform)
         self.removals: RemovalsCalls[ModeT] = RemovalsCalls(perform)
         self.copies: CopiesCalls[ModeT] = CopiesCalls(perform)
+        self.stores: StoresCalls[ModeT] = StoresCalls(perform)
+        self.uploads: UploadsCalls[ModeT] = UploadsCalls(perform)
         self.retention: RetentionCalls[ModeT] = RetentionCalls(perform)
         self.holds: HoldsCalls[ModeT] = HoldsCalls(perform)
         self.log: LogCalls[ModeT] = LogCalls(perform)

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from artifactstore.http import pages
 from artifactstore.http.auth import Guard, Role
+from artifactstore.http.content import depot
 from artifactstore.http.dispatch import Resource, nowhere
 from artifactstore.http.endpoint import Endpoint
 from artifactstore.http.feed.live_feed import LiveFeed
@@ -39,6 +40,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     """
     settings = settings or Settings.from_environment()
     logs.configure(settings.log_level)
+    stores = depot.load(settings)
     offered = [
         replace(endpoint, role=Role.READER)
         if documents.closed(endpoint) and not settings.public_docs
@@ -49,6 +51,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.router.redirect_slashes = False
     app.router.default = nowhere
     app.state.settings = settings
+    app.state.stores = stores
     app.state.openapi = render(document(offered))
     return app
 
@@ -71,7 +74,9 @@ async def _lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
     app.state.service = service
     app.state.guard = Guard(service, app.state.settings.token_seconds)
     app.state.live_feed = live_feed = LiveFeed(service)
+    app.state.depot = kept = depot.Depot(settings, app.state.stores)
     await service.open()
+    await kept.open()
     live_feed.open()
     _collect_less()
     always = (service.sample(), service.check_views(), connections.watch())
@@ -84,6 +89,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
             with suppress(asyncio.CancelledError):
                 await task
         await live_feed.close()
+        await kept.close()
         await service.close()
 
 

@@ -50,6 +50,7 @@ class Resource:
                 await identify(scope)
             raise error("method-not-allowed", {"problem": method, "allow": self.allowed()})
         call = Call(scope["app"].state.service, scope["app"].state.guard, endpoint, trace, scope, receive)
+        trace.unread = bool(endpoint.takes)
         if endpoint.role is not None:
             call.caller = await identify(scope)
             call.caller.check(endpoint.role)
@@ -83,10 +84,13 @@ async def _read(call: Call) -> None:
     call.query = read_query(endpoint.query, call.scope["query_string"])
     if endpoint.method == "GET":
         return
-    call.key = idempotency_key(call.scope)
+    if endpoint.keyed:
+        call.key = idempotency_key(call.scope)
     call.expected = expected_versions(call.scope)
     if call.expected is not None and not endpoint.if_match:
         raise bad_request("If-Match has no meaning here: nothing is changed that has an ETag")
+    if endpoint.takes:
+        return
     settings = call.service.settings
     body = await read_body(call.scope, call.receive, settings.body_bytes, settings.body_timeout)
     _take_body(call, body or _EMPTY)
@@ -127,6 +131,7 @@ def _read_batch(
 async def _send(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
     headers = {"Cache-Control": "no-store", **answer.headers}
     if answer.parts is not None:
+        current(scope).streams = True
         async with aclosing(answer.parts) as parts:
             content = () if scope["method"] == "HEAD" else parts
             streaming = StreamingResponse(content, answer.status, headers, media_type=answer.media_type)
@@ -134,7 +139,7 @@ async def _send(answer: Answer, scope: Scope, receive: Receive, send: Send) -> N
         return
     body, service = answer.body(), scope["app"].state.service
     least = service.settings.gzip_bytes
-    gzip = scope["method"] != "POST" and 0 < least <= len(body) and take_gzip(scope, headers)
+    gzip = scope["method"] in ("GET", "HEAD") and 0 < least <= len(body) and take_gzip(scope, headers)
     tag = headers.get("ETag")
     if tag is not None and answer.status == 200 and is_known(scope, tag):
         response = Response(None, 304, headers)

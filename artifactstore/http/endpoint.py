@@ -95,7 +95,9 @@ class Call:
     async def read(self, work: Callable[[Store], T], *, scratch: bool = False) -> T:
         """What ``work`` reads, in one snapshot whose position the answer tells; see ``Service.read``."""
         least = self.query.get("min_sequence")
-        return await self.service.read(work, least, self._note, scratch=scratch, client_left=self.client_left)
+        # Whoever watches a client reads what it sends: not before a body is read.
+        left = None if self.trace.unread else self.client_left
+        return await self.service.read(work, least, self._note, scratch=scratch, client_left=left)
 
     def _note(self, position: Position) -> None:
         self.trace.position = position
@@ -120,9 +122,12 @@ class Endpoint:
         doc: for /openapi.json, more than the summary says.
         answer: schema of the answer's body, or name of a shared one; None: no JSON.
         status: of the answer. media_type: of the answer.
+        others: what other statuses mean that the same answer may have.
+        appends: whether it appends events, if it is no GET. apart: whether it has nothing to do with the log.
         hears: headers that it hears besides those that many do.
         query: parameters; MIN_SEQUENCE is one of them for all reads of the log.
         body: fields of the JSON object that is sent; None: no body.
+        takes: media types of a body that is no JSON: the handler reads it as it comes.
         batch: name of the array of such objects that may be sent instead of one, and how many at most.
         also: other media types that the answer may have, with their schemas.
         may_have: headers that the answer may have; ETag: not always, although ``etag``.
@@ -133,7 +138,7 @@ class Endpoint:
         refusals: codes that it answers besides those that all have.
     """
 
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "PUT", "DELETE"]
     path: str
     role: Role | None
     tag: str
@@ -143,11 +148,15 @@ class Endpoint:
     answer: Schema | str | None = None
     status: int = 200
     media_type: str = JSON
+    others: Mapping[int, str] = field(default_factory=dict)
+    appends: bool = True
+    apart: bool = False
     path_parameters: Sequence[Parameter] = ()
     query: Sequence[Parameter] = ()
     hears: Sequence[Parameter] = ()
     body: Sequence[Field] | None = None
     batch: tuple[str, int] | None = None
+    takes: Sequence[str] = ()
     also: Mapping[str, Schema] = field(default_factory=dict)
     may_have: Sequence[str] = ()
     etag: bool = False
@@ -159,4 +168,11 @@ class Endpoint:
     @property
     def reads_log(self) -> bool:
         """Whether its answers tell where the log stands."""
-        return self.role is not None and (self.method == "POST" or MIN_SEQUENCE in self.query)
+        if self.role is None or self.apart:
+            return False
+        return self.method != "GET" or MIN_SEQUENCE in self.query
+
+    @property
+    def keyed(self) -> bool:
+        """Whether it hears Idempotency-Key."""
+        return self.method == "POST" and self.appends and not self.apart

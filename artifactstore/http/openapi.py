@@ -19,7 +19,13 @@ _HEADERS: dict[str, Schema] = {
     "Artifactstore-Head": {"type": "string", "pattern": "^[0-9]+$"},
     "Artifactstore-Log": {"type": "string", "format": "uuid"},
     "Artifactstore-Epoch": {"type": "string", "pattern": "^[1-9][0-9]*-[0-9a-f]{8}$"},
-    "ETag": {"type": "string", "pattern": f'^"[0-9a-f]{{1,32}}({SUFFIX})?"$'},
+    "ETag": {"type": "string", "pattern": f'^"([0-9a-f]{{1,32}}({SUFFIX})?|b3-[0-9a-f]{{64}})"$'},
+    "Accept-Ranges": {"type": "string", "const": "bytes"},
+    "Artifactstore-Blake3": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+    "Artifactstore-Warning": {"type": "string", "const": "yanked"},
+    "Content-Disposition": {"type": "string", "pattern": "^attachment; "},
+    "Content-Range": {"type": "string", "pattern": "^bytes "},
+    "Repr-Digest": {"type": "string", "pattern": "^sha-256=:[A-Za-z0-9+/=]{44}:$"},
     "Cache-Control": {"type": "string"},
     "Vary": {"type": "string"},
     "Artifactstore-Next": {"type": "string", "pattern": "^[0-9]+$"},
@@ -42,12 +48,10 @@ _OF_ALL = (
 )  # fmt: skip
 _OF_AUTHENTICATED = ("unauthorized", "forbidden")
 _OF_READS = ("cursor-ahead", "log-damaged")
+_OF_BODIES = ("bad-payload", "too-large", "request-timeout", "unsupported-media-type")
+_OF_STREAMS = ("too-large", "slow-upload", "bad-media", "digest-mismatch")
 _OF_COMMANDS = (
     "bad-payload",
-    "too-large",
-    "request-timeout",
-    "unsupported-media-type",
-    "request-mismatch",
     "busy",
     "moved",
     "log-full",
@@ -98,8 +102,13 @@ def codes(endpoint: Endpoint) -> list[str]:
     found = [*_OF_ALL, *endpoint.refusals]
     if endpoint.role is not None:
         found += _OF_AUTHENTICATED
-    if endpoint.method == "POST":
+    if endpoint.takes:
+        found += _OF_STREAMS
+    elif endpoint.method != "GET":
+        found += _OF_BODIES
+    if endpoint.method != "GET" and endpoint.appends and not endpoint.apart:
         found += _OF_COMMANDS
+        found += ["request-mismatch"] if endpoint.keyed else []
         found += ["changed"] if endpoint.if_match else []
     elif endpoint.reads_log:
         found += _OF_READS
@@ -118,7 +127,9 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     told["description"] = f"{endpoint.doc} {roles}".strip()
     if endpoint.role is None:
         told["security"] = []
-    if endpoint.body is not None:
+    if endpoint.takes:
+        told["requestBody"] = {"required": True, "content": {one: {} for one in endpoint.takes}}
+    elif endpoint.body is not None:
         told["requestBody"] = {
             "required": endpoint.batch is not None or any(field.required for field in endpoint.body),
             "content": {JSON: {"schema": _body(endpoint)}},
@@ -168,7 +179,7 @@ def _parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:
         yield _parameter(parameter, "query")
     for parameter in endpoint.hears:
         yield _parameter(parameter, "header")
-    if endpoint.method == "POST":
+    if endpoint.keyed:
         yield _header(
             "Idempotency-Key",
             {"type": "string", "pattern": "^[!-~]{1,255}$"},
@@ -218,6 +229,7 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
         },
     }
     told: dict[str, Any] = {str(endpoint.status): answer}
+    told |= {str(status): {**answer, "description": doc} for status, doc in endpoint.others.items()}
     if endpoint.etag:
         told["304"] = {"description": "It is still what the ETag names.", "headers": _headers("ETag")}
     by_status: dict[int, list[str]] = {}
@@ -244,7 +256,7 @@ def _response_headers(endpoint: Endpoint) -> dict[str, Any]:
         names.append("ETag")
     if endpoint.creates:
         names.append("Location")
-    if endpoint.method == "POST":
+    if endpoint.keyed:
         names.append("Idempotent-Replayed")
     optional = {*_OPTIONAL, *endpoint.may_have}
     return _headers(*dict.fromkeys([*names, *endpoint.may_have]), optional=optional)

@@ -21,6 +21,8 @@ _MOST_OF = {
     "stop_seconds": 3_600, "token_seconds": 5.0, "max_connections": 2**31 - 1, "max_waiters": 2**31 - 1,
 }  # fmt: skip
 
+_KEY_CHARACTERS = 32
+
 _ORIGIN = re.compile(r"\*|https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
 """As browsers send it: in lower case, without a path, and without the port that is usual."""
 
@@ -54,7 +56,7 @@ class Settings:
         head_timeout: seconds in which a head must be complete, from the connection or its first byte on.
         idle_timeout: seconds that a connection may be without a request after one was answered; longer
             than the minute for which proxies keep theirs.
-        send_timeout: seconds in which a client must have read an answer.
+        send_timeout: seconds in which a client must have read an answer, if it is not sent as it is made.
         unsent_bytes: bytes of answers that wait for their clients, over all connections; those who let
             them wait for the longest are cut off.
         max_connections: connections of clients; fewer where the process may not open so many files. When
@@ -64,6 +66,18 @@ class Settings:
         stop_seconds: after which a stopped service has ended, whatever was under way.
         cors_origins: origins whose pages may use the service from a browser, as https://app.example.org, or *
             for all; none by default.
+        stores: path of stores.toml; default: the file of the host, else of the user. Without one the service
+            keeps and gives no bytes.
+        ticket_key: secret that tickets are sealed with, at least 32 characters; the same for all hosts that
+            serve one log. Default: a new one each time serve begins, so that tickets of before are refused.
+        content_origin: origin, such as https://content.example.org, on which reports are looked at: another
+            host name of this service, where nobody is signed in. Default: nothing is looked at, only kept.
+        max_uploads: bodies of bytes that may come at once; more are answered 503.
+        upload_bytes: memory for them, all together.
+        upload_seconds: how long nothing may come, and how long a turn for memory is waited for.
+        upload_rate: bytes a second that must come at least, once a body was waited for that long; that must
+            be read at least of an answer that is sent as it is made, over ``send_timeout``.
+        max_put: bytes of a body that is stored at once. max_object: bytes of one that comes in parts.
         public_docs: whether /openapi.json and /docs are for everybody, or for readers.
         log_level: debug, info (every request), warning (refused requests), error.
     """
@@ -97,6 +111,15 @@ class Settings:
     check_seconds: float = 60.0
     stop_seconds: int = 10
     cors_origins: tuple[str, ...] = ()
+    stores: str = ""
+    ticket_key: str = ""
+    content_origin: str = ""
+    max_uploads: int = 64
+    upload_bytes: int = 192 * 1024 * 1024
+    upload_seconds: float = 60.0
+    upload_rate: int = 1024
+    max_put: int = 16 * 1024**3
+    max_object: int = 500 * 1024**3
     public_docs: bool = True
     log_level: str = "info"
 
@@ -132,6 +155,13 @@ class Settings:
         for origin in self.cors_origins:
             if _ORIGIN.fullmatch(origin) is None:
                 yield f"{variable('cors_origins')} has origins (https://app.example.org) or *, not {origin!r}"
+        if self.ticket_key and len(self.ticket_key) < _KEY_CHARACTERS:
+            yield f"{variable('ticket_key')} has at least {_KEY_CHARACTERS} characters"
+        if self.content_origin and (
+            self.content_origin == "*" or _ORIGIN.fullmatch(self.content_origin) is None
+        ):
+            named = f"an origin, such as https://content.example.org, not {self.content_origin!r}"
+            yield f"{variable('content_origin')} is {named}"
         yield from self._out_of_range()
         if self.pool_min > self.pool_max:
             yield f"{variable('pool_min')} is at most {variable('pool_max')}"

@@ -5,6 +5,7 @@ from typing import Any
 from psycopg import Connection
 
 from artifactstore.store.activity import Activity
+from artifactstore.store.contents import Contents
 from artifactstore.store.copies import Copies
 from artifactstore.store.grants import Grants
 from artifactstore.store.health import Health
@@ -45,6 +46,7 @@ class Store:
         self.overviews = Overviews(connection)
         self.retention = RetentionReads(connection)
         self.copies = Copies(connection)
+        self.contents = Contents(connection)
         self.removals = Removals(connection)
         self.keeper = KeeperRuns(connection)
         self.keeping = Keeping(connection)

@@ -16,7 +16,7 @@ Schema = Mapping[str, Any]
 
 _COLLECTIONS = (
     "packages", "files", "locations", "removals", "copies", "retention", "holds", "events", "audit", "log",
-    "tokens",
+    "tokens", "stores", "uploads",
 )  # fmt: skip
 """Words of paths that become groups: the last one of a path is where its method is."""
 
@@ -36,8 +36,20 @@ _NAMES = {
 }
 """Methods that have a better name than their path gives them."""
 
-ELSEWHERE = {("get", "/events"), ("get", "/docs"), ("get", "/docs/{name}")}
-"""What clients offer in a better form, ``client.events`` and ``client.tail``, and what is for browsers."""
+ELSEWHERE = {
+    ("get", "/events"),
+    ("get", "/docs"),
+    ("get", "/docs/{name}"),
+    ("get", "/files/{file_id}/content"),
+    ("get", "/packages/{package_id}/content/{path}"),
+    ("get", "/content/{digest}"),
+    ("put", "/packages/{package_id}/content/{path}"),
+    ("post", "/stores/{store}/objects"),
+    ("put", "/stores/{store}/uploads/{upload}/parts/{number}"),
+    ("delete", "/stores/{store}/uploads/{upload}"),
+}
+"""What clients offer in a better form, ``client.events``, ``client.tail`` and ``client.bytes``, and what is for
+browsers."""
 
 _ID = {"type": "string", "format": "uuid"}
 _RECORDED = "RecordedAnswer"
@@ -182,8 +194,9 @@ def _function(
     expects = any(one["name"] == "If-Match" for one in parameters)
     signature = [f"{_python(one['name'])}: {_segment(one)}" for one in in_path]
     keywords = [*_keywords(query), *(_keyword(*one) for one in body)]
-    if method == "post":
-        keywords += ["key: str | None = None", *(["expected: int | None = None"] if expects else [])]
+    keyed = any(one["name"] == "Idempotency-Key" for one in parameters)
+    keywords += ["key: str | None = None"] if keyed else []
+    keywords += ["expected: int | None = None"] if expects else []
     if keywords:
         signature += ["*", *keywords]
     answer = _answer_of(operation, answers, _camel(name.removesuffix("_many")) + "Answer")
@@ -195,7 +208,8 @@ def _function(
         call = f"requests.read({quoted}, {answer}, {_mapping(one['name'] for one in query)})"
     else:
         told = _mapping(member for member, _, _ in body)
-        call = f"requests.command({quoted}, {answer}, {told}, key{', expected' if expects else ''})"
+        also = f", {'key' if keyed else 'None'}{', expected' if expects else ''}"
+        call = f"requests.command({quoted}, {answer}, {told}{also})"
     result = "dict[str, Any]" if answer == "dict" else answer
     summary = fill(operation["summary"].rstrip(".") + ".", 100, subsequent_indent="    ")
     return (

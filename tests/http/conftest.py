@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.databases import TEST_PREFIX, create_database, drop_database
 from tests.http.faults import FAULTS, Fault, faulty
 from tests.http.running import Registry, Running, running
+from tests.http.shelving import shelved
 
 
 @pytest.fixture
@@ -20,10 +22,10 @@ def service_conninfo(database: str, login_names: dict[str, str]) -> str:
 
 
 @pytest.fixture
-def service(service_conninfo: str) -> Iterator[Running]:
-    """The service on a database of this test's own."""
-    with running(service_conninfo) as started:
-        yield started
+def service(service_conninfo: str, tmp_path: Path) -> Iterator[Running]:
+    """The service on a database of this test's own, with a store."""
+    with shelved(service_conninfo, tmp_path / "stores", ("main",)) as shelf:
+        yield shelf.service
 
 
 @pytest.fixture
@@ -33,14 +35,18 @@ def registry(service: Running) -> Registry:
 
 
 @pytest.fixture(scope="module")
-def shared_service(server_conninfo: str, template: str, login_names: dict[str, str]) -> Iterator[Running]:
-    """A service that the tests of a module share; its database has one package, see ``shared``."""
+def module_conninfo(server_conninfo: str, template: str, login_names: dict[str, str]) -> Iterator[str]:
+    """How a service logs in to a database that the tests of a module share."""
     conninfo = create_database(server_conninfo, template, owner=f"{TEST_PREFIX}_owner")
-    try:
-        with running(make_conninfo(conninfo, user=login_names["service"])) as started:
-            yield started
-    finally:
-        drop_database(server_conninfo, conninfo)
+    yield make_conninfo(conninfo, user=login_names["service"])
+    drop_database(server_conninfo, conninfo)
+
+
+@pytest.fixture(scope="module")
+def shared_service(module_conninfo: str) -> Iterator[Running]:
+    """A service that the tests of a module share; its database has one package, see ``shared``."""
+    with running(module_conninfo) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +69,11 @@ def fault(
     """A way to the test's database that can be cut."""
     with ExitStack() as stack:
         yield stack.enter_context(faulty(request.param, service_conninfo, admin))
+
+
+@pytest.fixture(scope="module")
+def module_admin(module_conninfo: str, server_conninfo: str) -> Iterator[psycopg.Connection[Any]]:
+    """A superuser's connection to the database that the tests of a module share."""
+    name = conninfo_to_dict(module_conninfo)["dbname"]
+    with psycopg.connect(make_conninfo(server_conninfo, dbname=name), autocommit=True) as connection:
+        yield connection

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -21,6 +22,7 @@ from artifactstore.http.routes import ENDPOINTS
 from tests.http.faults import FAULTS, Fault, Proxy, faulty, frozen_proxy
 from tests.http.raw import Answered, Raw, head
 from tests.http.running import Registry, Running, issue, running
+from tests.http.shelving import begin_stores, write_config
 from tests.http.test_departure import standing_still
 from tests.surroundings.endpoints import with_query
 from tests.timing import PATIENCE, SLACK, within
@@ -32,14 +34,24 @@ _SETTINGS: dict[str, Any] = {
     "read_timeout": _READ, "write_timeout": _WRITE, "check_seconds": 0,
 }  # fmt: skip
 _ID = "0198a5f0-0000-7000-8000-000000000001"
-_NEEDS_NOTHING = {"/healthz", "/metrics", "/", "/openapi.json", "/docs", "/docs/{name}", "/whoami"}
+_DIGEST = "blake3:" + "0" * 64
+_NEEDS_NOTHING = {"/healthz", "/metrics", "/", "/openapi.json", "/docs", "/docs/{name}", "/whoami", "/stores"}
 """Of which at most the token is asked for."""
 
 
 @pytest.fixture
-def served(fault: Fault, service_conninfo: str) -> Iterator[Running]:
+def stores(service_conninfo: str, tmp_path: Path) -> str:
+    """A stores.toml with a store of the test's log."""
+    issue(service_conninfo)
+    config = write_config(tmp_path / "stores", "main")
+    begin_stores(service_conninfo, config)
+    return str(config)
+
+
+@pytest.fixture
+def served(fault: Fault, service_conninfo: str, stores: str) -> Iterator[Running]:
     """The service behind it, with small bounds; it must stop in time too, mended or not."""
-    with running(fault.conninfo, issue(service_conninfo), **_SETTINGS) as service:
+    with running(fault.conninfo, issue(service_conninfo), **_SETTINGS, stores=stores) as service:
         yield service
         fault.mend()
 
@@ -65,13 +77,16 @@ def _value(field: Field) -> object:
 def _asked(service: Running, endpoint: Endpoint) -> str:
     """A whole request for an endpoint: one that only the database can refuse."""
     path = endpoint.path.replace("{sequence}", "1").replace("{name}", "start.js")
+    path = path.replace("{number}", "1").replace("{store}", "main").replace("{digest}", _DIGEST)
     for parameter in endpoint.path_parameters:
         path = path.replace("{" + parameter.name + "}", _ID)
     if endpoint.path == "/events":
         path += "?since=head&wait=1"
     path = with_query(path, endpoint)
-    if endpoint.method == "GET":
-        return head(service, f"GET {path}", role="operator")
+    if endpoint.method in ("GET", "DELETE"):
+        return head(service, f"{endpoint.method} {path}", role="operator")
+    if endpoint.takes:
+        return head(service, f"{endpoint.method} {path}", "Content-Length: 1", role="operator") + "x"
     body = json.dumps({field.name: _value(field) for field in endpoint.body or () if field.required})
     headers = ("Content-Type: application/json", f"Content-Length: {len(body)}")
     return head(service, f"POST {path}", *headers, role="operator") + body
@@ -85,9 +100,14 @@ def _ask(service: Running, endpoint: Endpoint) -> tuple[Answered | None, float]:
         return raw.answer(), time.monotonic() - began
 
 
+def _knows_by_itself(endpoint: Endpoint) -> bool:
+    """Whether what it is about is in a ticket, which no database is asked for."""
+    return any(parameter.name == "upload" for parameter in endpoint.path_parameters)
+
+
 def _bound(endpoint: Endpoint) -> float:
     """The stage that fails ends a request; for most that is the first: the token, or what it asks for."""
-    longest = _WRITE if endpoint.method == "POST" else _READ
+    longest = _READ if endpoint.method == "GET" else _WRITE
     return longest + _GRACE + SLACK
 
 
@@ -103,6 +123,8 @@ def _check_answers(
         alone = endpoint.role is None or tokens_known
         if endpoint.path in _NEEDS_NOTHING and alone:
             assert answer.status == 200, told
+        elif _knows_by_itself(endpoint) and alone:
+            assert (answer.status, answer.code) == (422, "bad-ticket"), told
         elif answer.status >= 500 or named:
             assert answer.status == 503, told
             assert answer.code in ("unavailable", "overloaded", "busy"), told
@@ -183,12 +205,12 @@ def test_f28_so_is_every_request_that_is_under_way(
 
 @pytest.mark.parametrize("name", FAULTS[1:])
 def test_f28_a_token_that_is_not_known_is_no_reason_to_wait(
-    name: str, service_conninfo: str, admin: psycopg.Connection[Any], record_property: Any
+    name: str, service_conninfo: str, admin: psycopg.Connection[Any], record_property: Any, stores: str
 ) -> None:
     """What only needs the token is told that it cannot be read; health needs none."""
     with ExitStack() as stack:
         fault = stack.enter_context(faulty(name, service_conninfo, admin))
-        settings = {**_SETTINGS, "token_seconds": 0}
+        settings = {**_SETTINGS, "token_seconds": 0, "stores": stores}
         served = stack.enter_context(running(fault.conninfo, issue(service_conninfo), **settings))
         _warm(served)
         answers = _all_at_once(served, fault, 0)

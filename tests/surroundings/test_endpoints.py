@@ -10,22 +10,29 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from artifactstore.http.routes import ENDPOINTS
 from tests.http.running import issue, running
+from tests.http.shelving import begin_stores, write_config
 from tests.http.test_pooler import bouncer
 from tests.surroundings.commands import normal_value
-from tests.surroundings.endpoints import BODIES, Tour
+from tests.surroundings.endpoints import BODIES, BYTES, Tour
 from tests.surroundings.places import odd_settings
 
 _READER = "/readyz"
 
 
 def test_every_endpoint_is_visited() -> None:
-    """An endpoint that is added later belongs into BODIES; reads are visited by themselves."""
-    assert {path for path, _ in BODIES} == {one.path for one in ENDPOINTS if one.method == "POST"}
-    assert {one.method for one in ENDPOINTS} == {"GET", "POST"}
+    """An endpoint that is added later belongs into BODIES or BYTES; reads are visited by themselves."""
+    sent = {("POST", path) for path, _ in BODIES} | {(method, path) for method, path, _ in BYTES}
+    assert {one for one in sent if one[0] != "GET"} == {
+        (one.method, one.path) for one in ENDPOINTS if one.method != "GET"
+    }
 
 
-def _tour(conninfo: str, tokens: dict[str, str], **settings: object) -> list[tuple[str, str, int, object]]:
-    with running(conninfo, tokens, check_seconds=0.2, **settings) as service:
+def _tour(
+    conninfo: str, tokens: dict[str, str], directory: Path, **settings: object
+) -> list[tuple[str, str, int, object]]:
+    config = write_config(directory, "main")
+    begin_stores(conninfo, config)
+    with running(conninfo, tokens, check_seconds=0.2, stores=str(config), **settings) as service:
         return Tour(service.client()).go()
 
 
@@ -60,7 +67,7 @@ def test_f14_every_endpoint_answers_the_same(
 ) -> None:
     """Also under the settings of libpq, which a process has from its environment."""
     plain, odd, tokens, odd_tokens = doors
-    expected = _tour(plain, tokens)
+    expected = _tour(plain, tokens, tmp_path / "plain")
     assert {status for _, _, status, _ in expected} <= {200, 201, 409}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PGDATESTYLE", "German")
@@ -68,8 +75,8 @@ def test_f14_every_endpoint_answers_the_same(
         patch.setenv("PGCLIENTENCODING", "LATIN1")
         if pooled:
             with bouncer(odd, tmp_path) as conninfo:
-                found = _tour(conninfo, odd_tokens, prepare_threshold=0)
+                found = _tour(conninfo, odd_tokens, tmp_path / "odd", prepare_threshold=0)
         else:
-            found = _tour(odd, odd_tokens)
+            found = _tour(odd, odd_tokens, tmp_path / "odd")
     for wanted, answered in zip(expected, found, strict=True):
         assert normal_value(answered) == normal_value(wanted)

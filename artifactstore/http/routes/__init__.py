@@ -3,6 +3,7 @@
 from artifactstore.http.endpoint import Endpoint
 from artifactstore.http.routes import (
     audit,
+    content,
     copies,
     documents,
     events,
@@ -10,10 +11,14 @@ from artifactstore.http.routes import (
     locations,
     log,
     lookups,
+    objects,
     operation,
     packages,
+    puts,
     retention,
+    stores,
     tokens,
+    uploads,
 )
 
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -21,6 +26,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *files.ENDPOINTS,
     *locations.ENDPOINTS,
     *copies.ENDPOINTS,
+    *content.ENDPOINTS,
+    *puts.ENDPOINTS,
+    *stores.ENDPOINTS,
+    *objects.ENDPOINTS,
+    *uploads.ENDPOINTS,
     *retention.ENDPOINTS,
     *events.ENDPOINTS,
     *audit.ENDPOINTS,

@@ -7,14 +7,17 @@ from uuid import UUID
 
 from anyio import to_thread
 
+from artifactstore.codec import Problem
+from artifactstore.errors import ArtifactstoreError
 from artifactstore.events import models
 from artifactstore.events.kinds import Bool, Hash, Text
 from artifactstore.http.endpoint import Answer, Call
 from artifactstore.http.reads import changed_version, many, one
 from artifactstore.http.web.answers import ID, SEQUENCE, TEXT, TIME, array, record
-from artifactstore.http.web.request import Parameter
+from artifactstore.http.web.request import Parameter, bad_payload
 from artifactstore.http.write.commands import FILE_ID, PACKAGE_ID, CommandSpec, made
 from artifactstore.http.write.landing import Landed, land, replayed
+from artifactstore.http.write.redeeming import OF_FILE, OF_TICKETS, placed
 from artifactstore.store import FileQuery, LoggedEvent, Row, Store
 from artifactstore.words import FILE_STATES
 
@@ -44,13 +47,25 @@ def _everywhere(store: Store, call: Call, limit: int) -> Iterator[Row]:
 
 
 async def _ingest(call: Call) -> Answer:
-    events = [await _FILE.new_event(call, item) for item in call.batch or [call.body]]
+    given = [_redeemed(call, *one) for one in enumerate(call.batch or [call.body])]
+    events = [await _FILE.new_event(call, item) for item in given]
     landed = await land(call, events)
     value = await to_thread.run_sync(_receipt, call.id("package_id"), landed)
     headers = replayed(call)
     if call.batch is None:
         headers["Location"] = f"/files/{landed[0].event.subject_id}"
     return Answer(value, 201, headers)
+
+
+def _redeemed(call: Call, index: int, item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is said of a file, by its ticket if it has one."""
+    try:
+        return _FILE.redeem(call, item)
+    except Problem as problem:
+        problem.path[:0] = ["files", index] if call.batch is not None else []
+        raise bad_payload(problem) from None
+    except ArtifactstoreError as refusal:
+        raise refusal if call.batch is None else placed(refusal, "files", index) from None
 
 
 def _receipt(package_id: UUID, landed: list[Landed]) -> dict[str, Any]:
@@ -79,9 +94,19 @@ _FILE = CommandSpec(
     "Add a file, or many, to an open package",
     location="/files/{}",
     makes=made("file_id", "the file"),
+    ticket=OF_FILE,
     doc=f"One file, or an object with the array files of 1 to {MAX_FILES} of them, all or nothing. A "
-    "refusal tells the index of the file in field.",
-    refusals=("not-found", "not-open", "bad-path", "path-taken", "id-taken", "location-taken"),
+    "refusal tells the index of the file in field. ticket stands for size, blake3, sha256 and locations of "
+    "bytes that were uploaded; nothing else names an object of a store.",
+    refusals=(
+        "not-found",
+        "not-open",
+        "bad-path",
+        "path-taken",
+        "id-taken",
+        "location-taken",
+        *OF_TICKETS,
+    ),
 )
 
 ENDPOINTS = (

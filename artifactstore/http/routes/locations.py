@@ -8,6 +8,7 @@ from artifactstore.http.endpoint import Call
 from artifactstore.http.reads import changed_version, many, one
 from artifactstore.http.web.request import Parameter
 from artifactstore.http.write.commands import FILE_ID, LOCATION_ID, CommandSpec
+from artifactstore.http.write.redeeming import OF_COPY, OF_TICKETS
 from artifactstore.store import Row, Store
 
 
@@ -50,7 +51,10 @@ ENDPOINTS = (
         "Register a copy of a file",
         location="/locations/{}",
         optional=("size", "blake3"),
-        refusals=("not-found", "gone", "digest-mismatch", "location-taken", "id-taken"),
+        ticket=OF_COPY,
+        doc="ticket stands for backend and uri of bytes that were uploaded; nothing else names an object "
+        "of a store.",
+        refusals=("not-found", "gone", "digest-mismatch", "location-taken", "id-taken", *OF_TICKETS),
     ).endpoint(),
     one(
         "Location",

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from artifactstore.errors import ArtifactstoreError, error
 from artifactstore.http.web import metrics
 from artifactstore.http.web.cors import Cors
-from artifactstore.http.web.request import ClientLeftError, check_head
+from artifactstore.http.web.request import AnswerCutError, ClientLeftError, check_head
 from artifactstore.http.web.trace import Trace, begin, position_headers
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -55,11 +55,17 @@ class Front:
             await (self._cors.preflight(scope) or self._app)(scope, receive, send_noted)
         except ClientLeftError:
             status = _CLIENT_LEFT
+        except AnswerCutError as cut:
+            # The length that was told is not met, and the server closes the connection.
+            self._problem(cut.failure, trace, scope)
         except Exception as failure:
             problem = self._problem(failure, trace, scope)
             if status:
                 raise
             headers = position_headers(trace.position)
+            if trace.unread:
+                # What is left of the body is dropped, for a while: the connection cannot be used again.
+                headers["Connection"] = "close"
             if problem.status == 405:
                 headers["Allow"] = ", ".join(problem.detail.pop("allow"))  # type: ignore[arg-type]
             await self._answer(scope, problem, trace.request_id, headers)(scope, receive, send_noted)

@@ -62,5 +62,7 @@ def response(
     elif failure.status in (408, 413):
         # The rest of the body is not read: the connection cannot be used again.
         more["Connection"] = "close"
+    elif failure.status == 416:
+        more["Content-Range"] = f"bytes */{failure.detail['size']}"
     more["Cache-Control"] = "no-store"
     return Response(body(failure, request_id), failure.status, more, media_type=MEDIA_TYPE)

@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from artifactstore.errors import ArtifactstoreError, error
 from artifactstore.http.web import metrics, problems
 from artifactstore.http.web.request import bad_request
+from artifactstore.http.web.trace import SCOPE_KEY, Trace
 
 if TYPE_CHECKING:
     from artifactstore.http.web.connections import Connections
@@ -48,6 +49,7 @@ class _Answer:
         """None: not written yet. Empty: sent."""
 
     def write(self, data: bytes) -> None:
+        self._protocol.count(len(data))
         if self._head is None and self._cycle.response_started:
             self._head = data
         elif self._head:
@@ -82,6 +84,7 @@ class Protocol(HttpToolsProtocol):
         self._due: tuple[float, str] | None = None
         self._body_due = 0.0
         self._sending_since: float | None = None
+        self._written = self._taken = 0
         self._heard = False
         self._deaf = False
         self._draining = False
@@ -227,6 +230,10 @@ class Protocol(HttpToolsProtocol):
         if not self._busy:
             self.transport.close()
 
+    def count(self, size: int) -> None:
+        """So many bytes of an answer are written."""
+        self._written += size
+
     def look(self, now: float) -> tuple[float, int] | None:
         """See ``connections.Connection``."""
         if self._due is not None and now >= self._due[0]:
@@ -235,8 +242,8 @@ class Protocol(HttpToolsProtocol):
         if not size:
             self._sending_since = None
             return None
-        if self._sending_since is None:
-            self._sending_since = now
+        if self._sending_since is None or self._reads_on(now - self._sending_since, size):
+            self._sending_since, self._taken = now, self._written - size
         elif now - self._sending_since > self._limits.send_timeout:
             self._connections.acted("send-timeout")
             self.abort()
@@ -283,6 +290,13 @@ class Protocol(HttpToolsProtocol):
         """Close now; what was not sent is lost."""
         self._unset_keepalive_if_required()
         self.transport.abort()
+
+    def _reads_on(self, seconds: float, unsent: int) -> bool:
+        """Whether the client reads an answer that is sent as it is made, fast enough over its last while."""
+        trace: Trace | None = self._running.scope.get(SCOPE_KEY)
+        if seconds <= self._limits.send_timeout or trace is None or not trace.streams:
+            return False
+        return self._written - unsent - self._taken >= seconds * self._limits.upload_rate
 
     @property
     def _busy(self) -> bool:

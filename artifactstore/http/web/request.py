@@ -35,6 +35,14 @@ class ClientLeftError(Exception):
     """The client closed the connection: nobody reads an answer."""
 
 
+class AnswerCutError(Exception):
+    """An answer was begun and cannot be ended as it must: its connection is cut; ``failure`` is why."""
+
+    def __init__(self, failure: ArtifactstoreError) -> None:
+        super().__init__(failure)
+        self.failure = failure
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """A parameter of a query or path."""

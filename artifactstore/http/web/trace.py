@@ -10,7 +10,8 @@ from starlette.types import Scope
 
 from artifactstore.store import Position
 
-_SCOPE_KEY = "artifactstore.trace"
+SCOPE_KEY = "artifactstore.trace"
+"""Where the scope of a request has its trace."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -23,6 +24,8 @@ class Trace:
         path: template of the path, such as ``/packages/{package_id}``; what has none is ``other``.
         actor: who, when known. code, problem: why it was refused, if it was.
         position: where the log stood when it was read for the answer.
+        unread: whether a body may come that was not read to its end.
+        streams: whether its answer is sent as it is made: it may take as long as the client needs.
     """
 
     request_id: str
@@ -31,6 +34,8 @@ class Trace:
     code: str | None = None
     problem: str | None = None
     position: Position | None = None
+    unread: bool = False
+    streams: bool = False
     started: float = field(default_factory=time.monotonic)
 
 
@@ -39,13 +44,13 @@ def begin(scope: Scope) -> Trace:
     given = header(scope, b"x-request-id")
     valid = given is not None and _REQUEST_ID.fullmatch(given)
     trace = Trace(given if given and valid else secrets.token_hex(16))
-    scope[_SCOPE_KEY] = trace
+    scope[SCOPE_KEY] = trace
     return trace
 
 
 def current(scope: Scope) -> Trace:
     """The trace of the request of this scope."""
-    trace: Trace = scope[_SCOPE_KEY]
+    trace: Trace = scope[SCOPE_KEY]
     return trace
 
 

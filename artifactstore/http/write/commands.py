@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from artifactstore.codec import Problem
 from artifactstore.errors import ArtifactstoreError, Forbidden
 from artifactstore.events import Event, NewEvent, Origin, new_id
 from artifactstore.events.fields import Field, fields_of
@@ -13,8 +14,9 @@ from artifactstore.events.kinds import Id
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import Answer, Call, Endpoint
 from artifactstore.http.web.answers import event_schema
-from artifactstore.http.web.request import Parameter
+from artifactstore.http.web.request import Parameter, bad_payload
 from artifactstore.http.write.landing import Landed, answer_event, land
+from artifactstore.http.write.redeeming import TicketUse
 from artifactstore.store import Store
 
 ON_BEHALF_OF = next(field for field in fields_of(Origin) if field.name == "on_behalf_of")
@@ -85,6 +87,7 @@ class CommandSpec:
         optional: fields of the payload that the body need not have.
         known: what the log knows of fields that the body does not have, by attribute.
         respell: a second attempt after a refusal.
+        ticket: what a ticket of uploaded bytes says in place of the body.
         doc, refusals: as an ``Endpoint`` has them.
     """
 
@@ -96,6 +99,7 @@ class CommandSpec:
     optional: Collection[str] = ()
     known: Callable[[Store, Call], Mapping[str, Any]] = _row_of
     respell: Respell | None = None
+    ticket: TicketUse | None = None
     doc: str = ""
     refusals: Sequence[str] = ()
 
@@ -117,7 +121,10 @@ class CommandSpec:
     @cached_property
     def body(self) -> Sequence[Field]:
         """The fields of its body."""
-        return (*self._asked(), *([self.new] if self.new else []), ON_BEHALF_OF)
+        asked = tuple(self._asked())
+        if self.ticket is not None:
+            asked = tuple(self.ticket.fields(asked))
+        return (*asked, *([self.new] if self.new else []), ON_BEHALF_OF)
 
     def endpoint(self) -> Endpoint:
         """What the service offers at its path."""
@@ -141,9 +148,20 @@ class CommandSpec:
 
     async def handle(self, call: Call) -> Answer:
         """Append the event of a call, and answer with it."""
-        landed = await self._land(call, await self.new_event(call, call.body))
+        try:
+            body = self.redeem(call, call.body)
+        except Problem as problem:
+            raise bad_payload(problem) from None
+        landed = await self._land(call, await self.new_event(call, body))
         headers = {"Location": self.location.format(landed.event.subject_id)} if self.location else {}
         return answer_event(call, landed, headers)
+
+    def redeem(self, call: Call, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The values of a body, those of its ticket among them; raises as ``TicketUse.redeem``."""
+        if self.ticket is None:
+            return body
+        required = [field.attribute for field in self._asked() if field.required]
+        return self.ticket.redeem(call, body, required)
 
     async def new_event(self, call: Call, body: Mapping[str, Any]) -> NewEvent:
         """The event of one body; raises ``Forbidden``, and whatever reading what the log knows raises."""

@@ -1,0 +1,1 @@
+"""Bytes over HTTP: content that leaves, verified, and content that comes, hashed as it comes."""
