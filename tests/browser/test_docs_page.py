@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from artifactstore.http.routes import ENDPOINTS
+from tests.browser.axe import serious
 from tests.browser.chromium import NARROW, Tab
 from tests.browser.conftest import Explorer
 
@@ -37,6 +38,16 @@ def test_an_operation_is_told_in_full_and_can_be_tried(open_tab: OpenTab, explor
     page.goto(f"{explorer.service.url}/docs")
     page.wait_for_selector(".opblock")
     assert page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
+
+
+def test_axe_finds_nothing_serious(open_tab: OpenTab) -> None:
+    """As it is opened, and with an operation told in full."""
+    page = open_tab(None).go("/docs")
+    page.wait_for_selector(".opblock")
+    assert serious(page) == []
+    page.locator("#operations-packages-post_packages .opblock-summary-control").click()
+    page.get_by_text("Create a package, open for files").first.wait_for()
+    assert serious(page) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
