@@ -7,6 +7,7 @@ Of two servers the second repeats every test, and of random and repeated ones as
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.needs import in_ci
 
@@ -36,3 +37,11 @@ SEQUENCES = 100 if _MUCH else 48
 """Moments of a history that as-of is compared at."""
 REQUESTS_OF_A_BURST = 500 if _MUCH else 60
 """Requests through nginx between two pauses, of which there are 19."""
+
+
+def be_patient() -> None:
+    """No random example fails because the machine is busy; examples share a database on purpose."""
+    checks = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    # On what hypothesis chose for where it runs: the profile of CI has more.
+    settings.register_profile("patient", settings(), deadline=None, suppress_health_check=checks)
+    settings.load_profile("patient")
