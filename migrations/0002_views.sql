@@ -256,6 +256,9 @@ CREATE TABLE artifactstore.requests (
     CONSTRAINT requests_pkey PRIMARY KEY (actor, key)
 );
 
+-- The request of an event is the last that began before it: requests do not overlap.
+CREATE INDEX requests_first_sequence_idx ON artifactstore.requests (first_sequence);
+
 COMMENT ON TABLE artifactstore.requests IS
 'Idempotency keys that were used, and what they appended (view, rebuilt by replay)';
 COMMENT ON COLUMN artifactstore.requests.actor IS 'Who sent the request';

@@ -1003,7 +1003,7 @@ CREATE FUNCTION artifactstore.index_views(p_schema text, p_content boolean DEFAU
 
 ALTER FUNCTION artifactstore.index_views(p_schema text, p_content boolean) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.index_views(p_schema text, p_content boolean) IS 'Makes the primary keys, unique constraints and indexes of the live views on the tables of the view set p_schema, by the same names; rows that break one are an error. p_content: also those by which files are found by their content, packages by their labels, holds by their case';
+COMMENT ON FUNCTION artifactstore.index_views(p_schema text, p_content boolean) IS 'Makes the primary keys, unique constraints and indexes of the live views on the tables of the view set p_schema, by the same names; rows that break one are an error. p_content: also those by which files are found by their content, packages by their labels, holds by their case, requests by their first event';
 
 CREATE FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) RETURNS text
     LANGUAGE plpgsql STABLE;
@@ -2629,9 +2629,11 @@ CREATE INDEX events_created_at_idx ON artifactstore.events USING btree (created_
 
 CREATE INDEX events_event_type_sequence_idx ON artifactstore.events USING btree (event_type, sequence);
 
-CREATE INDEX events_subject_kind_subject_id_idx ON artifactstore.events USING btree (subject_kind, subject_id);
+CREATE INDEX events_subject_kind_subject_id_sequence_idx ON artifactstore.events USING btree (subject_kind, subject_id, sequence);
 
 CREATE UNIQUE INDEX home_one_row_key ON artifactstore.home USING btree ((true));
+
+CREATE INDEX requests_first_sequence_idx ON artifactstore.requests USING btree (first_sequence);
 
 CREATE INDEX retention_holds_case_ref_created_sequence_idx ON artifactstore.retention_holds USING btree (case_ref, created_sequence);
 
