@@ -7,6 +7,11 @@ from playwright.sync_api import Page
 
 from tests.browser.chromium import NARROW, WIDE, Scheme
 
+_SETTLED = """async () => {
+    await new Promise(next => requestAnimationFrame(() => requestAnimationFrame(next)));
+    await Promise.all(document.getAnimations().map(one => one.finished.catch(() => null)));
+}"""
+"""Colours that fade from one look to the other have arrived."""
 _SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 
 
@@ -16,6 +21,7 @@ def serious(page: Page) -> list[tuple[Scheme, int, str, list[str]]]:
     for scheme, width in product(_SCHEMES, (WIDE, NARROW)):
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": 900})
+        page.evaluate(_SETTLED)
         found += [
             (scheme, width, one["id"], [node["html"][:300] for node in one["nodes"]])
             for one in Axe().run(page).response["violations"]
