@@ -183,7 +183,8 @@ def _belongs(row: Row, package_id: UUID) -> bool:
     if row["subject_kind"] in _OF_FILES:
         payload = row["payload"]
         return payload.keys() == {_UNREADABLE} or payload.get("package_id") == str(package_id)
-    return bool(row["subject_id"] == package_id)
+    about: UUID | None = row["subject_id"]
+    return about == package_id
 
 
 def _runs(sequences: Iterable[int]) -> Iterator[tuple[int, int]]:

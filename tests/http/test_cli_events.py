@@ -57,7 +57,7 @@ def test_following_a_package_gives_what_belongs_to_it(service: Running) -> None:
 
     def happen(name: str) -> list[int]:
         """Something of every kind of subject, of both packages; the numbers of the one."""
-        mine = []
+        mine: list[int] = []
         for one in (package, other):
             before = registry.head()
             file = registry.file(one, name)
