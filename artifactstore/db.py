@@ -90,7 +90,9 @@ PIN_CALLS = SQL(", ").join(_set(name, value, SQL("true")) for name, value in _HE
 """The same as items of a SELECT."""
 
 _APPEND_SETTINGS = SQL(
-    "SELECT {}, set_config('lock_timeout', %s, true), set_config('statement_timeout', '0', true)"
+    "SELECT {}, set_config('lock_timeout', %s, true), set_config('statement_timeout', '0', true), "
+    # That a commit was not confirmed is a warning.
+    "set_config('client_min_messages', 'warning', true)"
 ).format(PIN_CALLS)
 
 

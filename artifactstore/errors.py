@@ -346,7 +346,7 @@ _SPECS = (
               "size tells how many there are"),
     ErrorSpec("bad-sbom", None, 400, 2,
               "the file is no bill of materials that can be read",
-              "give CycloneDX or SPDX 2 as JSON; problem names the place in it"),
+              "give CycloneDX, SPDX 2 or SPDX 3 as JSON; problem names the place in it"),
     ErrorSpec("file", None, 400, 2,
               "a file or directory cannot be used",
               "check that the path is the one you mean, and what this user may do there"),

@@ -11,8 +11,8 @@ from typing import Protocol
 from uuid import UUID
 
 from artifactstore.events import NewEvent, PackageSealed, TokenIssued, TokenRevoked
-from artifactstore.store.rows import Appended, IssuedToken, ManifestEntry, Row
-from artifactstore.store.selection import CopyQuery, LogQuery, PackageQuery
+from artifactstore.store.rows import Appended, IssuedToken, ManifestEntry, Row, Verdict
+from artifactstore.store.selection import CopyQuery, FileQuery, LogQuery, PackageQuery
 
 
 class LogReads(Protocol):
@@ -73,6 +73,13 @@ class PageReads(Protocol):
     """``registry.pages``."""
 
     def package_page(self, where: PackageQuery, after: UUID | None, limit: int, /) -> Iterator[Row]: ...
+    def files_with_copies(self, where: FileQuery, after: UUID | None, limit: int, /) -> Iterator[Row]: ...
+
+
+class OverviewReads(Protocol):
+    """``registry.overviews``."""
+
+    def verdicts(self, package_id: UUID, /) -> list[Verdict]: ...
 
 
 class DueReads(Protocol):
@@ -126,6 +133,8 @@ class Registry(Protocol):
     def packages(self) -> PackageReads: ...
     @property
     def pages(self) -> PageReads: ...
+    @property
+    def overviews(self) -> OverviewReads: ...
     @property
     def retention(self) -> DueReads: ...
     @property

@@ -1,14 +1,12 @@
 """What may be done with a package in words: each command, and why it is not allowed."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from artifactstore.errors import ERRORS
 from artifactstore.events import EVENT_TYPES
 from artifactstore.events.times import day
-
-if TYPE_CHECKING:
-    from artifactstore.store import Verdict  # it needs the driver of PostgreSQL
+from artifactstore.store import Verdict
 
 COMMANDS: Mapping[str, str] = {
     "v1.file.ingested": "Add a file",
@@ -50,7 +48,7 @@ class Told(NamedTuple):
     bypass: bool
 
 
-def told(verdict: "Verdict") -> Told:
+def told(verdict: Verdict) -> Told:
     """The verdict in words."""
     refusal = verdict.refusal or {}
     code = refusal.get("code")

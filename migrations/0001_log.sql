@@ -24,7 +24,9 @@ CREATE TABLE artifactstore.events (
     CONSTRAINT events_payload_digest_check CHECK (octet_length(payload_digest) = 32)
 );
 
-CREATE INDEX events_subject_kind_subject_id_idx ON artifactstore.events (subject_kind, subject_id);
+-- In order of the log: the next event of a subject is the next entry, however many the subject has.
+CREATE INDEX events_subject_kind_subject_id_sequence_idx
+    ON artifactstore.events (subject_kind, subject_id, sequence);
 CREATE INDEX events_event_type_sequence_idx ON artifactstore.events (event_type, sequence);
 CREATE INDEX events_actor_sequence_idx ON artifactstore.events (actor, sequence);
 CREATE INDEX events_created_at_idx ON artifactstore.events (created_at);

@@ -31,7 +31,9 @@ CREATE TABLE artifactstore.artifact_packages (
 -- Packages are found by namespace.
 CREATE INDEX artifact_packages_namespace_purl_idx ON artifactstore.artifact_packages (namespace, purl)
 WHERE namespace IS NOT NULL;
--- Packages are found by labels. Without a list of entries to be merged later: no append waits for that.
+-- Packages are found by labels. Without a list of entries to be merged later: no append waits for that. It
+-- costs some 13 of 115 µs of CPU for each of many packages of one append, with labels or without. An index of
+-- those with labels alone would spare the others that, but no query by label would find it by itself.
 CREATE INDEX artifact_packages_labels_idx ON artifactstore.artifact_packages
     USING gin (labels jsonb_path_ops) WITH (fastupdate = off);
 -- For all_subjects: a package is its own subject, and a column cannot be searched by two equalities of one
@@ -262,6 +264,9 @@ CREATE TABLE artifactstore.requests (
     last_sequence bigint NOT NULL,
     CONSTRAINT requests_pkey PRIMARY KEY (actor, key)
 );
+
+-- The request of an event is the last that began before it: requests do not overlap.
+CREATE INDEX requests_first_sequence_idx ON artifactstore.requests (first_sequence);
 
 COMMENT ON TABLE artifactstore.requests IS
 'Idempotency keys that were used, and what they appended (view, rebuilt by replay)';

@@ -8,6 +8,7 @@ A server that does not start makes the run fail.
 import gc
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -27,6 +28,8 @@ from tests.databases import (
     running_cluster,
     superuser_conninfo,
 )
+from tests.directories import public_directory
+from tests.effort import be_patient
 
 _TEMPLATE = "artifactstore_template"
 _LONG = (
@@ -44,6 +47,7 @@ _LONG = (
 def pytest_configure() -> None:
     """A run that is told to end stops its server first: the server is in a session of its own."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    be_patient()
 
 
 def pytest_collection_finish() -> None:
@@ -60,6 +64,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _guarded(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Servers that programs under test start in directories of tests end with the run, however that ends."""
     guardian.current().watch(tmp_path_factory.getbasetemp(), remove=False)
+
+
+@pytest.fixture
+def public_path() -> Iterator[Path]:
+    """As ``tmp_path``, for a test whose programs run under another account, such as root's server."""
+    with public_directory() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,23 @@
 """Directories of tests that programs of another account must get through to."""
 
-import stat
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from tests import guardian
 
-def let_through(directory: Path) -> None:
-    """Let every account enter a directory of a test and those of the run above it, which pytest closes.
 
-    The directory for all stays as it is: without its sticky bit and its write permission, whoever else
-    works on this machine would be shut out.
+@contextmanager
+def public_directory(prefix: str = "as-open-", parent: Path | None = None) -> Iterator[Path]:
+    """A directory that every account may enter; it goes away when it is left.
+
+    Root's server runs under another account. Directories of pytest would not do: their parent is closed again
+    whenever another run of the same account begins.
     """
-    for one in (directory, *directory.parents[:3]):
-        if not one.stat().st_mode & stat.S_ISVTX:
-            one.chmod(0o755)
+    made = guardian.current().make_directory(prefix, parent)
+    made.chmod(0o755)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)

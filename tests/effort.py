@@ -7,6 +7,7 @@ Of two servers the second repeats every test, and of random and repeated ones as
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.needs import in_ci
 
@@ -40,3 +41,11 @@ STATES_OF_BYTES = 400_000 if _MUCH else 30_000
 """States of three uploads, removers, a collector and a clock that are looked at, the nearest first."""
 SOAK_SECONDS = 60.0 if _MUCH else 5.0
 """Seconds of uploads, purges, removers and a collector at once."""
+
+
+def be_patient() -> None:
+    """No random example fails because the machine is busy; examples share a database on purpose."""
+    checks = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    # On what hypothesis chose for where it runs: the profile of CI has more.
+    settings.register_profile("patient", settings(), deadline=None, suppress_health_check=checks)
+    settings.load_profile("patient")

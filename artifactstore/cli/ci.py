@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 import click
 
-from artifactstore import system
+from artifactstore import __version__, system
 from artifactstore.cli.output import visible
 from artifactstore.jobs.findings import KINDS, Finding
 
@@ -49,7 +49,7 @@ def write_junit(
 ) -> None:
     """Write a JUnit report: a test case for each kind of finding, which fails with all of that kind.
 
-    It is valid to the schema of Jenkins (junit-10.xsd) and to that of Ant.
+    It is valid to the schemas of Jenkins and to that of Ant.
 
     Args:
         findings: the first of those that were found; ``found``: how many there are.
@@ -79,7 +79,9 @@ def write_junit(
             "package": "artifactstore",
         },
     )
-    SubElement(suite, "properties")
+    # One at least: the older schema of Jenkins wants that, and Ant's wants the list.
+    properties = SubElement(suite, "properties")
+    SubElement(properties, "property", {"name": "artifactstore", "value": __version__})
     for kind, found_of_kind in by_kind.items():
         named = {"name": KINDS[kind], "classname": f"{_SUITE}.{kind}", "time": "0"}
         case = SubElement(suite, "testcase", named)

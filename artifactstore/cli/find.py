@@ -51,7 +51,7 @@ def find(
         raise BadInput("usage", {"problem": "give either DIGEST or --file"})
     algorithm, content = _content_of(path) if digest is None else digest  # type: ignore[arg-type]
     algorithms = _ALGORITHMS if algorithm is None else (algorithm,)
-    pages = session.database.pages
+    pages = session.store.pages
     found = islice(
         chain.from_iterable(
             pages.files_with_copies(FileQuery(**{name: content}, removed=removed), None, _ALL)  # type: ignore[arg-type]

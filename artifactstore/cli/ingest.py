@@ -27,7 +27,7 @@ from artifactstore.jobs.sbom import Component, Sbom, read_sbom
     "bill",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A bill of materials: CycloneDX or SPDX 2, as JSON. The packages that it names are registered too.",
+    help="A bill of materials: CycloneDX or SPDX, as JSON. The packages that it names are registered too.",
 )
 @click.option(
     "--label",

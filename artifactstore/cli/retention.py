@@ -177,7 +177,7 @@ def explain(session: Session, package: UUID | str) -> None:
     artifactstore retention explain pkg:generic/app@1.0
     """
     package_id = session.package_id(package)
-    verdicts = session.database.overviews.verdicts(package_id)
+    verdicts = session.store.overviews.verdicts(package_id)
     commands = [told(verdict) for verdict in verdicts]
     if session.json:
         explained = [

@@ -233,6 +233,36 @@ class FilesFindAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacedFileWithCopiesAnswer:
+    """A file, the purl of its package, and its copies that are not retired."""
+
+    file_id: UUID
+    package_id: UUID
+    path: str
+    size: int
+    blake3: Hex
+    sha256: Hex | None
+    media_type: str | None
+    state: str
+    ingested_at: datetime
+    last_verified_at: datetime | None
+    removed_at: datetime | None
+    created_sequence: int
+    last_sequence: int
+    changed_sequence: int
+    purl: str
+    locations: tuple[LocationAnswer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FilesWithCopiesAnswer:
+    """A page."""
+
+    files: tuple[PlacedFileWithCopiesAnswer, ...]
+    next: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
 class CopyNeededBy:
     """The first of the other locations that name the same bytes and are not retired."""
 
@@ -441,6 +471,23 @@ class RetentionExplainAnswer:
     holds: int
     because: tuple[RetentionExplainBecauseItem, ...]
     told: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackagesCommandsCommandsItem:
+    """A command."""
+
+    event_type: str
+    refusal: Mapping[str, Any] | None
+    bypass: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PackagesCommandsAnswer:
+    """Commands."""
+
+    package_id: UUID
+    commands: tuple[PackagesCommandsCommandsItem, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from artifactstore.client.answers import (
     FilesAddAnswer,
     FilesFindAnswer,
     FilesListAnswer,
+    FilesWithCopiesAnswer,
     HoldsFindAnswer,
     HoldsListAnswer,
     LocationAnswer,
@@ -26,6 +27,7 @@ from artifactstore.client.answers import (
     LocationsOfPackageAnswer,
     LogGetAnswer,
     PackageAnswer,
+    PackagesCommandsAnswer,
     PackagesContentsAnswer,
     PackagesListAnswer,
     PackagesManifestAnswer,
@@ -454,6 +456,35 @@ def files_find(
     )
 
 
+def files_with_copies(
+    *,
+    path: str | None = None,
+    blake3: str | None = None,
+    sha256: str | None = None,
+    removed: bool | None = None,
+    after: UUID | None = None,
+    limit: int | None = None,
+    min_sequence: int | None = None,
+) -> Exchange[FilesWithCopiesAnswer]:
+    """Files of all packages with their copies, by id.
+
+    ``GET /contents``
+    """
+    return requests.read(
+        "/contents",
+        FilesWithCopiesAnswer,
+        {
+            "path": path,
+            "blake3": blake3,
+            "sha256": sha256,
+            "removed": removed,
+            "after": after,
+            "limit": limit,
+            "min_sequence": min_sequence,
+        },
+    )
+
+
 def files_get(file_id: UUID, *, min_sequence: int | None = None) -> Exchange[FileAnswer]:
     """A file.
 
@@ -814,6 +845,20 @@ def retention_explain(
     return requests.read(
         f"/packages/{requests.segment(package_id)}/retention/explain",
         RetentionExplainAnswer,
+        {"min_sequence": min_sequence},
+    )
+
+
+def packages_commands(
+    package_id: UUID, *, min_sequence: int | None = None
+) -> Exchange[PackagesCommandsAnswer]:
+    """What may be done with a package now, and why not.
+
+    ``GET /packages/{package_id}/commands``
+    """
+    return requests.read(
+        f"/packages/{requests.segment(package_id)}/commands",
+        PackagesCommandsAnswer,
         {"min_sequence": min_sequence},
     )
 
@@ -1202,6 +1247,7 @@ class PackagesCalls(OperationGroup[ModeT]):
     purge = Operation(packages_purge)
     manifest = Operation(packages_manifest)
     contents = Operation(packages_contents)
+    commands = Operation(packages_commands)
     totals = Operation(packages_totals)
 
 
@@ -1212,6 +1258,7 @@ class FilesCalls(OperationGroup[ModeT]):
     add = Operation(files_add)
     add_many = Operation(files_add_many)
     find = Operation(files_find)
+    with_copies = Operation(files_with_copies)
     get = Operation(files_get)
     remove = Operation(files_remove)
 

@@ -81,6 +81,12 @@ def _link(call: Call, cursor: str, last: object) -> dict[str, str]:
     return {"Link": f'<?{query}>; rel="next"'} if len(query) <= _LINK_BYTES else {}
 
 
+def with_copies(name: str) -> Callable[[Row], dict[str, Any]]:
+    """Turns a file with its ``locations`` into the object of a shared schema."""
+    show, show_copy = shown(name), shown("Location")
+    return lambda row: show({**row, "locations": list(map(show_copy, row["locations"]))})
+
+
 def one(
     name: str,
     path: str,

@@ -1,17 +1,21 @@
-"""What a software bill of materials names: CycloneDX and SPDX 2, as JSON.
+"""What a software bill of materials names: CycloneDX, SPDX 2 and SPDX 3, as JSON.
 
-Both say by purl which packages there are, and which one of them the document is about:
+All say by purl which packages there are, and which one of them the document is about:
 
 - CycloneDX (https://cyclonedx.org/docs/latest/json): ``metadata.component`` is what it is about; components,
   also those inside components, have ``purl``.
 - SPDX 2 (https://spdx.github.io/spdx-spec/v2.3): ``packages`` have ``externalRefs`` of type purl; what it is
   about is in ``documentDescribes`` or in a relationship DESCRIBES of the document.
+- SPDX 3 (https://spdx.github.io/spdx-spec/v3.0.1): the elements of ``@graph`` name each other by ``spdxId``;
+  a ``software_Package`` has its purl in ``software_packageUrl`` or in an ``externalIdentifier``. What it is
+  about is the ``rootElement`` of the ``SpdxDocument``, or of the ``software_Sbom`` that is its root.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from artifactstore import system
 from artifactstore.errors import BadInput
@@ -19,6 +23,10 @@ from artifactstore.errors import BadInput
 _MAX_LABEL = 1024
 """Bytes of the value of a label."""
 _NOTHING = ("NOASSERTION", "NONE")
+_SPDX_3 = re.compile(r"https://spdx\.org/rdf/(3\.[0-9]+(?:\.[0-9]+)?)/spdx-context\.jsonld")
+"""The context that makes names of JSON those of SPDX: with another one they might mean anything."""
+_HAS_LICENSE = ("hasConcludedLicense", "hasDeclaredLicense")
+"""Types of relationships to a license: the better comes first."""
 _KINDS: Mapping[type, str] = {dict: "an object", list: "a list", str: "a text"}
 
 
@@ -61,9 +69,9 @@ def read_sbom(path: Path) -> Sbom:
         return _sbom(f"CycloneDX {version}", _cyclonedx(document))
     if isinstance(document, dict) and str(document.get("spdxVersion")).startswith("SPDX-2."):
         return _sbom(str(document["spdxVersion"]).replace("-", " "), _spdx(document))
-    if isinstance(document, dict) and "@graph" in document:
-        raise _bad("SPDX 3 is not read; CycloneDX and SPDX 2 are")
-    raise _bad("neither CycloneDX (bomFormat) nor SPDX 2 (spdxVersion), as JSON")
+    if isinstance(document, dict) and (version := _SPDX_3.fullmatch(str(document.get("@context")))):
+        return _sbom(f"SPDX {version[1]}", _spdx_3(document))
+    raise _bad("neither CycloneDX (bomFormat), nor SPDX 2 (spdxVersion), nor SPDX 3 (its @context), as JSON")
 
 
 class _Found(NamedTuple):
@@ -159,6 +167,94 @@ def _spdx_labels(package: Mapping[str, Any], place: str) -> dict[str, str]:
     if supplier is not None:
         supplier = supplier.removeprefix("Organization:").removeprefix("Person:").strip()
     return _labels(license=concluded or declared, supplier=supplier, sha256=checksums.get("SHA256"))
+
+
+_Graph: TypeAlias = Mapping[str, tuple[str, Mapping[str, Any]]]
+"""The elements of a document by their ids, each with its place."""
+
+
+def _spdx_3(document: Mapping[str, Any]) -> Iterator[_Found]:
+    graph = {
+        _get(element, "spdxId", str, place, place): (place, element)
+        for place, element in _items(document, "@graph", "")
+    }
+    about = _roots(graph)
+    licenses = _licenses(graph)
+    for identity, (place, element) in graph.items():
+        if element.get("type") == "software_Package":
+            labels = _labels(
+                license=licenses.get(identity), supplier=_supplier(graph, place, element),
+                sha256=_sha256(place, element),
+            )  # fmt: skip
+            yield _Found(place, _spdx_3_purl(place, element), labels, identity in about)
+
+
+def _roots(graph: _Graph) -> set[str]:
+    """Ids of what the document is about, and of its roots that are a bill themselves."""
+    found: set[str] = set()
+    for kind in ("SpdxDocument", "software_Sbom"):
+        for identity, (place, element) in graph.items():
+            if element.get("type") == kind and (kind == "SpdxDocument" or identity in found):
+                found |= set(_texts(element, "rootElement", place))
+    return found
+
+
+def _licenses(graph: _Graph) -> dict[str, str]:
+    """The expression of the license of each element that has one."""
+    found: dict[str, str] = {}
+    for kind in _HAS_LICENSE:
+        for place, element in graph.values():
+            if element.get("type") == "Relationship" and element.get("relationshipType") == kind:
+                from_ = _get(element, "from", str, place, "")
+                told = [_expression(graph, to) for to in _texts(element, "to", place)]
+                if expression := ", ".join(filter(None, told)):
+                    found.setdefault(from_, expression)
+    return found
+
+
+def _expression(graph: _Graph, identity: str) -> str | None:
+    """What an element says of a license; None: nothing, or in parts that only SPDX knows."""
+    if identity in graph:
+        place, element = graph[identity]
+        expression: str | None = _get(element, "simplelicensing_licenseExpression", str, place)
+        return expression if expression not in _NOTHING else None
+    # A license of the list of SPDX is named by its address there.
+    listed = identity.startswith(("https://spdx.org/licenses/", "http://spdx.org/licenses/"))
+    return identity.rpartition("/")[2] if listed else None
+
+
+def _supplier(graph: _Graph, place: str, element: Mapping[str, Any]) -> str | None:
+    identity = _get(element, "suppliedBy", str, place, "")
+    if identity not in graph:
+        return None
+    inner, agent = graph[identity]
+    name: str | None = _get(agent, "name", str, inner)
+    return name
+
+
+def _sha256(place: str, element: Mapping[str, Any]) -> str | None:
+    for inner, method in _items(element, "verifiedUsing", place):
+        value: str | None = _get(method, "hashValue", str, inner)
+        if method.get("algorithm") == "sha256":
+            return value
+    return None
+
+
+def _spdx_3_purl(place: str, element: Mapping[str, Any]) -> str | None:
+    purl: str | None = _get(element, "software_packageUrl", str, place)
+    for inner, one in _items(element, "externalIdentifier", place):
+        identifier: str | None = _get(one, "identifier", str, inner)
+        if purl is None and one.get("externalIdentifierType") == "packageUrl":
+            purl = identifier
+    return purl
+
+
+def _texts(holder: Mapping[str, Any], name: str, place: str) -> Iterator[str]:
+    """The texts of a list that may be missing."""
+    for number, one in enumerate(_get(holder, name, list, place, [])):
+        if not isinstance(one, str):
+            raise _bad(f"{place}.{name}[{number}] is not a text")
+        yield one
 
 
 def _labels(**values: str | None) -> dict[str, str]:

@@ -8,7 +8,7 @@ from artifactstore.client import Client
 from artifactstore.errors import BadInput
 from artifactstore.remote.copies import RemoteCopies, RemoteRemovals
 from artifactstore.remote.log import RemoteLog
-from artifactstore.remote.packages import RemoteDue, RemotePackages, RemotePages
+from artifactstore.remote.packages import RemoteDue, RemoteOverviews, RemotePackages, RemotePages
 from artifactstore.remote.tokens import RemoteTokens
 from artifactstore.remote.translation import translated_answers
 from artifactstore.remote.writes import RemoteWrites
@@ -35,6 +35,7 @@ class Remote:
         self.log = RemoteLog(self._client)
         self.writes = RemoteWrites(self._client, on_behalf_of)
         self.pages = RemotePages(self._client)
+        self.overviews = RemoteOverviews(self._client)
         self.retention = RemoteDue(self._client)
         self.copies = RemoteCopies(self._client)
         self.removals = RemoteRemovals(self._client)

@@ -19,6 +19,10 @@ from artifactstore.store import LogQuery, Row
 _RETRY_SECONDS = 60.0
 _HISTORY = ("sequence", "created_at", "actor", "action", "path", "uri", "reason", "subject_id", "payload")
 """Columns of the history of a package."""
+_UNREADABLE = "unreadable"
+_OF_FILES = frozenset({"file", "storage"})
+"""Kinds of subjects whose events say in the payload which package they belong to."""
+_OF_PACKAGES = _OF_FILES | {"package", "retention"}
 
 
 class RemoteLog:
@@ -73,13 +77,22 @@ class RemoteLog:
         return self._of_package(islice(self._audit(query, oldest=True, limit=limit), limit))
 
     def follow(self, query: LogQuery, limit: int | None) -> Iterator[Row]:
-        """The same, and then new ones as they come, for ever or up to ``limit``.
+        """The same, and then new ones as they come, for ever or up to ``limit``."""
+        if query.package_id is None:
+            return self._events(query, limit, follow=True)
+        return islice(self._follow_package(query, query.package_id), limit)
 
-        Raises ``BadInput`` usage for a package: the feed knows subjects, not what belongs to one.
-        """
-        if query.package_id is not None:
-            raise error("usage", {"problem": "no service follows a package: give --subject"})
-        return self._events(query, limit, follow=True)
+    def _follow_package(self, query: LogQuery, package_id: UUID) -> Iterator[Row]:
+        """What is there is asked for by package; of what comes each event says what it belongs to."""
+        head = max(self.head(), query.since)
+        where = replace(query.where, subject_kind=query.where.subject_kind or _OF_PACKAGES)
+        coming = replace(query, since=head, package_id=None, where=where)
+        known = self._cursor(head)
+        yield from self.events(replace(query, until=query.end(head)))
+        if query.until is None or query.until > head:
+            self._known = known
+            tail = self._events(coming, None, follow=True)
+            yield from (row for row in tail if _belongs(row, package_id))
 
     def _events(self, query: LogQuery, limit: int | None, *, follow: bool) -> Iterator[Row]:
         end = query.until
@@ -165,6 +178,15 @@ class RemoteLog:
         return all_pages(ask, lambda page: page.events)
 
 
+def _belongs(row: Row, package_id: UUID) -> bool:
+    """Whether an event is about the package, a file of it or a copy; nobody knows it of an unreadable one."""
+    if row["subject_kind"] in _OF_FILES:
+        payload = row["payload"]
+        return payload.keys() == {_UNREADABLE} or payload.get("package_id") == str(package_id)
+    about: UUID | None = row["subject_id"]
+    return about == package_id
+
+
 def _runs(sequences: Iterable[int]) -> Iterator[tuple[int, int]]:
     """First and last of each run of numbers without a hole, at most a page long."""
     first = last = 0
@@ -181,4 +203,4 @@ def _row(event: FeedEvent) -> Row:
     try:
         return event_value(event.stored)
     except BadInput as failure:
-        return {**event.stored._asdict(), "payload": {"unreadable": failure.message}}
+        return {**event.stored._asdict(), "payload": {_UNREADABLE: failure.message}}

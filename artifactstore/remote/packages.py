@@ -9,7 +9,7 @@ from uuid import UUID
 from artifactstore.client import Client
 from artifactstore.errors import NotFound
 from artifactstore.remote.translation import PAGE, all_pages, row_of, translated_answers
-from artifactstore.store import ManifestEntry, PackageQuery, Row
+from artifactstore.store import FileQuery, ManifestEntry, PackageQuery, Row, Verdict
 
 _MANIFEST = 100_000
 
@@ -107,6 +107,39 @@ class RemotePages:
             ),
             limit,
         )
+
+    def files_with_copies(self, where: FileQuery, after: UUID | None, limit: int) -> Iterator[Row]:
+        """See ``Pages.files_with_copies``, of all packages."""
+        return islice(
+            all_pages(
+                lambda last: self._client.files.with_copies(
+                    path=where.path,
+                    blake3=None if where.blake3 is None else where.blake3.hex(),
+                    sha256=None if where.sha256 is None else where.sha256.hex(),
+                    removed=where.removed,
+                    after=last or after,
+                    limit=min(limit, PAGE),
+                ),
+                lambda page: page.files,
+            ),
+            limit,
+        )
+
+
+class RemoteOverviews:
+    """``registry.overviews``."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def verdicts(self, package_id: UUID) -> list[Verdict]:
+        """See ``Overviews.verdicts``."""
+        with translated_answers():
+            commands = self._client.packages.commands(package_id).commands
+        return [
+            Verdict(one.event_type, None if one.refusal is None else dict(one.refusal), one.bypass)
+            for one in commands
+        ]
 
 
 class RemoteDue:

@@ -52,7 +52,9 @@ def row_of(answer: Any) -> Row:
 def _value(kind: Any, value: Any) -> Any:
     if isinstance(value, str) and _is_hex(kind):
         return bytes.fromhex(value)
-    return row_of(value) if is_dataclass(value) else list(value) if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return [row_of(one) if is_dataclass(one) else one for one in value]
+    return row_of(value) if is_dataclass(value) else value
 
 
 def _is_hex(kind: Any) -> bool:

@@ -13,7 +13,7 @@ talks to one need not have PostgreSQL's driver.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from artifactstore.store.rows import Appended, Difference, LoggedEvent, ManifestEntry, Row
+from artifactstore.store.rows import Appended, Difference, LoggedEvent, ManifestEntry, Row, Verdict
 from artifactstore.store.selection import (
     CopyQuery,
     EventFilter,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from artifactstore.store.database import Store
     from artifactstore.store.identity import Epoch, Evidence, Home, Position
     from artifactstore.store.installation import Installed
-    from artifactstore.store.overviews import Overview, Story, Verdict
+    from artifactstore.store.overviews import Overview, Story
     from artifactstore.store.prepared import Outcome, PreparedEvent, prepare
     from artifactstore.store.tokens import Token
     from artifactstore.store.view_sets import Begun, ViewSet
@@ -38,7 +38,7 @@ _HOMES = {
     "database": ("Store",),
     "identity": ("Epoch", "Evidence", "Home", "Position"),
     "installation": ("Installed",),
-    "overviews": ("Overview", "Story", "Verdict"),
+    "overviews": ("Overview", "Story"),
     "prepared": ("Outcome", "PreparedEvent", "prepare"),
     "tokens": ("Token",),
     "view_sets": ("Begun", "ViewSet"),

@@ -21,10 +21,6 @@ _OF_PACKAGE: LiteralString = """
         WHERE s.package_id = {}))
     """
 
-_LONGEST_REQUEST = 10_000
-_NAMES_REQUEST = b"grequest\xa3"
-"""In the payload of the first event of a request: a key and the head of a map. No text has it in UTF-8."""
-
 
 class Log(Connected):
     """``store.log``: events, and where the log ends."""
@@ -138,14 +134,23 @@ class Log(Connected):
 
     def neighbours(self, sequence: int) -> tuple[int | None, int | None]:
         """The events of the same subject before and behind an event, None where there is none."""
-        # All of the subject are looked at, which are few: from the event on, the next may be a million away.
+        # In the order of the index by subject, which no other index gives: the plan is that whatever the
+        # planner believes, and what is found may be the first or last event of the next subject.
         query = SQL(
             """
-            SELECT max(s.sequence) FILTER (WHERE s.sequence < o.sequence) AS before,
-                min(s.sequence) FILTER (WHERE s.sequence > o.sequence) AS behind
-            FROM artifactstore.events o, LATERAL (
-                SELECT e.sequence FROM artifactstore.events e
-                WHERE e.subject_kind = o.subject_kind AND e.subject_id = o.subject_id OFFSET 0) s
+            SELECT CASE WHEN b.subject_kind = o.subject_kind AND b.subject_id = o.subject_id
+                    THEN b.sequence END AS before,
+                CASE WHEN n.subject_kind = o.subject_kind AND n.subject_id = o.subject_id
+                    THEN n.sequence END AS behind
+            FROM artifactstore.events o
+            LEFT JOIN LATERAL (
+                SELECT e.subject_kind, e.subject_id, e.sequence FROM artifactstore.events e
+                WHERE (e.subject_kind, e.subject_id, e.sequence) < (o.subject_kind, o.subject_id, o.sequence)
+                ORDER BY e.subject_kind DESC, e.subject_id DESC, e.sequence DESC LIMIT 1) b ON true
+            LEFT JOIN LATERAL (
+                SELECT e.subject_kind, e.subject_id, e.sequence FROM artifactstore.events e
+                WHERE (e.subject_kind, e.subject_id, e.sequence) > (o.subject_kind, o.subject_id, o.sequence)
+                ORDER BY e.subject_kind, e.subject_id, e.sequence LIMIT 1) n ON true
             WHERE o.sequence = %s
             """
         )
@@ -155,23 +160,18 @@ class Log(Connected):
     def request_of(self, sequence: int) -> tuple[int, int] | None:
         """First and last event of the request that an event belongs to, None if it belongs to none.
 
-        The first event of a request names it. All of them are appended at once, so they have one time; of
-        more than ``_LONGEST_REQUEST`` events those far behind the first are not known to belong to it.
+        Told by the view ``requests``: requests do not overlap, so it can only be the last that began.
         """
         query = SQL(
             """
-            SELECT f.first, f.first + f.events - 1 AS last
-            FROM artifactstore.events o, LATERAL (
-                SELECT e.sequence AS first, (artifactstore.describe_payload(e.event_type, e.payload)
-                    #>> '{{request,events}}')::bigint AS events
-                FROM artifactstore.events e
-                WHERE e.created_at = o.created_at AND e.actor = o.actor AND e.sequence <= o.sequence
-                    AND e.sequence > o.sequence - {longest} AND position({named} IN e.payload) > 0
-                ORDER BY e.sequence DESC LIMIT 1) f
-            WHERE o.sequence = {sequence} AND o.sequence < f.first + f.events
+            SELECT r.first_sequence AS first, r.first_sequence + r.events - 1 AS last
+            FROM (
+                SELECT first_sequence, events FROM artifactstore.requests
+                WHERE first_sequence <= %(sequence)s ORDER BY first_sequence DESC LIMIT 1) r
+            WHERE %(sequence)s < r.first_sequence + r.events
             """
-        ).format(longest=_LONGEST_REQUEST, named=_NAMES_REQUEST, sequence=sequence)
-        rows = self._all(dict_row, query)
+        )
+        rows = self._all(dict_row, query, {"sequence": sequence})
         return (rows[0]["first"], rows[0]["last"]) if rows else None
 
     def package_history(

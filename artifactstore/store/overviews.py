@@ -12,23 +12,10 @@ from psycopg.types.json import Jsonb
 
 from artifactstore.errors import NotFound
 from artifactstore.store.base import Connected
-from artifactstore.store.rows import Row
+from artifactstore.store.rows import Row, Verdict
 
 MAX_EVENTS = 50_000
 """Events of a package up to which its past is shown: a second of work, or two."""
-
-
-class Verdict(NamedTuple):
-    """What the rules say to a command on a package, by the type of its event.
-
-    Attributes:
-        refusal: ``{"code": …}`` and the facts of the refusal; None: it is allowed.
-        bypass: whether an operator may bypass the refusal.
-    """
-
-    event_type: str
-    refusal: dict[str, Any] | None
-    bypass: bool
 
 
 class Overview(NamedTuple):

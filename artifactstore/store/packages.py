@@ -58,11 +58,8 @@ class Packages(Connected):
             (
                 SELECT coalesce(jsonb_object_agg(s.state, s.n), '{}') AS locations
                 FROM (
-                    SELECT l.state, count(*) AS n
-                    FROM artifactstore.storage_locations l
-                    JOIN artifactstore.artifact_files f USING (file_id)
-                    WHERE f.package_id = %s
-                    GROUP BY l.state) s) l
+                    SELECT state, count(*) AS n FROM artifactstore.storage_locations
+                    WHERE package_id = %s GROUP BY state) s) l
             """
         )
         totals = self._row(query, (package_id, package_id))

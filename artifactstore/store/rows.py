@@ -61,3 +61,16 @@ class Manifest(NamedTuple):
     purl: str
     stated: tuple[bytes, int, int]
     found: tuple[bytes, int, int]
+
+
+class Verdict(NamedTuple):
+    """What the rules say to a command on a package, by the type of its event.
+
+    Attributes:
+        refusal: ``{"code": …}`` and the facts of the refusal; None: it is allowed.
+        bypass: whether an operator may bypass the refusal.
+    """
+
+    event_type: str
+    refusal: dict[str, Any] | None
+    bypass: bool

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import accumulate, islice
 from uuid import UUID
 
-from psycopg.rows import args_row
+from psycopg.rows import args_row, dict_row
 from psycopg.sql import SQL
 
 from artifactstore import codec
@@ -106,6 +106,19 @@ class Writes(Connected):
         )
         seconds: float = self._row(query)["wait"]
         return seconds
+
+    def await_standbys(self) -> None:
+        """Have the commit of this transaction wait for the standbys that are asked for, though it wrote nothing.
+
+        What was committed before is with them, too, when it ends.
+        """
+        query = SQL(
+            """
+            SELECT pg_logical_emit_message(true, 'artifactstore', '')::text
+            WHERE current_setting('synchronous_standby_names') <> ''
+            """
+        )
+        self._all(dict_row, query)
 
     def append_commands(
         self, commands: Sequence[Sequence[PreparedEvent]], together: int

@@ -26,6 +26,7 @@ _SINGULAR = ("retention", "log")
 _NAMES = {
     ("post", "/packages/{package_id}/files"): ("files", "add"),
     ("get", "/files"): ("files", "find"),
+    ("get", "/contents"): ("files", "with_copies"),
     ("post", "/packages/{package_id}/labels"): ("packages", "label"),
     ("get", "/packages/{package_id}/locations"): ("locations", "of_package"),
     ("post", "/files/{file_id}/locations"): ("locations", "add"),

@@ -26,7 +26,9 @@ AS $$
             WHEN coalesce(p_before, statement_timestamp()) >= r.retain_until THEN 'lapsed'
             ELSE 'retention-active' END AS why
         FROM artifactstore.artifact_packages p
-        LEFT JOIN artifactstore.retention_state r USING (package_id)
+        -- Said of both: in a merge of the two, each begins at the page.
+        LEFT JOIN artifactstore.retention_state r
+            ON r.package_id = p.package_id AND (p_after IS NULL OR r.package_id > p_after)
     ) d
     WHERE (p_due IS NULL OR (d.why = 'lapsed') = p_due) AND (p_after IS NULL OR d.package_id > p_after)
     ORDER BY d.package_id

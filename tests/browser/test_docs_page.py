@@ -5,16 +5,21 @@ from collections.abc import Callable
 import pytest
 
 from artifactstore.http.routes import ENDPOINTS
+from tests.browser.axe import serious
 from tests.browser.chromium import NARROW, Tab
 from tests.browser.conftest import Explorer
+from tests.timing import PATIENCE
 
 OpenTab = Callable[..., Tab]
+
+_SHOWN = 3 * PATIENCE * 1_000
+"""Milliseconds until it is there on a busy machine: a megabyte of script, and a hundred operations."""
 
 
 def test_every_operation_is_shown(open_tab: OpenTab) -> None:
     """Tabs have no fault: a violation of the policy, an error, a request elsewhere (see ``Tab``)."""
     page = open_tab(None).go("/docs")
-    page.wait_for_selector(".opblock")
+    page.wait_for_selector(".opblock", timeout=_SHOWN)
     shown = page.locator(".opblock-summary").evaluate_all(
         """all => all.map(one => one.querySelector(".opblock-summary-method").innerText + " "
             + one.querySelector(".opblock-summary-path").dataset.path)"""
@@ -35,14 +40,24 @@ def test_an_operation_is_told_in_full_and_can_be_tried(open_tab: OpenTab, explor
     page.get_by_role("button", name="Execute").click()
     page.locator(".live-responses-table").get_by_text("200", exact=True).wait_for()
     page.goto(f"{explorer.service.url}/docs")
-    page.wait_for_selector(".opblock")
+    page.wait_for_selector(".opblock", timeout=_SHOWN)
     assert page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
+
+
+def test_axe_finds_nothing_serious(open_tab: OpenTab) -> None:
+    """As it is opened, and with an operation told in full."""
+    page = open_tab(None).go("/docs")
+    page.wait_for_selector(".opblock", timeout=_SHOWN)
+    assert serious(page) == []
+    page.locator("#operations-packages-post_packages .opblock-summary-control").click()
+    page.get_by_role("button", name="Try it out").wait_for()
+    assert serious(page) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_narrow_screen(open_tab: OpenTab, scheme: str) -> None:
     page = open_tab(None, width=NARROW, scheme=scheme).go("/docs")
-    page.wait_for_selector(".opblock")
+    page.wait_for_selector(".opblock", timeout=_SHOWN)
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW
 
 

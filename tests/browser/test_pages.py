@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from tests.browser.chromium import NARROW, WIDE, Scheme, Tab
+from tests.browser.axe import serious
+from tests.browser.chromium import NARROW, Tab
 from tests.browser.conftest import Explorer
 from tests.browser.pages import VIEWS, View
 
@@ -19,7 +19,6 @@ _FOCUSED = """() => {
     return one === document.body ? null
         : {seen: box.width > 1 && style.outlineStyle !== "none", what: one.outerHTML.slice(0, 200)};
 }"""
-_LOOKS: tuple[tuple[Scheme, int], ...] = (("light", WIDE), ("dark", NARROW))
 _FOCUSABLE = "a[href], button, input:not([type=hidden]), select, summary, [tabindex='0']"
 
 
@@ -31,16 +30,7 @@ def opened(open_tab: OpenTab, explorer: Explorer, view: View, **keywords: Any) -
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
 def test_axe_finds_nothing_serious(open_tab: OpenTab, explorer: Explorer, view: View) -> None:
-    page = opened(open_tab, explorer, view)
-    for scheme, width in _LOOKS:
-        page.emulate_media(color_scheme=scheme)
-        page.set_viewport_size({"width": width, "height": 900})
-        found = Axe().run(page).response["violations"]
-        assert [
-            (one["id"], [node["html"] for node in one["nodes"]])
-            for one in found
-            if one["impact"] in ("serious", "critical")
-        ] == []
+    assert serious(opened(open_tab, explorer, view)) == []
 
 
 @pytest.mark.parametrize("scripts", [True, False])

@@ -1,8 +1,6 @@
 """The tutorial from a bare machine to a package in the browser: its commands, and what is seen."""
 
-import os
 import re
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from artifactstore import embedded
+from tests.directories import public_directory
 from tests.docs.snippets import DOCS, assert_shown, await_line, run_session, run_shell, shell_beside, snippets
 from tests.timing import PATIENCE
 
@@ -20,11 +19,9 @@ _ENVIRONMENT = {"DATABASE_URL": "", "ARTIFACTSTORE_URL": "", "ARTIFACTSTORE_TOKE
 @pytest.fixture
 def directory() -> Iterator[Path]:
     """Where the reader sits."""
-    with tempfile.TemporaryDirectory(prefix="as-tutorial-", ignore_cleanup_errors=True) as name:
-        # Root's server runs under another account, which must get through; pytest closes its directories.
-        Path(name).chmod(0o711 if os.geteuid() == 0 else 0o700)
-        yield Path(name)
-        embedded.stop(Path(name) / "registry")
+    with public_directory("as-tutorial-") as made:
+        yield made
+        embedded.stop(made / "registry")
 
 
 def _lines(page: Page) -> str:

@@ -17,7 +17,6 @@ from artifactstore import db, server
 from artifactstore.errors import ArtifactstoreError
 from tests.cli.program import PURL, Program
 from tests.databases import programs, running_cluster, superuser_conninfo
-from tests.directories import let_through
 
 FULL = Path("/dev/full")
 
@@ -266,10 +265,9 @@ def test_f33_an_address_that_cannot_be_listened_at_is_told_as_that(shared: Progr
             assert error["detail"]["reason"] in error["message"]
 
 
-def test_f33_the_directory_of_the_embedded_server_is_a_file(tmp_path: Path) -> None:
-    let_through(tmp_path)
-    (tmp_path / "file").write_bytes(b"")
-    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+def test_f33_the_directory_of_the_embedded_server_is_a_file(public_path: Path) -> None:
+    (public_path / "file").write_bytes(b"")
+    for place in (public_path / "file", public_path / "file" / "below"):
         code, _, stderr = _run("--json", "status", ARTIFACTSTORE_DATA_DIR=str(place), DATABASE_URL="")
         assert (code, _error(stderr)["code"]) == (2, "file"), stderr
         assert "ARTIFACTSTORE_DATA_DIR" in _error(stderr)["hint"]
@@ -285,9 +283,8 @@ def test_f33_a_token_that_others_may_read_is_told_as_a_file(tmp_path: Path) -> N
     assert "chmod 600" in _error(stderr)["hint"]
 
 
-def test_f33_an_embedded_server_that_can_never_run_says_not_to_retry(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "PG_VERSION").write_text("9\n")
-    tmp_path.chmod(0o755)
-    code, _, stderr = _run("--json", "status", ARTIFACTSTORE_DATA_DIR=str(tmp_path), DATABASE_URL="")
+def test_f33_an_embedded_server_that_can_never_run_says_not_to_retry(public_path: Path) -> None:
+    (public_path / "data").mkdir()
+    (public_path / "data" / "PG_VERSION").write_text("9\n")
+    code, _, stderr = _run("--json", "status", ARTIFACTSTORE_DATA_DIR=str(public_path), DATABASE_URL="")
     assert (code, _error(stderr)["code"]) == (2, "no-server"), stderr

@@ -64,7 +64,61 @@ SPDX: dict[str, Any] = {
         }
     ],
 }
-FORMATS = {"CycloneDX 1.6": CYCLONEDX, "SPDX 2.3": SPDX}
+
+
+def element(kind: str, identity: str, **more: Any) -> dict[str, Any]:
+    """An element of SPDX 3."""
+    return {"type": kind, "spdxId": f"urn:bom:{identity}", "creationInfo": "_:c", **more}
+
+
+def licensed(kind: str, package: str, licence: str) -> dict[str, Any]:
+    """The relationship of a package to its license."""
+    name = f"{kind}-{package}"
+    return element(
+        "Relationship", name, relationshipType=kind, **{"from": f"urn:bom:{package}", "to": [licence]}
+    )
+
+
+SPDX_3: dict[str, Any] = {
+    "@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld",
+    "@graph": [
+        {"type": "CreationInfo", "@id": "_:c", "specVersion": "3.0.1", "created": "2026-01-01T00:00:00Z"},
+        licensed("hasDeclaredLicense", "library", "urn:bom:both"),
+        licensed(
+            "hasConcludedLicense", "library", "https://spdx.org/rdf/3.0.1/terms/Core/NoAssertionElement"
+        ),
+        licensed("hasConcludedLicense", "inner", "https://spdx.org/licenses/Apache-2.0"),
+        element("simplelicensing_LicenseExpression", "both", simplelicensing_licenseExpression="MIT, Ours"),
+        element("Organization", "us", name="us"),
+        element("Organization", "them", name="Them"),
+        element("software_Package", "none", name="no purl"),
+        element("software_Package", "app", suppliedBy="urn:bom:us", software_packageUrl=PURL),
+        element(
+            "software_Package",
+            "library",
+            suppliedBy="urn:bom:them",
+            externalIdentifier=[
+                {"type": "ExternalIdentifier", "externalIdentifierType": "cpe23", "identifier": "cpe:2.3:a"},
+                {
+                    "type": "ExternalIdentifier",
+                    "externalIdentifierType": "packageUrl",
+                    "identifier": "pkg:npm/@scope/library@1.0.0",
+                },
+            ],
+            verifiedUsing=[
+                {"type": "Hash", "algorithm": "md5", "hashValue": "00"},
+                {"type": "Hash", "algorithm": "sha256", "hashValue": SHA},
+            ],
+        ),
+        element("software_Package", "inner", software_packageUrl="pkg:pypi/Inner@2"),
+        element("software_Package", "again", software_packageUrl="pkg:pypi/inner@2"),
+        element("software_File", "file", name="a"),
+        element("software_Sbom", "sbom", rootElement=["urn:bom:app"]),
+        element("software_Sbom", "another", rootElement=["urn:bom:library"]),
+        element("SpdxDocument", "document", rootElement=["urn:bom:sbom"]),
+    ],
+}
+FORMATS = {"CycloneDX 1.6": CYCLONEDX, "SPDX 2.3": SPDX, "SPDX 3.0.1": SPDX_3}
 
 
 @pytest.fixture(params=FORMATS)
@@ -106,7 +160,17 @@ BAD: dict[str, tuple[object, str]] = {
     "no json": ("{", "no JSON"),
     "a list": ([], "neither"),
     "another format": ({"bomFormat": "Other"}, "neither"),
-    "SPDX 3": ({"@context": "x", "@graph": []}, "SPDX 3"),
+    "SPDX 3 in other words": ({"@context": "x", "@graph": []}, "neither"),
+    "graph": ({**SPDX_3, "@graph": {}}, "@graph is not a list"),
+    "element": ({**SPDX_3, "@graph": [1]}, "@graph[0] is no object"),
+    "root": (
+        {**SPDX_3, "@graph": [element("SpdxDocument", "d", rootElement=[7])]},
+        "@graph[0].rootElement[0] is not a text",
+    ),
+    "identifier": (
+        {**SPDX_3, "@graph": [element("software_Package", "p", externalIdentifier=[{"identifier": 7}])]},
+        "@graph[0].externalIdentifier[0].identifier is not a text",
+    ),
     "components": ({**CYCLONEDX, "components": {}}, "components is not a list"),
     "component": ({**CYCLONEDX, "components": [{}, 7]}, "components[1] is no object"),
     "purl": ({**CYCLONEDX, "components": [{"purl": 7}]}, "components[0].purl is not a text"),
@@ -144,7 +208,8 @@ def test_depth_and_bad_purls_are_told_and_nothing_is_appended(program: Program, 
 
 NAMES = (
     "components", "metadata", "component", "purl", "licenses", "license", "hashes", "packages", "supplier",
-    "name", "externalRefs", "referenceType", "documentDescribes", "relationships",
+    "name", "externalRefs", "referenceType", "documentDescribes", "relationships", "type", "spdxId",
+    "rootElement", "from", "to", "externalIdentifier", "verifiedUsing", "suppliedBy",
 )  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -154,7 +219,8 @@ JSON = st.recursive(
 
 
 @given(
-    st.sampled_from([CYCLONEDX, SPDX]), st.dictionaries(st.sampled_from(sorted({*CYCLONEDX, *SPDX})), JSON)
+    st.sampled_from(list(FORMATS.values())),
+    st.dictionaries(st.sampled_from(sorted({name for bill in FORMATS.values() for name in bill})), JSON),
 )
 def test_whatever_stands_there_is_read_or_refused_by_name(
     tmp_path_factory: pytest.TempPathFactory, bill: dict[str, Any], changes: dict[str, Any]

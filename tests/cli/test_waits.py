@@ -22,7 +22,6 @@ from artifactstore.jobs import replay
 from artifactstore.migrate import migrate
 from tests.cli.program import PURL, Outcome, Program
 from tests.databases import TEST_PREFIX
-from tests.directories import let_through
 
 LIMIT = 0.2
 """Seconds that a lock is waited for here."""
@@ -291,21 +290,20 @@ def test_f31_the_replay_at_the_end_of_migrate_waits_no_longer(
 
 
 def test_f31_who_stopped_in_the_middle_of_starting_the_embedded_server_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    public_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embedded, "LOCK_SECONDS", LIMIT)
-    let_through(tmp_path)
-    descriptor = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(public_path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     calls: list[Callable[[], Any]] = [
-        lambda: embedded.ensure_running(tmp_path),
-        lambda: embedded.stop(tmp_path),
+        lambda: embedded.ensure_running(public_path),
+        lambda: embedded.stop(public_path),
     ]
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         for call in calls:
             with pytest.raises(Busy) as refused:
                 call()
-            assert str(tmp_path / "lock") in refused.value.message
+            assert str(public_path / "lock") in refused.value.message
             if Path("/proc/locks").exists():
                 assert refused.value.detail["pids"] == [os.getpid()]
     finally:

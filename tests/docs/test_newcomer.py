@@ -17,8 +17,8 @@ from psycopg.conninfo import make_conninfo
 
 from artifactstore import embedded
 from artifactstore.migrate import migrate
-from tests import guardian
 from tests.databases import TEST_PREFIX
+from tests.directories import public_directory
 from tests.docs.snippets import ROOT
 from tests.effort import IN_CI
 from tests.needs import ROOT as AS_ROOT
@@ -67,16 +67,13 @@ class Newcomer:
 @pytest.fixture
 def newcomer() -> Iterator[Newcomer]:
     """Somebody new, with a directory ``dist``."""
-    # Not tmp_path, which the account of root's server could not enter.
-    home = guardian.current().make_directory("as-new-")
-    home.chmod(0o755)
-    (home / "dist").mkdir()
-    (home / "dist" / "hello").write_text("hello\n")
-    made = Newcomer(home)
-    yield made
-    for data in (made.data, embedded_demo(made), home / "told"):
-        embedded.stop(data)
-    shutil.rmtree(home)
+    with public_directory("as-new-") as home:
+        (home / "dist").mkdir()
+        (home / "dist" / "hello").write_text("hello\n")
+        made = Newcomer(home)
+        yield made
+        for data in (made.data, embedded_demo(made), home / "told"):
+            embedded.stop(data)
 
 
 def embedded_demo(newcomer: Newcomer) -> Path:

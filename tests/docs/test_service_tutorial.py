@@ -1,8 +1,6 @@
 """The tutorial of the service: its three terminals, word for word, on the embedded default."""
 
-import os
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +9,7 @@ import pytest
 
 from artifactstore import embedded
 from artifactstore.codec import digest
+from tests.directories import public_directory
 from tests.docs.snippets import DOCS, Snippet, assert_shown, await_line, run_session, shell_beside, snippets
 from tests.needs import needs_program
 
@@ -22,11 +21,9 @@ _ENVIRONMENT = {"DATABASE_URL": "", "ARTIFACTSTORE_URL": "", "ARTIFACTSTORE_TOKE
 @pytest.fixture
 def directory() -> Iterator[Path]:
     """Where the reader sits."""
-    with tempfile.TemporaryDirectory(prefix="as-tutorial-", ignore_cleanup_errors=True) as name:
-        # Root's server runs under another account, which must get through; pytest closes its directories.
-        Path(name).chmod(0o711 if os.geteuid() == 0 else 0o700)
-        yield Path(name)
-        embedded.stop(Path(name) / "registry")
+    with public_directory("as-tutorial-") as made:
+        yield made
+        embedded.stop(made / "registry")
 
 
 def test_service_tutorial(directory: Path) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artifactstore import codec
@@ -46,7 +46,7 @@ def refusal(act: Callable[[], object]) -> ArtifactstoreError:
     return caught.value
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8)
 @given(seed=st.integers(0, 2**32), events=st.integers(1, 120), cut=st.floats(0, 1))
 def test_a_random_log_comes_out_as_it_went_in(
     new_store: NewStore, seed: int, events: int, cut: float

@@ -1,14 +1,17 @@
 """artifactstore events --url: the feed of a service from the command line."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from artifactstore.cli import cli
-from tests.http.feeding import append_packages
-from tests.http.running import Running
+from tests.cli.program import PURL
+from tests.http.feeding import append_packages, until_waiting
+from tests.http.running import Registry, Running
+from tests.timing import PATIENCE
 
 
 def run(service: Running, *arguments: str, token: str | None = None, code: int = 0) -> list[dict[str, Any]]:
@@ -45,6 +48,37 @@ def test_following_ends_with_the_limit(service: Running) -> None:
     found = run(service, "--since", "3", "--follow", "--limit", "6")
     assert [row["sequence"] for row in found] == list(range(4, 10))
     assert len(run(service, "--follow", "--limit", "5")) == 5
+
+
+def test_following_a_package_gives_what_belongs_to_it(service: Running) -> None:
+    """What is there, and what comes; of its files and their copies too, of no other package."""
+    registry = Registry(service.client())
+    package, other = registry.package(purl=PURL), registry.package()
+
+    def happen(name: str) -> list[int]:
+        """Something of every kind of subject, of both packages; the numbers of the one."""
+        mine: list[int] = []
+        for one in (package, other):
+            before = registry.head()
+            file = registry.file(one, name)
+            registry.post(f"{registry.location(file)}/verified", {"method": "full_read"})
+            registry.post(f"{one}/holds", {"case": name, "reason": "r"}, 201)
+            registry.post(f"{one}/labels", {"set": {"name": name}})
+            mine += range(before + 1, registry.head() + 1) if one is package else []
+        return mine
+
+    created = int(registry.get(package)["created_sequence"])
+    there = [created, *happen("a")]
+    given = ["--package", PURL, "--since", "0", "--follow", "--limit"]
+    assert [row["sequence"] for row in run(service, *given, str(len(there)))] == there
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(run, service, *given, str(2 * len(there) - 1))
+        until_waiting(service, 1)
+        coming = happen("b")
+        assert [row["sequence"] for row in found.result(PATIENCE)] == [*there, *coming]
+    files = run(service, *given, "3", "--kind", "file", "--kind", "retention")
+    assert {row["subject_kind"] for row in files} == {"file", "retention"}
+    assert run(service, *given[:-1], "--kind", "system", "--until", str(registry.head())) == []
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from artifactstore.http.routes import ENDPOINTS
 from artifactstore.http.routes.documents import closed
 from tests.http.running import Running, running
 
-_PAGE = ["/docs", *(f"/docs/{name}" for name in ("start.js", "swagger-ui.css", "swagger-ui-bundle.js"))]
+_FILES = ("start.js", "contrast.css", "swagger-ui.css", "swagger-ui-bundle.js")
+_PAGE = ["/docs", *(f"/docs/{name}" for name in _FILES)]
 
 
 def test_the_root_says_what_this_is_and_leads_on(shared_service: Running) -> None:

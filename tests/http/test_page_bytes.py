@@ -20,6 +20,7 @@ _BOUNDED_OTHERWISE = {
     "/copies": "as the others; it needs a backend: see tests/surroundings/test_over_http.py",
     "/copies/totals": "one row for each backend and scheme",
     "/log": "the last 1,000 epochs, of at most 1 KB of reason each",
+    "/packages/{package_id}/commands": "one for each command; of holds a refusal names the first few",
     "/packages/{package_id}/retention/explain": "1,000 events of at most 2 KB, see below",
     "/packages/{package_id}/retention/history": "as the others, with sequences as keys",
 }

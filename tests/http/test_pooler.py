@@ -15,7 +15,6 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from artifactstore import server
-from tests.directories import let_through
 from tests.http.running import Registry, issue, running
 from tests.needs import needs_program
 from tests.timing import PATIENCE
@@ -37,25 +36,24 @@ ignore_startup_parameters = extra_float_digits,options
 
 
 @pytest.fixture
-def pooled(service_conninfo: str, tmp_path: Path) -> Iterator[str]:
+def pooled(service_conninfo: str, public_path: Path) -> Iterator[str]:
     """Conninfo of the test's database through pgbouncer."""
-    with bouncer(service_conninfo, tmp_path) as conninfo:
+    with bouncer(service_conninfo, public_path) as conninfo:
         yield conninfo
 
 
 @contextmanager
-def bouncer(service_conninfo: str, tmp_path: Path) -> Iterator[str]:
-    """Conninfo of a database through pgbouncer; ``tmp_path`` is for its configuration."""
+def bouncer(service_conninfo: str, public_path: Path) -> Iterator[str]:
+    """Conninfo of a database through pgbouncer; ``public_path`` is for its configuration."""
     program = needs_program("pgbouncer")
     parts = conninfo_to_dict(service_conninfo)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     account = server.account()
-    config = tmp_path / "pgbouncer.ini"
+    config = public_path / "pgbouncer.ini"
     told = f"user = {account.name}" if account.switch else ""
     config.write_text(_CONFIG.format(host=parts["host"], user=parts["user"], port=port, account=told))
-    let_through(tmp_path)
     with subprocess.Popen([program, "--quiet", str(config)], stderr=subprocess.DEVNULL) as process:
         try:
             conninfo = make_conninfo(

@@ -17,7 +17,7 @@ import pytest
 
 from artifactstore.access import parse_token
 from artifactstore.embedded import stop
-from tests.directories import let_through
+from tests.directories import public_directory
 from tests.http.running import issue
 from tests.timing import until
 
@@ -50,12 +50,11 @@ def _ready(url: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The data directory of an embedded server; root's server must get through to it."""
-    directory = tmp_path_factory.mktemp("serve")
-    let_through(directory)
-    yield directory / "data"
-    stop(directory / "data")
+def home() -> Iterator[Path]:
+    """The data directory of an embedded server."""
+    with public_directory() as directory:
+        yield directory / "data"
+        stop(directory / "data")
 
 
 def test_the_embedded_service_makes_a_token_and_stops_in_time(home: Path) -> None:

@@ -99,7 +99,7 @@ def test_settings_of_the_session_count(connect: Connect) -> None:
         ("lock_timeout", "20ms", "20ms"),
         ("idle_in_transaction_session_timeout", "200ms", "200ms"),
         ("idle_in_transaction_session_timeout", "1h", "15s"),
-        ("synchronous_commit", "local", "local"),
+        ("synchronous_commit", "local", "on"),
         ("synchronous_commit", "remote_apply", "remote_apply"),
     ):
         service = connect("service", autocommit=False, options=f"-c {name}={own}")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import venv
@@ -15,7 +14,7 @@ import psycopg
 import pytest
 
 from artifactstore import __version__, embedded
-from tests import guardian
+from tests.directories import public_directory
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -94,26 +93,28 @@ def _assert_distribution(programs: Path, environment: dict[str, str]) -> None:
 
 def _first_steps(programs: Path) -> None:
     """F43: somebody new ingests; as root, whose server cannot run what is in a closed directory."""
-    home = guardian.current().make_directory("as-new-")
-    home.chmod(0o755)
-    (home / "dist").mkdir()
-    (home / "dist" / "hello").write_text("hello")
+    with public_directory("as-new-") as home:
+        (home / "dist").mkdir()
+        (home / "dist" / "hello").write_text("hello")
+        data = home / "share" / "artifactstore"
+        try:
+            told = [
+                _stderr_of(programs, home, "ingest", "dist", "--purl", "pkg:generic/hello@1", "--seal"),
+                _stderr_of(programs, home, "verify"),
+                _stderr_of(programs, home, "doctor"),
+            ]
+        finally:
+            embedded.stop(data)
+    assert f"a new registry is made in {data}\n" in told[0]
+    assert "a new registry" not in told[1] + told[2]
+
+
+def _stderr_of(programs: Path, home: Path, *command: str) -> str:
+    """What a command that must succeed says beside its result."""
     environment = {"HOME": str(home), "XDG_DATA_HOME": str(home / "share"), "PATH": "/usr/bin:/bin"}
-    told = []
-    try:
-        for command in (
-            ["ingest", "dist", "--purl", "pkg:generic/hello@1", "--seal"],
-            ["verify"],
-            ["doctor"],
-        ):
-            done = subprocess.run(
-                [programs / "artifactstore", *command],
-                env=environment, cwd=home, check=False, capture_output=True, text=True,
-            )  # fmt: skip
-            assert done.returncode == 0, done.stdout + done.stderr
-            told.append(done.stderr)
-        assert f"a new registry is made in {home / 'share' / 'artifactstore'}\n" in told[0]
-        assert "a new registry" not in told[1] + told[2]
-    finally:
-        embedded.stop(home / "share" / "artifactstore")
-        shutil.rmtree(home)
+    done = subprocess.run(
+        [programs / "artifactstore", *command],
+        env=environment, cwd=home, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stderr

@@ -59,7 +59,7 @@ def python_fits(event_type: str, data: bytes) -> bool:
     return True
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(event=new_events())
 def test_every_payload_of_the_catalogue_is_the_same_in_python_and_sql(
     connection: psycopg.Connection[Any], event: NewEvent
@@ -81,7 +81,7 @@ def test_every_payload_of_the_catalogue_is_the_same_in_python_and_sql(
     assert sql_value(connection, "blake3(%s)", data) == codec.digest(data)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(event=new_events(), data=st.data())
 def test_damaged_payloads_are_refused_by_both_or_by_none(
     connection: psycopg.Connection[Any], event: NewEvent, data: st.DataObject
@@ -99,7 +99,7 @@ def test_damaged_payloads_are_refused_by_both_or_by_none(
     assert typed(connection, event_type, payload) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(payload=payloads(), data=st.data())
 def test_any_map_of_the_profile_is_the_same_in_python_and_sql(
     connection: psycopg.Connection[Any], payload: Payload, data: st.DataObject

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.property.histories import (
@@ -40,9 +40,7 @@ def state(laboratory: Laboratory) -> tuple[Any, Any]:
 @settings(
     max_examples=EXAMPLES,
     derandomize=True,
-    deadline=None,
     phases=(Phase.explicit, Phase.generate, Phase.shrink),
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(length=st.integers(1, 80), seed=st.integers(0, 2**32 - 1))
 def test_appended_in_batches_the_live_views_are_those_of_a_rebuild(

@@ -4,7 +4,7 @@ Cases RPL06 and RPL17.
 """
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.effort import EXAMPLES
@@ -22,9 +22,7 @@ from tests.property.runs import Laboratory, fold_both_ways
 @settings(
     max_examples=EXAMPLES,
     derandomize=True,
-    deadline=None,
     phases=(Phase.explicit, Phase.generate, Phase.shrink),
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(history=histories(), seed=st.integers(0, 2**32 - 1))
 def test_ranges_fold_to_what_one_by_one_folds_to(laboratory: Laboratory, history: History, seed: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import Phase, given, note, settings
 from hypothesis import strategies as st
 
 from artifactstore import server
@@ -52,9 +52,7 @@ def opener(conninfo: str) -> Open:
 @settings(
     max_examples=RESTORES,
     derandomize=True,
-    deadline=None,
     phases=(Phase.explicit, Phase.generate),
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(seed=st.integers(0, 2**32 - 1))
 def test_after_any_restores_the_views_are_those_of_the_log(place: Store, seed: int) -> None:

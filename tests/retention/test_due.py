@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg.sql import SQL, Identifier, Literal
 
@@ -61,7 +61,7 @@ def test_due_is_what_the_projectors_accept(registry: Registry) -> None:
         assert problem == expected, name
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     microseconds=st.one_of(st.integers(-3, 3), st.integers(-(10**13), 10**13)),
     zone=st.sampled_from(("UTC", *ZONES)),

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artifactstore.errors import ERRORS
@@ -270,7 +270,7 @@ PIECES = st.text(
 )
 
 
-@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(
     st.lists(PIECES, min_size=1, max_size=3), st.none() | PIECES,
     st.dictionaries(st.sampled_from("abc"), PIECES), st.lists(PIECES, max_size=2),
@@ -300,9 +300,7 @@ def test_f50_the_canonical_form_is_final_and_has_the_same_parts(
     )
 
 
-@settings(
-    max_examples=2 * EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@settings(max_examples=2 * EXAMPLES)
 @given(
     st.text(st.sampled_from("aZ0/@?#&=%2Fe.:+ \u200b\u0301é"), max_size=24),
     st.sampled_from(["generic", "npm", "git", "pypi"]),

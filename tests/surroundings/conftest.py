@@ -1,6 +1,5 @@
 """Fixtures of what runs in odd surroundings."""
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,10 +9,10 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from tests import guardian
 from tests.cli.conftest import history, program_on, written
 from tests.cli.program import Outcome
 from tests.databases import TEST_PREFIX, create_database, drop_database
+from tests.directories import public_directory
 from tests.surroundings.commands import Step, World, make_world
 from tests.surroundings.running import Runner, on, runner_in
 
@@ -23,10 +22,8 @@ __all__ = ["history", "written"]
 @pytest.fixture(scope="session")
 def public() -> Iterator[Path]:
     """A directory that everybody may enter and read."""
-    made = guardian.current().make_directory("as-odd-")
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
+    with public_directory("as-odd-") as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 from artifactstore import access, embedded, server
 from artifactstore.errors import ArtifactstoreError
 from artifactstore.store import Store
-from tests import guardian
+from tests.directories import public_directory
 from tests.effort import SURROUNDINGS
 from tests.surroundings.running import Runner
 
@@ -48,10 +48,8 @@ _FILES = ("postmaster.pid", "PG_VERSION", "keep", "users", "lock")
 @pytest.fixture(scope="module")
 def parent() -> Iterator[Path]:
     """A directory that the account of root's server may enter."""
-    made = guardian.current().make_directory("as-dir-")
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
+    with public_directory("as-dir-") as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -66,14 +64,13 @@ def used(parent: Path) -> Path:
 @pytest.fixture
 def copy(parent: Path, used: Path) -> Iterator[Path]:
     """A copy of a used data directory, below a directory of its own."""
-    home = guardian.current().make_directory("as-dir-", parent=parent) / "home"
-    home.parent.chmod(0o755)
-    subprocess.run(["cp", "-a", "--", used, home], check=True)
-    yield home
-    if home.exists():
-        embedded.stop(home)
-    embedded.release()
-    shutil.rmtree(home.parent, ignore_errors=True)
+    with public_directory("as-dir-", parent) as made:
+        home = made / "home"
+        subprocess.run(["cp", "-a", "--", used, home], check=True)
+        yield home
+        if home.exists():
+            embedded.stop(home)
+        embedded.release()
 
 
 def test_f19_a_directory_of_any_name_serves(copy: Path) -> None:

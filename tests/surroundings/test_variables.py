@@ -15,7 +15,6 @@ from artifactstore.errors import ArtifactstoreError, BadInput
 from artifactstore.http.settings import Settings, variable, variables
 from artifactstore.migrate import check_version, migrate
 from artifactstore.variables import VARIABLES, flag, unread
-from tests.directories import let_through
 from tests.surroundings.running import Runner
 
 _NUMBERS = [field for field in fields(Settings) if type(field.default) in (int, float)]
@@ -77,9 +76,8 @@ def test_f26_what_others_set_is_not_ours() -> None:
     assert list(unread(dict.fromkeys(links, "tcp://10.0.0.1:8321"), variables)) == []
 
 
-def test_f26_commands_warn_and_go_on(runner: Runner, tmp_path: Path) -> None:
-    let_through(tmp_path)
-    environment = {"ARTIFACTSTORE_DATADIR": "x", "ARTIFACTSTORE_DATA_DIR": str(tmp_path / "home")}
+def test_f26_commands_warn_and_go_on(runner: Runner, public_path: Path) -> None:
+    environment = {"ARTIFACTSTORE_DATADIR": "x", "ARTIFACTSTORE_DATA_DIR": str(public_path / "home")}
     told = runner.run("db", "status", environment=environment)
     assert told.code == 0
     assert (

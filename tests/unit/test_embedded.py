@@ -19,7 +19,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from artifactstore import db, embedded, server
 from artifactstore.errors import ArtifactstoreError
 from artifactstore.migrate import migrate
-from tests import guardian
+from tests.directories import public_directory
 from tests.timing import until
 
 USER = """
@@ -34,26 +34,21 @@ KEEPER = USER.replace("ensure_running()", "ensure_running(keep=True)")
 @pytest.fixture
 def new_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Directory of an embedded server that does not exist yet."""
-    # Not tmp_path, which the account of root's server could not enter.
-    parent = guardian.current().make_directory("as-emb-")
-    parent.chmod(0o755)
-    monkeypatch.setenv("ARTIFACTSTORE_DATA_DIR", str(parent / "home"))
-    monkeypatch.delenv("DATABASE_URL", raising=False)
-    yield parent / "home"
-    embedded.stop()
-    embedded.release()
-    shutil.rmtree(parent)
+    with public_directory("as-emb-") as parent:
+        monkeypatch.setenv("ARTIFACTSTORE_DATA_DIR", str(parent / "home"))
+        monkeypatch.delenv("DATABASE_URL", raising=False)
+        yield parent / "home"
+        embedded.stop()
+        embedded.release()
 
 
 @pytest.fixture(scope="module")
 def used_before() -> Iterator[Path]:
     """Directory of an embedded server that was used once."""
-    parent = guardian.current().make_directory("as-emb-")
-    parent.chmod(0o755)
-    embedded.ensure_running(parent / "home")
-    embedded.release()
-    yield parent / "home"
-    shutil.rmtree(parent)
+    with public_directory("as-emb-") as parent:
+        embedded.ensure_running(parent / "home")
+        embedded.release()
+        yield parent / "home"
 
 
 @pytest.fixture

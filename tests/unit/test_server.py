@@ -9,12 +9,12 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from artifactstore import server
 from artifactstore.errors import ArtifactstoreError
+from tests.directories import public_directory
 from tests.needs import ROOT, needs_program
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
@@ -23,10 +23,9 @@ PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 @pytest.fixture
 def private() -> Iterator[Path]:
     """A directory that only we may enter, in one that everybody may."""
-    with TemporaryDirectory(prefix="as-srv-") as made:
-        Path(made).chmod(0o755)
-        (Path(made) / "private").mkdir(mode=0o700)
-        yield Path(made) / "private"
+    with public_directory("as-srv-") as made:
+        (made / "private").mkdir(mode=0o700)
+        yield made / "private"
 
 
 def test_the_account_is_never_root() -> None:

@@ -21,6 +21,7 @@ _HTML = "text/html"
 _MEDIA_TYPES = {
     "swagger-ui-bundle.js": "text/javascript",
     "swagger-ui.css": "text/css",
+    "contrast.css": "text/css",
     "start.js": "text/javascript",
 }
 """What the page is made of."""

@@ -11,9 +11,10 @@ from artifactstore.codec import Problem
 from artifactstore.errors import ArtifactstoreError
 from artifactstore.events import models
 from artifactstore.events.kinds import Bool, Hash, Text
-from artifactstore.http.endpoint import Answer, Call
-from artifactstore.http.reads import changed_version, many, one
-from artifactstore.http.web.answers import ID, SEQUENCE, TEXT, TIME, array, record
+from artifactstore.http.auth import Role
+from artifactstore.http.endpoint import AFTER, LIMIT, MIN_SEQUENCE, Answer, Call, Endpoint
+from artifactstore.http.reads import changed_version, many, one, page, with_copies
+from artifactstore.http.web.answers import ID, SEQUENCE, TEXT, TIME, array, page_schema, record
 from artifactstore.http.web.request import Parameter, bad_payload
 from artifactstore.http.write.commands import FILE_ID, PACKAGE_ID, CommandSpec, made
 from artifactstore.http.write.landing import Landed, land, replayed
@@ -26,6 +27,12 @@ MAX_FILES = 10_000
 
 _STATES = Text(enum=FILE_STATES)
 _REMOVED = Parameter("removed", Bool(), "whether to give removed files too", default=False)
+_EVERYWHERE = (
+    Parameter("path", Text(max=1024), "files with this path"),
+    Parameter("blake3", Hash(), "files with this content"),
+    Parameter("sha256", Hash(algorithm="sha256"), "files with this content, where SHA-256 was given"),
+    _REMOVED,
+)
 
 
 def _of_package(store: Store, call: Call, limit: int) -> Iterator[Row]:
@@ -39,11 +46,23 @@ def _of_package(store: Store, call: Call, limit: int) -> Iterator[Row]:
 
 
 def _everywhere(store: Store, call: Call, limit: int) -> Iterator[Row]:
-    query = call.query
-    where = FileQuery(
+    return store.pages.file_page(_where(call.query), call.query["after"], limit)
+
+
+def _where(query: Mapping[str, Any]) -> FileQuery:
+    return FileQuery(
         path=query["path"], blake3=query["blake3"], sha256=query["sha256"], removed=query["removed"]
     )
-    return store.pages.file_page(where, query["after"], limit)
+
+
+async def _contents(call: Call) -> Answer:
+    query = call.query
+
+    def read(store: Store) -> Answer:
+        files = store.pages.files_with_copies(_where(query), query["after"], query["limit"] + 1)
+        return page(call, {}, "files", files, with_copies("PlacedFileWithCopies"), lambda row: row["file_id"])
+
+    return await call.read(read)
 
 
 async def _ingest(call: Call) -> Answer:
@@ -149,12 +168,19 @@ ENDPOINTS = (
         "Files of all packages, by id",
         tag="files",
         find=_everywhere,
-        query=(
-            Parameter("path", Text(max=1024), "files with this path"),
-            Parameter("blake3", Hash(), "files with this content"),
-            Parameter("sha256", Hash(algorithm="sha256"), "files with this content, where SHA-256 was given"),
-            _REMOVED,
-        ),
+        query=_EVERYWHERE,
+    ),
+    Endpoint(
+        method="GET",
+        path="/contents",
+        role=Role.READER,
+        tag="files",
+        summary="Files of all packages with their copies, by id",
+        doc="As /files, each with its copies that are not retired, the oldest first.",
+        handle=_contents,
+        answer=page_schema("PlacedFileWithCopies", "files", ID),
+        query=(*_EVERYWHERE, AFTER, LIMIT, MIN_SEQUENCE),
+        may_have=("Link",),
     ),
     one(
         "File",

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 from uuid import UUID
 
 from artifactstore.errors import BadInput, Refused
@@ -11,7 +10,7 @@ from artifactstore.events.fields import Field
 from artifactstore.events.kinds import Hash, Int, Text
 from artifactstore.http.auth import Role
 from artifactstore.http.endpoint import AFTER, LIMIT, MIN_SEQUENCE, Answer, Call, Endpoint
-from artifactstore.http.reads import many, one, page
+from artifactstore.http.reads import many, one, page, with_copies
 from artifactstore.http.web.answers import COUNT, HEX, ID, TEXT, array, maybe, record, ref, shown
 from artifactstore.http.web.json import exact
 from artifactstore.http.web.references import PackageReference
@@ -121,14 +120,9 @@ async def _contents(call: Call) -> Answer:
             "retention": shown("Retention")(store.packages.retention(package_id)),
         }
         files = store.pages.contents_page(package_id, call.query["after"], call.query["limit"] + 1)
-        return page(call, head, "files", files, _with_copies, lambda row: row["file_id"])
+        return page(call, head, "files", files, with_copies("FileWithCopies"), lambda row: row["file_id"])
 
     return await call.read(read)
-
-
-def _with_copies(row: Row) -> dict[str, Any]:
-    locations = [shown("Location")(location) for location in row["locations"]]
-    return shown("FileWithCopies")({**row, "locations": locations})
 
 
 def _id(store: Store, reference: UUID | str) -> UUID:

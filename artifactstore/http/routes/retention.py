@@ -24,7 +24,8 @@ from artifactstore.http.web.answers import (
 )
 from artifactstore.http.web.request import Parameter
 from artifactstore.http.write.commands import PACKAGE_ID, CommandSpec, made
-from artifactstore.store import Row, Store
+from artifactstore.store import Row, Store, Verdict
+from artifactstore.verdicts import COMMANDS
 from artifactstore.words import MODES, PACKAGE_STATES
 
 
@@ -92,6 +93,17 @@ def _told(found: Mapping[str, Any], *, held: bool, retained: bool, purged: bool)
     return " ".join(told)
 
 
+async def _commands(call: Call) -> Answer:
+    package_id = call.id("package_id")
+
+    def read(store: Store) -> list[Verdict]:
+        store.packages.package(package_id)
+        return store.overviews.verdicts(package_id)
+
+    found = await call.read(read, scratch=True)
+    return Answer({"package_id": package_id, "commands": [verdict._asdict() for verdict in found]})
+
+
 _KEEPING = record(
     "An event that keeps the package.",
     sequence=SEQUENCE,
@@ -99,6 +111,13 @@ _KEEPING = record(
     event_type=TEXT,
     actor=TEXT,
     payload={"type": "object"},
+)
+
+_COMMAND = record(
+    "A command.",
+    event_type=one_of(*COMMANDS),
+    refusal=maybe({"type": "object"}),
+    bypass=BOOL,
 )
 
 ENDPOINTS = (
@@ -137,6 +156,21 @@ ENDPOINTS = (
         path_parameters=(PACKAGE_ID,),
         query=(MIN_SEQUENCE,),
         refusals=("not-found",),
+    ),
+    Endpoint(
+        method="GET",
+        path="/packages/{package_id}/commands",
+        role=Role.READER,
+        tag="retention",
+        summary="What may be done with a package now, and why not",
+        doc="Each command, by the type of the event that it appends, is tried by the rules themselves, on a "
+        "copy of the package that is thrown away. refusal is what the command would be told, with its facts; "
+        "null: it is allowed. bypass: operators may bypass the refusal, with bypass_governance.",
+        handle=_commands,
+        answer=record("Commands.", package_id=ID, commands=array(_COMMAND)),
+        path_parameters=(PACKAGE_ID,),
+        query=(MIN_SEQUENCE,),
+        refusals=("not-found", "read-only"),
     ),
     CommandSpec(
         models.RetentionApplied,

@@ -139,6 +139,12 @@ SCHEMAS: dict[str, Schema] = {
     "FileWithCopies": record(
         "A file of a package, and its copies that are not retired.", **_FILE, locations=array(ref("Location"))
     ),
+    "PlacedFileWithCopies": record(
+        "A file, the purl of its package, and its copies that are not retired.",
+        **_FILE,
+        purl=TEXT,
+        locations=array(ref("Location")),
+    ),
     "Location": record(
         "A place where a copy of a file is stored. Whether its bytes may be removed while it is retiring, "
         "/removals tells.",

@@ -176,7 +176,7 @@ class GroupWriter:
                 return
         with self._switching:
             if self._current and all(one.abandoned for one in self._current):
-                self._appender.cancel()
+                self._run.cancel(self._appender)
 
     def expire(self, late: Pending, refusal: ArtifactstoreError) -> None:
         """The time of a command is over: answer it, with the refusal unless its commit was sent.

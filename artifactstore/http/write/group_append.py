@@ -62,6 +62,7 @@ class Run:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._cancelling = threading.Lock()
         self._connection: psycopg.Connection[Any] | None = None
         self._sent = self._done = False
         self.over: ArtifactstoreError | None = None
@@ -81,6 +82,15 @@ class Run:
                     give_up(self._connection)
             return _unknown_outcome(self.over) if self._sent else nothing_appended(self.over)
 
+    def cancel(self, appender: "GroupAppender") -> None:
+        """Cancel the statement that runs, but never a commit: that may be done, and wait for standbys only.
+
+        For other threads; blocks while the request is on its way.
+        """
+        with self._cancelling:
+            if not self._sent:
+                appender.cancel()
+
     def using(self, connection: psycopg.Connection[Any]) -> None:
         """It needs this connection; raises ``_NotCommittedError`` when it was ended."""
         with self._lock:
@@ -89,7 +99,7 @@ class Run:
 
     def commit(self) -> None:
         """The commit is about to be sent; raises ``_NotCommittedError`` when it was ended."""
-        with self._lock:
+        with self._cancelling, self._lock:
             self._go_on()
             self._sent = True
 
@@ -168,6 +178,8 @@ class GroupAppender:
         together = max(1, min(len(group), round(_REFUSED_TOGETHER / max(self._refused, 1e-3))))
         with self._transaction(deadline, pipelined=True) as store:
             outcomes, standing = store.writes.append_commands([one.events for one in group], together)
+            if any(map(_is_replayed, outcomes)):
+                store.writes.await_standbys()
         self.position = standing.position
         metrics.LOCK_WAIT_SECONDS.observe(standing.lock_wait)
         metrics.GROUP_COMMANDS.observe(len(group))
@@ -179,6 +191,8 @@ class GroupAppender:
         try:
             with self._transaction(deadline) as store:
                 appended = job(store)
+                if _is_replayed(appended):
+                    store.writes.await_standbys()
                 position = store.identity.position()
                 metrics.LOCK_WAIT_SECONDS.observe(store.writes.lock_wait())
         except ArtifactstoreError as refusal:
@@ -222,7 +236,8 @@ class GroupAppender:
             raise
         self._run.commit()
         try:
-            connection.commit()
+            with _warnings(connection) as warnings:
+                connection.commit()
         except psycopg.Error as failure:
             cause = translate(failure)
             if failure.diag.severity_nonlocalized == "ERROR":
@@ -231,6 +246,10 @@ class GroupAppender:
                 raise _NotCommittedError(cause) from failure
             self.close()
             raise _unknown_outcome(cause) from failure
+        if warnings:
+            # Done here, but not confirmed by the standbys that are to have it: as good as a lost connection.
+            self.close()
+            raise _unknown_outcome(error("unavailable", {"problem": "; ".join(warnings)}))
         self._run.committed(True)
         metrics.APPEND_SECONDS.observe(time.monotonic() - started)
 
@@ -258,6 +277,27 @@ class GroupAppender:
         return Store(self._connection)
 
 
+@contextmanager
+def _warnings(connection: psycopg.Connection[Any]) -> Iterator[list[str]]:
+    """What the server warns of meanwhile: that a wait for standbys was cancelled is no error to it."""
+    warnings: list[str] = []
+
+    def note(told: psycopg.errors.Diagnostic) -> None:
+        if told.severity_nonlocalized == "WARNING":
+            warnings.append(str(told.message_primary))
+
+    connection.add_notice_handler(note)
+    try:
+        yield warnings
+    finally:
+        connection.remove_notice_handler(note)
+
+
+def _is_replayed(outcome: Outcome) -> bool:
+    """Whether it is that of an earlier request with the same key."""
+    return not isinstance(outcome, ArtifactstoreError) and not outcome[0].appended
+
+
 def _concerns_all(failure: ArtifactstoreError) -> bool:
     """Whether it is no answer to one command: no lock, the server ended the work, nothing may be appended."""
     return failure.code in _OF_ALL
@@ -269,9 +309,7 @@ def nothing_appended(refusal: ArtifactstoreError) -> ArtifactstoreError:
 
 
 def _unknown_outcome(cause: ArtifactstoreError) -> ArtifactstoreError:
-    problem = (
-        "the connection was lost during the commit, so it is not known whether the events are in the log"
-    )
+    problem = "the commit was not confirmed, so it is not known whether the events are in the log for good"
     failure = error("unavailable", {"problem": problem, "cause": str(cause.detail.get("problem"))})
     failure.hint = "repeat the request with the same Idempotency-Key: it is carried out at most once"
     return failure

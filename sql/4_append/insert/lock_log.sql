@@ -16,11 +16,12 @@ BEGIN
             jsonb_build_object('problem', 'it is ' || current_setting('transaction_isolation')));
     END IF;
     -- Transaction-local, since role settings are not inherited by members: a stuck client must not stop all
-    -- writers, and no number may come back with other content after a crash.
+    -- writers, and no number may come back with other content after a crash, nor after a failover.
     PERFORM set_config('idle_in_transaction_session_timeout', CASE
             WHEN v_idle_timeout = '0' OR v_idle_timeout::interval > '15 s' THEN '15s'
             ELSE v_idle_timeout END, true),
-        set_config('synchronous_commit', CASE v_commit WHEN 'off' THEN 'on' ELSE v_commit END, true),
+        set_config('synchronous_commit', CASE
+            WHEN v_commit IN ('off', 'local') THEN 'on' ELSE v_commit END, true),
         artifactstore.limit_waits();
     BEGIN
         LOCK TABLE artifactstore.append_lock IN EXCLUSIVE MODE;
