@@ -203,7 +203,10 @@ WITH codes (name, sqlstate, message, hint) AS (
      'upload them again: what no event names within 7 days is collected'),
     ('bad-uri', 'ST070',
      'the location names no object of a store',
-     'store:<xx>/<id> with an id that this database made (artifactstore.new_object_ids)')
+     'store:<xx>/<id> with an id that this database made (artifactstore.new_object_ids)'),
+    ('policy-applies', 'ST071',
+     'a rule gives packages like this one retention, and the event does not have it',
+     'repeat the command: retention is filled in from the rules; they were set meanwhile')
 ), upserted AS (
     INSERT INTO artifactstore.error_codes AS t (name, sqlstate, message, hint)
     SELECT name, sqlstate, message, hint FROM codes

@@ -32,7 +32,8 @@ BEGIN
                 'bell_rings', 'byte_claims', 'canonical_path', 'canonical_purl', 'canonical_qualifiers',
                 'canonical_subpath', 'cbor_encode', 'cbor_encode_list', 'cbor_encode_map',
                 'cbor_encode_object', 'cbor_encode_value', 'check_purl_parts', 'check_purl_text',
-                'copy_removals', 'describe_payload', 'describe_value', 'event_identity', 'here', 'log_head',
+                'copy_removals', 'describe_payload', 'describe_value', 'event_identity', 'explain_policies', 'here',
+                'log_head',
                 'open_version', 'package_history', 'package_now', 'package_picture', 'purl_problem',
                 'purl_segment', 'rebuild_worker', 'refuse', 'refuse_field', 'refuse_purl', 'retention_due',
                 'sequence_at', 'spell_purl'
@@ -40,7 +41,7 @@ BEGIN
             ('writer', 'EXECUTE ON FUNCTION', ARRAY['append_json', 'new_id']),
             ('service', 'EXECUTE ON FUNCTION', ARRAY[
                 'allowed_commands', 'append', 'append_commands', 'check_packages', 'check_views',
-                'find_token', 'issue_token', 'list_tokens', 'log_evidence', 'new_id', 'package_at',
+                'due_policies', 'find_token', 'fitting_policy', 'issue_token', 'list_tokens', 'log_evidence', 'new_id', 'package_at',
                 'package_past', 'revoke_token', 'sample_packages']),
             ('operator', 'EXECUTE ON FUNCTION', ARRAY[
                 'adopt', 'allowed_commands', 'as_of', 'begin_parts', 'begin_rebuild', 'check_packages',
