@@ -143,12 +143,12 @@ ALTER FUNCTION artifactstore.append_json(p_event_type text, p_subject_id uuid, p
 
 COMMENT ON FUNCTION artifactstore.append_json(p_event_type text, p_subject_id uuid, p_payload json, p_expected bigint) IS 'Appends one event and returns its sequence. p_payload as in event_types.fields: ids as uuid, digests as hex, times as RFC 3339; p_expected: last_sequence that the row of the subject must have (0: no row). A package that a rule of retention_policies fits gets its retention';
 
-CREATE FUNCTION artifactstore.append_token_event(p_event_type text, p_payload bytea, p_digest bytea, p_actor text) RETURNS TABLE(sequence bigint, created_at timestamp with time zone, appended boolean)
+CREATE FUNCTION artifactstore.append_log_event(p_event_type text, p_payload bytea, p_digest bytea, p_actor text, p_expected bigint DEFAULT NULL::bigint) RETURNS TABLE(sequence bigint, created_at timestamp with time zone, appended boolean)
     LANGUAGE plpgsql;
 
-ALTER FUNCTION artifactstore.append_token_event(p_event_type text, p_payload bytea, p_digest bytea, p_actor text) OWNER TO artifactstore_owner;
+ALTER FUNCTION artifactstore.append_log_event(p_event_type text, p_payload bytea, p_digest bytea, p_actor text, p_expected bigint) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.append_token_event(p_event_type text, p_payload bytea, p_digest bytea, p_actor text) IS 'Appends v1.system.token_issued or _revoked to this log, whatever its id; the answer of append for one event';
+COMMENT ON FUNCTION artifactstore.append_log_event(p_event_type text, p_payload bytea, p_digest bytea, p_actor text, p_expected bigint) IS 'Appends an event of the system to this log, whatever its id; the answer of append for one event';
 
 CREATE FUNCTION artifactstore.argument_fault(p_event_type text, p_subject_id uuid, p_actor text, p_payload bytea, p_digest bytea) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE;
@@ -1871,6 +1871,14 @@ ALTER FUNCTION artifactstore.sequence_at(p_instant timestamp with time zone, p_b
 
 COMMENT ON FUNCTION artifactstore.sequence_at(p_instant timestamp with time zone, p_before_all boolean) IS 'The last event that was there at p_instant. Refuses not-found for an instant that has not come, by the clock and the head, and for one before the log began (p_before_all: 0 instead)';
 
+CREATE FUNCTION artifactstore.set_policies(p_payload bytea, p_digest bytea, p_actor text, p_expected bigint DEFAULT NULL::bigint) RETURNS TABLE(sequence bigint, created_at timestamp with time zone, appended boolean)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp';
+
+ALTER FUNCTION artifactstore.set_policies(p_payload bytea, p_digest bytea, p_actor text, p_expected bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.set_policies(p_payload bytea, p_digest bytea, p_actor text, p_expected bigint) IS 'Appends v1.system.policies_set; p_expected: last_sequence of the rules that it replaces, 0 if there are none. Begins the log if need be';
+
 CREATE FUNCTION artifactstore.settle_home() RETURNS artifactstore.home
     LANGUAGE plpgsql;
 
@@ -2838,7 +2846,7 @@ REVOKE ALL ON FUNCTION artifactstore.append_initialized(p_event_type text, p_now
 REVOKE ALL ON FUNCTION artifactstore.append_json(p_event_type text, p_subject_id uuid, p_payload json, p_expected bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.append_json(p_event_type text, p_subject_id uuid, p_payload json, p_expected bigint) TO artifactstore_writer;
 
-REVOKE ALL ON FUNCTION artifactstore.append_token_event(p_event_type text, p_payload bytea, p_digest bytea, p_actor text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION artifactstore.append_log_event(p_event_type text, p_payload bytea, p_digest bytea, p_actor text, p_expected bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.argument_fault(p_event_type text, p_subject_id uuid, p_actor text, p_payload bytea, p_digest bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.argument_fault(p_event_type text, p_subject_id uuid, p_actor text, p_payload bytea, p_digest bytea) TO artifactstore_reader;
@@ -3365,6 +3373,9 @@ GRANT ALL ON FUNCTION artifactstore.scratch_names() TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.sequence_at(p_instant timestamp with time zone, p_before_all boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.sequence_at(p_instant timestamp with time zone, p_before_all boolean) TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.set_policies(p_payload bytea, p_digest bytea, p_actor text, p_expected bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.set_policies(p_payload bytea, p_digest bytea, p_actor text, p_expected bigint) TO artifactstore_service;
 
 REVOKE ALL ON FUNCTION artifactstore.settle_home() FROM PUBLIC;
 

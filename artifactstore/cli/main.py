@@ -26,6 +26,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "find": ("find", "Show which packages have a content, at which paths, and where its copies are."),
         "location": ("location", "Register, check and retire copies of files."),
         "retention": ("retention", "Say how long packages must be kept, and hold them."),
+        "policy": ("policy", "Give new packages their retention by rule."),
         "sweep": ("sweep", "Delete and purge packages whose retention ended."),
     },
     "Log": {

@@ -3,18 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
-from uuid import UUID
 
 from psycopg.rows import args_row, dict_row
 from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 
-from artifactstore.errors import NotFound
-from artifactstore.events import PackageCreated
+from artifactstore import codec
+from artifactstore.errors import translated
+from artifactstore.events import NewEvent, PackageCreated, PoliciesSet, Request
 from artifactstore.events.models import Retention
-from artifactstore.store.base import Connected
+from artifactstore.store.base import Connected, check_integers
 from artifactstore.store.prepared import PreparedEvent, with_retention
-from artifactstore.store.rows import Row
+from artifactstore.store.rows import Appended, Row
 
 
 class Due(NamedTuple):
@@ -44,13 +44,27 @@ class Policies(Connected):
         query = SQL("SELECT * FROM artifactstore.explain_policies(%s, %s, %s) ORDER BY place")
         return self._all(dict_row, query, (purl, None if labels is None else Jsonb(dict(labels)), media_type))
 
-    def log_id(self) -> UUID:
-        """The subject of events that set rules; raises ``NotFound`` for a log that has not begun."""
-        query = SQL("SELECT e.subject_id AS log_id FROM artifactstore.events e WHERE e.sequence = 1")
-        for row in self._all(dict_row, query, ()):
-            log_id: UUID = row["log_id"]
-            return log_id
-        raise NotFound("not-found", {"what": "log", "problem": "the log has not begun: it has no event yet"})
+    def set(
+        self,
+        event: PoliciesSet,
+        actor: str,
+        expected: int | None = None,
+        /,
+        request: Request | None = None,
+    ) -> Appended:
+        """Set the rules, all of them; begins the log if need be.
+
+        Args:
+            expected: version of the rules that there are: their ``last_sequence``, 0 if there are none.
+
+        Raises ``BadInput`` bad-payload, ``Refused`` changed or request-mismatch, ``Busy``.
+        """
+        payload = NewEvent(event, None, actor, request=request).payload()
+        query = SQL("SELECT 1, s.* FROM artifactstore.set_policies(%s, %s, %s, %s) s")
+        parameters = (payload, codec.digest(payload), actor, expected)
+        check_integers([expected])
+        with translated(), self.connection.cursor(row_factory=args_row(Appended)) as cursor:
+            return cursor.execute(query, parameters).fetchall()[0]
 
     def filled(self, events: Sequence[PreparedEvent]) -> Sequence[PreparedEvent]:
         """The events; packages that are created without retention have what the rules give them."""
@@ -60,7 +74,9 @@ class Policies(Connected):
         filled = list(events)
         for due in self._due(filled[place] for place in new):
             place = new[due.position - 1]
-            filled[place] = with_retention(filled[place], Retention(mode=due.mode, until=due.until, policy=due.policy))
+            filled[place] = with_retention(
+                filled[place], Retention(mode=due.mode, until=due.until, policy=due.policy)
+            )
         return filled
 
     def _due(self, events: Iterable[PreparedEvent]) -> list[Due]:

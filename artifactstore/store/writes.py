@@ -127,8 +127,9 @@ class Writes(Connected):
             together: how many are tried at once, before smaller parts of them.
 
         Raises what concerns all: ``Busy``, ``moved``; in the caller's transaction, which it then spoils.
+        Refuses policy-applies for packages that ``Policies.filled`` was not asked about.
         """
-        events = self._policies.filled([event for command in commands for event in command])
+        events = [event for command in commands for event in command]
         lasts = list(accumulate(map(len, commands)))
         arguments = arrays(*columns(events))
         with translated(), self.connection.cursor(binary=True) as cursor:

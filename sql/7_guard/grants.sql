@@ -42,7 +42,7 @@ BEGIN
             ('service', 'EXECUTE ON FUNCTION', ARRAY[
                 'allowed_commands', 'append', 'append_commands', 'check_packages', 'check_views',
                 'due_policies', 'find_token', 'fitting_policy', 'issue_token', 'list_tokens', 'log_evidence', 'new_id', 'package_at',
-                'package_past', 'revoke_token', 'sample_packages']),
+                'package_past', 'revoke_token', 'sample_packages', 'set_policies']),
             ('operator', 'EXECUTE ON FUNCTION', ARRAY[
                 'adopt', 'allowed_commands', 'as_of', 'begin_parts', 'begin_rebuild', 'check_packages',
                 'check_views', 'compare_view_sets', 'create_snapshot', 'doubt_views', 'drop_leftover',

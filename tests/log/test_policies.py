@@ -1,17 +1,19 @@
-"""Packages get the retention of the rules by whatever door they come, and the log alone says what they got."""
+"""Packages get the retention of the rules by whatever door they come; the log alone says what they got."""
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from time import sleep
 from typing import Any, TypeAlias
 from uuid import UUID
 
 import psycopg
 import pytest
 
-from artifactstore.errors import ArtifactstoreError, Refused
+from artifactstore.errors import Refused
 from artifactstore.events import FileIngested, NewEvent, PackageCreated, Retention, models, new_id
-from artifactstore.store import Store, prepare
+from artifactstore.store import Store
 
 ANN = "user:ann"
 PURL = "pkg:npm/app@1.0"
@@ -33,16 +35,6 @@ def _many(store: Store, package: UUID, event: PackageCreated) -> object:
     )
 
 
-def _commands(store: Store, package: UUID, event: PackageCreated) -> object:
-    other = PackageCreated(purl="pkg:generic/other@1.0")
-    commands = [[prepare(NewEvent(other, new_id(), ANN))], [prepare(NewEvent(event, package, ANN))]]
-    outcomes, _ = store.writes.append_commands(commands, 2)
-    for outcome in outcomes:
-        if isinstance(outcome, ArtifactstoreError):
-            raise outcome
-    return outcomes
-
-
 def _json(event: PackageCreated) -> str:
     payload: dict[str, object] = {"purl": event.purl, "labels": event.labels}
     if event.retention is not None:
@@ -61,7 +53,7 @@ def _psql(store: Store, package: UUID, event: PackageCreated) -> object:
     ).fetchall()
 
 
-DOORS: list[Door] = [_append, _many, _commands, _as_json, _psql]
+DOORS: list[Door] = [_append, _many, _as_json, _psql]
 
 
 @pytest.fixture
@@ -71,10 +63,7 @@ def store(database: str) -> Any:
 
 
 def _set(store: Store, *rules: models.PolicyRule) -> int:
-    if not store.log.head():
-        store.writes.append([NewEvent(PackageCreated(purl="pkg:generic/first@1"), new_id(), ANN)])
-    [set_] = store.writes.append([NewEvent(models.PoliciesSet(rules=rules), store.policies.log_id(), ANN)])
-    return set_.sequence
+    return store.policies.set(models.PoliciesSet(rules=rules), ANN).sequence
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -111,11 +100,27 @@ def test_a_package_that_no_rule_fits_has_none(store: Store, door: Door) -> None:
 
 
 def test_the_version_of_the_rules_guards_them(store: Store) -> None:
-    first = _set(store, RULE)
-    log_id = store.policies.log_id()
-    other = models.PoliciesSet(rules=())
+    nothing = models.PoliciesSet(rules=())
+    with pytest.raises(Refused):
+        store.policies.set(nothing, ANN, 7)
+    first = store.policies.set(models.PoliciesSet(rules=(RULE,)), ANN, 0).sequence
     with pytest.raises(Refused) as refused:
-        store.writes.append([NewEvent(other, log_id, ANN, first - 1)])
+        store.policies.set(nothing, ANN, first - 1)
     assert (refused.value.code, refused.value.detail["actual"]) == ("changed", first)
-    store.writes.append([NewEvent(other, log_id, ANN, first)])
-    store.writes.append([NewEvent(models.PoliciesSet(rules=(RULE,)), log_id, ANN, 0)])
+    store.policies.set(nothing, ANN, first)
+    store.policies.set(models.PoliciesSet(rules=(RULE,)), ANN, 0)
+
+
+def test_two_who_set_rules_at_once_do_not_overwrite_each_other(store: Store, database: str) -> None:
+    first = _set(store, RULE)
+    with psycopg.connect(database, autocommit=True) as connection:
+        other = Store(connection)
+        with ThreadPoolExecutor(1) as pool:
+            with store.connection.transaction():
+                store.policies.set(models.PoliciesSet(rules=()), ANN, first)
+                late = pool.submit(other.policies.set, models.PoliciesSet(rules=(RULE,)), "user:bob", first)
+                sleep(0.2)
+                assert not late.done()
+            with pytest.raises(Refused) as refused:
+                late.result(10)
+    assert refused.value.code == "changed"

@@ -116,6 +116,7 @@ SERVICE_DEFINERS = {
     "package_past",
     "revoke_token",
     "sample_packages",
+    "set_policies",
 }
 PRIVATE = {"append_lock", "tokens"}
 """Tables that nobody but the owner reads."""
@@ -330,11 +331,12 @@ def test_types_of_operators_are_refused_to_writers(connect: Connect) -> None:
         "v1.system.restored": ("epoch_id", {"epoch": 2, "from_sequence": 1, "reason": "r"}),
         "v1.system.token_issued": ("token_id", {"expires": time}),
         "v1.system.token_revoked": ("token_id", {}),
+        "v1.system.policies_set": ("", {"rules": []}),
         "v1.retention.shortened": ("", SHORTENING),
     }
     types = "SELECT event_type FROM artifactstore.event_types WHERE min_role = 'operator'"
     found = [event_type for (event_type,) in observer.execute(types)]
-    assert len(found) == 5
+    assert len(found) == 6
     for _ in range(2):
         for event_type in found:
             ids, payload = samples[event_type]

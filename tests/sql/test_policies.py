@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
@@ -42,7 +42,10 @@ def _fitting(log: Log, purl: str, labels: str | None = None, media_type: str | N
         ({"labels": {"a": "1", "b": "2"}}, []),
         ({"labels": {"a": "2"}}, ["labels"]),
         ({"labels": {"c": "1"}}, ["labels"]),
-        ({"purl_type": "npm", "labels": {"c": "1"}, "media_type": "x/y"}, ["purl_type", "media_type", "labels"]),
+        (
+            {"purl_type": "npm", "labels": {"c": "1"}, "media_type": "x/y"},
+            ["purl_type", "media_type", "labels"],
+        ),
     ],
 )
 def test_every_condition_of_a_rule_must_hold(log: Log, conditions: Condition, unmet: list[str]) -> None:
@@ -85,6 +88,7 @@ def _fits(rule: Condition, purl: str, labels: Mapping[str, str], media_type: str
     )
 
 
+@settings(deadline=None)
 @given(
     rules=st.lists(_CONDITIONS, max_size=5),
     purl=st.sampled_from([PURL, "pkg:npm/a@1", "pkg:npm/%40a/b@1", "pkg:generic/maven@1"]),
@@ -171,7 +175,8 @@ def test_the_door_asks_for_the_retention_of_the_rule(log: Log) -> None:
 
 
 def test_days_have_24_hours_whatever_the_time_zone(log: Log) -> None:
-    log.append(log.log_id, models.PoliciesSet(rules=(models.PolicyRule(name="y", mode="governance", days=365),)))
+    rule = models.PolicyRule(name="year", mode="governance", days=365)
+    log.append(log.log_id, models.PoliciesSet(rules=(rule,)))
     log.set("timezone", "America/New_York")
     [due] = log.query(
         "SELECT extract(epoch FROM until - clock_timestamp()) / 86400 AS days, policy"

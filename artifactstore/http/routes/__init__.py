@@ -12,6 +12,7 @@ from artifactstore.http.routes import (
     lookups,
     operation,
     packages,
+    policies,
     retention,
     tokens,
 )
@@ -22,6 +23,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *locations.ENDPOINTS,
     *copies.ENDPOINTS,
     *retention.ENDPOINTS,
+    *policies.ENDPOINTS,
     *events.ENDPOINTS,
     *audit.ENDPOINTS,
     *log.ENDPOINTS,
