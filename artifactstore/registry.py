@@ -4,13 +4,13 @@ Commands and jobs that are given one of these do not know which of the two it is
 raises, the methods of ``artifactstore.store`` say.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from artifactstore.events import NewEvent, PackageSealed, TokenIssued, TokenRevoked
+from artifactstore.events import NewEvent, PackageSealed, PoliciesSet, TokenIssued, TokenRevoked
 from artifactstore.store.rows import Appended, IssuedToken, ManifestEntry, Row, Verdict
 from artifactstore.store.selection import CopyQuery, FileQuery, LogQuery, PackageQuery
 
@@ -96,6 +96,16 @@ class DueReads(Protocol):
     ) -> Iterator[Row]: ...
 
 
+class PolicyKeeping(Protocol):
+    """``registry.policies``."""
+
+    def rules(self) -> list[Row]: ...
+    def explain(
+        self, purl: str, labels: Mapping[str, str] | None = None, media_type: str | None = None
+    ) -> list[Row]: ...
+    def set(self, event: PoliciesSet, actor: str, expected: int | None = None, /) -> Appended: ...
+
+
 class CopyReads(Protocol):
     """``registry.copies``."""
 
@@ -137,6 +147,8 @@ class Registry(Protocol):
     def overviews(self) -> OverviewReads: ...
     @property
     def retention(self) -> DueReads: ...
+    @property
+    def policies(self) -> PolicyKeeping: ...
     @property
     def copies(self) -> CopyReads: ...
     @property

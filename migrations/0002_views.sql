@@ -254,6 +254,39 @@ COMMENT ON COLUMN artifactstore.retention_holds.released_at IS 'When it was rele
 COMMENT ON COLUMN artifactstore.retention_holds.created_sequence IS 'Event that placed it';
 COMMENT ON COLUMN artifactstore.retention_holds.last_sequence IS 'Event that placed or released it';
 
+CREATE TABLE artifactstore.retention_policies (
+    place bigint NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    mode text COLLATE "C" NOT NULL,
+    days bigint NOT NULL,
+    purl_type text COLLATE "C",
+    purl_prefix text COLLATE "C",
+    media_type text COLLATE "C",
+    labels jsonb,
+    created_sequence bigint NOT NULL,
+    last_sequence bigint NOT NULL,
+    CONSTRAINT retention_policies_pkey PRIMARY KEY (place)
+);
+
+COMMENT ON TABLE artifactstore.retention_policies IS
+'Rules that give new packages their retention; the first that fits counts (view, rebuilt by replay)';
+COMMENT ON COLUMN artifactstore.retention_policies.place IS 'In which order they are tried, from 1';
+COMMENT ON COLUMN artifactstore.retention_policies.name IS
+'What retention_state.policy of the packages says';
+COMMENT ON COLUMN artifactstore.retention_policies.mode IS 'governance or compliance';
+COMMENT ON COLUMN artifactstore.retention_policies.days IS
+'How long packages are kept, from their creation, in days of 24 hours';
+COMMENT ON COLUMN artifactstore.retention_policies.purl_type IS 'Only purls of this type; null: any';
+COMMENT ON COLUMN artifactstore.retention_policies.purl_prefix IS
+'Only canonical purls that begin so; null: any';
+COMMENT ON COLUMN artifactstore.retention_policies.media_type IS
+'Only packages of this media type; null: any';
+COMMENT ON COLUMN artifactstore.retention_policies.labels IS
+'Only packages that have these labels with these values; null: any';
+COMMENT ON COLUMN artifactstore.retention_policies.created_sequence IS 'Event that set all rules';
+COMMENT ON COLUMN artifactstore.retention_policies.last_sequence IS
+'The same: rules are set together';
+
 CREATE TABLE artifactstore.requests (
     actor text COLLATE "C" NOT NULL,
     key text COLLATE "C" NOT NULL,

@@ -29,6 +29,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "cat": ("fetch", "Write the content of the file PATH of a package to stdout."),
         "replicate": ("replicate", "Give files a copy in another store, read from a good one."),
         "retention": ("retention", "Say how long packages must be kept, and hold them."),
+        "policy": ("policy", "Give new packages their retention by rule."),
         "sweep": ("sweep", "Delete and purge packages whose retention ended."),
     },
     "Log": {

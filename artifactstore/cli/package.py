@@ -11,7 +11,7 @@ from artifactstore.cli import options, values
 from artifactstore.cli.command import Group
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import BadInput
-from artifactstore.events import models, new_id
+from artifactstore.events import NewEvent, models, new_id
 from artifactstore.registry import Registry
 from artifactstore.store import PackageQuery, Row
 from artifactstore.words import PACKAGE_STATES, RETENTION_MODES
@@ -52,7 +52,8 @@ def create(
 ) -> None:
     """Create an open package named PURL.
 
-    Any valid spelling of the purl will do; the package gets its canonical form, which is told.
+    Any valid spelling of the purl will do; the package gets its canonical form, which is told, and so is its
+    retention: that of the options, or of the first rule that fits (artifactstore policy), or none.
 
     \b
     artifactstore package create pkg:generic/app@1.0 --label team=core
@@ -68,7 +69,11 @@ def create(
     event = models.PackageCreated(
         purl=purl, media_type=media_type, labels=dict(labels) or None, retention=retention, reason=reason
     )
-    session.append(event, new_id(), purl=purl)
+    new = NewEvent(event, new_id(), session.actor)
+    appended = session.store.writes.append([new])[0]
+    kept = session.store.packages.retention(new.subject_id)
+    told = {"retention": kept["mode"], "retain_until": kept["retain_until"], "policy": kept["policy"]}
+    session.tell_appended(appended, event.event_type, new.subject_id, purl=purl, **told)
 
 
 @package.command("list")

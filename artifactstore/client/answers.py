@@ -540,6 +540,61 @@ class HoldsFindAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyAnswer:
+    """A rule that gives new packages their retention."""
+
+    place: int
+    name: str
+    mode: str
+    days: int
+    purl_type: str | None
+    purl_prefix: str | None
+    media_type: str | None
+    labels: Mapping[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class PoliciesListAnswer:
+    """The rules."""
+
+    version: int
+    rules: tuple[PolicyAnswer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PoliciesSetAnswer:
+    """The rules are set."""
+
+    sequence: int
+    created_at: datetime
+    rules: int
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedPolicyAnswer:
+    """A rule, whether it is the one that a package would get, and which of its conditions are unmet."""
+
+    place: int
+    name: str
+    mode: str
+    days: int
+    purl_type: str | None
+    purl_prefix: str | None
+    media_type: str | None
+    labels: Mapping[str, str] | None
+    applies: bool
+    unmet: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PoliciesExplainAnswer:
+    """The rules, judged."""
+
+    purl: str
+    rules: tuple[JudgedPolicyAnswer, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EventAnswer:
     """An event of the log."""
 

@@ -32,6 +32,9 @@ from artifactstore.client.answers import (
     PackagesListAnswer,
     PackagesManifestAnswer,
     PackagesTotalsAnswer,
+    PoliciesExplainAnswer,
+    PoliciesListAnswer,
+    PoliciesSetAnswer,
     RecordedAnswer,
     RemovalsListAnswer,
     RetentionAnswer,
@@ -1015,6 +1018,46 @@ def holds_release(
     )
 
 
+def policies_list(*, min_sequence: int | None = None) -> Exchange[PoliciesListAnswer]:
+    """The rules that give new packages their retention, in their order.
+
+    ``GET /policies``
+    """
+    return requests.read("/policies", PoliciesListAnswer, {"min_sequence": min_sequence})
+
+
+def policies_set(
+    *,
+    rules: Sequence[Mapping[str, Any]],
+    reason: str | None = None,
+    key: str | None = None,
+    expected: int | None = None,
+) -> Exchange[PoliciesSetAnswer]:
+    """Set the rules that give new packages their retention: all of them, in their order.
+
+    ``POST /policies``
+    """
+    return requests.command("/policies", PoliciesSetAnswer, {"rules": rules, "reason": reason}, key, expected)
+
+
+def policies_explain(
+    *,
+    purl: str,
+    label: Sequence[str] | None = None,
+    media_type: str | None = None,
+    min_sequence: int | None = None,
+) -> Exchange[PoliciesExplainAnswer]:
+    """Which rule a new package would get its retention from, and why not from the others.
+
+    ``GET /policies/explain``
+    """
+    return requests.read(
+        "/policies/explain",
+        PoliciesExplainAnswer,
+        {"purl": purl, "label": label, "media_type": media_type, "min_sequence": min_sequence},
+    )
+
+
 def log_event(
     sequence: int, *, epoch: str | None = None, min_sequence: int | None = None
 ) -> Exchange[EventAnswer]:
@@ -1326,6 +1369,14 @@ class HoldsCalls(OperationGroup[ModeT]):
     release = Operation(holds_release)
 
 
+class PoliciesCalls(OperationGroup[ModeT]):
+    """``client.policies``."""
+
+    list = Operation(policies_list)
+    set = Operation(policies_set)
+    explain = Operation(policies_explain)
+
+
 class LogCalls(OperationGroup[ModeT]):
     """``client.log``."""
 
@@ -1373,6 +1424,7 @@ class Operations(Generic[ModeT]):
         self.uploads: UploadsCalls[ModeT] = UploadsCalls(perform)
         self.retention: RetentionCalls[ModeT] = RetentionCalls(perform)
         self.holds: HoldsCalls[ModeT] = HoldsCalls(perform)
+        self.policies: PoliciesCalls[ModeT] = PoliciesCalls(perform)
         self.log: LogCalls[ModeT] = LogCalls(perform)
         self.audit: AuditCalls[ModeT] = AuditCalls(perform)
         self.service: ServiceCalls[ModeT] = ServiceCalls(perform)

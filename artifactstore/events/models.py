@@ -71,6 +71,21 @@ class Location:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyRule:
+    """A rule that gives new packages their retention: those that meet every condition that it names."""
+
+    name: Annotated[str, Text("name of the policy, which the packages then show", max=255)]
+    mode: Annotated[str, _MODE]
+    days: Annotated[int, Int("how long to keep, in days of 24 hours", min=1, max=36_525)]
+    purl_type: Annotated[str | None, Text("type that the purl has", max=64)] = None
+    purl_prefix: Annotated[str | None, Text("how the canonical purl begins", max=1024)] = None
+    media_type: Annotated[str | None, Text("media type of the package", max=255)] = None
+    labels: Annotated[Mapping[str, str] | None, Map("labels that it has, with these values", **_LABELS)] = (
+        None
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """What happened; subclasses say which type it is and hold its payload.
 
@@ -392,6 +407,22 @@ class TokenRevoked(Event):
         None
     )
     expires: Annotated[datetime | None, Time("when it would have ended")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoliciesSet(Event):
+    """The rules that give new packages their retention were set"""
+
+    event_type: ClassVar[str] = "v1.system.policies_set"
+    min_role = "operator"
+    rules: Annotated[
+        tuple[PolicyRule, ...],
+        List(
+            "all rules, the first that fits a package counts; none: no package gets retention by rule",
+            items=Object(model=PolicyRule),
+            max_items=100,
+        ),
+    ]
 
 
 EVENT_TYPES: Mapping[str, type[Event]] = {

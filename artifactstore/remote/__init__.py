@@ -9,6 +9,7 @@ from artifactstore.errors import BadInput
 from artifactstore.remote.copies import RemoteCopies, RemoteRemovals
 from artifactstore.remote.log import RemoteLog
 from artifactstore.remote.packages import RemoteDue, RemoteOverviews, RemotePackages, RemotePages
+from artifactstore.remote.policies import RemotePolicies
 from artifactstore.remote.tokens import RemoteTokens
 from artifactstore.remote.translation import translated_answers
 from artifactstore.remote.writes import RemoteWrites
@@ -37,6 +38,7 @@ class Remote:
         self.pages = RemotePages(self._client)
         self.overviews = RemoteOverviews(self._client)
         self.retention = RemoteDue(self._client)
+        self.policies = RemotePolicies(self._client)
         self.copies = RemoteCopies(self._client)
         self.removals = RemoteRemovals(self._client)
         self.tokens = RemoteTokens(self._client)

@@ -20,6 +20,7 @@ from artifactstore.store.overviews import Overviews
 from artifactstore.store.packages import Packages
 from artifactstore.store.pages import Pages
 from artifactstore.store.placed import Placed
+from artifactstore.store.policies import Policies
 from artifactstore.store.rebuilds import Rebuilds
 from artifactstore.store.removals import Removals
 from artifactstore.store.retention import RetentionReads
@@ -45,6 +46,7 @@ class Store:
         self.pages = Pages(connection)
         self.overviews = Overviews(connection)
         self.retention = RetentionReads(connection)
+        self.policies = Policies(connection)
         self.copies = Copies(connection)
         self.contents = Contents(connection)
         self.removals = Removals(connection)

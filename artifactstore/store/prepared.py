@@ -7,6 +7,8 @@ from artifactstore import codec
 from artifactstore.codec import Payload
 from artifactstore.errors import ArtifactstoreError
 from artifactstore.events import NewEvent
+from artifactstore.events.fields import pack_model
+from artifactstore.events.models import Retention
 from artifactstore.store.identity import Position
 from artifactstore.store.rows import Appended
 
@@ -47,6 +49,14 @@ def prepare(event: NewEvent) -> PreparedEvent:
         getattr(model, "package_id", package_id),
         None if event.request is None else event.request.key,
     )
+
+
+def with_retention(event: PreparedEvent, retention: Retention) -> PreparedEvent:
+    """The event, which creates a package, with that retention from the start."""
+    values = {**event.values, "retention": pack_model(retention)}
+    ordered = {name: values[name] for name in sorted(values, key=codec.place)}
+    payload = codec.encode_ordered(ordered, event.event_type)
+    return event._replace(values=ordered, payload=payload, digest=codec.digest(payload))
 
 
 class Standing(NamedTuple):

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from itertools import accumulate, islice
+from typing import Any
 from uuid import UUID
 
+from psycopg import Connection
 from psycopg.rows import args_row, dict_row
 from psycopg.sql import SQL
 
@@ -13,6 +15,7 @@ from artifactstore.events import NewEvent, PackageSealed
 from artifactstore.store.base import Connected, check_integers
 from artifactstore.store.identity import Position
 from artifactstore.store.packages import Packages
+from artifactstore.store.policies import Policies
 from artifactstore.store.prepared import Outcome, PreparedEvent, Standing, prepare
 from artifactstore.store.rows import Appended
 
@@ -46,13 +49,17 @@ class Writes(Connected):
     side_by_side = 1
     """Appends at once that are worth while: one holds the lock and has the connection."""
 
+    def __init__(self, connection: Connection[Any]) -> None:
+        super().__init__(connection)
+        self._policies = Policies(connection)
+
     def append(self, events: Sequence[NewEvent]) -> list[Appended]:
         """Append events all or nothing, in their order, and project them.
 
         Raises ``BadInput`` (a payload or actor that cannot be, too many events), ``Refused`` (the state
         does not allow it), ``Forbidden``, or ``Busy`` (nothing was appended; retrying is the caller's).
         """
-        return self._append(*columns([prepare(event) for event in events]))
+        return self._append(*columns(self._policies.filled([prepare(event) for event in events])))
 
     def append_json(
         self, event_type: str, subject_id: UUID, actor: str, payload: str, expected: int | None = None
@@ -68,9 +75,11 @@ class Writes(Connected):
             if failure.sqlstate != _NO_JSON:
                 raise
             raise BadInput("bad-payload", failure.detail) from failure
-        return self._append(
-            [event_type], [subject_id], [actor], [encoded], [codec.digest(encoded)], [expected]
-        )[0]
+        values = codec.decode(encoded)
+        event = PreparedEvent(
+            event_type, subject_id, actor, values, encoded, codec.digest(encoded), expected, None, None
+        )
+        return self._append(*columns(self._policies.filled([event])))[0]
 
     def seal(
         self,
@@ -131,6 +140,7 @@ class Writes(Connected):
             together: how many are tried at once, before smaller parts of them.
 
         Raises what concerns all: ``Busy``, ``moved``; in the caller's transaction, which it then spoils.
+        Refuses policy-applies for packages that ``Policies.filled`` was not asked about.
         """
         events = [event for command in commands for event in command]
         lasts = list(accumulate(map(len, commands)))

@@ -15,8 +15,8 @@ from artifactstore.http.routes import ENDPOINTS
 Schema = Mapping[str, Any]
 
 _COLLECTIONS = (
-    "packages", "files", "locations", "removals", "copies", "retention", "holds", "events", "audit", "log",
-    "tokens", "stores", "uploads",
+    "packages", "files", "locations", "removals", "copies", "retention", "holds", "policies", "events",
+    "audit", "log", "tokens", "stores", "uploads",
 )  # fmt: skip
 """Words of paths that become groups: the last one of a path is where its method is."""
 
@@ -33,6 +33,7 @@ _NAMES = {
     ("post", "/packages/{package_id}/retention"): ("retention", "apply"),
     ("post", "/packages/{package_id}/holds"): ("holds", "place"),
     ("get", "/holds"): ("holds", "find"),
+    ("post", "/policies"): ("policies", "set"),
     ("get", "/events/{sequence}"): ("log", "event"),
 }
 """Methods that have a better name than their path gives them."""

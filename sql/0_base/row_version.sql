@@ -34,8 +34,12 @@ BEGIN
             SELECT r.last_sequence INTO v_version
             FROM artifactstore.retention_state r WHERE r.package_id = p_subject_id;
         WHEN 'system' THEN
-            SELECT max(g.last_sequence) INTO v_version
-            FROM artifactstore.log_epochs g WHERE g.log_id = p_subject_id;
+            IF p_event_type = 'v1.system.policies_set' THEN
+                SELECT max(r.last_sequence) INTO v_version FROM artifactstore.retention_policies r;
+            ELSE
+                SELECT max(g.last_sequence) INTO v_version
+                FROM artifactstore.log_epochs g WHERE g.log_id = p_subject_id;
+            END IF;
     END CASE;
     RETURN coalesce(v_version, 0);
 END
@@ -43,5 +47,5 @@ $$;
 
 COMMENT ON FUNCTION artifactstore.row_version(text, text, uuid, bigint) IS
 'Version of the live row of a subject, 0 when there is none: changed_sequence of a file or location, '
-'else last_sequence; of an open package that of open_version for sealing, and for other events either '
+'else last_sequence; of the policies that of their event, 0 when there are none; of an open package that of open_version for sealing, and for other events either '
 '(p_expected chooses)';

@@ -6,7 +6,7 @@ RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     SELECT ARRAY['artifact_packages', 'artifact_files', 'storage_locations', 'retention_state',
-        'retention_holds', 'requests', 'log_epochs']
+        'retention_holds', 'retention_policies', 'requests', 'log_epochs']
 $$;
 
 COMMENT ON FUNCTION artifactstore.view_names() IS 'Tables of a view set';

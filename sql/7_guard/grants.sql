@@ -32,7 +32,8 @@ BEGIN
                 'bell_rings', 'byte_claims', 'canonical_path', 'canonical_purl', 'canonical_qualifiers',
                 'canonical_subpath', 'cbor_encode', 'cbor_encode_list', 'cbor_encode_map',
                 'cbor_encode_object', 'cbor_encode_value', 'check_purl_parts', 'check_purl_text',
-                'copy_removals', 'describe_payload', 'describe_value', 'event_identity', 'here', 'log_head',
+                'copy_removals', 'describe_payload', 'describe_value', 'event_identity', 'explain_policies', 'here',
+                'log_head',
                 'open_version', 'package_history', 'package_now', 'package_picture', 'purl_problem',
                 'purl_segment', 'rebuild_worker', 'refuse', 'refuse_field', 'refuse_purl', 'retention_due',
                 'sequence_at', 'spell_purl'
@@ -40,9 +41,10 @@ BEGIN
             ('writer', 'EXECUTE ON FUNCTION', ARRAY['append_json', 'new_id', 'new_object_ids']),
             ('service', 'EXECUTE ON FUNCTION', ARRAY[
                 'allowed_commands', 'append', 'append_commands', 'begin_keeper_run', 'check_packages',
-                'check_views', 'doomed_objects', 'end_keeper_run', 'find_token', 'issue_token',
-                'known_objects', 'list_tokens', 'log_evidence', 'new_id', 'new_object_ids', 'object_page',
-                'package_at', 'package_past', 'revoke_token', 'sample_packages']),
+                'check_views', 'doomed_objects', 'due_policies', 'end_keeper_run', 'find_token',
+                'fitting_policy', 'issue_token', 'known_objects', 'list_tokens', 'log_evidence', 'new_id',
+                'new_object_ids', 'object_page', 'package_at', 'package_past', 'revoke_token',
+                'sample_packages', 'set_policies']),
             ('operator', 'EXECUTE ON FUNCTION', ARRAY[
                 'adopt', 'allowed_commands', 'as_of', 'begin_parts', 'begin_rebuild', 'check_packages',
                 'check_views', 'compare_view_sets', 'create_snapshot', 'doubt_views', 'drop_leftover',

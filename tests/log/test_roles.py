@@ -126,6 +126,7 @@ SERVICE_DEFINERS = {
     "package_past",
     "revoke_token",
     "sample_packages",
+    "set_policies",
 }
 PRIVATE = {"append_lock", "tokens"}
 """Tables that nobody but the owner reads."""
@@ -340,6 +341,7 @@ def test_types_of_operators_are_refused_to_writers(connect: Connect) -> None:
         "v1.system.restored": ("epoch_id", {"epoch": 2, "from_sequence": 1, "reason": "r"}),
         "v1.system.token_issued": ("token_id", {"expires": time}),
         "v1.system.token_revoked": ("token_id", {}),
+        "v1.system.policies_set": ("", {"rules": []}),
         "v1.retention.shortened": ("", SHORTENING),
         "v1.storage.retiring": ("package_id file_id", {"reason": "r"}),
     }

@@ -78,7 +78,7 @@ def test_these_are_all_doors(connect: Connect) -> None:
         reach |= more
     inserting = {name for name, text in sources.items() if "INSERT INTO artifactstore.events" in text}
     assert inserting == {"append_initialized", "insert_events", "import_events"}
-    doors = reach - {"take_log", "append_token_event"}
+    doors = reach - {"take_log", "append_log_event"}
     assert doors == {*DOORS, "revoke_token"} - {"a request that is known"}
 
 

@@ -53,3 +53,21 @@ def token_revoked(world: World) -> Proposal | None:
     if world.log_id is None:
         return None
     return Proposal(models.TokenRevoked(token_id=world.upcoming("token")), world.log_id, lambda: None)
+
+
+@proposes("v1.system.policies_set")
+def policies_set(world: World) -> Proposal | None:
+    if world.log_id is None:
+        return None
+    # Packages of a history are of another name: what rules give, tests/log/test_policies.py has.
+    rules = tuple(
+        models.PolicyRule(
+            name=f"rule {place}",
+            mode=world.rng.choice(("governance", "compliance")),
+            days=place + 1,
+            purl_prefix=f"pkg:generic/ruled/{place}",
+            labels=world.rng.choice((None, {"audit": str(place)})),
+        )
+        for place in range(world.rng.randrange(3))
+    )
+    return Proposal(models.PoliciesSet(rules=rules), world.log_id, lambda: None)

@@ -31,6 +31,11 @@ _PACKAGE_SUBJECTS = tuple(
     for event_type in PROPOSALS
     if event_type.startswith(("v1.package.", "v1.retention.")) and event_type != "v1.package.created"
 )
+_LOG_SUBJECTS = tuple(
+    event_type
+    for event_type in PROPOSALS
+    if event_type.startswith("v1.system.") and event_type != "v1.system.initialized"
+)
 _STORAGE_SUBJECTS = ("v1.storage.verified", "v1.storage.failed", "v1.storage.retired")
 
 
@@ -102,6 +107,6 @@ def common_spoilers() -> Mapping[str, Maker]:
         found[f"{event_type[3:]} not-found"] = redirect(event_type, "not-found", upcoming("storage"))
         found[f"{event_type[3:]} wrong-package"] = tweak(event_type, "wrong-package", _wrong_package)
         found[f"{event_type[3:]} wrong-package, file"] = tweak(event_type, "wrong-package", _wrong_file)
-    for event_type in ("v1.system.restored", "v1.system.token_issued", "v1.system.token_revoked"):
+    for event_type in _LOG_SUBJECTS:
         found[f"{event_type[3:]} bad-subject"] = redirect(event_type, "bad-subject", lambda _: UUID(int=8))
     return found

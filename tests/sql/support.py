@@ -45,6 +45,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "storage_locations": ("location_id",),
     "retention_state": ("package_id",),
     "retention_holds": ("package_id", "hold_id"),
+    "retention_policies": ("place",),
     "requests": ("actor", "key"),
     "log_epochs": ("epoch",),
 }

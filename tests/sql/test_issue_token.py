@@ -1,4 +1,4 @@
-"""issue_token, revoke_token, find_token, list_tokens and append_token_event: events and hashes together."""
+"""issue_token, revoke_token, find_token, list_tokens and append_log_event: events and hashes together."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -129,7 +129,7 @@ def test_other_roles_may_not(part: str, connect: Connect) -> None:
     for call in (
         "issue_token('', '', 'a', 'b', '')",
         "revoke_token('', '', 'a')",
-        "append_token_event('v1.system.token_issued', '', '', 'a')",
+        "append_log_event('v1.system.token_issued', '', '', 'a')",
         "find_token(gen_random_uuid())",
         "list_tokens()",
     ):

@@ -16,6 +16,7 @@ _WEIGHTS = {
     "v1.system.restored": 0.3,
     "v1.system.token_issued": 0.3,
     "v1.system.token_revoked": 0.3,
+    "v1.system.policies_set": 0.3,
 }
 _WEIGHT = 3
 

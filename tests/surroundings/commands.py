@@ -63,6 +63,9 @@ def make_world(program: Program, public: Path) -> World:
     named = [{"type": "library", "name": name, "purl": f"pkg:generic/{name}@1"} for name in ("some", "other")]
     bill = {"bomFormat": "CycloneDX", "specVersion": "1.6", "components": named}
     (public / "bill.json").write_text(json.dumps(bill))
+    (public / "rules.toml").write_text(
+        '[[rule]]\nname = "r"\nmode = "governance"\ndays = 1\npurl_type = "npm"\n'
+    )
     for purl in (OPEN, SEALED, YANKED, DELETED, RETAINED, HELD):
         seal = () if purl == OPEN else ("--seal",)
         program.row("ingest", tree, "--purl", purl, *seal)
@@ -127,6 +130,10 @@ def _steps(public: Path, copies: list[str], token: str, head: int) -> Iterator[S
     yield step("retention explain", HELD)
     yield step("retention due")
     yield step("retention history", RETAINED)
+    yield step("policy list")
+    yield step("policy set", str(public / "rules.toml"), *why, appends=True)
+    yield step("policy test", "pkg:npm/ruled@1")
+    yield step("policy unmatched", "--limit", "2")
     yield step("sweep")
     yield step("append", "v1.package.yanked", "--subject", token, "--payload", '{"reason": "r"}')
     yield step("events", "--since", "0")

@@ -42,6 +42,7 @@ BODIES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/packages/{package_id}/restore", _WHY),
     ("/packages/{package_id}/delete", _WHY),
     ("/packages/{package_id}/purge", _WHY),
+    ("/policies", {"rules": [{"name": "r", "mode": "governance", "days": 1, "purl_type": "npm"}]}),
     ("/tokens", {"actor": "user:t", "roles": ["reader"], "expires": _LATER}),
     ("/tokens/{token_id}/revoke", {}),
 )
@@ -65,6 +66,7 @@ BYTES: tuple[tuple[str, str, Any], ...] = (
 QUERIES: dict[str, dict[str, str]] = {
     "/canonical-purl": {"purl": "pkg:GENERIC/p@1"},
     "/copies": {"backend": "s3"},
+    "/policies/explain": {"purl": "pkg:GENERIC/p@1"},
     "/copies/totals": {"backend": "s3"},
 }
 """Parameters without which a path does not answer."""

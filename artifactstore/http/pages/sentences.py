@@ -20,8 +20,7 @@ def sentence(row: Row) -> str:
 
 def _created(_row: Row, payload: Mapping[str, Any]) -> str:
     retention = payload.get("retention")
-    kept = f", to be kept until {day(retention.get('until'))} ({retention.get('mode')})" if retention else ""
-    return f"created, open for files{kept}"
+    return f"created, open for files{', ' + _applied(_row, retention) if retention else ''}"
 
 
 def _labeled(_row: Row, payload: Mapping[str, Any]) -> str:
@@ -94,6 +93,11 @@ def _revoked(_row: Row, payload: Mapping[str, Any]) -> str:
     return f"a token was revoked ({', '.join(payload.get('roles') or ['no role'])})"
 
 
+def _ruled(_row: Row, payload: Mapping[str, Any]) -> str:
+    names = [str(rule.get("name")) for rule in payload.get("rules") or []]
+    return f"retention by rule: {', '.join(names)}" if names else "no retention by rule any more"
+
+
 SENTENCES: Mapping[str, Callable[[Row, Mapping[str, Any]], str]] = {
     "v1.package.created": _created,
     "v1.package.labeled": _labeled,
@@ -120,6 +124,7 @@ SENTENCES: Mapping[str, Callable[[Row, Mapping[str, Any]], str]] = {
     "v1.system.restored": _restored_log,
     "v1.system.token_issued": _issued,
     "v1.system.token_revoked": _revoked,
+    "v1.system.policies_set": _ruled,
 }
 """By event type, from the row and its payload."""
 

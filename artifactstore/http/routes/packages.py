@@ -24,6 +24,13 @@ _SEAL_ATTEMPTS = 3
 _STATES = Text(enum=PACKAGE_STATES)
 _KEY_MAX, _VALUE_MAX = 128, 1024
 
+LABEL = Parameter(
+    "label",
+    Text(max=_KEY_MAX + 1 + _VALUE_MAX),
+    "key=value: packages with this label; several: with all of them",
+    repeatable=True,
+)
+
 
 def _find(store: Store, call: Call, limit: int) -> Iterator[Row]:
     query = call.query
@@ -35,7 +42,7 @@ def _find(store: Store, call: Call, limit: int) -> Iterator[Row]:
         name=query["name"],
         state=query["state"],
         producer=query["actor"],
-        labels=_labels(query["label"]),
+        labels=labels_of(query["label"]),
     )
     rows = store.pages.package_page(where, query["after"], limit)
     if where.purl is None:
@@ -61,7 +68,8 @@ def _respell(store: Store, event: models.PackageCreated) -> models.PackageCreate
     return replace(event, purl=store.packages.canonical_purl(event.purl))
 
 
-def _labels(given: list[str]) -> dict[str, str]:
+def labels_of(given: list[str]) -> dict[str, str]:
+    """The labels that the values of ``LABEL`` name."""
     labels: dict[str, str] = {}
     for text in given:
         key, equals, value = text.partition("=")
@@ -155,12 +163,7 @@ ENDPOINTS = (
             Parameter("namespace", Text(max=1024), "packages whose purl has this namespace, percent-decoded"),
             Parameter("name", Text(max=1024), "packages whose purl has this name, percent-decoded"),
             Parameter("state", _STATES, "packages in this state"),
-            Parameter(
-                "label",
-                Text(max=_KEY_MAX + 1 + _VALUE_MAX),
-                "key=value: packages with this label; several: with all of them",
-                repeatable=True,
-            ),
+            LABEL,
             Parameter("actor", Text(max=255), "packages that this actor created"),
         ),
     ),

@@ -15,6 +15,7 @@ from artifactstore.words import (
     MODES,
     PACKAGE_STATES,
     RESTORABLE_STATES,
+    RETENTION_MODES,
     RETIRE_OUTCOMES,
     SUBJECT_KINDS,
 )
@@ -108,6 +109,17 @@ _LOCATION: dict[str, Schema] = {
     "retired_at": maybe(TIME),
     "retire_outcome": maybe(one_of(*RETIRE_OUTCOMES)),
     **_CHANGED_ROW,
+}
+
+_POLICY: dict[str, Schema] = {
+    "place": SEQUENCE,
+    "name": TEXT,
+    "mode": one_of(*RETENTION_MODES),
+    "days": SEQUENCE,
+    "purl_type": maybe(TEXT),
+    "purl_prefix": maybe(TEXT),
+    "media_type": maybe(TEXT),
+    "labels": maybe(LABELS),
 }
 
 SCHEMAS: dict[str, Schema] = {
@@ -235,6 +247,15 @@ SCHEMAS: dict[str, Schema] = {
         expires_at=maybe(TIME),
         revoked_sequence=maybe(SEQUENCE),
         revoked_at=maybe(TIME),
+    ),
+    "Policy": record(
+        "A rule that gives new packages their retention. A condition that is null holds for all.", **_POLICY
+    ),
+    "JudgedPolicy": record(
+        "A rule, whether it is the one that a package would get, and which of its conditions are unmet.",
+        **_POLICY,
+        applies=BOOL,
+        unmet=array(one_of("purl_type", "purl_prefix", "media_type", "labels")),
     ),
     "AuditEvent": record(
         "Who did what, to what, when. Package, purl and path are those of today, null where there is none.",

@@ -10,7 +10,7 @@ from artifactstore.http.web.request import bad_request
 
 _MEMBER = re.compile(r'[ \t]*(?:(?P<weak>W/)?"(?P<opaque>[!#-~\x80-\xff]*)"[ \t]*)?(?P<end>,|\Z)')
 """Blanks stand in one place for each way through it: in two, they would take quadratic time."""
-_VERSION = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
+_VERSION = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,20 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import psycopg
 
 from artifactstore import db
-from artifactstore.errors import ArtifactstoreError, error, translate
+from artifactstore.errors import ArtifactstoreError, Refused, error, translate
 from artifactstore.http.web import metrics
 from artifactstore.http.web.links import give_up
 from artifactstore.migrate import check_version
 from artifactstore.store import Appended, Outcome, Position, PreparedEvent, Store
 
 _CANCELLED = "57014"
+_RULED = "policy-applies"
 _SHORTEST_WAIT = 0.05
 _MEMORY = 0.2
 """Weight of the last group in the share of commands that are refused."""
@@ -32,11 +34,12 @@ _OF_ALL = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Work:
     """What a command does: append events, or ``job``, which has a transaction of its own.
 
-    ``job_types``: types of the events that the job appends.
+    ``events`` are afterwards those that were appended: with the retention that rules give. ``job_types``:
+    types of the events that the job appends.
     """
 
     events: Sequence[PreparedEvent] = ()
@@ -129,6 +132,7 @@ class GroupAppender:
         self._run = Run()
         self.position: Position | None = None
         self._refused = 0.0
+        self._ruled = False
 
     def run(
         self, group: Sequence[Work], deadline: float, wanted: Callable[[], bool], run: Run
@@ -174,10 +178,27 @@ class GroupAppender:
     def _attempt(self, group: Sequence[Work], deadline: float) -> list[Outcome]:
         if group[0].job is not None:
             return [self._alone(group[0].job, deadline)]
+        try:
+            return self._together(group, deadline)
+        except Refused as refusal:
+            if refusal.code != _RULED:
+                raise
+            # There are rules, which was not known here: all once more, with the retention that they give.
+            self._ruled = True
+            return self._together(group, deadline)
+
+    def _together(self, group: Sequence[Work], deadline: float) -> list[Outcome]:
         # Where refusals are usual, trying all together is wasted.
         together = max(1, min(len(group), round(_REFUSED_TOGETHER / max(self._refused, 1e-3))))
         with self._transaction(deadline, pipelined=True) as store:
+            if self._ruled:
+                filled = iter(store.policies.filled([event for one in group for event in one.events]))
+                for one in group:
+                    one.events = list(islice(filled, len(one.events)))
             outcomes, standing = store.writes.append_commands([one.events for one in group], together)
+            for outcome in outcomes:
+                if isinstance(outcome, Refused) and outcome.code == _RULED and not self._ruled:
+                    raise outcome
             if any(map(_is_replayed, outcomes)):
                 store.writes.await_standbys()
         self.position = standing.position

@@ -56,9 +56,9 @@ async def land(call: Call, events: Sequence[NewEvent]) -> list[Landed]:
     expected = None if versions is None else max(versions, default=_NO_VERSION)
     while True:
         first = replace(events[0], expected=expected, request=request_of(call, len(events)))
-        prepared = [prepare(event) for event in (first, *events[1:])]
+        work = Work([prepare(event) for event in (first, *events[1:])])
         try:
-            appended = await carry_out(call, Work(prepared))
+            appended = await carry_out(call, work)
         except Refused as refusal:
             actual = refusal.detail.get("actual")
             if refusal.code != "changed" or versions is None:
@@ -72,7 +72,7 @@ async def land(call: Call, events: Sequence[NewEvent]) -> list[Landed]:
             continue
         if not appended[0].appended:
             return [Landed(event, _decoded(event)) for event in await read_back(call, appended)]
-        return [_landed(event, where) for event, where in zip(prepared, appended, strict=True)]
+        return [_landed(event, where) for event, where in zip(work.events, appended, strict=True)]
 
 
 async def carry_out(call: Call, work: Work) -> list[Appended]:

@@ -209,7 +209,30 @@ WITH common (fields) AS (
         "roles": {"type": "list", "required": false, "max_items": 16,
             "items": {"type": "text", "max": 64}, "doc": "roles that it gave"},
         "expires": {"type": "time", "required": false, "doc": "when it would have ended"},
-        "token_id": {"type": "id", "required": true, "doc": "identity of the token"}}'::jsonb)
+        "token_id": {"type": "id", "required": true, "doc": "identity of the token"}}'::jsonb),
+    ('v1.system.policies_set', 'system', 'operator', false, 'package',
+     'The rules that give new packages their retention were set',
+     '{
+        "rules": {"type": "list", "required": true, "max_items": 100,
+            "items": {"type": "object",
+                "fields": {
+                    "days": {"type": "int", "required": true, "min": 1, "max": 36525,
+                        "doc": "how long to keep, in days of 24 hours"},
+                    "mode": {"type": "text", "required": true,
+                        "enum": ["governance", "compliance"],
+                        "doc": "who may bypass: operators, or nobody"},
+                    "name": {"type": "text", "required": true, "max": 255,
+                        "doc": "name of the policy, which the packages then show"},
+                    "labels": {"type": "map", "required": false, "max_items": 256, "key_max": 128,
+                        "value_max": 1024, "doc": "labels that it has, with these values"},
+                    "purl_type": {"type": "text", "required": false, "max": 64,
+                        "doc": "type that the purl has"},
+                    "media_type": {"type": "text", "required": false, "max": 255,
+                        "doc": "media type of the package"},
+                    "purl_prefix": {"type": "text", "required": false, "max": 1024,
+                        "doc": "how the canonical purl begins"}}},
+            "doc": "all rules, the first that fits a package counts; none: no package gets retention '
+             'by rule"}}'::jsonb)
 ), upserted AS (
     INSERT INTO artifactstore.event_types AS t
         (event_type, subject_kind, min_role, destructive, lane, description, fields, shape)

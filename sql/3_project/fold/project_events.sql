@@ -34,6 +34,7 @@ BEGIN
         WHEN 'v1.system.restored' THEN PERFORM artifactstore.project_system_restored(p_events);
         WHEN 'v1.system.token_issued' THEN PERFORM artifactstore.project_system_token(p_events);
         WHEN 'v1.system.token_revoked' THEN PERFORM artifactstore.project_system_token(p_events);
+        WHEN 'v1.system.policies_set' THEN PERFORM artifactstore.project_system_policies_set(p_events);
         ELSE
             PERFORM artifactstore.refuse_event(p_events, p_events[1].sequence, 'unknown-event-type');
     END CASE;

@@ -1,5 +1,5 @@
 -- purpose: append events: check, lock, number, project, insert, ring the bell, in the caller's transaction
--- called by: role service (Store.append), append_json, append_token_event, restored
+-- called by: role service (Store.append), append_json, append_log_event, restored
 -- writes: events and, through fold_new, the live views; at first home
 CREATE OR REPLACE FUNCTION artifactstore.append(
     p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[],

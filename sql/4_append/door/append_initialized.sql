@@ -1,5 +1,5 @@
 -- purpose: begin the log, in the transaction of its first event
--- called by: append, append_commands, append_token_event (on an empty log, under the lock)
+-- called by: append, append_commands, append_log_event (on an empty log, under the lock)
 -- writes: events and, through fold, the live views
 CREATE OR REPLACE FUNCTION artifactstore.append_initialized(p_event_type text, p_now timestamptz)
 RETURNS bigint

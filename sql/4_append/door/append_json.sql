@@ -12,6 +12,7 @@ AS $$
 DECLARE
     v_payload bytea := artifactstore.cbor_encode(p_event_type, p_payload);
     v_min_role text;
+    v_ruled bytea;
 BEGIN
     SELECT CASE WHEN p_payload ->> 'bypass_governance' = 'true' THEN 'operator' ELSE t.min_role END
     INTO v_min_role
@@ -29,6 +30,15 @@ BEGIN
         PERFORM artifactstore.refuse('forbidden', jsonb_build_object('event_type', p_event_type,
             'needs', 'service', 'problem', 'objects of stores are named by the role service alone'));
     END IF;
+    IF p_event_type = 'v1.package.created' AND p_payload -> 'retention' IS NULL THEN
+        SELECT artifactstore.cbor_encode(p_event_type, (p_payload::jsonb || jsonb_build_object('retention',
+            jsonb_build_object('mode', d.mode, 'until', artifactstore.show_time(d.until),
+                'policy', d.policy)))::json)
+        INTO v_ruled
+        FROM artifactstore.due_policies(ARRAY[p_payload ->> 'purl'], ARRAY[(p_payload -> 'labels')::jsonb],
+            ARRAY[p_payload ->> 'media_type']) d;
+        v_payload := coalesce(v_ruled, v_payload);
+    END IF;
     RETURN (SELECT a.sequence FROM artifactstore.append(
         ARRAY[p_event_type], ARRAY[p_subject_id], ARRAY['db:' || session_user],
         ARRAY[v_payload], ARRAY[artifactstore.blake3(v_payload)], ARRAY[p_expected]) a);
@@ -38,4 +48,4 @@ $$;
 COMMENT ON FUNCTION artifactstore.append_json(text, uuid, json, bigint) IS
 'Appends one event and returns its sequence. p_payload as in event_types.fields: ids as uuid, '
 'digests as hex, times as RFC 3339; p_expected: last_sequence that the row of the subject must have '
-'(0: no row)';
+'(0: no row). A package that a rule of retention_policies fits gets its retention';

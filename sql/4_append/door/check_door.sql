@@ -28,6 +28,9 @@ BEGIN
             WHEN 'v1.package.created' THEN
                 v_problem := artifactstore.purl_problem(v_event.payload ->> 'purl');
                 v_code := 'invalid-purl';
+            WHEN 'v1.system.policies_set' THEN
+                v_problem := artifactstore.policies_problem(v_event.payload -> 'rules');
+                v_code := 'bad-payload';
             ELSE
                 NULL;
         END CASE;
@@ -47,4 +50,4 @@ $$;
 
 COMMENT ON FUNCTION artifactstore.check_door(artifactstore.decoded_event[]) IS
 'Refuses events that the log would understand but should not take: paths and names not in NFC, '
-'names with what cannot be seen, purls not in canonical form';
+'names with what cannot be seen, purls not in canonical form, rules of retention that cannot be meant';

@@ -1,5 +1,5 @@
 -- purpose: refuse to write a copy of the log by accident
--- called by: take_log, append_token_event, under the lock
+-- called by: take_log, append_log_event, under the lock
 -- writes: home, where it is unset and the log empty: the first append is at home
 --
 -- Reading the control file takes longer than all the rest of it, and a backend never changes

@@ -12,10 +12,12 @@ DECLARE
 BEGIN
     PERFORM artifactstore.check_moment(v_events, p_head, p_now, p_expected);
     PERFORM artifactstore.check_objects(v_events, p_head);
+    PERFORM artifactstore.check_policies(v_events, p_head);
     RETURN v_events;
 END
 $$;
 
 COMMENT ON FUNCTION artifactstore.admit_events(
     artifactstore.decoded_event[], bigint, timestamptz, bigint[]) IS
-'The events as they will be in the log, see number_events; refuses what check_moment and check_objects do';
+'The events as they will be in the log, see number_events; '
+'refuses what check_moment, check_objects and check_policies do';

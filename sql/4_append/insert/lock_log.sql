@@ -1,5 +1,5 @@
 -- purpose: become the only appender until commit, or fail soon with a name
--- called by: append_token_event, revoke_token, replay, adopt, restored, equalize, take_log, trust_views,
+-- called by: append_log_event, revoke_token, replay, adopt, restored, equalize, take_log, trust_views,
 --     end_rebuild
 -- writes: nothing (locks append_lock)
 CREATE OR REPLACE FUNCTION artifactstore.lock_log()

@@ -29,7 +29,8 @@ BEGIN
     ELSIF p_subject_kind <> 'system' OR p_event_type IN ('v1.system.initialized', 'v1.system.restored') THEN
         RETURN format('event %s is not in the row of its subject', p_head);
     END IF;
-    -- Other events about the log, such as those of tokens, change no view: the one before them tells.
+    -- Other events about the log change no view (tokens), or left no row there (no policies any more): the
+    -- one before them tells.
     SELECT e.sequence, e.event_type, e.subject_kind, e.subject_id INTO v_event
     FROM (
         SELECT b.sequence, b.event_type, b.subject_kind, b.subject_id FROM artifactstore.events b

@@ -19,7 +19,7 @@ BEGIN
         PERFORM artifactstore.refuse('bad-actor', v_problem || '{"field": "actor"}');
     END IF;
     SELECT * INTO STRICT v_issued
-    FROM artifactstore.append_token_event('v1.system.token_issued', p_payload, p_digest, p_actor);
+    FROM artifactstore.append_log_event('v1.system.token_issued', p_payload, p_digest, p_actor);
     IF v_issued.appended THEN
         INSERT INTO artifactstore.tokens
             (token_id, secret_hash, actor, roles, issued_sequence, issued_at, issued_by, expires_at)

@@ -23,7 +23,7 @@ BEGIN
         RETURN;
     END IF;
     SELECT * INTO STRICT v_revoked
-    FROM artifactstore.append_token_event('v1.system.token_revoked', p_payload, p_digest, p_actor);
+    FROM artifactstore.append_log_event('v1.system.token_revoked', p_payload, p_digest, p_actor);
     IF v_revoked.appended THEN
         UPDATE artifactstore.tokens t
         SET revoked_sequence = v_revoked.sequence, revoked_at = v_revoked.created_at

@@ -5,7 +5,7 @@ CREATE OR REPLACE FUNCTION artifactstore.has_package(p_view text)
 RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
-    SELECT p_view NOT IN ('requests', 'log_epochs')
+    SELECT p_view NOT IN ('retention_policies', 'requests', 'log_epochs')
 $$;
 
 COMMENT ON FUNCTION artifactstore.has_package(text) IS 'Whether the rows of a view carry a package_id';

@@ -24,8 +24,8 @@ BEGIN
     head := artifactstore.log_head();
     PERFORM set_config('artifactstore.projecting', 'on', true);
     TRUNCATE artifactstore.artifact_packages, artifactstore.artifact_files, artifactstore.storage_locations,
-        artifactstore.retention_state, artifactstore.retention_holds, artifactstore.requests,
-        artifactstore.log_epochs;
+        artifactstore.retention_state, artifactstore.retention_holds, artifactstore.retention_policies,
+        artifactstore.requests, artifactstore.log_epochs;
     IF p_snapshot IS NOT NULL THEN
         PERFORM artifactstore.copy_view_set(p_snapshot, 'artifactstore');
     END IF;

@@ -1,8 +1,8 @@
--- purpose: append an event about a token, whose subject is the log; begins the log if need be
--- called by: issue_token, revoke_token
+-- purpose: append an event whose subject is the log; begins the log if need be
+-- called by: issue_token, revoke_token, set_policies
 -- writes: through append
-CREATE OR REPLACE FUNCTION artifactstore.append_token_event(
-    p_event_type text, p_payload bytea, p_digest bytea, p_actor text
+CREATE OR REPLACE FUNCTION artifactstore.append_log_event(
+    p_event_type text, p_payload bytea, p_digest bytea, p_actor text, p_expected bigint DEFAULT NULL
 )
 RETURNS TABLE (sequence bigint, created_at timestamptz, appended boolean)
 LANGUAGE plpgsql VOLATILE
@@ -20,9 +20,9 @@ BEGIN
     FROM artifactstore.append(
         ARRAY[p_event_type],
         ARRAY[(SELECT e.subject_id FROM artifactstore.events e WHERE e.sequence = 1)],
-        ARRAY[p_actor], ARRAY[p_payload], ARRAY[p_digest]) a;
+        ARRAY[p_actor], ARRAY[p_payload], ARRAY[p_digest], ARRAY[p_expected]) a;
 END
 $$;
 
-COMMENT ON FUNCTION artifactstore.append_token_event(text, bytea, bytea, text) IS
-'Appends v1.system.token_issued or _revoked to this log, whatever its id; the answer of append for one event';
+COMMENT ON FUNCTION artifactstore.append_log_event(text, bytea, bytea, text, bigint) IS
+'Appends an event of the system to this log, whatever its id; the answer of append for one event';
