@@ -43,6 +43,16 @@ def test_expire_packages(registry: Registry, cluster: server.Cluster, tmp_path: 
     assert until > registry.store.log.clock() + timedelta(days=300)
 
 
+def test_retention_by_rule(program: Program, cluster: server.Cluster, tmp_path: Path) -> None:
+    page = "retention-by-rule.md"
+    (rules,) = [one for one in snippets(DOCS / "how-to" / page) if one.language == "toml"]
+    (tmp_path / "rules.toml").write_text(rules.text)
+    _run(page, tmp_path, program.conninfo)
+    assert program.row("retention", "show", "pkg:maven/org.acme/app@1.0")["policy"] == "releases"
+    blocks = [one for one in snippets(DOCS / "how-to" / page) if one.language == "sql"]
+    assert "nightly builds" in run_psql(cluster.programs, program.conninfo, psql_script(blocks))
+
+
 def test_check_copies(program: Program, tmp_path: Path) -> None:
     for name in ("dist", "backup"):
         (tmp_path / name).mkdir()
