@@ -17,6 +17,7 @@ from artifactstore.store.objects import Objects
 from artifactstore.store.overviews import Overviews
 from artifactstore.store.packages import Packages
 from artifactstore.store.pages import Pages
+from artifactstore.store.placed import Placed
 from artifactstore.store.rebuilds import Rebuilds
 from artifactstore.store.removals import Removals
 from artifactstore.store.retention import RetentionReads
@@ -46,6 +47,7 @@ class Store:
         self.removals = Removals(connection)
         self.objects = Objects(connection)
         self.keeper = KeeperRuns(connection)
+        self.placed = Placed(connection)
         self.tokens = Tokens(connection)
         self.rebuilds = Rebuilds(connection)
         self.view_sets = ViewSets(connection)
