@@ -13,7 +13,7 @@ from artifactstore.stores.keys import is_key, key_in
 from artifactstore.stores.marker import LogHome
 
 
-class Difference(NamedTuple):
+class Unshared(NamedTuple):
     """An object that only one of both knows.
 
     Attributes:
@@ -42,7 +42,7 @@ def begun(store: Store, actor: str) -> LogHome:
     return log_home(store)
 
 
-def differences(store: Store, place: ObjectStore) -> Iterator[Difference]:
+def differences(store: Store, place: ObjectStore) -> Iterator[Unshared]:
     """What the log and a store do not both have, by key; both are read once, in the same order."""
     known = _objects(store.placed.of_backend(place.name))
     there = (info for info in place.list() if is_key(info.key))
@@ -53,7 +53,7 @@ def differences(store: Store, place: ObjectStore) -> Iterator[Difference]:
             yield from _missing(row)
             row = next(known, None)
         elif row is None or info.key < row[0]:
-            yield Difference("orphan", info.key, info.size, None)
+            yield Unshared("orphan", info.key, info.size, None)
             info = next(there, None)
         else:
             row, info = next(known, None), next(there, None)
@@ -66,9 +66,9 @@ def _objects(rows: Iterator[Row]) -> Iterator[tuple[str, list[Row]]]:
             yield key, list(named)
 
 
-def _missing(known: tuple[str, list[Row]]) -> Iterator[Difference]:
+def _missing(known: tuple[str, list[Row]]) -> Iterator[Unshared]:
     key, rows = known
     for row in rows:
         if row["state"] != "retiring":
-            yield Difference("missing", key, row["size"], row["purl"])
+            yield Unshared("missing", key, row["size"], row["purl"])
             return
