@@ -234,6 +234,42 @@ def test_a_store_that_is_killed_under_load_loses_nothing_that_it_acknowledged() 
     server.kill()
 
 
+def tried(settings: StoreConfig) -> dict[str, str]:
+    """What ``backend test`` says of a bucket, besides what it says of every store."""
+    return {trial.trial: trial.outcome for trial in S3Store(settings).own_trials(settings)}
+
+
+def test_a_bucket_is_tried_and_what_will_do_harm_in_it_is_told() -> None:
+    server = seaweed()
+    client, bucket = server.client(), f"tried{os.getpid()}"
+    client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    good = {
+        "refuses wrong bytes": "yes", "If-None-Match": "yes", "versions": "yes", "lock": "yes",
+        "lifecycle": "yes", "closed to the public": "yes",
+    }  # fmt: skip
+    assert tried(server.settings(bucket)) == good
+    assert tried(server.settings("plain")) == good | {"versions": "no", "lock": "no"}
+    assert tried(server.settings("plain", lock="mirror"))["lock"] == "failed"
+    client.put_bucket_lifecycle_configuration(
+        Bucket=bucket,
+        LifecycleConfiguration={
+            "Rules": [
+                {"ID": "old", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 30}},
+            ]
+        },
+    )
+    client.put_object_lock_configuration(
+        Bucket=bucket,
+        ObjectLockConfiguration={
+            "ObjectLockEnabled": "Enabled",
+            "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}},
+        },
+    )
+    client.put_bucket_acl(Bucket=bucket, ACL="public-read")
+    told = tried(server.settings(bucket))
+    assert {told["lifecycle"], told["lock"], told["closed to the public"]} == {"hazard"}
+
+
 def test_opening_names_what_is_lacking(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [one for one in sys.modules if one.startswith("artifactstore.stores.s3")]:
         monkeypatch.delitem(sys.modules, name)
