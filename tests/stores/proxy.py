@@ -3,7 +3,7 @@
 import asyncio
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -19,7 +19,7 @@ class Request:
 
     line: str
     data: bytes
-    pass_on: Callable[[], "asyncio.Future[bytes]"]
+    pass_on: Callable[[], Awaitable[bytes]]
     writer: asyncio.StreamWriter
 
     async def answer(self, data: bytes) -> None:
@@ -28,12 +28,12 @@ class Request:
         await self.writer.drain()
 
 
-Harm: TypeAlias = Callable[[Request], "asyncio.Future[None] | object"]
+Harm: TypeAlias = Callable[[Request], Awaitable[None]]
 
 
 @dataclass
 class Fault:
-    """What is done to requests whose first line matches, the first ``times`` of them after ``after`` others."""
+    """What is done to requests whose first line matches: ``times`` of them, after ``after`` others."""
 
     line: str
     harm: Harm
@@ -50,7 +50,7 @@ class Fault:
 
 
 def says(status: int, code: str = "") -> Harm:
-    """Answer instead of the store."""
+    """Answer with a code instead of the store."""
     body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>no</Message></Error>" if code else ""
     return lambda request: request.answer(_answer(status, body.encode()))
 
@@ -129,11 +129,12 @@ class Proxy:
         self.endpoint = ""
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                await self._one(reader, writer)
-                if writer.is_closing():
-                    return
+        try:
+            with suppress(asyncio.IncompleteReadError, ConnectionError):
+                while not writer.is_closing():
+                    await self._one(reader, writer)
+        finally:
+            writer.transport.abort()
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -144,13 +145,14 @@ class Proxy:
             head = re.sub(rb"(?i)expect: 100-continue\r\n", b"", head)
         length = re.search(rb"(?i)content-length: (\d+)", head)
         body = await reader.readexactly(int(length[1])) if length else b""
-        request = Request(line, head + body, lambda: asyncio.ensure_future(self._ask(request)), writer)
+        request = Request(line, head + body, lambda: self._ask(request), writer)
         fault = next((fault for fault in self.faults if fault.hits(line)), None)
         if fault is None:
             await request.answer(await self._ask(request))
-        elif asyncio.iscoroutine(done := fault.harm(request)):
-            await done
+        else:
+            await fault.harm(request)
             writer.close()
+            await writer.wait_closed()
 
     async def _ask(self, request: Request) -> bytes:
         reader, writer = await asyncio.open_connection(self._host, self._port)
@@ -166,7 +168,7 @@ class Proxy:
             head = re.sub(rb"(?i)transfer-encoding: chunked\r\n", b"", head)
             return head[:-2] + b"Content-Length: %d\r\n\r\n" % len(body) + body
         finally:
-            writer.close()
+            writer.transport.abort()
 
     def _run(self, started: threading.Event, ended: asyncio.Event, loop: asyncio.AbstractEventLoop) -> None:
         async def serve() -> None:
@@ -175,8 +177,11 @@ class Proxy:
             started.set()
             await ended.wait()
             server.close()
-            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            for task in left:
                 task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+            await asyncio.sleep(0)  # what is being closed is closed by the loop
 
         loop.run_until_complete(serve())
         loop.close()

@@ -19,7 +19,8 @@ _AT_ONCE = 1_000
 """Versions in one request, at most."""
 _LOOKERS = 16
 _NO_LOCK = (
-    "InvalidRequest", "NoSuchObjectLockConfiguration", "ObjectLockConfigurationNotFoundError",
+    "InvalidRequest", "NoSuchObjectLegalHold", "NoSuchObjectLockConfiguration",
+    "NoSuchObjectRetention", "ObjectLockConfigurationNotFoundError",
     *MISSING, *UNKNOWN,
 )  # fmt: skip
 """Codes of what is not locked, or cannot be."""

@@ -7,8 +7,10 @@ from artifactstore.stores.config import StoreConfig
 from artifactstore.stores.patience import Patience
 from artifactstore.stores.s3 import listing, marker, reading, removing
 from artifactstore.stores.s3.place import Place
+from artifactstore.stores.s3.trials import trials
 from artifactstore.stores.s3.uploads import Uploads
 from artifactstore.stores.s3.writing import Writing
+from artifactstore.stores.trial import Trial
 
 
 class S3Store:
@@ -102,6 +104,10 @@ class S3Store:
             "ResponseContentType": media_type,
         }
         return signer.generate_presigned_url("get_object", Params=wanted, ExpiresIn=seconds)
+
+    def own_trials(self, settings: StoreConfig) -> Iterator[Trial]:
+        """See ``TriesItself``."""
+        return trials(self._place, settings)
 
     def close(self) -> None:
         """See ``ObjectStore``."""
