@@ -1,11 +1,14 @@
 """The command that shows everything on a real directory tree."""
 
+import json
 import re
 import sys
 import sysconfig
+import threading
 from itertools import count
 from pathlib import Path
 from shlex import quote
+from tempfile import TemporaryDirectory
 from time import monotonic
 from uuid import UUID
 
@@ -14,6 +17,7 @@ import click
 from artifactstore import db, embedded
 from artifactstore.cli import options
 from artifactstore.cli.command import Command
+from artifactstore.cli.destinations import stored
 from artifactstore.cli.progress import amount
 from artifactstore.cli.session import Session, with_session
 from artifactstore.cli.values import add_duration, now
@@ -28,10 +32,17 @@ from artifactstore.events import (
     RetentionExtended,
     new_id,
 )
+from artifactstore.jobs.below import Below
+from artifactstore.jobs.claims import begun
+from artifactstore.jobs.content import Sources
+from artifactstore.jobs.fetch import Fetched, fetch, find_package
+from artifactstore.jobs.homes import log_home
 from artifactstore.jobs.ingest import ingest
 from artifactstore.jobs.replay import replay
+from artifactstore.jobs.uploads.keeping import Stored
 from artifactstore.jobs.verify import verify
 from artifactstore.leaves import shown
+from artifactstore.stores import marker
 
 _INSTALLED = ("/site-packages", "/dist-packages")
 """What is below the standard library in some installations, but no part of it."""
@@ -39,6 +50,7 @@ _INSTALLED = ("/site-packages", "/dist-packages")
 _NEXT = """\
 Look further:{export}
   artifactstore package show {purl}
+  artifactstore fetch {purl} -o ./fetched
   artifactstore audit --package {purl} --since 0 --limit 20
   artifactstore events --type 'v1.retention.*'
   artifactstore verify --expect-head {head} --expect-digest {identity}
@@ -54,8 +66,10 @@ def demo(session: Session, directory: Path | None, yes: bool) -> None:
     """Show all of it on a directory tree.
 
     DIRECTORY is by default the standard library of Python. Ingests and seals the tree as a new package,
-    retains and holds it, tries to delete it, replays the log and verifies the views. Without a database or
-    ARTIFACTSTORE_DATA_DIR it makes a registry of its own beside yours; asks before it uses a named database.
+    retains and holds it, tries to delete it, replays the log and verifies the views; at the end it brings all
+    files back and compares them. Without a database or ARTIFACTSTORE_DATA_DIR it makes a registry of its own
+    beside yours, with a store for the bytes; asks before it uses a named database. There the bytes go into
+    the first store of stores.toml; without one they stay where they are.
     """
     if not db.named(session.database_url):
         session.data_directory = embedded.demo_directory()
@@ -67,26 +81,29 @@ def demo(session: Session, directory: Path | None, yes: bool) -> None:
     if not session.target.embedded:
         session.confirm(f"The demo appends to the log in {place} ({begun}) and replays it. Go on?", yes)
     root = directory or Path(sysconfig.get_path("stdlib"))
-    summary = _Demo(session).run(root, _purl(session, root, directory is None))
+    summary = _Demo(session, _store(session, place)).run(root, _purl(session, root, directory is None))
     session.output.say("", "Summary")
     session.output.result({"registry": place, **summary})
     own = session.target.embedded and session.data_directory
-    export = f"\n  export ARTIFACTSTORE_DATA_DIR={quote(place)}" if own else ""
+    named = {"ARTIFACTSTORE_DATA_DIR": place, "ARTIFACTSTORE_STORES": session.stores_file}
+    export = "".join(f"\n  export {name}={quote(str(value))}" for name, value in named.items()) if own else ""
     session.output.say("", *_NEXT.format(export=export, **summary).splitlines())
 
 
 class _Demo:
     """The steps; each tells what it does."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, stored: Stored | None) -> None:
         self.session = session
+        self.stored = stored
         self.store = session.database
         self.say = session.output.say
 
     def run(self, root: Path, purl: str) -> dict[str, object]:
         """All steps; the figures of the summary."""
         started = monotonic()
-        self.say(f"1. ingest and seal {root} as {purl}")
+        into = "" if self.stored is None else f", its bytes into the store {self.stored.destinations[0].name}"
+        self.say(f"1. ingest and seal {root} as {purl}{into}")
         with self.session.progress() as progress:
             report = ingest(
                 self.store,
@@ -95,6 +112,7 @@ class _Demo:
                 actor=self.session.actor,
                 seal=True,
                 exclude=_INSTALLED,
+                stores=self.stored,
                 progress=progress,
             )
         self.say(f"   {report.files:,} files, {amount(report.bytes, 'bytes')}, {report.seconds:.1f} s")
@@ -109,6 +127,7 @@ class _Demo:
         if verification.found or verification.identity is None:
             raise Damaged("log-damaged", {"problem": "run artifactstore verify to see the findings"})
         self.say(f"   the log is whole and the views are equal ({verification.seconds:.1f} s)")
+        self._fetch(purl)
         return {
             "purl": purl,
             "head": verification.head,
@@ -121,6 +140,24 @@ class _Demo:
             "append_events_per_second": round(report.events / report.append_seconds),
             "replay_events_per_second": round(replayed.head / max(replayed.seconds, 1e-6)),
         }
+
+    def _fetch(self, purl: str) -> None:
+        self.say("6. fetch: all files back, each compared with the log")
+        package = find_package(self.store, purl)
+        report = Fetched(purl=purl, package_id=package["package_id"], state=package["state"], yanked=False)
+        sources = Sources(self.session.stores, log_home(self.store))
+        with (
+            TemporaryDirectory() as directory,
+            Below(Path(directory) / "fetched") as below,
+            self.session.progress() as progress,
+        ):
+            actor = self.session.actor
+            bad = list(fetch(self.store, package, [], below, sources, report, actor=actor, progress=progress))
+        if bad:
+            problem = f"{bad[0].path}: {bad[0].problem}; {len(bad)} in all"
+            raise Damaged("content-damaged", {"problem": problem})
+        rate = report.received / 1e6 / max(report.seconds, 1e-6)
+        self.say(f"   {report.fetched:,} files are what was ingested ({rate:,.1f} MB/s)")
 
     def _retain(self, package_id: UUID) -> None:
         until = add_duration(now(), "30d")
@@ -146,6 +183,21 @@ class _Demo:
             self.say(f"   delete is refused, as it must be: {refusal.message}")
         else:
             raise Damaged("log-damaged", {"problem": "a package under retention could be deleted"})
+
+
+def _store(session: Session, place: str) -> Stored | None:
+    """Where the bytes go: into a store of the demo's own registry, or the first that is configured."""
+    if session.target.embedded and session.data_directory:
+        file = Path(place) / "stores.toml"
+        if not file.exists():
+            root = json.dumps(str(Path(place) / "store"))  # TOML writes texts as JSON does
+            file.write_text(f'[stores.demo]\ntype = "local"\nroot = {root}\n', encoding="utf-8")
+        session.stores_file = str(file)
+    name = next((name for name in session.stores if not session.stores.settings(name).readonly), None)
+    if name is None:
+        return None
+    marker.init(session.stores[name], begun(session.database, session.actor))
+    return stored(session, name, None, threading.Event())
 
 
 def _purl(session: Session, root: Path, is_default: bool) -> str:

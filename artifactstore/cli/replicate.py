@@ -46,17 +46,19 @@ def replicate(
     """
     if only == name:
         raise BadInput("usage", {"problem": "--from and --to are the same store"})
+    store = session.database
+    package_id = None if package is None else session.package_id(package)
     target = destination(session, name)
     report = Replicated(store=name)
     with session.progress() as progress:
         found = replicate_files(
-            session.database,
+            store,
             target,
-            Sources(session.stores, log_home(session.database), only),
+            Sources(session.stores, log_home(store), only),
             report,
             actor=session.actor,
             least=min_copies,
-            package_id=None if package is None else session.package_id(package),
+            package_id=package_id,
             progress=progress,
         )
         session.output.rows(BAD, told(found), live=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.program import Program
+from tests.shelves import shelves
 
 
 @pytest.fixture
@@ -33,15 +34,29 @@ def test_the_demo_works_twice_and_shows_its_figures(program: Program, tree: Path
     ]
 
 
-def test_the_demo_tells_what_it_does_and_how_to_go_on(program: Program, tree: Path) -> None:
+def test_the_demo_tells_what_it_does_and_how_to_go_on(program: Program, tree: Path, tmp_path: Path) -> None:
     told = program.run("demo", tree, "--yes").stdout
     assert "delete is refused, as it must be: legal-hold" in told
     assert "delete is refused, as it must be: retention-active" in told
     assert "the log is whole and the views are equal" in told
+    assert "20 files are what was ingested" in told
     commands = [line.split()[1:] for line in told.splitlines() if line.startswith("  artifactstore ")]
-    assert len(commands) == 5
+    assert len(commands) == 6
     for command in commands[:-1]:
+        command[-1:] = [str(tmp_path / "fetched")] if command[0] == "fetch" else command[-1:]
         assert program.run(*(word.strip("'") for word in command)).code == 0
+
+
+def test_the_demo_keeps_the_bytes_in_the_first_store(
+    program: Program, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = shelves(program, tmp_path / "stores", monkeypatch)
+    summary = program.row("demo", tree, "--yes")
+    (tree / "f7").unlink()
+    assert {backend for _, backend, *_ in shelf.copies(summary["purl"])} == {"main"}
+    assert len(shelf.objects("main")) == summary["files"] == 20
+    program.rows("fetch", summary["purl"], "-o", tmp_path / "again")
+    assert (tmp_path / "again" / "f7").read_bytes() == b"x" * 7
 
 
 def test_the_demo_asks_before_it_uses_a_named_database(program: Program, tree: Path) -> None:

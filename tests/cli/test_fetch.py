@@ -211,10 +211,15 @@ def test_killed_it_goes_on_where_it_was(shelf: Shelves, out: Path) -> None:
     assert figures["resumed"] >= 5 * MIB
 
 
+def _link(directory: Path, name: str, target: Path) -> None:
+    directory.mkdir()
+    (directory / name).symlink_to(target)
+
+
 OBSTACLES: dict[str, Callable[[Path, Path], object]] = {
     "a link in place of the file": lambda out, away: (out / "large").symlink_to(away / "large"),
     "a link in place of its directory": lambda out, away: (out / "a").symlink_to(away),
-    "a link in the middle": lambda out, away: ((out / "a").mkdir(), (out / "a/b").symlink_to(away)),
+    "a link in the middle": lambda out, away: _link(out / "a", "b", away),
     "a directory in place of the file": lambda out, _: (out / "large").mkdir(),
     "a file in place of a directory": lambda out, _: (out / "a").write_bytes(b""),
     "a pipe in place of the file": lambda out, _: os.mkfifo(out / "large"),

@@ -14,10 +14,12 @@ SPELLED = "pkg:npm/@scope/name@1"
 
 COMMANDS = {
     "audit": ["--package", "{}"],
+    "cat": ["{}", "a"],
     "check-files": ["--package", "{}"],
     "events": ["--package", "{}"],
     "evict": ["--from", "shelf", "--reason", "r", "--package", "{}"],
     "keeper run": ["--once", "--now", "--package", "{}"],
+    "fetch": ["{}", "-o", "."],
     "location add": ["{}", "a", "--backend", "s3", "--uri", "b/k"],
     "location list": ["{}"],
     "package delete": ["{}", "--reason", "r"],
@@ -32,6 +34,7 @@ COMMANDS = {
     "package show": ["{}"],
     "package unyank": ["{}", "--reason", "r"],
     "package yank": ["{}", "--reason", "r"],
+    "replicate": ["--to", "main", "--package", "{}"],
     "retention apply": ["{}", "--mode", "governance", "--until", "30d"],
     "retention escalate": ["{}"],
     "retention explain": ["{}"],
