@@ -3,7 +3,7 @@
 Uploads of one content, each for a package of its own that may be purged; removers, which may crash; a
 collector of orphans; the clock of the database, which also may step back. Whatever was sent to the store to
 be deleted may arrive at any later moment, and again. ``search`` looks at every state that any order of steps
-leads to. The rules of docs/explanation/bytes-and-stores.md are here as they are in the doors and the keeper;
+leads to. The rules of docs/explanation/bytes.md are here as they are in the doors and the keeper;
 each can be left out.
 """
 
