@@ -110,9 +110,7 @@ async def _elsewhere(
 
 _REDIRECT = Parameter("redirect", Text(enum=("0", "1")), "0: never an answer that leads to the store itself")
 _HEARS = (
-    Parameter(
-        "Range", Text(max=4096), "bytes=from-to: the bytes that are wanted; several ranges are all bytes"
-    ),
+    Parameter("Range", Text(max=4096), "bytes=from-to: the bytes that are wanted; several ranges: all"),
     Parameter("If-Range", Text(max=4096), "the ETag with which Range is heard"),
     Parameter("If-Match", Text(max=4096), "ETags, or *: 412 unless the content is one of them"),
 )
@@ -154,8 +152,10 @@ def _reads(path: str, summary: str, handle: Any, parameters: Sequence[Parameter]
     )
 
 
+OF_FILE = _reads("/files/{file_id}/content", "The content of a file", _of_file, (FILE_ID,))
+
 ENDPOINTS = (
-    _reads("/files/{file_id}/content", "The content of a file", _of_file, (FILE_ID,)),
+    OF_FILE,
     _reads(
         "/packages/{package_id}/content/{path}", "The content of a file of a package", _at, (PACKAGE_ID, PATH)
     ),

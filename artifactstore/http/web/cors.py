@@ -26,7 +26,8 @@ TOLD: Final = (
     "Accept-Ranges", "Artifactstore-Blake3", "Artifactstore-Digest", "Artifactstore-Epoch",
     "Artifactstore-Has-More", "Artifactstore-Head", "Artifactstore-Log", "Artifactstore-Next",
     "Artifactstore-Next-Digest", "Artifactstore-Warning", "Content-Disposition", "Content-Range", "ETag",
-    "Idempotent-Replayed", "Link", "Location", "Repr-Digest", "Retry-After", "WWW-Authenticate", "X-Request-Id",
+    "Idempotent-Replayed", "Link", "Location", "Repr-Digest", "Retry-After", "WWW-Authenticate",
+    "X-Request-Id",
 )  # fmt: skip
 """Headers of answers that a page may read, besides those that every page may."""
 
