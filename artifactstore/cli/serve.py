@@ -1,6 +1,7 @@
 """The command that serves the log over HTTP."""
 
 import os
+import secrets
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,13 @@ def serve(session: Session, host: str, port: int, workers: int, stop_seconds: in
 
     os.environ[variable("database_url")] = session.target.conninfo
     settings = Settings.from_environment()
+    if session.stores.config.path is not None:
+        os.environ[variable("stores")] = str(session.stores.config.path)
+        settings = replace(settings, stores=str(session.stores.config.path))
+    if not settings.ticket_key:
+        # All workers open the tickets of each other.
+        settings = replace(settings, ticket_key=secrets.token_hex())
+        os.environ[variable("ticket_key")] = settings.ticket_key
     if stop_seconds is not None:
         settings = replace(settings, stop_seconds=stop_seconds)
         os.environ[variable("stop_seconds")] = str(stop_seconds)

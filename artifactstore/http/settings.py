@@ -70,8 +70,6 @@ class Settings:
             keeps and gives no bytes.
         ticket_key: secret that tickets are sealed with, at least 32 characters; the same for all hosts that
             serve one log. Default: a new one each time serve begins, so that tickets of before are refused.
-        content_origin: origin, such as https://content.example.org, on which reports are looked at: another
-            host name of this service, where nobody is signed in. Default: nothing is looked at, only kept.
         max_uploads: bodies of bytes that may come at once; more are answered 503.
         upload_bytes: memory for them, all together.
         upload_seconds: how long nothing may come, and how long a turn for memory is waited for.
@@ -113,7 +111,6 @@ class Settings:
     cors_origins: tuple[str, ...] = ()
     stores: str = ""
     ticket_key: str = ""
-    content_origin: str = ""
     max_uploads: int = 64
     upload_bytes: int = 192 * 1024 * 1024
     upload_seconds: float = 60.0
@@ -157,11 +154,6 @@ class Settings:
                 yield f"{variable('cors_origins')} has origins (https://app.example.org) or *, not {origin!r}"
         if self.ticket_key and len(self.ticket_key) < _KEY_CHARACTERS:
             yield f"{variable('ticket_key')} has at least {_KEY_CHARACTERS} characters"
-        if self.content_origin and (
-            self.content_origin == "*" or _ORIGIN.fullmatch(self.content_origin) is None
-        ):
-            named = f"an origin, such as https://content.example.org, not {self.content_origin!r}"
-            yield f"{variable('content_origin')} is {named}"
         yield from self._out_of_range()
         if self.pool_min > self.pool_max:
             yield f"{variable('pool_min')} is at most {variable('pool_max')}"

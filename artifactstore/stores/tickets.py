@@ -52,17 +52,8 @@ class PartsUpload:
     actor: str
 
 
-@dataclass(frozen=True, slots=True)
-class PackageView:
-    """Leave to look at the files of a package, without a token; ``package_id``: 16 bytes."""
-
-    seconds: ClassVar[int] = _HOUR
-
-    package_id: bytes
-
-
-Sealed: TypeAlias = Ticket | PartsUpload | PackageView
-SealedT = TypeVar("SealedT", Ticket, PartsUpload, PackageView)
+Sealed: TypeAlias = Ticket | PartsUpload
+SealedT = TypeVar("SealedT", Ticket, PartsUpload)
 
 
 class Seal:
@@ -81,12 +72,8 @@ class Seal:
         body = codec.encode_item([*members, int(now) + said.seconds])
         return urlsafe_b64encode(body + self._mac(type(said), body)).rstrip(b"=").decode()
 
-    def open(self, kind: type[SealedT], text: str, now: float, actor: str | None = None) -> SealedT:
-        """What a ticket says; raises ``BadInput`` bad-ticket.
-
-        Args:
-            actor: who hands it in: it must have been made for nobody else.
-        """
+    def open(self, kind: type[SealedT], text: str, now: float, actor: str) -> SealedT:
+        """What a ticket says that ``actor`` hands in; raises ``BadInput`` bad-ticket."""
         data = _decoded(text)
         body, mac = data[:-_MAC], data[-_MAC:]
         if not body or not hmac.compare_digest(mac, self._mac(kind, body)):
@@ -98,7 +85,7 @@ class Seal:
         if now >= end:
             raise _bad("its time is over")
         said = kind(*members)
-        if actor is not None and getattr(said, "actor", actor) != actor:
+        if said.actor != actor:
             raise _bad("it was made for somebody else")
         return said
 

@@ -50,7 +50,7 @@ ELSEWHERE = {
     ("put", "/stores/{store}/uploads/{upload}/parts/{number}"),
     ("delete", "/stores/{store}/uploads/{upload}"),
 }
-"""What clients offer in a better form, ``client.events``, ``client.tail`` and ``client.bytes``, and what is for
+"""What clients offer in a better form, ``client.events``, ``client.tail``, ``client.content``, and what is for
 browsers."""
 
 _ID = {"type": "string", "format": "uuid"}

@@ -50,7 +50,7 @@ class Shelf:
     def copy(self, file: dict[str, Any], index: int = 0) -> Path:
         """Where the bytes of a copy of a file are."""
         location = self.registry.get(f"/locations/{file['location_ids'][index]}")
-        return self.directory / location["backend"] / location["uri"].removeprefix("store:")
+        return self.directory / str(location["backend"]) / str(location["uri"]).removeprefix("store:")
 
     def state(self, location_id: str) -> str:
         """The state of a location."""

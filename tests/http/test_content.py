@@ -1,6 +1,7 @@
 """Content that leaves: ranges, conditions and headers; what is bad is never given whole (BYTES 3.1-3.4)."""
 
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
+from artifactstore.http.pages.rendering import package_url
 from tests.http.raw import Raw, head
+from tests.http.reading import browser, read
 from tests.http.shelving import Shelf, digests, shelved
 from tests.timing import PATIENCE
 
@@ -351,3 +354,48 @@ def test_other_methods_are_refused(shelf: Shelf, file: dict[str, Any], method: s
     for path in _paths(file):
         answer = shelf.client.request(method, path)
         assert (answer.status_code, answer.json()["code"]) == (405, "method-not-allowed")
+
+
+def test_a_page_leads_to_what_can_be_had(shelf: Shelf) -> None:
+    """For who is signed in; a file without a copy in a store, or then, has no link."""
+    package = shelf.registry.package()
+    good = shelf.file(package, "good", b"data")
+    shelf.registry.location(shelf.registry.file(package, "elsewhere"))
+    client = browser(shelf.service)
+    row = shelf.registry.get(package)
+    here = package_url(row["purl"])
+    links = [one for one in read(client, here).all("a") if one.text == "Download"]
+    (link,) = [one.attributes["href"] for one in links]
+    assert link == f"/ui/files/{good['file_id']}/content"
+    answer = client.get(link)
+    assert (answer.status_code, answer.content) == (200, b"data")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="good"'
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    then = read(client, f"{here}?at={shelf.registry.head()}")
+    assert [one for one in then.all("a") if one.text == "Download"] == []
+    shelf.registry.post(f"/locations/{good['location_ids'][0]}/failed", {"failure": "missing"})
+    assert [one for one in read(client, here).all("a") if one.text == "Download"] == []
+    stranger = shelf.service.client(None).get(link, headers=dict(client.headers))
+    assert stranger.status_code in (303, 401)
+
+
+def test_a_slow_reader_is_waited_for_and_one_that_stops_is_not(service_conninfo: str, tmp_path: Path) -> None:
+    with shelved(service_conninfo, tmp_path, ("main",), send_timeout=1.0, upload_rate=10_000) as shelf:
+        file = shelf.file(shelf.registry.package(), "f", os.urandom(16_000_000))
+        for pause, whole in ((0.05, True), (60.0, False)):
+            with Raw(shelf.service) as raw:
+                raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+                raw.send(head(shelf.service, f"GET {_paths(file)[0]}"))
+                received, slow_until = 0, time.monotonic() + 3
+                while piece := _some(raw):
+                    received += len(piece)
+                    if time.monotonic() < slow_until:
+                        time.sleep(min(pause, slow_until - time.monotonic() + 0.01))
+                assert (received > file["size"]) == whole
+
+
+def _some(raw: Raw) -> bytes:
+    try:
+        return raw.socket.recv(65_536)
+    except ConnectionResetError:
+        return b""

@@ -70,7 +70,7 @@ def leave(raw: Raw) -> None:
 
 
 def _path(endpoint: Endpoint) -> str:
-    path = endpoint.path.replace("{sequence}", "1")
+    path = endpoint.path.replace("{sequence}", "1").replace("{digest}", "blake3:" + "0" * 64)
     for parameter in endpoint.path_parameters:
         path = path.replace("{" + parameter.name + "}", _ID)
     return with_query(path, endpoint)

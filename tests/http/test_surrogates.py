@@ -16,7 +16,7 @@ from tests.http.running import Registry, Running
 
 _ID = "0193a3c2-0000-7000-8000-000000000000"
 LONE = ["\ud800", "\udfff", "\udc80x", "a\ud83d", "\ude00\ud83d"]
-COMMANDS = [endpoint for endpoint in ENDPOINTS if endpoint.method == "POST"]
+COMMANDS = [one for one in ENDPOINTS if one.method == "POST" and not one.takes and "{store}" not in one.path]
 
 
 def path_of(endpoint: Endpoint) -> str:
@@ -93,6 +93,10 @@ def test_f21_raw_surrogates_are_no_utf8(shared: Registry) -> None:
 
 
 ESCAPES = ["%ED%A0%80", "%ED%BF%BF", "%FF", "%C0%80", "%F4%90%80%80", "%80", "%00"]
+REFUSALS = {
+    "bad-payload", "bad-request", "bad-ticket", "no-such-path", "not-found", "store-unknown",
+    "unsupported-media-type",
+}  # fmt: skip
 READS = [
     pytest.param(endpoint, parameter.name, id=f"{endpoint.path} {parameter.name}")
     for endpoint in ENDPOINTS
@@ -112,7 +116,7 @@ def test_f21_escapes_that_are_no_utf8_in_every_parameter(
         answer = shared.client.request(endpoint.method, target)
         assert 400 <= answer.status_code < 500, (target, answer.text)
         assert answer.headers["Content-Type"] == "application/problem+json"
-        assert answer.json()["code"] in ("bad-request", "no-such-path", "not-found", "unsupported-media-type")
+        assert answer.json()["code"] in REFUSALS
 
 
 @pytest.mark.parametrize("raw", [b"\xed\xa0\x80", b"\xff", b"\x80", "ü".encode(), b"%ED%A0%80", b"\x7f"])

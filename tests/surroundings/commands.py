@@ -181,10 +181,11 @@ _CHANCE = re.compile(
     r"|(?P<digest>\b[0-9a-f]{64}\b)|(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)?)"
     r"|(?P<seconds>\d+\.\d+ s\b)|(?P<epoch>\b\d+-[0-9a-f]{8}\b)|(?P<database>\bdb_[0-9a-f]{32}\b)"
     r"|(?P<user>\blogin_\w+|\bodd_\w+)|(?P<amount>\b\d+ (?:bytes|MiB)\b)"
+    r"|(?P<object>\bstore:[0-9a-f]{2}/[0-9a-f]{32}\b)"
 )
 _MEASURED = re.compile(
     r"(?:^|_)(?:seconds?|bytes|stalls?|rate|digest|database|login|oid|per_second|conninfo|free|identifier|pid|request_id"
-    r"|registry|fix|notifications|packages)$"
+    r"|registry|fix|notifications|packages|ticket|upload)$"
 )
 
 

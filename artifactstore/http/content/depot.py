@@ -124,8 +124,8 @@ class Depot:
         """The ticket that says it."""
         return self._seal.seal(said, time.time())
 
-    def opened(self, kind: type[SealedT], text: str, actor: str | None = None) -> SealedT:
-        """What a ticket says; raises ``BadInput`` bad-ticket."""
+    def opened(self, kind: type[SealedT], text: str, actor: str) -> SealedT:
+        """What a ticket says that ``actor`` hands in; raises ``BadInput`` bad-ticket."""
         return self._seal.open(kind, text, time.time(), actor)
 
     def beside(self, work: "asyncio.Task[None]") -> None:

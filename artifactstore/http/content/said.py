@@ -7,14 +7,21 @@ from unicodedata import is_normalized
 
 from artifactstore.codec import Problem
 from artifactstore.errors import ArtifactstoreError, error
-from artifactstore.events.kinds import Hash
+from artifactstore.events.kinds import Hash, Text
 from artifactstore.http.content.receiving import Hashes
 from artifactstore.http.endpoint import Call
-from artifactstore.http.web.request import bad_request
+from artifactstore.http.web.request import Parameter, bad_request
 from artifactstore.http.web.trace import header
 
 _SHA256 = re.compile(r"(?:^|,)[ \t]*sha-256=:([A-Za-z0-9+/=]{0,100}):[ \t]*(?:;[^,]*)?(?=,|$)")
 _NO_PATH = re.compile(r"^/|/$|//|(?:^|/)\.\.?(?:/|$)|[\x00-\x1f\x7f]")
+
+
+DIGESTS = (
+    Parameter("Repr-Digest", Text(max=1024), "sha-256=:…: of what is sent (RFC 9530)"),
+    Parameter("Artifactstore-Blake3", Text(max=100), "BLAKE3 of what is sent, in hex"),
+)
+"""Headers of requests that bring bytes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,11 @@ async def _elsewhere(
 
 
 _REDIRECT = Parameter("redirect", Text(enum=("0", "1")), "0: never an answer that leads to the store itself")
+_HEARS = (
+    Parameter("Range", Text(max=4096), "bytes=from-to: the bytes that are wanted; several ranges: all"),
+    Parameter("If-Range", Text(max=4096), "the ETag with which Range is heard"),
+    Parameter("If-Match", Text(max=4096), "ETags, or *: 412 unless the content is one of them"),
+)
 _REFUSED = ("not-found", "gone", "wrong-state", "range", "changed", "content-unavailable")
 _PARTS = {206: "The bytes that Range asks for.", 307: "The content is at Location, for some minutes."}
 _DOC = (
@@ -132,6 +137,7 @@ def _reads(path: str, summary: str, handle: Any, parameters: Sequence[Parameter]
         others=_PARTS,
         path_parameters=parameters,
         query=(_REDIRECT, MIN_SEQUENCE),
+        hears=_HEARS,
         may_have=(
             "Repr-Digest",
             "Content-Range",
@@ -146,8 +152,10 @@ def _reads(path: str, summary: str, handle: Any, parameters: Sequence[Parameter]
     )
 
 
+OF_FILE = _reads("/files/{file_id}/content", "The content of a file", _of_file, (FILE_ID,))
+
 ENDPOINTS = (
-    _reads("/files/{file_id}/content", "The content of a file", _of_file, (FILE_ID,)),
+    OF_FILE,
     _reads(
         "/packages/{package_id}/content/{path}", "The content of a file of a package", _at, (PACKAGE_ID, PATH)
     ),

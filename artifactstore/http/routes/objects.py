@@ -14,7 +14,7 @@ from artifactstore.http.auth import Role
 from artifactstore.http.content.depot import Depot, depot_of
 from artifactstore.http.content.known import KnownContent
 from artifactstore.http.content.receiving import Hashes, arriving, body, length_of
-from artifactstore.http.content.said import told_digests
+from artifactstore.http.content.said import DIGESTS, told_digests
 from artifactstore.http.content.sequence import MEDIA_TYPE, byte_strings
 from artifactstore.http.endpoint import Answer, Call, Endpoint
 from artifactstore.http.web.answers import COUNT, HEX, TEXT, array, maybe, record
@@ -160,6 +160,7 @@ ENDPOINTS = (
         status=201,
         appends=False,
         path_parameters=(STORE,),
+        hears=DIGESTS,
         takes=("*/*", MEDIA_TYPE),
         refusals=(*REFUSED_BY_STORES, "bad-uri"),
     ),

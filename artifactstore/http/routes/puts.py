@@ -6,7 +6,7 @@ from artifactstore.events.kinds import Text
 from artifactstore.http.auth import Role
 from artifactstore.http.content.depot import Depot, depot_of
 from artifactstore.http.content.receiving import Arrived, arriving, length_of
-from artifactstore.http.content.said import Said, check_name, told_digests
+from artifactstore.http.content.said import DIGESTS, Said, check_name, told_digests
 from artifactstore.http.endpoint import Answer, Call, Endpoint
 from artifactstore.http.routes.content import PATH
 from artifactstore.http.routes.objects import REFUSED_BY_STORES
@@ -163,6 +163,7 @@ ENDPOINTS = (
                 "store", Text(max=63), "where the bytes go; default: the first store that is written to"
             ),
         ),
+        hears=DIGESTS,
         takes=("*/*",),
         refusals=(
             *REFUSED_BY_STORES,

@@ -14,7 +14,7 @@ from artifactstore.http.auth import Role
 from artifactstore.http.content.depot import Depot, depot_of
 from artifactstore.http.content.known import KnownContent
 from artifactstore.http.content.receiving import Hashes, body, length_of, too_large
-from artifactstore.http.content.said import told_digests
+from artifactstore.http.content.said import DIGESTS, told_digests
 from artifactstore.http.endpoint import Answer, Call, Endpoint
 from artifactstore.http.routes.objects import OBJECT, REFUSED_BY_STORES, STORE, shown
 from artifactstore.http.web.answers import COUNT, HEX, SEQUENCE, TEXT, array, maybe, record
@@ -188,6 +188,7 @@ ENDPOINTS = (
         appends=False,
         apart=True,
         path_parameters=(STORE, _UPLOAD, _NUMBER),
+        hears=DIGESTS,
         takes=("*/*",),
         refusals=_REFUSED,
     ),

@@ -17,20 +17,22 @@ ANY: Final = "*"
 """In place of an origin: every one."""
 
 HEARD: Final = (
-    "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID",
-    "X-Request-Id",
+    "Artifactstore-Blake3", "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match",
+    "If-Range", "Last-Event-ID", "Range", "Repr-Digest", "X-Request-Id",
 )  # fmt: skip
 """Headers of requests that a page may set, besides those that every page may."""
 
 TOLD: Final = (
-    "Artifactstore-Digest", "Artifactstore-Epoch", "Artifactstore-Has-More", "Artifactstore-Head",
-    "Artifactstore-Log", "Artifactstore-Next", "Artifactstore-Next-Digest", "ETag", "Idempotent-Replayed",
-    "Link", "Location", "Retry-After", "WWW-Authenticate", "X-Request-Id",
+    "Accept-Ranges", "Artifactstore-Blake3", "Artifactstore-Digest", "Artifactstore-Epoch",
+    "Artifactstore-Has-More", "Artifactstore-Head", "Artifactstore-Log", "Artifactstore-Next",
+    "Artifactstore-Next-Digest", "Artifactstore-Warning", "Content-Disposition", "Content-Range", "ETag",
+    "Idempotent-Replayed", "Link", "Location", "Repr-Digest", "Retry-After", "WWW-Authenticate",
+    "X-Request-Id",
 )  # fmt: skip
 """Headers of answers that a page may read, besides those that every page may."""
 
 _PREFLIGHT = {
-    "Access-Control-Allow-Methods": "GET, HEAD, POST",
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, DELETE",
     "Access-Control-Allow-Headers": ", ".join(HEARD),
     "Access-Control-Max-Age": "7200",
     "Cache-Control": "no-store",

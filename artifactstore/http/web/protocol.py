@@ -296,7 +296,8 @@ class Protocol(HttpToolsProtocol):
         trace: Trace | None = self._running.scope.get(SCOPE_KEY)
         if seconds <= self._limits.send_timeout or trace is None or not trace.streams:
             return False
-        return self._written - unsent - self._taken >= seconds * self._limits.upload_rate
+        taken: int = self._written - unsent - self._taken
+        return taken >= seconds * self._limits.upload_rate
 
     @property
     def _busy(self) -> bool:
