@@ -23,6 +23,7 @@ from artifactstore.client.answers import (
     HoldsFindAnswer,
     HoldsListAnswer,
     LocationAnswer,
+    LocationsCheckAnswer,
     LocationsListAnswer,
     LocationsOfPackageAnswer,
     LogGetAnswer,
@@ -633,6 +634,49 @@ def locations_failed(
     )
 
 
+def locations_check(
+    *,
+    location_id: UUID,
+    method: Literal["full_read", "backend_checksum"] | None = None,
+    reason: str | None = None,
+    failure: Literal["missing", "size_mismatch", "digest_mismatch", "unreachable"] | None = None,
+    observed_size: int | None = None,
+    observed_blake3: str | None = None,
+    expected: int | None = None,
+    on_behalf_of: str | None = None,
+    key: str | None = None,
+) -> Exchange[LocationsCheckAnswer]:
+    """Tell what checks of copies found, one or many.
+
+    ``POST /checks``
+    """
+    return requests.command(
+        "/checks",
+        LocationsCheckAnswer,
+        {
+            "location_id": location_id,
+            "method": method,
+            "reason": reason,
+            "failure": failure,
+            "observed_size": observed_size,
+            "observed_blake3": observed_blake3,
+            "expected": expected,
+            "on_behalf_of": on_behalf_of,
+        },
+        key,
+    )
+
+
+def locations_check_many(
+    *, checks: Sequence[Mapping[str, Any]], key: str | None = None
+) -> Exchange[LocationsCheckAnswer]:
+    """Tell what checks of copies found, one or many.
+
+    ``POST /checks``
+    """
+    return requests.command("/checks", LocationsCheckAnswer, {"checks": checks}, key)
+
+
 def locations_retire(
     location_id: UUID,
     *,
@@ -1189,6 +1233,8 @@ class LocationsCalls(OperationGroup[ModeT]):
     get = Operation(locations_get)
     verified = Operation(locations_verified)
     failed = Operation(locations_failed)
+    check = Operation(locations_check)
+    check_many = Operation(locations_check_many)
     retire = Operation(locations_retire)
     of_package = Operation(locations_of_package)
 

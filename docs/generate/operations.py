@@ -34,6 +34,7 @@ _NAMES = {
     ("post", "/packages/{package_id}/holds"): ("holds", "place"),
     ("get", "/holds"): ("holds", "find"),
     ("get", "/events/{sequence}"): ("log", "event"),
+    ("post", "/checks"): ("locations", "check"),
 }
 """Methods that have a better name than their path gives them."""
 

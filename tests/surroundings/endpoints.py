@@ -21,6 +21,7 @@ BODIES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/files/{file_id}/locations", {"backend": "s3", "uri": "s3://bucket/key"}),
     ("/locations/{location_id}/verified", {"method": "full_read"}),
     ("/locations/{location_id}/failed", {"failure": "unreachable"}),
+    ("/checks", {"location_id": "{location_id}", "method": "full_read"}),
     ("/packages/{package_id}/holds", {"case": "c", "reason": "r"}),
     ("/packages/{package_id}/holds/{hold_id}/release", _WHY),
     ("/packages/{package_id}/seal", {}),
@@ -42,7 +43,7 @@ BODIES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/tokens", {"actor": "user:t", "roles": ["reader"], "expires": _LATER}),
     ("/tokens/{token_id}/revoke", {}),
 )
-"""What is sent, in order; each path is one of ``ENDPOINTS``."""
+"""What is sent, in order; each path is one of ``ENDPOINTS``. Ids of what was made before stand in braces."""
 
 QUERIES: dict[str, dict[str, str]] = {
     "/canonical-purl": {"purl": "pkg:GENERIC/p@1"},
@@ -69,7 +70,7 @@ class Tour:
     def go(self) -> list[tuple[str, str, int, Any]]:
         """Every POST, and every GET after the first few and at the end; returns ``answers``."""
         for path, body in BODIES:
-            self._ask("POST", path, body)
+            self._ask("POST", path, {name: self._filled(value) for name, value in body.items()})
             if path.endswith("/holds") or path == "/tokens":
                 self._read_all()
         self._read_all()
@@ -79,6 +80,9 @@ class Tour:
         for endpoint in ENDPOINTS:
             if endpoint.method == "GET" and self._fits(endpoint):
                 self._ask("GET", endpoint.path)
+
+    def _filled(self, value: Any) -> Any:
+        return self.known[value[1:-1]] if isinstance(value, str) and value.startswith("{") else value
 
     def _fits(self, endpoint: Endpoint) -> bool:
         return all(name.partition("}")[0] in self.known for name in endpoint.path.split("{")[1:])
