@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from artifactstore.events import NewEvent, PackageSealed, PoliciesSet, TokenIssued, TokenRevoked
+from artifactstore.events import Event, NewEvent, PackageSealed, PoliciesSet, TokenIssued, TokenRevoked
 from artifactstore.store.rows import Appended, IssuedToken, ManifestEntry, Row, Verdict
 from artifactstore.store.selection import CopyQuery, FileQuery, LogQuery, PackageQuery
 
@@ -35,14 +35,12 @@ class EventWrites(Protocol):
     """``registry.writes``.
 
     Attributes:
-        apart: most events about several things that one ``append`` takes; files of one package count as one.
         side_by_side: most calls of ``append`` at once that make it faster.
     """
 
     @property
-    def apart(self) -> int: ...
-    @property
     def side_by_side(self) -> int: ...
+    def together(self, event: type[Event], /) -> int: ...
     def append(self, events: Sequence[NewEvent], /) -> list[Appended]: ...
     def seal(
         self,

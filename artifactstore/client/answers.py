@@ -318,6 +318,24 @@ class RemovalsListAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class LocationsCheckChecksItem:
+    """A check."""
+
+    location_id: UUID
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class LocationsCheckAnswer:
+    """Where the checks are in the log; sequence is that of the last."""
+
+    sequence: int
+    first_sequence: int
+    created_at: datetime
+    checks: tuple[LocationsCheckChecksItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LocationsOfPackageAnswer:
     """A page."""
 

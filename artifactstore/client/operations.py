@@ -23,6 +23,7 @@ from artifactstore.client.answers import (
     HoldsFindAnswer,
     HoldsListAnswer,
     LocationAnswer,
+    LocationsCheckAnswer,
     LocationsListAnswer,
     LocationsOfPackageAnswer,
     LogGetAnswer,
@@ -32,9 +33,6 @@ from artifactstore.client.answers import (
     PackagesListAnswer,
     PackagesManifestAnswer,
     PackagesTotalsAnswer,
-    PoliciesExplainAnswer,
-    PoliciesListAnswer,
-    PoliciesSetAnswer,
     RecordedAnswer,
     RemovalsListAnswer,
     RetentionAnswer,
@@ -47,14 +45,9 @@ from artifactstore.client.answers import (
     ServiceReadyzAnswer,
     ServiceRootAnswer,
     ServiceWhoamiAnswer,
-    StoresKnownAnswer,
-    StoresListAnswer,
     TokensCreateAnswer,
     TokensListAnswer,
     TokensRevokeAnswer,
-    UploadsCompleteAnswer,
-    UploadsCreateAnswer,
-    UploadsGetAnswer,
 )
 from artifactstore.client.operation import ModeT, Operation, OperationGroup
 from artifactstore.client.requests import Exchange
@@ -72,7 +65,6 @@ COMMANDS: Mapping[str, str] = {
     "v1.storage.registered": "/files/{file_id}/locations",
     "v1.storage.verified": "/locations/{location_id}/verified",
     "v1.storage.failed": "/locations/{location_id}/failed",
-    "v1.storage.retiring": "/locations/{location_id}/retiring",
     "v1.storage.retired": "/locations/{location_id}/retire",
     "v1.retention.applied": "/packages/{package_id}/retention",
     "v1.retention.extended": "/packages/{package_id}/retention/extend",
@@ -384,13 +376,12 @@ def files_add(
     package_id: UUID,
     *,
     path: str,
-    size: int | None = None,
-    blake3: str | None = None,
+    size: int,
+    blake3: str,
     reason: str | None = None,
     sha256: str | None = None,
     locations: Sequence[Mapping[str, Any]] | None = None,
     media_type: str | None = None,
-    ticket: str | None = None,
     file_id: UUID | None = None,
     on_behalf_of: str | None = None,
     key: str | None = None,
@@ -410,7 +401,6 @@ def files_add(
             "sha256": sha256,
             "locations": locations,
             "media_type": media_type,
-            "ticket": ticket,
             "file_id": file_id,
             "on_behalf_of": on_behalf_of,
         },
@@ -535,12 +525,11 @@ def locations_list(
 def locations_add(
     file_id: UUID,
     *,
-    uri: str | None = None,
+    uri: str,
     size: int | None = None,
     blake3: str | None = None,
     reason: str | None = None,
-    backend: str | None = None,
-    ticket: str | None = None,
+    backend: str,
     location_id: UUID | None = None,
     on_behalf_of: str | None = None,
     key: str | None = None,
@@ -558,7 +547,6 @@ def locations_add(
             "blake3": blake3,
             "reason": reason,
             "backend": backend,
-            "ticket": ticket,
             "location_id": location_id,
             "on_behalf_of": on_behalf_of,
         },
@@ -646,25 +634,47 @@ def locations_failed(
     )
 
 
-def locations_retiring(
-    location_id: UUID,
+def locations_check(
     *,
-    reason: str,
+    location_id: UUID,
+    method: Literal["full_read", "backend_checksum"] | None = None,
+    reason: str | None = None,
+    failure: Literal["missing", "size_mismatch", "digest_mismatch", "unreachable"] | None = None,
+    observed_size: int | None = None,
+    observed_blake3: str | None = None,
+    expected: int | None = None,
     on_behalf_of: str | None = None,
     key: str | None = None,
-    expected: int | None = None,
-) -> Exchange[RecordedAnswer]:
-    """Say that a copy is to go.
+) -> Exchange[LocationsCheckAnswer]:
+    """Tell what checks of copies found, one or many.
 
-    ``POST /locations/{location_id}/retiring``
+    ``POST /checks``
     """
     return requests.command(
-        f"/locations/{requests.segment(location_id)}/retiring",
-        RecordedAnswer,
-        {"reason": reason, "on_behalf_of": on_behalf_of},
+        "/checks",
+        LocationsCheckAnswer,
+        {
+            "location_id": location_id,
+            "method": method,
+            "reason": reason,
+            "failure": failure,
+            "observed_size": observed_size,
+            "observed_blake3": observed_blake3,
+            "expected": expected,
+            "on_behalf_of": on_behalf_of,
+        },
         key,
-        expected,
     )
+
+
+def locations_check_many(
+    *, checks: Sequence[Mapping[str, Any]], key: str | None = None
+) -> Exchange[LocationsCheckAnswer]:
+    """Tell what checks of copies found, one or many.
+
+    ``POST /checks``
+    """
+    return requests.command("/checks", LocationsCheckAnswer, {"checks": checks}, key)
 
 
 def locations_retire(
@@ -750,57 +760,6 @@ def copies_totals(
             "checked_before": checked_before,
             "min_sequence": min_sequence,
         },
-    )
-
-
-def stores_list() -> Exchange[StoresListAnswer]:
-    """Stores that the service keeps bytes in, in the order in which copies are read.
-
-    ``GET /stores``
-    """
-    return requests.read("/stores", StoresListAnswer, {})
-
-
-def stores_known(store: str, *, objects: Sequence[Mapping[str, Any]]) -> Exchange[StoresKnownAnswer]:
-    """Which contents a store has already.
-
-    ``POST /stores/{store}/known``
-    """
-    return requests.command(
-        f"/stores/{requests.segment(store)}/known", StoresKnownAnswer, {"objects": objects}, None
-    )
-
-
-def uploads_create(store: str, *, size: int) -> Exchange[UploadsCreateAnswer]:
-    """Begin an upload in parts.
-
-    ``POST /stores/{store}/uploads``
-    """
-    return requests.command(
-        f"/stores/{requests.segment(store)}/uploads", UploadsCreateAnswer, {"size": size}, None
-    )
-
-
-def uploads_get(store: str, upload: str) -> Exchange[UploadsGetAnswer]:
-    """Which parts of an upload are there.
-
-    ``GET /stores/{store}/uploads/{upload}``
-    """
-    return requests.read(
-        f"/stores/{requests.segment(store)}/uploads/{requests.segment(upload)}", UploadsGetAnswer, {}
-    )
-
-
-def uploads_complete(store: str, upload: str, *, blake3: str, sha256: str) -> Exchange[UploadsCompleteAnswer]:
-    """Make an object of the parts of an upload.
-
-    ``POST /stores/{store}/uploads/{upload}/complete``
-    """
-    return requests.command(
-        f"/stores/{requests.segment(store)}/uploads/{requests.segment(upload)}/complete",
-        UploadsCompleteAnswer,
-        {"blake3": blake3, "sha256": sha256},
-        None,
     )
 
 
@@ -1015,46 +974,6 @@ def holds_release(
         {"reason": reason, "on_behalf_of": on_behalf_of},
         key,
         expected,
-    )
-
-
-def policies_list(*, min_sequence: int | None = None) -> Exchange[PoliciesListAnswer]:
-    """The rules that give new packages their retention, in their order.
-
-    ``GET /policies``
-    """
-    return requests.read("/policies", PoliciesListAnswer, {"min_sequence": min_sequence})
-
-
-def policies_set(
-    *,
-    rules: Sequence[Mapping[str, Any]],
-    reason: str | None = None,
-    key: str | None = None,
-    expected: int | None = None,
-) -> Exchange[PoliciesSetAnswer]:
-    """Set the rules that give new packages their retention: all of them, in their order.
-
-    ``POST /policies``
-    """
-    return requests.command("/policies", PoliciesSetAnswer, {"rules": rules, "reason": reason}, key, expected)
-
-
-def policies_explain(
-    *,
-    purl: str,
-    label: Sequence[str] | None = None,
-    media_type: str | None = None,
-    min_sequence: int | None = None,
-) -> Exchange[PoliciesExplainAnswer]:
-    """Which rule a new package would get its retention from, and why not from the others.
-
-    ``GET /policies/explain``
-    """
-    return requests.read(
-        "/policies/explain",
-        PoliciesExplainAnswer,
-        {"purl": purl, "label": label, "media_type": media_type, "min_sequence": min_sequence},
     )
 
 
@@ -1314,7 +1233,8 @@ class LocationsCalls(OperationGroup[ModeT]):
     get = Operation(locations_get)
     verified = Operation(locations_verified)
     failed = Operation(locations_failed)
-    retiring = Operation(locations_retiring)
+    check = Operation(locations_check)
+    check_many = Operation(locations_check_many)
     retire = Operation(locations_retire)
     of_package = Operation(locations_of_package)
 
@@ -1330,21 +1250,6 @@ class CopiesCalls(OperationGroup[ModeT]):
 
     list = Operation(copies_list)
     totals = Operation(copies_totals)
-
-
-class StoresCalls(OperationGroup[ModeT]):
-    """``client.stores``."""
-
-    list = Operation(stores_list)
-    known = Operation(stores_known)
-
-
-class UploadsCalls(OperationGroup[ModeT]):
-    """``client.uploads``."""
-
-    create = Operation(uploads_create)
-    get = Operation(uploads_get)
-    complete = Operation(uploads_complete)
 
 
 class RetentionCalls(OperationGroup[ModeT]):
@@ -1367,14 +1272,6 @@ class HoldsCalls(OperationGroup[ModeT]):
     place = Operation(holds_place)
     find = Operation(holds_find)
     release = Operation(holds_release)
-
-
-class PoliciesCalls(OperationGroup[ModeT]):
-    """``client.policies``."""
-
-    list = Operation(policies_list)
-    set = Operation(policies_set)
-    explain = Operation(policies_explain)
 
 
 class LogCalls(OperationGroup[ModeT]):
@@ -1420,11 +1317,8 @@ class Operations(Generic[ModeT]):
         self.locations: LocationsCalls[ModeT] = LocationsCalls(perform)
         self.removals: RemovalsCalls[ModeT] = RemovalsCalls(perform)
         self.copies: CopiesCalls[ModeT] = CopiesCalls(perform)
-        self.stores: StoresCalls[ModeT] = StoresCalls(perform)
-        self.uploads: UploadsCalls[ModeT] = UploadsCalls(perform)
         self.retention: RetentionCalls[ModeT] = RetentionCalls(perform)
         self.holds: HoldsCalls[ModeT] = HoldsCalls(perform)
-        self.policies: PoliciesCalls[ModeT] = PoliciesCalls(perform)
         self.log: LogCalls[ModeT] = LogCalls(perform)
         self.audit: AuditCalls[ModeT] = AuditCalls(perform)
         self.service: ServiceCalls[ModeT] = ServiceCalls(perform)

@@ -86,8 +86,9 @@ def append_each(
     """
     if not events:
         return []
-    if len(events) > (apart := store.writes.apart):
-        parts = (events[start : start + apart] for start in range(0, len(events), apart))
+    most = min(store.writes.together(type(one.event)) for one in events)
+    if len(events) > most:
+        parts = (events[start : start + most] for start in range(0, len(events), most))
         return [result for part in parts for result in append_each(store, part, progress, of_one)]
     try:
         return list(append_patiently(store, events, progress))

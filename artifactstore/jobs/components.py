@@ -60,7 +60,7 @@ def register_components(
         Refused: name-taken, if somebody else made one meanwhile: run it again.
     """
     report = Registered()
-    waiting, together = iter(components), min(_BATCH, store.writes.apart)
+    waiting, together = iter(components), min(_BATCH, store.writes.together(PackageCreated))
     while batch := list(islice(waiting, together)):
         lacking = [component for component in batch if _find(store, component.purl) is None]
         report.known += len(batch) - len(lacking)

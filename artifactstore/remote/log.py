@@ -182,9 +182,8 @@ def _belongs(row: Row, package_id: UUID) -> bool:
     """Whether an event is about the package, a file of it or a copy; nobody knows it of an unreadable one."""
     if row["subject_kind"] in _OF_FILES:
         payload = row["payload"]
-        return payload.keys() == {_UNREADABLE} or payload.get("package_id") == str(package_id)
-    about: UUID | None = row["subject_id"]
-    return about == package_id
+        return bool(payload.keys() == {_UNREADABLE} or payload.get("package_id") == str(package_id))
+    return bool(row["subject_id"] == package_id)
 
 
 def _runs(sequences: Iterable[int]) -> Iterator[tuple[int, int]]:

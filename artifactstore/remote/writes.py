@@ -9,7 +9,14 @@ from artifactstore.client import Client, requests
 from artifactstore.client.answers import RecordedAnswer
 from artifactstore.client.operations import COMMANDS
 from artifactstore.codec import Problem
-from artifactstore.events import FileIngested, NewEvent, PackageSealed
+from artifactstore.events import (
+    Event,
+    FileIngested,
+    NewEvent,
+    PackageSealed,
+    StorageFailed,
+    StorageVerified,
+)
 from artifactstore.events.fields import pack_model, show
 from artifactstore.remote.translation import translated_answers
 from artifactstore.shown import SHOWN
@@ -22,6 +29,9 @@ _SUBJECTS = {
     "storage": "location_id",
 }
 """What paths and bodies call the id of a subject, by its kind."""
+_CHECKS = (StorageVerified, StorageFailed)
+_CHECKS_AT_ONCE = 1_000
+"""As many as the service takes in one request."""
 _PLACE = ("package_id", "file_id")
 """Fields that place an event in its package and file: the service knows them."""
 
@@ -33,9 +43,6 @@ class RemoteWrites:
         on_behalf_of: for whom the holder of the token acts.
     """
 
-    apart = 1
-    """Events about several things that one ``append`` takes at most: each is a request of its own."""
-
     side_by_side = 3
     """Appends at once that are worth while: one is made, one is read by the service, one appended."""
 
@@ -43,10 +50,16 @@ class RemoteWrites:
         self._client = client
         self._on_behalf_of = on_behalf_of
 
+    def together(self, event: type[Event]) -> int:
+        """See ``Writes.together``: checks of copies; all else is a request of its own."""
+        return _CHECKS_AT_ONCE if event in _CHECKS else 1
+
     def append(self, events: Sequence[NewEvent]) -> list[Appended]:
-        """See ``Writes.append``: one event, or files of one package."""
+        """See ``Writes.append``: one event, files of one package, or checks of copies."""
         if isinstance(events[0].event, FileIngested):
             return self._add_files(events[0].event.package_id, events)
+        if isinstance(events[0].event, _CHECKS):
+            return self._add_checks(events)
         (new,) = events
         path = COMMANDS[new.event.event_type]
         values = _values(new)
@@ -73,6 +86,24 @@ class RemoteWrites:
         return [
             Appended(position, one.sequence, answer.created_at, True)
             for position, one in enumerate(answer.files, 1)
+        ]
+
+    def _add_checks(self, events: Sequence[NewEvent]) -> list[Appended]:
+        given = [
+            {
+                **{name: value for name, value in _values(new).items() if name not in _PLACE},
+                "location_id": new.subject_id,
+                "expected": new.expected,
+                "on_behalf_of": self._on_behalf_of,
+            }
+            for new in events
+        ]
+        checks = [{name: value for name, value in one.items() if value is not None} for one in given]
+        with translated_answers():
+            answer = self._client.locations.check_many(checks=checks)
+        return [
+            Appended(position, one.sequence, answer.created_at, True)
+            for position, one in enumerate(answer.checks, 1)
         ]
 
     def seal(

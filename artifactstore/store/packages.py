@@ -1,6 +1,6 @@
 """Reading packages, files, locations and retention."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from psycopg.rows import args_row, dict_row
@@ -100,6 +100,21 @@ class Packages(Connected):
             """
         )
         return self._find(query, (location_id,), what="location", which=location_id)
+
+    def places(self, location_ids: Sequence[UUID]) -> dict[UUID, Row]:
+        """``package_id`` and ``file_id`` of locations, by their ids; raises ``NotFound``."""
+        query = SQL(
+            """
+            SELECT location_id, package_id, file_id FROM artifactstore.storage_locations
+            WHERE location_id = ANY (%s)
+            """
+        )
+        found = {row.pop("location_id"): row for row in self._all(dict_row, query, (list(location_ids),))}
+        for location_id in location_ids:
+            if location_id not in found:
+                problem = f"location {location_id}"
+                raise NotFound("not-found", {"problem": problem, "location": str(location_id)})
+        return found
 
     def retention(self, package_id: UUID) -> Row:
         """The retention row of a package; raises ``NotFound``."""

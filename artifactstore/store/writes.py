@@ -11,7 +11,7 @@ from psycopg.sql import SQL
 
 from artifactstore import codec
 from artifactstore.errors import ArtifactstoreError, BadInput, Refused, by_sqlstate, translated
-from artifactstore.events import NewEvent, PackageSealed
+from artifactstore.events import Event, NewEvent, PackageSealed
 from artifactstore.store.base import Connected, check_integers
 from artifactstore.store.identity import Position
 from artifactstore.store.packages import Packages
@@ -20,6 +20,7 @@ from artifactstore.store.prepared import Outcome, PreparedEvent, Standing, prepa
 from artifactstore.store.rows import Appended
 
 _SEAL_ATTEMPTS = 3
+_ANY_NUMBER = 2**31
 _NO_JSON = "22P02"
 """SQLSTATE invalid_text_representation."""
 
@@ -43,15 +44,16 @@ _APPEND_COMMANDS = SQL(
 class Writes(Connected):
     """``store.writes``: appending to the log."""
 
-    apart = 2**31
-    """Events about several things that one ``append`` takes at most: as many as one transaction."""
-
     side_by_side = 1
     """Appends at once that are worth while: one holds the lock and has the connection."""
 
     def __init__(self, connection: Connection[Any]) -> None:
         super().__init__(connection)
         self._policies = Policies(connection)
+
+    def together(self, _event: type[Event]) -> int:
+        """How many events of a type, about several things, one ``append`` takes: as many as a transaction."""
+        return _ANY_NUMBER
 
     def append(self, events: Sequence[NewEvent]) -> list[Appended]:
         """Append events all or nothing, in their order, and project them.
@@ -117,7 +119,7 @@ class Writes(Connected):
         return seconds
 
     def await_standbys(self) -> None:
-        """Have the commit of this transaction wait for the standbys that are asked for, though it wrote nothing.
+        """Have the commit of this transaction wait for the standbys that are asked for, also if it writes nothing.
 
         What was committed before is with them, too, when it ends.
         """

@@ -35,6 +35,7 @@ _NAMES = {
     ("get", "/holds"): ("holds", "find"),
     ("post", "/policies"): ("policies", "set"),
     ("get", "/events/{sequence}"): ("log", "event"),
+    ("post", "/checks"): ("locations", "check"),
 }
 """Methods that have a better name than their path gives them."""
 

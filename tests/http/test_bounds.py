@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from artifactstore.events.fields import Field
-from artifactstore.events.kinds import Bool, Hash, Int, Text, Time
+from artifactstore.events.kinds import Bool, Hash, Id, Int, Text, Time
 from artifactstore.http.endpoint import Endpoint
 from artifactstore.http.routes import ENDPOINTS
 from tests.http.faults import FAULTS, Fault, Proxy, faulty, frozen_proxy
@@ -60,6 +60,8 @@ def _value(field: Field) -> object:
     match field.kind:
         case Text(enum=enum) if enum:
             return enum[0]
+        case Id():
+            return _ID
         case Text():
             return "pkg:generic/bounds@1" if field.name == "purl" else "x"
         case Int():

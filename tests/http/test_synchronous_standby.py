@@ -1,4 +1,4 @@
-"""201 means: with the standbys that synchronous_standby_names asks for. Here that is one that does not exist."""
+"""2xx means: with the standbys that synchronous_standby_names asks for, here one that does not exist."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -133,12 +133,12 @@ def test_a_repeated_request_is_answered_when_its_event_is_with_the_standbys(
 def test_who_leaves_during_the_commit_cancels_nothing(service: Running, standbys: Standbys) -> None:
     """A cancelled commit would be to be seen here, and lost with this server."""
     head = standbys.head()
-    left = threading.Event()
+    left, body = threading.Event(), {"purl": "pkg:generic/left@1"}
 
     def post_and_leave() -> None:
-        with httpx.Client(base_url=service.url, timeout=0.5) as client, pytest.raises(httpx.ReadTimeout):
-            headers = {"Authorization": f"Bearer {service.tokens['producer']}"}
-            client.post("/packages", json={"purl": "pkg:generic/left@1"}, headers=headers)
+        headers = {"Authorization": f"Bearer {service.tokens['producer']}"}
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(f"{service.url}/packages", json=body, headers=headers, timeout=0.5)
         left.set()
 
     with ThreadPoolExecutor(1) as pool:

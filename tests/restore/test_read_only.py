@@ -181,6 +181,10 @@ def test_f34_the_service_shows_a_package_on_a_standby_and_names_what_it_cannot(l
     with running(log.standby, tokens) as service:
         api = service.client("reader")
         package = api.get("/packages", params={"purl": PURL}).json()["packages"][0]
+        labels = {"set": {"a": "b"}}
+        path = f"/packages/{package['package_id']}/labels"
+        refused = service.client("producer").post(path, json=labels)
+        assert (refused.status_code, refused.json()["code"]) == (503, "read-only"), refused.text
         refused = api.get(f"/packages/{package['package_id']}", params={"at_sequence": 3})
         assert refused.json()["code"] == "read-only"
         page = read(browser(service), package_url(PURL))

@@ -23,6 +23,7 @@ BODIES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/files/{file_id}/locations", {"backend": "s3", "uri": "s3://bucket/key"}),
     ("/locations/{location_id}/verified", {"method": "full_read"}),
     ("/locations/{location_id}/failed", {"failure": "unreachable"}),
+    ("/checks", {"location_id": "{location_id}", "method": "full_read"}),
     ("/packages/{package_id}/holds", {"case": "c", "reason": "r"}),
     ("/packages/{package_id}/holds/{hold_id}/release", _WHY),
     ("/packages/{package_id}/seal", {}),
@@ -46,7 +47,7 @@ BODIES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/tokens", {"actor": "user:t", "roles": ["reader"], "expires": _LATER}),
     ("/tokens/{token_id}/revoke", {}),
 )
-"""What is sent, in order; each path is one of ``ENDPOINTS``."""
+"""What is sent, in order; each path is one of ``ENDPOINTS``. Ids of what was made before stand in braces."""
 
 _Z = {"blake3": blake3(b"z").hexdigest(), "sha256": sha256(b"z").hexdigest()}
 _UPLOAD = "/stores/{store}/uploads/{upload}"
@@ -92,7 +93,7 @@ class Tour:
     def go(self) -> list[tuple[str, str, int, Any]]:
         """Every POST, and every GET after the first few and at the end; returns ``answers``."""
         for number, (path, body) in enumerate(BODIES):
-            self._ask("POST", path, body)
+            self._ask("POST", path, {name: self._filled(value) for name, value in body.items()})
             if number == 1:
                 self._send_bytes()
             if path.endswith("/holds") or path == "/tokens":
@@ -110,6 +111,9 @@ class Tour:
         for endpoint in ENDPOINTS:
             if endpoint.method == "GET" and self._fits(endpoint.path):
                 self._ask("GET", endpoint.path)
+
+    def _filled(self, value: Any) -> Any:
+        return self.known[value[1:-1]] if isinstance(value, str) and value.startswith("{") else value
 
     def _fits(self, path: str) -> bool:
         return all(name.partition("}")[0] in self.known for name in path.split("{")[1:])

@@ -1,15 +1,47 @@
 """Locations: where copies of files are stored."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from artifactstore.events import models
-from artifactstore.events.kinds import Id
-from artifactstore.http.endpoint import Call
+from artifactstore.codec import MAX_INTEGER
+from artifactstore.errors import BadInput
+from artifactstore.events import Event, NewEvent, models
+from artifactstore.events.fields import Field, fields_of
+from artifactstore.events.kinds import Id, Int
+from artifactstore.http.auth import Role
+from artifactstore.http.endpoint import Answer, Call, Endpoint
 from artifactstore.http.reads import changed_version, many, one
+from artifactstore.http.web.answers import ID, SEQUENCE, TIME, array, record
 from artifactstore.http.web.request import Parameter
-from artifactstore.http.write.commands import FILE_ID, LOCATION_ID, CommandSpec
+from artifactstore.http.write.commands import FILE_ID, LOCATION_ID, ON_BEHALF_OF, CommandSpec
+from artifactstore.http.write.landing import land, replayed
 from artifactstore.http.write.redeeming import OF_COPY, OF_TICKETS
 from artifactstore.store import Row, Store
+
+MAX_CHECKS = 1_000
+"""Checks of one request; they are appended in one transaction."""
+
+_PLACE = ("package_id", "file_id")
+_GOOD, _BAD = (
+    tuple(field for field in fields_of(model) if field.name not in _PLACE)
+    for model in (models.StorageVerified, models.StorageFailed)
+)
+_OF_ALL = ("location_id", "expected", "on_behalf_of")
+"""What a check has besides the payload of its event."""
+_CHECK = (
+    Field("location_id", "location_id", True, Id("the location")),
+    *(
+        Field(field.name, field.attribute, False, field.kind)
+        for field in {field.name: field for field in (*_GOOD, *_BAD)}.values()
+    ),
+    Field(
+        "expected",
+        "expected",
+        False,
+        Int("changed_sequence that the location must have: else changed", min=1, max=MAX_INTEGER),
+    ),
+    ON_BEHALF_OF,
+)
 
 
 def _of_file(store: Store, call: Call, limit: int) -> Iterator[Row]:
@@ -21,6 +53,38 @@ def _of_file(store: Store, call: Call, limit: int) -> Iterator[Row]:
 def _removals(store: Store, call: Call, limit: int) -> Iterator[Row]:
     query = call.query
     return store.removals.removal_page(query["package_id"], query["after"], limit)
+
+
+async def _check(call: Call) -> Answer:
+    checks = [call.body] if call.batch is None else call.batch
+    ids = [check["location_id"] for check in checks]
+    places = await call.read(lambda store: store.packages.places(ids))
+    new = [_checked(call, check, places[check["location_id"]]) for check in checks]
+    landed = [one.event for one in await land(call, new)]
+    value = {
+        "sequence": landed[-1].sequence,
+        "first_sequence": landed[0].sequence,
+        "created_at": landed[-1].created_at,
+        "checks": [{"location_id": one.subject_id, "sequence": one.sequence} for one in landed],
+    }
+    return Answer(value, headers=replayed(call))
+
+
+def _checked(call: Call, check: Mapping[str, Any], place: Row) -> NewEvent:
+    """The event of a check; raises ``BadInput`` bad-payload for one that is both good and bad, or neither."""
+    told = {name: value for name, value in check.items() if value is not None and name not in _OF_ALL}
+    if ("method" in told) == ("failure" in told):
+        raise _bad_check("a check has either method, if it was good, or failure")
+    model, fields = (models.StorageVerified, _GOOD) if "method" in told else (models.StorageFailed, _BAD)
+    if alien := told.keys() - {field.attribute for field in fields}:
+        raise _bad_check(f"a good check has no {' and no '.join(sorted(alien))}")
+    event: Event = model(**place, **told)
+    subject, expected, behalf = (check.get(name) for name in ("location_id", "expected", "on_behalf_of"))
+    return NewEvent(event, subject, call.actor, expected, on_behalf_of=behalf)
+
+
+def _bad_check(problem: str) -> BadInput:
+    return BadInput("bad-payload", {"problem": problem, "field": "checks"})
 
 
 ENDPOINTS = (
@@ -77,6 +141,27 @@ ENDPOINTS = (
         "Tell that a copy was checked and found bad or missing",
         refusals=("not-found", "retired"),
     ).endpoint(),
+    Endpoint(
+        method="POST",
+        path="/checks",
+        role=Role.PRODUCER,
+        tag="locations",
+        summary="Tell what checks of copies found, one or many",
+        doc=f"One check, or an object with the array checks of 1 to {MAX_CHECKS} of them, all or nothing. "
+        "A good one has method, a bad one failure, and what was observed. A refusal tells the index of the "
+        "check in field.",
+        handle=_check,
+        answer=record(
+            "Where the checks are in the log; sequence is that of the last.",
+            sequence=SEQUENCE,
+            first_sequence=SEQUENCE,
+            created_at=TIME,
+            checks=array(record("A check.", location_id=ID, sequence=SEQUENCE)),
+        ),
+        body=_CHECK,
+        batch=("checks", MAX_CHECKS),
+        refusals=("not-found", "retired", "changed"),
+    ),
     CommandSpec(
         models.StorageRetiring,
         "/locations/{location_id}/retiring",

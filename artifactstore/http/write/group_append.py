@@ -17,7 +17,7 @@ from artifactstore.http.web.links import give_up
 from artifactstore.migrate import check_version
 from artifactstore.store import Appended, Outcome, Position, PreparedEvent, Store
 
-_CANCELLED = "57014"
+_CANCELLED, _NOT_SUPPORTED = "57014", "0A000"
 _RULED = "policy-applies"
 _SHORTEST_WAIT = 0.05
 _MEMORY = 0.2
@@ -279,10 +279,14 @@ class GroupAppender:
         if connection is not None and not connection.closed:
             with suppress(psycopg.Error):
                 connection.rollback()
-        if connection is None or connection.closed or cause.sqlstate in (_CANCELLED, "0A000"):
-            # 0A000: a prepared statement whose result type a migration changed.
+        if connection is None or connection.closed:
             return _NotCommittedError(cause)
-        return cause
+        if cause.sqlstate == _NOT_SUPPORTED:
+            # A standby begins no transaction that writes; else a migration changed the result of a statement.
+            with suppress(ArtifactstoreError):
+                if (problem := Store(connection).log.read_only()) is not None:
+                    return error("read-only", {"problem": problem})
+        return _NotCommittedError(cause) if cause.sqlstate in (_CANCELLED, _NOT_SUPPORTED) else cause
 
     def _open_store(self) -> Store:
         if self._connection is None or self._connection.closed:

@@ -53,7 +53,7 @@ def request_of(call: Call, events: int) -> Request | None:
 async def land(call: Call, events: Sequence[NewEvent]) -> list[Landed]:
     """Append the events of a call, as one, and give them as they are in the log."""
     versions = call.expected
-    expected = None if versions is None else max(versions, default=_NO_VERSION)
+    expected = events[0].expected if versions is None else max(versions, default=_NO_VERSION)
     while True:
         first = replace(events[0], expected=expected, request=request_of(call, len(events)))
         work = Work([prepare(event) for event in (first, *events[1:])])
