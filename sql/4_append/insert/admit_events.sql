@@ -9,8 +9,9 @@ LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
     v_events artifactstore.decoded_event[] := artifactstore.number_events(p_events, p_head, p_now);
+    v_done boolean;
 BEGIN
-    PERFORM artifactstore.check_moment(v_events, p_head, p_now, p_expected);
+    v_done := artifactstore.check_moment(v_events, p_head, p_now, p_expected) IS NULL;
     RETURN v_events;
 END
 $$;
