@@ -805,14 +805,14 @@ CREATE TABLE artifactstore.events (
     actor text NOT NULL COLLATE pg_catalog."C",
     payload bytea NOT NULL,
     payload_digest bytea NOT NULL,
-    CONSTRAINT events_actor_check CHECK (((octet_length(actor) >= 1) AND (octet_length(actor) <= 255))),
+    CONSTRAINT events_actor_check CHECK ((octet_length(actor) <@ '[1,256)'::int4range)),
     CONSTRAINT events_created_at_check CHECK (((created_at >= '0001-01-01 00:00:00+00'::timestamp with time zone) AND (created_at < '10000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT events_event_type_check CHECK (((event_type ~ '^v[1-9][0-9]*\.[a-z_]+\.[a-z_]+$'::text) AND (octet_length(event_type) <= 64))),
-    CONSTRAINT events_payload_check CHECK (((octet_length(payload) >= 1) AND (octet_length(payload) <= 65536))),
+    CONSTRAINT events_payload_check CHECK ((octet_length(payload) <@ '[1,65537)'::int4range)),
     CONSTRAINT events_payload_digest_check CHECK ((octet_length(payload_digest) = 32)),
     CONSTRAINT events_sequence_check CHECK ((sequence >= 1)),
     CONSTRAINT events_subject_id_check CHECK (((subject_id IS NOT NULL) OR (subject_kind = 'system'::text))),
-    CONSTRAINT events_subject_kind_check CHECK ((subject_kind = ANY (ARRAY['package'::text, 'file'::text, 'retention'::text, 'storage'::text, 'system'::text])))
+    CONSTRAINT events_subject_kind_check CHECK ((subject_kind = ANY ('{package,file,retention,storage,system}'::text[])))
 );
 
 ALTER TABLE artifactstore.events OWNER TO artifactstore_owner;
@@ -1198,7 +1198,7 @@ CREATE TABLE artifactstore.artifact_packages (
     purged_at timestamp with time zone,
     created_sequence bigint NOT NULL,
     last_sequence bigint NOT NULL,
-    CONSTRAINT artifact_packages_state_check CHECK ((state = ANY (ARRAY['open'::text, 'sealed'::text, 'deleted'::text, 'purged'::text])))
+    CONSTRAINT artifact_packages_state_check CHECK ((state = ANY ('{open,sealed,deleted,purged}'::text[])))
 )
 WITH (fillfactor='70');
 
@@ -1968,7 +1968,7 @@ CREATE TABLE artifactstore.artifact_files (
     created_sequence bigint NOT NULL,
     last_sequence bigint NOT NULL,
     changed_sequence bigint NOT NULL,
-    CONSTRAINT artifact_files_state_check CHECK ((state = ANY (ARRAY['ingested'::text, 'verified'::text, 'corrupted'::text, 'removed'::text, 'purged'::text])))
+    CONSTRAINT artifact_files_state_check CHECK ((state = ANY ('{ingested,verified,corrupted,removed,purged}'::text[])))
 )
 WITH (fillfactor='70');
 
@@ -2022,7 +2022,7 @@ CREATE TABLE artifactstore.storage_locations (
     created_sequence bigint NOT NULL,
     last_sequence bigint NOT NULL,
     changed_sequence bigint NOT NULL,
-    CONSTRAINT storage_locations_state_check CHECK ((state = ANY (ARRAY['registered'::text, 'verified'::text, 'failed'::text, 'retiring'::text, 'retired'::text])))
+    CONSTRAINT storage_locations_state_check CHECK ((state = ANY ('{registered,verified,failed,retiring,retired}'::text[])))
 )
 WITH (fillfactor='70');
 
@@ -2457,7 +2457,7 @@ CREATE TABLE artifactstore.retention_state (
     last_actor text NOT NULL COLLATE pg_catalog."C",
     created_sequence bigint NOT NULL,
     last_sequence bigint NOT NULL,
-    CONSTRAINT retention_state_mode_check CHECK ((mode = ANY (ARRAY['none'::text, 'governance'::text, 'compliance'::text])))
+    CONSTRAINT retention_state_mode_check CHECK ((mode = ANY ('{none,governance,compliance}'::text[])))
 )
 WITH (fillfactor='70');
 
@@ -2647,19 +2647,19 @@ CREATE INDEX storage_locations_package_id_idx ON artifactstore.storage_locations
 
 CREATE UNIQUE INDEX view_sets_snapshot_sequence_key ON artifactstore.view_sets USING btree (sequence) WHERE (purpose = 'snapshot'::text);
 
-CREATE TRIGGER artifact_files_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.artifact_files FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER artifact_files_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.artifact_files FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.artifact_files ENABLE ALWAYS TRIGGER artifact_files_forbid_direct_truncate;
 
-CREATE TRIGGER artifact_files_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.artifact_files FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER artifact_files_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.artifact_files FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.artifact_files ENABLE ALWAYS TRIGGER artifact_files_forbid_direct_write;
 
-CREATE TRIGGER artifact_packages_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.artifact_packages FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER artifact_packages_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.artifact_packages FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.artifact_packages ENABLE ALWAYS TRIGGER artifact_packages_forbid_direct_truncate;
 
-CREATE TRIGGER artifact_packages_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.artifact_packages FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER artifact_packages_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.artifact_packages FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.artifact_packages ENABLE ALWAYS TRIGGER artifact_packages_forbid_direct_write;
 
@@ -2675,43 +2675,43 @@ CREATE TRIGGER events_forbid_truncate BEFORE TRUNCATE ON artifactstore.events FO
 
 ALTER TABLE artifactstore.events ENABLE ALWAYS TRIGGER events_forbid_truncate;
 
-CREATE TRIGGER log_epochs_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.log_epochs FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER log_epochs_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.log_epochs FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.log_epochs ENABLE ALWAYS TRIGGER log_epochs_forbid_direct_truncate;
 
-CREATE TRIGGER log_epochs_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.log_epochs FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER log_epochs_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.log_epochs FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.log_epochs ENABLE ALWAYS TRIGGER log_epochs_forbid_direct_write;
 
-CREATE TRIGGER requests_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.requests FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER requests_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.requests FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.requests ENABLE ALWAYS TRIGGER requests_forbid_direct_truncate;
 
-CREATE TRIGGER requests_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.requests FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER requests_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.requests FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.requests ENABLE ALWAYS TRIGGER requests_forbid_direct_write;
 
-CREATE TRIGGER retention_holds_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.retention_holds FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER retention_holds_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.retention_holds FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.retention_holds ENABLE ALWAYS TRIGGER retention_holds_forbid_direct_truncate;
 
-CREATE TRIGGER retention_holds_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.retention_holds FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER retention_holds_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.retention_holds FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.retention_holds ENABLE ALWAYS TRIGGER retention_holds_forbid_direct_write;
 
-CREATE TRIGGER retention_state_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.retention_state FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER retention_state_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.retention_state FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.retention_state ENABLE ALWAYS TRIGGER retention_state_forbid_direct_truncate;
 
-CREATE TRIGGER retention_state_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.retention_state FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER retention_state_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.retention_state FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.retention_state ENABLE ALWAYS TRIGGER retention_state_forbid_direct_write;
 
-CREATE TRIGGER storage_locations_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.storage_locations FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER storage_locations_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.storage_locations FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.storage_locations ENABLE ALWAYS TRIGGER storage_locations_forbid_direct_truncate;
 
-CREATE TRIGGER storage_locations_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.storage_locations FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER storage_locations_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.storage_locations FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.storage_locations ENABLE ALWAYS TRIGGER storage_locations_forbid_direct_write;
 
