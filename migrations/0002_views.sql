@@ -25,7 +25,7 @@ CREATE TABLE artifactstore.artifact_packages (
     last_sequence bigint NOT NULL,
     CONSTRAINT artifact_packages_pkey PRIMARY KEY (package_id),
     CONSTRAINT artifact_packages_purl_key UNIQUE (purl),
-    CONSTRAINT artifact_packages_state_check CHECK (state IN ('open', 'sealed', 'deleted', 'purged'))
+    CONSTRAINT artifact_packages_state_check CHECK (state = ANY ('{open,sealed,deleted,purged}'::text[]))
 ) WITH (fillfactor = 70);
 
 -- Packages are found by namespace.
@@ -88,7 +88,7 @@ CREATE TABLE artifactstore.artifact_files (
     changed_sequence bigint NOT NULL,
     CONSTRAINT artifact_files_pkey PRIMARY KEY (file_id),
     CONSTRAINT artifact_files_state_check
-        CHECK (state IN ('ingested', 'verified', 'corrupted', 'removed', 'purged'))
+        CHECK (state = ANY ('{ingested,verified,corrupted,removed,purged}'::text[]))
 ) WITH (fillfactor = 70);
 
 -- The predicate is a column that only a removal changes: on state, each verification would lose its HOT
@@ -150,7 +150,7 @@ CREATE TABLE artifactstore.storage_locations (
     changed_sequence bigint NOT NULL,
     CONSTRAINT storage_locations_pkey PRIMARY KEY (location_id),
     CONSTRAINT storage_locations_state_check
-        CHECK (state IN ('registered', 'verified', 'failed', 'retiring', 'retired'))
+        CHECK (state = ANY ('{registered,verified,failed,retiring,retired}'::text[]))
 ) WITH (fillfactor = 70);
 
 -- md5 would be smaller but not exact; file_id first, so a file's locations are one index range.
@@ -204,7 +204,7 @@ CREATE TABLE artifactstore.retention_state (
     created_sequence bigint NOT NULL,
     last_sequence bigint NOT NULL,
     CONSTRAINT retention_state_pkey PRIMARY KEY (package_id),
-    CONSTRAINT retention_state_mode_check CHECK (mode IN ('none', 'governance', 'compliance'))
+    CONSTRAINT retention_state_mode_check CHECK (mode = ANY ('{none,governance,compliance}'::text[]))
 ) WITH (fillfactor = 70);
 
 COMMENT ON TABLE artifactstore.retention_state IS

@@ -54,7 +54,10 @@ CREATE OR REPLACE FUNCTION artifactstore.project_events(
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
+DECLARE
+    v_done boolean;
 BEGIN
+    -- An assignment is no statement that has to be started, as PERFORM is.
     CASE p_event_type
 {branches}
         ELSE
@@ -106,7 +109,7 @@ def declared() -> dict[str, str]:
 
 
 def _branch(model: type[Event]) -> str:
-    call = f"PERFORM artifactstore.{model.applied_by()}(p_events);"
+    call = f"v_done := artifactstore.{model.applied_by()}(p_events) IS NULL;"
     line = f"        WHEN {_quoted(model.event_type)} THEN {call}"
     return (
         line if len(line) <= WIDTH else f"        WHEN {_quoted(model.event_type)} THEN\n            {call}"

@@ -6,10 +6,12 @@ CREATE OR REPLACE FUNCTION artifactstore.limit_waits()
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
+DECLARE
+    v_set text;
 BEGIN
     -- Transaction-local, since role settings are not inherited by members.
     IF current_setting('lock_timeout') = '0' THEN
-        PERFORM set_config('lock_timeout', '5s', true);
+        v_set := set_config('lock_timeout', '5s', true);
     END IF;
 END
 $$;

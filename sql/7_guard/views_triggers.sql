@@ -9,12 +9,10 @@ BEGIN
         EXECUTE format(
             'CREATE OR REPLACE TRIGGER %I BEFORE INSERT OR UPDATE OR DELETE ON artifactstore.%I'
             ' FOR EACH STATEMENT'
-            ' WHEN (current_setting(''artifactstore.projecting'', true) IS DISTINCT FROM ''on'')'
             ' EXECUTE FUNCTION artifactstore.forbid_direct_write()',
             v_view || '_forbid_direct_write', v_view);
         EXECUTE format(
             'CREATE OR REPLACE TRIGGER %I BEFORE TRUNCATE ON artifactstore.%I FOR EACH STATEMENT'
-            ' WHEN (current_setting(''artifactstore.projecting'', true) IS DISTINCT FROM ''on'')'
             ' EXECUTE FUNCTION artifactstore.forbid_direct_write()',
             v_view || '_forbid_direct_truncate', v_view);
         EXECUTE format('ALTER TABLE artifactstore.%I ENABLE ALWAYS TRIGGER %I',

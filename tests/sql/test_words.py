@@ -48,15 +48,21 @@ IN_SQL_ALONE = "purl_types_"
 """What these choose from comes from the definitions of the purl specification, see tests/purl_types.py."""
 
 
+def listed(check: str) -> tuple[str, ...]:
+    """The words of a CHECK, which has them as a list or as the text of an array."""
+    array = re.search(r"'{([\w,]+)}'", check)
+    return tuple(array[1].split(",") if array else re.findall(r"'(\w+)'", check))
+
+
 def test_every_list_of_a_check_is_said_in_python_too(module_connection: psycopg.Connection[Any]) -> None:
     rows = module_connection.execute(
         "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
         " WHERE contype = 'c' AND connamespace = 'artifactstore'::regnamespace"
     )
     found = {
-        name: tuple(re.findall(r"'(\w+)'", told))
+        name: listed(told)
         for name, told in rows
-        if "ARRAY[" in told and not name.startswith(IN_SQL_ALONE)
+        if ("ARRAY[" in told or "'{" in told) and not name.startswith(IN_SQL_ALONE)
     }
     assert found == LISTS
 

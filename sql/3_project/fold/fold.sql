@@ -8,13 +8,17 @@ AS $$
 DECLARE
     v_half integer := cardinality(p_events) / 2;
     v_retired artifactstore.decoded_event[];
+    v_type text;
+    v_done boolean;
 BEGIN
     IF cardinality(p_events) = 1 THEN
+        -- Most appends come here. An assignment is no statement that has to be started, as PERFORM is.
+        v_type := p_events[1].event_type;
         IF p_events[1].payload ? 'request' THEN
-            PERFORM artifactstore.project_requests(p_events);
+            v_done := artifactstore.project_requests(p_events) IS NULL;
         END IF;
-        PERFORM artifactstore.project_events(p_events[1].event_type, p_events);
-        IF p_events[1].event_type = 'v1.storage.retired' THEN
+        v_done := artifactstore.project_events(v_type, p_events) IS NULL;
+        IF v_type = 'v1.storage.retired' THEN
             PERFORM artifactstore.check_bytes(p_events);
         END IF;
         RETURN;

@@ -7,34 +7,41 @@ CREATE OR REPLACE FUNCTION artifactstore.project_events(
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
+DECLARE
+    v_done boolean;
 BEGIN
+    -- An assignment is no statement that has to be started, as PERFORM is.
     CASE p_event_type
-        WHEN 'v1.file.ingested' THEN PERFORM artifactstore.project_file_ingested(p_events);
-        WHEN 'v1.storage.registered' THEN PERFORM artifactstore.project_storage_registered(p_events);
-        WHEN 'v1.storage.verified' THEN PERFORM artifactstore.project_storage_verified(p_events);
-        WHEN 'v1.storage.failed' THEN PERFORM artifactstore.project_storage_failed(p_events);
-        WHEN 'v1.storage.retiring' THEN PERFORM artifactstore.project_storage_retiring(p_events);
-        WHEN 'v1.storage.retired' THEN PERFORM artifactstore.project_storage_retired(p_events);
-        WHEN 'v1.package.created' THEN PERFORM artifactstore.project_package_created(p_events);
-        WHEN 'v1.package.labeled' THEN PERFORM artifactstore.project_package_labeled(p_events);
-        WHEN 'v1.package.sealed' THEN PERFORM artifactstore.project_package_sealed(p_events);
-        WHEN 'v1.package.yanked' THEN PERFORM artifactstore.project_package_yanked(p_events);
-        WHEN 'v1.package.unyanked' THEN PERFORM artifactstore.project_package_yanked(p_events);
-        WHEN 'v1.package.deleted' THEN PERFORM artifactstore.project_package_deleted(p_events);
-        WHEN 'v1.package.restored' THEN PERFORM artifactstore.project_package_restored(p_events);
-        WHEN 'v1.package.purged' THEN PERFORM artifactstore.project_package_purged(p_events);
-        WHEN 'v1.file.removed' THEN PERFORM artifactstore.project_file_removed(p_events);
-        WHEN 'v1.retention.applied' THEN PERFORM artifactstore.project_retention_applied(p_events);
-        WHEN 'v1.retention.extended' THEN PERFORM artifactstore.project_retention_extended(p_events);
-        WHEN 'v1.retention.escalated' THEN PERFORM artifactstore.project_retention_escalated(p_events);
-        WHEN 'v1.retention.shortened' THEN PERFORM artifactstore.project_retention_shortened(p_events);
-        WHEN 'v1.retention.hold_placed' THEN PERFORM artifactstore.project_hold_placed(p_events);
-        WHEN 'v1.retention.hold_released' THEN PERFORM artifactstore.project_hold_released(p_events);
-        WHEN 'v1.system.initialized' THEN PERFORM artifactstore.project_system_initialized(p_events);
-        WHEN 'v1.system.restored' THEN PERFORM artifactstore.project_system_restored(p_events);
-        WHEN 'v1.system.token_issued' THEN PERFORM artifactstore.project_system_token(p_events);
-        WHEN 'v1.system.token_revoked' THEN PERFORM artifactstore.project_system_token(p_events);
-        WHEN 'v1.system.policies_set' THEN PERFORM artifactstore.project_system_policies_set(p_events);
+        WHEN 'v1.file.ingested' THEN v_done := artifactstore.project_file_ingested(p_events) IS NULL;
+        WHEN 'v1.storage.registered' THEN
+            v_done := artifactstore.project_storage_registered(p_events) IS NULL;
+        WHEN 'v1.storage.verified' THEN v_done := artifactstore.project_storage_verified(p_events) IS NULL;
+        WHEN 'v1.storage.failed' THEN v_done := artifactstore.project_storage_failed(p_events) IS NULL;
+        WHEN 'v1.storage.retired' THEN v_done := artifactstore.project_storage_retired(p_events) IS NULL;
+        WHEN 'v1.package.created' THEN v_done := artifactstore.project_package_created(p_events) IS NULL;
+        WHEN 'v1.package.labeled' THEN v_done := artifactstore.project_package_labeled(p_events) IS NULL;
+        WHEN 'v1.package.sealed' THEN v_done := artifactstore.project_package_sealed(p_events) IS NULL;
+        WHEN 'v1.package.yanked' THEN v_done := artifactstore.project_package_yanked(p_events) IS NULL;
+        WHEN 'v1.package.unyanked' THEN v_done := artifactstore.project_package_yanked(p_events) IS NULL;
+        WHEN 'v1.package.deleted' THEN v_done := artifactstore.project_package_deleted(p_events) IS NULL;
+        WHEN 'v1.package.restored' THEN v_done := artifactstore.project_package_restored(p_events) IS NULL;
+        WHEN 'v1.package.purged' THEN v_done := artifactstore.project_package_purged(p_events) IS NULL;
+        WHEN 'v1.file.removed' THEN v_done := artifactstore.project_file_removed(p_events) IS NULL;
+        WHEN 'v1.retention.applied' THEN v_done := artifactstore.project_retention_applied(p_events) IS NULL;
+        WHEN 'v1.retention.extended' THEN
+            v_done := artifactstore.project_retention_extended(p_events) IS NULL;
+        WHEN 'v1.retention.escalated' THEN
+            v_done := artifactstore.project_retention_escalated(p_events) IS NULL;
+        WHEN 'v1.retention.shortened' THEN
+            v_done := artifactstore.project_retention_shortened(p_events) IS NULL;
+        WHEN 'v1.retention.hold_placed' THEN v_done := artifactstore.project_hold_placed(p_events) IS NULL;
+        WHEN 'v1.retention.hold_released' THEN
+            v_done := artifactstore.project_hold_released(p_events) IS NULL;
+        WHEN 'v1.system.initialized' THEN
+            v_done := artifactstore.project_system_initialized(p_events) IS NULL;
+        WHEN 'v1.system.restored' THEN v_done := artifactstore.project_system_restored(p_events) IS NULL;
+        WHEN 'v1.system.token_issued' THEN v_done := artifactstore.project_system_token(p_events) IS NULL;
+        WHEN 'v1.system.token_revoked' THEN v_done := artifactstore.project_system_token(p_events) IS NULL;
         ELSE
             PERFORM artifactstore.refuse_event(p_events, p_events[1].sequence, 'unknown-event-type');
     END CASE;

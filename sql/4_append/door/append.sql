@@ -11,30 +11,36 @@ SET search_path = artifactstore, pg_temp
 SET standard_conforming_strings = on
 SET plan_cache_mode = force_generic_plan
 AS $$
-#variable_conflict use_column
 DECLARE
     v_events artifactstore.decoded_event[];
+    v_event artifactstore.decoded_event;
+    v_log record;
     v_head bigint;
-    v_now timestamptz;
     v_guard text;
+    v_done boolean;
 BEGIN
+    -- Assignments: none is a statement that has to be started, which takes twice as long.
     v_events := artifactstore.open_arguments(
         p_event_types, p_subject_ids, p_actors, p_payloads, p_digests, p_expected);
-    SELECT t.head, t.now INTO v_head, v_now FROM artifactstore.take_log() t;
+    v_log := artifactstore.take_log();
+    v_head := v_log.head;
     IF v_head = 0 THEN
-        v_head := artifactstore.append_initialized(p_event_types[1], v_now);
+        v_head := artifactstore.append_initialized(p_event_types[1], v_log.now);
     END IF;
-    v_events := artifactstore.admit_events(v_events, v_head, v_now, p_expected);
+    v_events := artifactstore.admit_events(v_events, v_head, v_log.now, p_expected);
 
-    -- An assignment is no statement that has to be started, and is half as long.
     v_guard := set_config('artifactstore.projecting', 'on', true);
-    PERFORM artifactstore.fold_new(v_events, v_head);
-    PERFORM artifactstore.insert_events(v_events, p_payloads, p_digests, v_head);
+    v_done := artifactstore.fold_new(v_events, v_head) IS NULL;
+    v_done := artifactstore.insert_events(v_events, p_payloads, p_digests, v_head) > 0;
     v_guard := set_config('artifactstore.projecting', 'off', true);
-    RETURN QUERY
-    SELECT e.position::integer, e.sequence, e.created_at, e.sequence > v_head
-    FROM unnest(v_events) WITH ORDINALITY
-        AS e (sequence, created_at, event_type, subject_id, actor, payload, position);
+    "position" := 0;
+    FOREACH v_event IN ARRAY v_events LOOP
+        "position" := "position" + 1;
+        sequence := v_event.sequence;
+        created_at := v_event.created_at;
+        appended := v_event.sequence > v_head;
+        RETURN NEXT;
+    END LOOP;
 END
 $$;
 

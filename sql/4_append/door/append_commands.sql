@@ -16,7 +16,8 @@ DECLARE
     v_events artifactstore.decoded_event[];
     v_before bigint;
     v_head bigint;
-    v_now timestamptz;
+    v_log record;
+    v_guard text;
 BEGIN
     refusals := array_fill(NULL::jsonb, ARRAY[coalesce(cardinality(p_lasts), 0)]);
     IF p_lasts IS NULL OR p_lasts[cardinality(p_lasts)] IS DISTINCT FROM cardinality(p_event_types)
@@ -32,15 +33,16 @@ BEGIN
         v_events := NULL; -- which commands are refused, admit_commands finds
     END;
 
-    SELECT t.head, t.now INTO v_before, v_now FROM artifactstore.take_log() t;
+    v_log := artifactstore.take_log();
+    v_before := v_log.head;
     BEGIN
         v_head := v_before;
         IF v_before = 0 THEN
-            v_head := artifactstore.append_initialized(p_event_types[1], v_now);
+            v_head := artifactstore.append_initialized(p_event_types[1], v_log.now);
         END IF;
         IF v_events IS NOT NULL THEN
             BEGIN
-                v_events := artifactstore.admit_events(v_events, v_head, v_now, p_expected);
+                v_events := artifactstore.admit_events(v_events, v_head, v_log.now, p_expected);
             EXCEPTION WHEN SQLSTATE 'ST000' THEN
                 v_events := NULL;
             END;
@@ -49,16 +51,16 @@ BEGIN
             SELECT a.events, a.refusals INTO v_events, refusals
             FROM artifactstore.admit_commands(
                 p_event_types, p_subject_ids, p_actors, p_payloads, p_digests, p_expected, p_lasts,
-                v_head, v_now) a;
+                v_head, v_log.now) a;
         END IF;
 
-        PERFORM set_config('artifactstore.projecting', 'on', true);
+        v_guard := set_config('artifactstore.projecting', 'on', true);
         SELECT f.events, f.refusals INTO v_events, refusals
         FROM artifactstore.fold_commands(v_events, p_lasts, v_head, p_together, refusals) f;
         IF artifactstore.insert_events(v_events, p_payloads, p_digests, v_head) = 0 AND v_head > v_before THEN
             RAISE EXCEPTION USING ERRCODE = 'RB000', MESSAGE = 'a log does not begin with a refusal';
         END IF;
-        PERFORM set_config('artifactstore.projecting', 'off', true);
+        v_guard := set_config('artifactstore.projecting', 'off', true);
     EXCEPTION WHEN SQLSTATE 'RB000' THEN
         NULL;
     END;

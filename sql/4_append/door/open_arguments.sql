@@ -12,6 +12,7 @@ DECLARE
     c_max_events CONSTANT integer := 100000;
     v_count integer := coalesce(cardinality(p_event_types), 0);
     v_events artifactstore.decoded_event[];
+    v_done boolean;
 BEGIN
     IF v_count = 0 OR v_count > c_max_events THEN
         PERFORM artifactstore.refuse('too-large', jsonb_build_object(
@@ -47,7 +48,7 @@ BEGIN
         v_events := artifactstore.decode_arguments(
             p_event_types, p_subject_ids, p_actors, p_payloads, p_digests);
     END IF;
-    PERFORM artifactstore.check_door(v_events);
+    v_done := artifactstore.check_door(v_events) IS NULL;
     RETURN v_events;
 END
 $$;

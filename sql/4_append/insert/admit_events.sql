@@ -9,10 +9,11 @@ LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
     v_events artifactstore.decoded_event[] := artifactstore.number_events(p_events, p_head, p_now);
+    v_done boolean;
 BEGIN
-    PERFORM artifactstore.check_moment(v_events, p_head, p_now, p_expected);
-    PERFORM artifactstore.check_objects(v_events, p_head);
-    PERFORM artifactstore.check_policies(v_events, p_head);
+    v_done := artifactstore.check_moment(v_events, p_head, p_now, p_expected) IS NULL;
+    v_done := artifactstore.check_objects(v_events, p_head) IS NULL;
+    v_done := artifactstore.check_policies(v_events, p_head) IS NULL;
     RETURN v_events;
 END
 $$;

@@ -9,6 +9,7 @@ DECLARE
     v_new artifactstore.decoded_event[] := p_events;
     v_positions integer[];
     v_appending text;
+    v_done boolean;
 BEGIN
     -- Those of a known request keep their first sequences: then the last
     -- new one is not that many after the head.
@@ -22,7 +23,7 @@ BEGIN
     END IF;
     IF v_new IS NOT NULL THEN
         v_appending := set_config('artifactstore.appending', concat_ws(' ', p_head, v_positions::text), true);
-        PERFORM artifactstore.fold(v_new);
+        v_done := artifactstore.fold(v_new) IS NULL;
         v_appending := set_config('artifactstore.appending', '', true);
     END IF;
 END

@@ -9,18 +9,19 @@ LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
     v_inserted bigint;
+    v_done boolean;
 BEGIN
     INSERT INTO artifactstore.events
         (sequence, created_at, event_type, subject_kind, subject_id, actor, payload, payload_digest)
-    SELECT a.sequence, a.created_at, a.event_type,
-        (SELECT t.subject_kind FROM artifactstore.event_types t WHERE t.event_type = a.event_type),
-        a.subject_id, a.actor, a.payload, a.digest
-    FROM ROWS FROM (unnest(p_events), unnest(p_payloads), unnest(p_digests))
-        AS a (sequence, created_at, event_type, subject_id, actor, decoded, payload, digest)
-    WHERE a.sequence > p_head;
+    SELECT (a.event).sequence, (a.event).created_at, (a.event).event_type,
+        (SELECT t.subject_kind FROM artifactstore.event_types t WHERE t.event_type = (a.event).event_type),
+        (a.event).subject_id, (a.event).actor, a.payload, a.digest
+    -- Of functions in FROM each would be written to a store of its own first.
+    FROM (SELECT unnest(p_events) AS event, unnest(p_payloads) AS payload, unnest(p_digests) AS digest) a
+    WHERE (a.event).sequence > p_head;
     GET DIAGNOSTICS v_inserted = ROW_COUNT;
     IF v_inserted > 0 THEN
-        PERFORM artifactstore.ring_bell(p_head + v_inserted);
+        v_done := artifactstore.ring_bell(p_head + v_inserted) IS NULL;
     END IF;
     RETURN v_inserted;
 END

@@ -10,6 +10,8 @@ DECLARE
     v_idle_timeout text := current_setting('idle_in_transaction_session_timeout');
     v_commit text := current_setting('synchronous_commit');
     v_started timestamptz := clock_timestamp();
+    v_set text;
+    v_done boolean;
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         PERFORM artifactstore.refuse('wrong-isolation',
@@ -17,12 +19,13 @@ BEGIN
     END IF;
     -- Transaction-local, since role settings are not inherited by members: a stuck client must not stop all
     -- writers, and no number may come back with other content after a crash, nor after a failover.
-    PERFORM set_config('idle_in_transaction_session_timeout', CASE
-            WHEN v_idle_timeout = '0' OR v_idle_timeout::interval > '15 s' THEN '15s'
-            ELSE v_idle_timeout END, true),
-        set_config('synchronous_commit', CASE
-            WHEN v_commit IN ('off', 'local') THEN 'on' ELSE v_commit END, true),
-        artifactstore.limit_waits();
+    IF v_idle_timeout = '0' OR v_idle_timeout::interval > '15 s' THEN
+        v_set := set_config('idle_in_transaction_session_timeout', '15s', true);
+    END IF;
+    IF v_commit IN ('off', 'local') THEN
+        v_set := set_config('synchronous_commit', 'on', true);
+    END IF;
+    v_done := artifactstore.limit_waits() IS NULL;
     BEGIN
         LOCK TABLE artifactstore.append_lock IN EXCLUSIVE MODE;
     EXCEPTION WHEN lock_not_available THEN
@@ -35,8 +38,8 @@ BEGIN
                     WHERE d.datname = current_database())));
     END;
     -- For the metric of the service: seconds, until the end of the transaction.
-    PERFORM set_config(
-        'artifactstore.lock_wait', extract(EPOCH FROM clock_timestamp() - v_started)::text, true);
+    v_set := set_config(
+        'artifactstore.lock_wait', date_part('epoch', clock_timestamp() - v_started)::text, true);
 END
 $$;
 

@@ -5,10 +5,12 @@ CREATE OR REPLACE FUNCTION artifactstore.ring_bell(p_head bigint)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
+DECLARE
+    v_done boolean;
 BEGIN
     -- With the queue of notifications full, a commit that has one to send fails, whoever filled it.
     IF artifactstore.bell_rings() THEN
-        PERFORM pg_notify('artifactstore_events', p_head::text);
+        v_done := pg_notify('artifactstore_events', p_head::text) IS NULL;
     END IF;
 END
 $$;

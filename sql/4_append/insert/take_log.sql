@@ -7,8 +7,9 @@ AS $$
 DECLARE
     v_event record;
     v_problem text;
+    v_done boolean;
 BEGIN
-    PERFORM artifactstore.lock_log();
+    v_done := artifactstore.lock_log() IS NULL;
     -- A statement of its own after the lock: under READ COMMITTED it sees the last commit.
     SELECT e.sequence, e.created_at, e.event_type, e.subject_kind, e.subject_id INTO v_event
     FROM artifactstore.events e ORDER BY e.sequence DESC LIMIT 1;
@@ -19,7 +20,7 @@ BEGIN
     IF v_problem IS NOT NULL THEN
         PERFORM artifactstore.refuse('views-behind', jsonb_build_object('problem', v_problem, 'head', head));
     END IF;
-    PERFORM artifactstore.check_home();
+    v_done := artifactstore.check_home() IS NULL;
 END
 $$;
 
