@@ -2,8 +2,8 @@
 -- called by: role service (Store.objects.known)
 -- writes: nothing
 --
--- Best effort: the log refuses what is being removed by the time it is named. A digest may be that of a hundred
--- thousand files, such as the empty one: the newest are looked at.
+-- Best effort: the log refuses what is being removed by the time it is named. A digest may be that of a
+-- hundred thousand files, such as the empty one: the newest are looked at.
 CREATE OR REPLACE FUNCTION artifactstore.known_objects(p_backend text, p_blake3 bytea[], p_sizes bigint[])
 RETURNS TABLE (ordinal integer, uri text)
 LANGUAGE sql STABLE
@@ -19,7 +19,9 @@ AS $$
             WHERE f.blake3 = w.blake3 ORDER BY f.file_id DESC LIMIT 1000) f
         JOIN artifactstore.storage_locations l ON l.file_id = f.file_id
         WHERE f.size = w.size AND l.backend = p_backend AND l.retired_at IS NULL
-            AND l.uri LIKE 'store:%' AND l.state IN ('registered', 'verified')
+            AND l.state IN ('registered', 'verified')
+            -- Not LIKE: all objects of the store would be searched by it, rather than those of the file.
+            AND left(l.uri, 6) = 'store:'
             -- Bytes that were found bad under one name are bad under each.
             AND NOT EXISTS (
                 SELECT FROM artifactstore.storage_locations b

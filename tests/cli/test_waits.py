@@ -110,6 +110,7 @@ COMMANDS: dict[str, list[str]] = {
     "location add": [PURL, "a", "--backend", "s3", "--uri", "s3://a/b"],
     "location verify": [SOME_ID],
     "location fail": [SOME_ID, "--failure", "missing"],
+    "location remove": [SOME_ID, *R],
     "location retire": [SOME_ID, "--outcome", "deleted", *R],
     "retention show": [PURL],
     "retention explain": [PURL],

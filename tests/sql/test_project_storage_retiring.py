@@ -77,8 +77,8 @@ def test_the_last_good_copy_stays(log: Log, state: str, other: str) -> None:
         log.append(copy, log.verified(copy))
     if other != "none":
         second = log.location(package, file, "file:///2")
-        event = {"failed": log.failed, "retiring": log.retiring, "retired": log.retired}[other](second)
-        log.append(second, event)
+        events = {"failed": log.failed(second), "retiring": log.retiring(second)}
+        log.append(second, events.get(other) or log.retired(second))
     log.refused("last-good-copy", copy, log.retiring(copy))
 
 
@@ -124,9 +124,7 @@ def test_f61_what_is_told_in_one_append_is_judged_in_its_order(log: Log, how: st
     copy = log.location(package, log.file(package))
     log.append(copy, log.failed(copy))
     protection = HoldPlaced(hold_id=new_id(), case="C-1", reason="r")
-    first = NewEvent(
-        protection if how == "hold" else RetentionApplied(mode=how, until=FAR), package, ANN
-    )
+    first = NewEvent(protection if how == "hold" else RetentionApplied(mode=how, until=FAR), package, ANN)
     second = NewEvent(log.retiring(copy), copy, ANN)
     with log.unchanged():
         code = "legal-hold" if how == "hold" else "retention-active"

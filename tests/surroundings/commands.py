@@ -115,6 +115,7 @@ def _steps(public: Path, copies: list[str], token: str, head: int) -> Iterator[S
     yield step("location add", OPEN, "a", "--backend", "s3", "--uri", "s3://b/k", appends=True)
     yield step("location verify", copies[0], appends=True)
     yield step("location fail", copies[0], "--failure", "unreachable", appends=True)
+    yield step("location remove", copies[0], *why, appends=True)
     yield step("location retire", copies[0], "--outcome", "not_found", *why, appends=True)
     yield step("retention apply", SEALED, "--mode", "governance", "--until", "1y", appends=True)
     yield step("retention extend", RETAINED, "--by", "1y", appends=True)
