@@ -240,7 +240,7 @@ _SPECS = (
               "upload them again: what no event names within 7 days is collected"),
     ErrorSpec("bad-uri", "ST070", 422, 2,
               "the location names no object of a store",
-              "store:<xx>/<id> with an id that this database made (artifactstore.new_object_ids)"),
+              "store:<xx>/<id>, an id that this database made not long before"),
     ErrorSpec("not-retiring", "ST071", 409, 3,
               "the copy is not to go yet",
               "append v1.storage.retiring first: objects of a store are removed when the log has said so"),

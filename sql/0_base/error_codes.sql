@@ -203,7 +203,7 @@ WITH codes (name, sqlstate, message, hint) AS (
      'upload them again: what no event names within 7 days is collected'),
     ('bad-uri', 'ST070',
      'the location names no object of a store',
-     'store:<xx>/<id> with an id that this database made (artifactstore.new_object_ids)'),
+     'store:<xx>/<id>, an id that this database made not long before'),
     ('not-retiring', 'ST071',
      'the copy is not to go yet',
      'append v1.storage.retiring first: objects of a store are removed when the log has said so')

@@ -21,7 +21,8 @@ AS $$
         FROM artifactstore.storage_locations l
         WHERE l.backend = p_backend AND l.retired_at IS NULL AND l.retiring_at <= p_before
             AND l.uri LIKE 'store:%'
-            AND (p_after_at IS NULL OR (l.retiring_at, l.location_id) > (p_after_at, p_after))
+            AND (l.retiring_at, l.location_id) > (coalesce(p_after_at, '-infinity'),
+                coalesce(p_after, '00000000-0000-0000-0000-000000000000'))
             AND (p_package IS NULL OR l.uri = ANY (ARRAY(
                 SELECT o.uri FROM artifactstore.storage_locations o
                 WHERE o.package_id = p_package AND o.backend = p_backend

@@ -19,7 +19,9 @@ AS $$
             WHERE f.blake3 = w.blake3 ORDER BY f.file_id DESC LIMIT 1000) f
         JOIN artifactstore.storage_locations l ON l.file_id = f.file_id
         WHERE f.size = w.size AND l.backend = p_backend AND l.retired_at IS NULL
-            AND l.uri LIKE 'store:%' AND l.state IN ('registered', 'verified')
+            AND l.state IN ('registered', 'verified')
+            -- Not LIKE: all objects of the store would be searched by it, rather than those of the file.
+            AND left(l.uri, 6) = 'store:'
             -- Bytes that were found bad under one name are bad under each.
             AND NOT EXISTS (
                 SELECT FROM artifactstore.storage_locations b

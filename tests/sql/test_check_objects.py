@@ -83,12 +83,16 @@ naming = pytest.mark.parametrize("name", NAMING.values(), ids=NAMING)
 
 
 def test_these_are_all_events_that_name_a_place() -> None:
-    assert {name for name in EVENT_TYPES if '"uri"' in str(catalogue()[name]).replace("'", '"')} == set(NAMING)
+    assert {name for name in EVENT_TYPES if '"uri"' in str(catalogue()[name]).replace("'", '"')} == set(
+        NAMING
+    )
 
 
 @naming
 @pytest.mark.parametrize("age", [-59 * SECOND, timedelta(0), 7 * DAY - 5 * SECOND])
-def test_what_was_just_uploaded_is_named(log: Log, name: Callable[..., tuple[UUID, Event]], age: timedelta) -> None:
+def test_what_was_just_uploaded_is_named(
+    log: Log, name: Callable[..., tuple[UUID, Event]], age: timedelta
+) -> None:
     log.append(*name(log, uri_at(datetime.now(UTC) - age)))
 
 
@@ -149,7 +153,9 @@ FORMS = [
 
 @naming
 @pytest.mark.parametrize("uri", FORMS)
-def test_what_is_no_key_of_ours_is_no_object(log: Log, name: Callable[..., tuple[UUID, Event]], uri: str) -> None:
+def test_what_is_no_key_of_ours_is_no_object(
+    log: Log, name: Callable[..., tuple[UUID, Event]], uri: str
+) -> None:
     subject, event = name(log, uri)
     with log.unchanged():
         assert log.failure("bad-uri", lambda: log.append(subject, event))["uri"] == uri
@@ -367,7 +373,9 @@ def test_a_command_among_many_is_refused_alone(connect: Connect) -> None:
         [NewEvent(PackageDeleted(reason="old"), package, ANN)],
         [NewEvent(PackagePurged(reason="old", file_count=1), package, ANN)],
     ]
-    outcomes, standing = store.writes.append_commands([[prepare(one) for one in each] for each in commands], 5)
+    outcomes, standing = store.writes.append_commands(
+        [[prepare(one) for one in each] for each in commands], 5
+    )
     head = standing.position.head
     assert list(map(told, outcomes)) == [head - 3, "bytes-going", head - 2, "bad-uri", head - 1, head]
 

@@ -310,7 +310,7 @@ INSERT INTO artifactstore.storage_locations (location_id, file_id, package_id, b
 SELECT md5('l' || n)::uuid, md5('f' || n)::uuid, md5('p' || n % 500)::uuid, 'main',
     'store:' || right(md5(n::text), 2) || '/' || md5(n::text),
     CASE n % 4 WHEN 0 THEN 'retiring' WHEN 1 THEN 'retired' WHEN 2 THEN 'verified' ELSE 'registered' END,
-    0, 0, now(), CASE WHEN n % 4 < 2 THEN now() - n * interval '1 second' END,
+    0, 0, now(), CASE WHEN n % 4 < 2 THEN timestamptz '2026-01-01Z' - n * interval '1 second' END,
     CASE WHEN n % 4 = 1 THEN now() END, n, n, n
 FROM generate_series(1, {0}) AS n;
 INSERT INTO artifactstore.retention_state (package_id, mode, hold_count, extensions, last_actor,
@@ -319,15 +319,19 @@ SELECT md5('p' || n)::uuid, 'none', 0, 0, 'a', n, n FROM generate_series(0, 499)
 """
 ASKED: dict[str, tuple[str, int]] = {
     "known": (
-        "SELECT * FROM artifactstore.known_objects('main',"
-        " ARRAY(SELECT sha256(n::text::bytea) FROM generate_series(1, 1000) n),"
-        " ARRAY(SELECT n::bigint FROM generate_series(1, 1000) n))",
+        (
+            "SELECT * FROM artifactstore.known_objects('main',"
+            " ARRAY(SELECT sha256(n::text::bytea) FROM generate_series(1, 1000) n),"
+            " ARRAY(SELECT n::bigint FROM generate_series(1, 1000) n))"
+        ),
         500,
     ),
     "doomed": ("SELECT * FROM artifactstore.doomed_objects('main', now(), 1000)", 1000),
     "doomed, the last page": (
-        "SELECT * FROM artifactstore.doomed_objects('main', now(), 1000, NULL,"
-        " now() - interval '9 seconds', md5('l0')::uuid)",
+        (
+            "SELECT * FROM artifactstore.doomed_objects('main', now(), 1000, NULL,"
+            " timestamptz '2026-01-01Z' - interval '9 seconds', NULL)"
+        ),
         2,
     ),
     "doomed, of a package": (
@@ -340,9 +344,11 @@ ASKED: dict[str, tuple[str, int]] = {
         1000,
     ),
     "ever named": (
-        "SELECT * FROM artifactstore.object_fault(ARRAY(SELECT ROW(n, now(), 'v1.storage.registered', NULL,"
-        " 'a', jsonb_build_object('backend', 'main', 'uri', 'store:' || right(md5(n::text), 2) || '/'"
-        " || md5(n::text)))::artifactstore.decoded_event FROM generate_series(2, 1000, 4) n), 0)",
+        (
+            "SELECT * FROM artifactstore.object_fault(ARRAY(SELECT ROW(n, now(), 'v1.storage.registered', NULL,"
+            " 'a', jsonb_build_object('backend', 'main', 'uri', 'store:' || right(md5(n::text), 2) || '/'"
+            " || md5(n::text)))::artifactstore.decoded_event FROM generate_series(2, 1000, 4) n), 0)"
+        ),
         1,
     ),
 }
@@ -356,17 +362,13 @@ def crowd(server_conninfo: str, template: str) -> Iterator[psycopg.Connection[An
         with connection.transaction():
             connection.execute("SELECT set_config('artifactstore.projecting', 'on', true)")
             connection.execute(FILL.format(ROWS).encode())
+        connection.execute("ANALYZE artifactstore.storage_locations, artifactstore.artifact_files")
         yield connection
     drop_database(server_conninfo, conninfo)
 
 
-@pytest.mark.parametrize("analyzed", [False, True])
 @pytest.mark.parametrize("name", ASKED)
-def test_objects_are_found_by_index_however_many_there_are(
-    crowd: psycopg.Connection[Any], name: str, analyzed: bool
-) -> None:
-    if analyzed:
-        crowd.execute("ANALYZE artifactstore.storage_locations, artifactstore.artifact_files")
+def test_objects_are_found_by_index_however_many_there_are(crowd: psycopg.Connection[Any], name: str) -> None:
     query, rows = ASKED[name]
     before = scanned(crowd)
     assert len(crowd.execute(query.encode()).fetchall()) == rows

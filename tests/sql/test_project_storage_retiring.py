@@ -124,9 +124,7 @@ def test_f61_what_is_told_in_one_append_is_judged_in_its_order(log: Log, how: st
     copy = log.location(package, log.file(package))
     log.append(copy, log.failed(copy))
     protection = HoldPlaced(hold_id=new_id(), case="C-1", reason="r")
-    first = NewEvent(
-        protection if how == "hold" else RetentionApplied(mode=how, until=FAR), package, ANN
-    )
+    first = NewEvent(protection if how == "hold" else RetentionApplied(mode=how, until=FAR), package, ANN)
     second = NewEvent(log.retiring(copy), copy, ANN)
     with log.unchanged():
         code = "legal-hold" if how == "hold" else "retention-active"

@@ -10,16 +10,16 @@ SCRATCH, UPLOADS = "tmp", "uploads"
 NOT_LISTED = frozenset(os.fsencode(name) for name in (MARKER, f"{SCRATCH}/", f"{UPLOADS}/", "lost+found/"))
 """What lies beside the objects and is none, nor foreign."""
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+"""Flags that open a directory, and no link to one."""
 _FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)
 """macOS: fsync alone leaves the bytes in the cache of the disk."""
 
 
 @contextmanager
-def opened(name: str, within: int | None = None) -> Iterator[int]:
-    """A descriptor of a directory; one ``within`` another is no link."""
-    flags = _DIRECTORY if within is None else _DIRECTORY | os.O_NOFOLLOW
-    descriptor = os.open(name, flags, dir_fd=within)
+def opened(path: str, within: int | None = None, *, follow: bool = False) -> Iterator[int]:
+    """A descriptor of a directory; its last name is no link, unless one may be followed."""
+    descriptor = os.open(path, DIRECTORY & ~os.O_NOFOLLOW if follow else DIRECTORY, dir_fd=within)
     try:
         yield descriptor
     finally:

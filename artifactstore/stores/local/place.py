@@ -4,14 +4,14 @@ import errno
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 from artifactstore import system
 from artifactstore.errors import ArtifactstoreError, BadInput, Busy, NotFound, Refused, error
 from artifactstore.stores.keys import is_key
-from artifactstore.stores.local.directories import MARKER, opened, remove
+from artifactstore.stores.local.directories import DIRECTORY, MARKER, opened, remove
 
-_DIRECTORY, _OBJECT = 0o750, 0o440
+_MODE, _OBJECT = 0o750, 0o440
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _AWAY = frozenset(
@@ -71,25 +71,37 @@ class Place:
     @contextmanager
     def open(self) -> Iterator[int]:
         """A descriptor of the root; failures are told."""
-        with self.told(), opened(self.root) as root:
+        with self.told(), opened(self.root, follow=True) as root:
             yield root
 
-    @contextmanager
-    def within(self, root: int, name: str) -> Iterator[int]:
-        """A descriptor of a directory in the root, made if need be."""
-        if not _exists(name, root):
-            self.need_marker(root)
-            with suppress(FileExistsError):
-                os.mkdir(name, _DIRECTORY, dir_fd=root)
-        with opened(name, root) as descriptor:
-            yield descriptor
+    def there(self, name: str) -> AbstractContextManager[int]:
+        """A descriptor of a directory in the root; raises ``FileNotFoundError``."""
+        return opened(f"{self.root}/{name}")
 
-    def need_marker(self, root: int) -> None:
+    @contextmanager
+    def made(self, name: str) -> Iterator[int]:
+        """A descriptor of a directory in the root, made if need be, and if the root is there."""
+        path = f"{self.root}/{name}"
+        try:
+            descriptor = os.open(path, DIRECTORY)
+        except FileNotFoundError:
+            self.need_marker()
+            with suppress(FileExistsError):
+                os.mkdir(path, _MODE)  # noqa: PTH102 - the root is text: it is used for each object
+            descriptor = os.open(path, DIRECTORY)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def need_marker(self) -> None:
         """Raise ``Busy`` store-unavailable where there is no marker: it is not mounted, or no store yet."""
-        if not _exists(MARKER, root):
+        try:
+            os.lstat(f"{self.root}/{MARKER}")
+        except FileNotFoundError:
             problem = f"{self.store}: {self.root} has no {MARKER}"
             told = {"problem": problem, "store": self.store, "path": self.root}
-            raise Busy("store-unavailable", told, _AWAY_HINT)
+            raise Busy("store-unavailable", told, _AWAY_HINT) from None
 
     def need_room(self, size: int) -> None:
         """Raise ``Busy`` store-full if less than the share would be free behind ``size`` more bytes."""
@@ -143,11 +155,3 @@ class Place:
         """The error that there is no such object or upload."""
         told = {"problem": f"{self.store} has no {what} {key}", "store": self.store, "key": key}
         return NotFound("not-found", told)
-
-
-def _exists(name: str, within: int) -> bool:
-    try:
-        os.lstat(name, dir_fd=within)
-    except FileNotFoundError:
-        return False
-    return True

@@ -39,14 +39,14 @@ class LocalStore:
         directory, name = split(key)
         place = self._place
         place.check(key, data, sha256)
-        with place.open() as root:
+        with place.told():
             place.need_room(len(data))
-            with place.within(root, SCRATCH) as scratch, place.new_object(key, scratch, name) as descriptor:
+            with place.made(SCRATCH) as scratch, place.new_object(key, scratch, name) as descriptor:
                 write(descriptor, data)
                 fault("local.put.written")
                 sync(descriptor)
                 fault("local.put.synced")
-                with place.within(root, directory) as home:
+                with place.made(directory) as home:
                     place.link(key, scratch, name, home)
                 fault("local.put.linked")
 
@@ -54,7 +54,7 @@ class LocalStore:
         """See ``ObjectStore``."""
         with self._place.open() as root:
             for directory in sorted({split(key)[0] for key in keys}):
-                with opened(directory, root) as home:
+                with self._place.there(directory) as home:
                     sync(home)
             sync(root)
 
@@ -86,15 +86,15 @@ class LocalStore:
             uploads.abort(self._place, key, upload_id)
             return
         _, name = split(key)
-        with self._place.open() as root, self._place.within(root, SCRATCH) as scratch:
+        with self._place.told(), self._place.made(SCRATCH) as scratch:
             remove(name, scratch)
 
     def unfinished(self) -> Iterator[UnfinishedUpload]:
         """See ``ObjectStore``."""
-        with self._place.open() as root:
-            with self._place.within(root, SCRATCH) as scratch:
+        with self._place.told():
+            with self._place.made(SCRATCH) as scratch:
                 found = [(name, _PUT) for name in os.listdir(scratch)]  # noqa: PTH208 - of a descriptor
-            with self._place.within(root, UPLOADS) as begun:
+            with self._place.made(UPLOADS) as begun:
                 found += uploads.ids(begun)
         for object_id, upload_id in found:
             key = f"{object_id[-2:]}/{object_id}"
@@ -104,23 +104,23 @@ class LocalStore:
     def head(self, key: str) -> ObjectInfo | None:
         """See ``ObjectStore``."""
         directory, name = split(key)
-        with self._place.open() as root:
+        with self._place.told():
             try:
-                with opened(directory, root) as home:
+                with self._place.there(directory) as home:
                     return _info(key, os.lstat(name, dir_fd=home))
             except FileNotFoundError:
-                self._place.need_marker(root)
+                self._place.need_marker()
                 return None
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """See ``ObjectStore``."""
         directory, name = split(key)
-        with self._place.open() as root:
+        with self._place.told():
             try:
-                with opened(directory, root) as home:
+                with self._place.there(directory) as home:
                     descriptor = os.open(name, _OLD, dir_fd=home)
             except FileNotFoundError:
-                self._place.need_marker(root)
+                self._place.need_marker()
                 raise self._place.not_there(key) from None
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
@@ -148,10 +148,10 @@ class LocalStore:
         for key in keys:
             names.setdefault(split(key)[0], []).append(key)
         outcome: dict[str, Removed] = dict.fromkeys(keys, "not_found")
-        with self._place.open() as root:
-            self._place.need_marker(root)
+        with self._place.told():
+            self._place.need_marker()
             for directory, inside in names.items():
-                with suppress(FileNotFoundError), opened(directory, root) as home:
+                with suppress(FileNotFoundError), self._place.there(directory) as home:
                     for key in inside:
                         if remove(split(key)[1], home):
                             outcome[key] = "deleted"
@@ -161,13 +161,11 @@ class LocalStore:
 
     def list(self, after: str = "") -> Iterator[ObjectInfo]:
         """See ``ObjectStore``."""
-        with self._place.open() as root:
-            self._place.need_marker(root)
         with self._place.told():
+            self._place.need_marker()
             for key, found in walk(self._place.root, after):
                 yield _told(key, found)
-        with self._place.open() as root:  # was it away meanwhile, what was not told may be there
-            self._place.need_marker(root)
+            self._place.need_marker()  # was it away meanwhile, what was not told may be there
 
     def free(self) -> float | None:
         """See ``ObjectStore``."""
@@ -179,7 +177,7 @@ class LocalStore:
         """See ``ObjectStore``; None too where there is no root, which ``write_marker`` makes."""
         with self._place.told():
             try:
-                with opened(self._place.root) as root:
+                with opened(self._place.root, follow=True) as root:
                     return _marker(root)
             except FileNotFoundError:
                 return None

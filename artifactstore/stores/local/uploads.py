@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from artifactstore.errors import NotFound, Refused
 from artifactstore.stores.base import PIECE, Part
 from artifactstore.stores.faults import fault
-from artifactstore.stores.local.directories import UPLOADS, opened, remove, sync, write
+from artifactstore.stores.local.directories import DIRECTORY, UPLOADS, remove, sync, write
 from artifactstore.stores.local.place import Place, split
 
 _DIRECTORY, _PART = 0o750, 0o640
@@ -27,9 +27,9 @@ _PART_NAME = re.compile(r"([0-9]{5})\.([0-9a-f]{64})", re.ASCII)
 def begin(place: Place, key: str, size: int) -> str:
     """The id of a new upload."""
     upload_id = f"{split(key)[1]}-{secrets.token_hex(8)}"
-    with place.open() as root:
+    with place.told():
         place.need_room(size)
-        with place.within(root, UPLOADS) as uploads:
+        with place.made(UPLOADS) as uploads:
             os.mkdir(upload_id, _DIRECTORY, dir_fd=uploads)
     return upload_id
 
@@ -39,7 +39,7 @@ def write_part(place: Place, key: str, upload_id: str, number: int, data: bytes,
     place.check(key, data, sha256)
     part = Part(number, len(data), sha256.hex(), sha256)
     scratch = f"new-{secrets.token_hex(8)}"
-    with _opened(place, key, upload_id) as (_, upload):
+    with _opened(place, key, upload_id) as upload:
         place.need_room(len(data))
         descriptor = os.open(scratch, _NEW, _PART, dir_fd=upload)
         try:
@@ -60,7 +60,7 @@ def write_part(place: Place, key: str, upload_id: str, number: int, data: bytes,
 def parts(place: Place, key: str, upload_id: str) -> list[Part]:
     """The parts that are there, ascending."""
     found = []
-    with _opened(place, key, upload_id) as (_, upload):
+    with _opened(place, key, upload_id) as upload:
         for name in sorted(os.listdir(upload)):  # noqa: PTH208 - of a descriptor
             if match := _PART_NAME.fullmatch(name):
                 with suppress(FileNotFoundError):  # another of its number came meanwhile
@@ -72,7 +72,7 @@ def parts(place: Place, key: str, upload_id: str) -> list[Part]:
 def complete(place: Place, key: str, upload_id: str, given: Sequence[Part]) -> None:
     """Make an object of parts; the upload stays until it is aborted."""
     whole = f"whole-{secrets.token_hex(8)}"
-    with _opened(place, key, upload_id) as (root, upload):
+    with _opened(place, key, upload_id) as upload:
         place.need_room(sum(part.size for part in given))
         with place.new_object(key, upload, whole) as descriptor:
             for part in given:
@@ -80,7 +80,7 @@ def complete(place: Place, key: str, upload_id: str, given: Sequence[Part]) -> N
             fault("local.complete.written")
             sync(descriptor)
             fault("local.complete.synced")
-            with place.within(root, split(key)[0]) as home:
+            with place.made(split(key)[0]) as home:
                 try:
                     place.link(key, upload, whole, home)
                 except Refused:  # perhaps this upload was completed before, and it was not told
@@ -91,10 +91,10 @@ def complete(place: Place, key: str, upload_id: str, given: Sequence[Part]) -> N
 
 def abort(place: Place, key: str, upload_id: str) -> None:
     """Remove an upload, if there is one."""
-    with suppress(NotFound), _opened(place, key, upload_id) as (root, upload):
+    with suppress(NotFound), _opened(place, key, upload_id) as upload:
         for name in os.listdir(upload):  # noqa: PTH208 - of a descriptor
             remove(name, upload)
-        with opened(UPLOADS, root) as uploads, suppress(FileNotFoundError):
+        with place.there(UPLOADS) as uploads, suppress(FileNotFoundError):
             os.rmdir(upload_id, dir_fd=uploads)
 
 
@@ -106,20 +106,20 @@ def ids(uploads: int) -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def _opened(place: Place, key: str, upload_id: str) -> Iterator[tuple[int, int]]:
-    """Descriptors of the root and of an upload; raises ``NotFound`` if it is none of this key."""
+def _opened(place: Place, key: str, upload_id: str) -> Iterator[int]:
+    """A descriptor of an upload; raises ``NotFound`` if it is none of this key."""
     match = _UPLOAD.fullmatch(upload_id)
     if match is None or match[1] != split(key)[1]:
         raise place.not_there(key, "upload of")
-    with place.open() as root:
+    with place.told():
         try:
-            with opened(UPLOADS, root) as uploads:
-                descriptor = os.open(upload_id, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=uploads)
+            with place.there(UPLOADS) as uploads:
+                descriptor = os.open(upload_id, DIRECTORY, dir_fd=uploads)
         except FileNotFoundError:
-            place.need_marker(root)
+            place.need_marker()
             raise place.not_there(key, "upload of") from None
         try:
-            yield root, descriptor
+            yield descriptor
         finally:
             os.close(descriptor)
 
