@@ -380,13 +380,13 @@ def test_a_page_leads_to_what_can_be_had(shelf: Shelf) -> None:
 
 
 def test_a_slow_reader_is_waited_for_and_one_that_stops_is_not(service_conninfo: str, tmp_path: Path) -> None:
-    with shelved(service_conninfo, tmp_path, ("main",), send_timeout=1.0, upload_rate=10_000) as shelf:
-        file = shelf.file(shelf.registry.package(), "f", os.urandom(16_000_000))
-        for pause, whole in ((0.05, True), (60.0, False)):
+    with shelved(service_conninfo, tmp_path, ("main",), send_timeout=2.0, upload_rate=10_000) as shelf:
+        file = shelf.file(shelf.registry.package(), "f", os.urandom(60_000_000))
+        for pause, whole in ((0.005, True), (60.0, False)):
             with Raw(shelf.service) as raw:
                 raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
                 raw.send(head(shelf.service, f"GET {_paths(file)[0]}"))
-                received, slow_until = 0, time.monotonic() + 3
+                received, slow_until = 0, time.monotonic() + 6
                 while piece := _some(raw):
                     received += len(piece)
                     if time.monotonic() < slow_until:

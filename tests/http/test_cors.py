@@ -36,7 +36,7 @@ def test_a_browser_may_ask_first_without_a_token(path: str, opened: Running) -> 
     answer = _ask(opened.client(None), path, _ORIGIN)
     assert (answer.status_code, answer.content) == (204, b"")
     assert answer.headers[_ALLOWED] == _ORIGIN
-    assert answer.headers["Access-Control-Allow-Methods"] == "GET, HEAD, POST"
+    assert answer.headers["Access-Control-Allow-Methods"] == "GET, HEAD, POST, PUT, DELETE"
     assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
     assert "Access-Control-Allow-Credentials" not in answer.headers
     assert "X-Request-Id" in answer.headers
