@@ -311,8 +311,8 @@ _SPECS = (
               "artifactstore backend list shows those that are; stores.toml names them"),
     ErrorSpec("store-mismatch", None, 409, 3,
               "the place belongs to another log, database or store",
-              "nothing was written or removed: look at problem, then artifactstore backend claim, or give the "
-              "store a place of its own"),
+              "nothing was written or removed: look at problem, then artifactstore backend claim, or give "
+              "the store a place of its own"),
     ErrorSpec("store-unavailable", None, 503, 5,
               "the store cannot be reached or does not answer",
               "check that it runs, then retry"),

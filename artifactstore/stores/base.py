@@ -24,7 +24,8 @@ class ObjectInfo:
 
     Attributes:
         size: in bytes. modified: by the store's clock, which is not to be trusted.
-        sha256: of the whole object, if the store keeps one. versions: how many it has, where they are counted.
+        sha256: of the whole object, if the store keeps one. versions: how many it has, where they are
+            counted.
     """
 
     key: str
