@@ -119,7 +119,7 @@ class Writes(Connected):
         return seconds
 
     def await_standbys(self) -> None:
-        """Have the commit of this transaction wait for the standbys that are asked for, also if it writes nothing.
+        """Have this transaction wait at its end for the standbys that are asked for, though it wrote nothing.
 
         What was committed before is with them, too, when it ends.
         """

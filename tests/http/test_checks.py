@@ -21,7 +21,11 @@ def copies(registry: Registry) -> list[str]:
 def test_many_checks_are_an_event_each_in_their_order(registry: Registry, copies: list[str]) -> None:
     versions = [registry.get(f"/locations/{one}")["changed_sequence"] for one in copies]
     bad = {"failure": "size_mismatch", "observed_size": 7, "reason": "r"}
-    found = [{"method": "full_read"}, bad, {"method": "full_read", "on_behalf_of": "user:other"}]
+    found: list[dict[str, Any]] = [
+        {"method": "full_read"},
+        bad,
+        {"method": "full_read", "on_behalf_of": "user:other"},
+    ]
     checks = [
         {"location_id": one, "expected": version, **check}
         for one, version, check in zip(copies, versions, found, strict=True)
