@@ -54,7 +54,7 @@ CREATE FUNCTION artifactstore.admit_events(p_events artifactstore.decoded_event[
 
 ALTER FUNCTION artifactstore.admit_events(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.admit_events(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) IS 'The events as they will be in the log, see number_events; refuses what check_moment and check_objects do';
+COMMENT ON FUNCTION artifactstore.admit_events(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) IS 'The events as they will be in the log, see number_events; refuses what check_moment, check_objects and check_policies do';
 
 CREATE TABLE artifactstore.home (
     system_identifier bigint NOT NULL,
@@ -141,14 +141,14 @@ CREATE FUNCTION artifactstore.append_json(p_event_type text, p_subject_id uuid, 
 
 ALTER FUNCTION artifactstore.append_json(p_event_type text, p_subject_id uuid, p_payload json, p_expected bigint) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.append_json(p_event_type text, p_subject_id uuid, p_payload json, p_expected bigint) IS 'Appends one event and returns its sequence. p_payload as in event_types.fields: ids as uuid, digests as hex, times as RFC 3339; p_expected: last_sequence that the row of the subject must have (0: no row)';
+COMMENT ON FUNCTION artifactstore.append_json(p_event_type text, p_subject_id uuid, p_payload json, p_expected bigint) IS 'Appends one event and returns its sequence. p_payload as in event_types.fields: ids as uuid, digests as hex, times as RFC 3339; p_expected: last_sequence that the row of the subject must have (0: no row). A package that a rule of retention_policies fits gets its retention';
 
-CREATE FUNCTION artifactstore.append_token_event(p_event_type text, p_payload bytea, p_digest bytea, p_actor text) RETURNS TABLE(sequence bigint, created_at timestamp with time zone, appended boolean)
+CREATE FUNCTION artifactstore.append_log_event(p_event_type text, p_payload bytea, p_digest bytea, p_actor text, p_expected bigint DEFAULT NULL::bigint) RETURNS TABLE(sequence bigint, created_at timestamp with time zone, appended boolean)
     LANGUAGE plpgsql;
 
-ALTER FUNCTION artifactstore.append_token_event(p_event_type text, p_payload bytea, p_digest bytea, p_actor text) OWNER TO artifactstore_owner;
+ALTER FUNCTION artifactstore.append_log_event(p_event_type text, p_payload bytea, p_digest bytea, p_actor text, p_expected bigint) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.append_token_event(p_event_type text, p_payload bytea, p_digest bytea, p_actor text) IS 'Appends v1.system.token_issued or _revoked to this log, whatever its id; the answer of append for one event';
+COMMENT ON FUNCTION artifactstore.append_log_event(p_event_type text, p_payload bytea, p_digest bytea, p_actor text, p_expected bigint) IS 'Appends an event of the system to this log, whatever its id; the answer of append for one event';
 
 CREATE FUNCTION artifactstore.argument_fault(p_event_type text, p_subject_id uuid, p_actor text, p_payload bytea, p_digest bytea) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE;
@@ -468,7 +468,7 @@ CREATE FUNCTION artifactstore.check_door(p_events artifactstore.decoded_event[])
 
 ALTER FUNCTION artifactstore.check_door(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.check_door(p_events artifactstore.decoded_event[]) IS 'Refuses events that the log would understand but should not take: paths and names not in NFC, names with what cannot be seen, purls not in canonical form';
+COMMENT ON FUNCTION artifactstore.check_door(p_events artifactstore.decoded_event[]) IS 'Refuses events that the log would understand but should not take: paths and names not in NFC, names with what cannot be seen, purls not in canonical form, rules of retention that cannot be meant';
 
 CREATE FUNCTION artifactstore.check_home() RETURNS void
     LANGUAGE plpgsql;
@@ -520,6 +520,13 @@ CREATE FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigi
 ALTER FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) IS 'Folds the events of these packages (and the events p_sequences of theirs) anew and compares with the live rows, in a REPEATABLE READ transaction; differences as compare_view_sets gives them, left live. Packages of more than p_max_events events are left out';
+
+CREATE FUNCTION artifactstore.check_policies(p_events artifactstore.decoded_event[], p_head bigint) RETURNS void
+    LANGUAGE plpgsql STABLE;
+
+ALTER FUNCTION artifactstore.check_policies(p_events artifactstore.decoded_event[], p_head bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.check_policies(p_events artifactstore.decoded_event[], p_head bigint) IS 'Refuses the first new v1.package.created without retention that a rule of retention_policies fits: policy-applies';
 
 CREATE FUNCTION artifactstore.check_purl_parts(p_rules artifactstore.purl_types, p_namespace text, p_name text, p_version text) RETURNS void
     LANGUAGE plpgsql STABLE;
@@ -784,6 +791,13 @@ ALTER FUNCTION artifactstore.drop_views(p_schema text) OWNER TO artifactstore_ow
 
 COMMENT ON FUNCTION artifactstore.drop_views(p_schema text) IS 'Drops the tables of a view set and its schema; refuses when others depend on them, and busy while others read them';
 
+CREATE FUNCTION artifactstore.due_policies(p_purls text[], p_labels jsonb[], p_media_types text[]) RETURNS TABLE("position" integer, mode text, until timestamp with time zone, policy text)
+    LANGUAGE plpgsql STABLE;
+
+ALTER FUNCTION artifactstore.due_policies(p_purls text[], p_labels jsonb[], p_media_types text[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.due_policies(p_purls text[], p_labels jsonb[], p_media_types text[]) IS 'Mode, end and name of the retention that the rules give packages of these canonical purls, labels and media types if they are created now; no row for a position that no rule fits';
+
 CREATE FUNCTION artifactstore.end_keeper_run(p_run uuid, p_counts jsonb, p_problem text DEFAULT NULL::text) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp';
@@ -835,14 +849,14 @@ CREATE TABLE artifactstore.events (
     actor text NOT NULL COLLATE pg_catalog."C",
     payload bytea NOT NULL,
     payload_digest bytea NOT NULL,
-    CONSTRAINT events_actor_check CHECK (((octet_length(actor) >= 1) AND (octet_length(actor) <= 255))),
+    CONSTRAINT events_actor_check CHECK ((octet_length(actor) <@ '[1,256)'::int4range)),
     CONSTRAINT events_created_at_check CHECK (((created_at >= '0001-01-01 00:00:00+00'::timestamp with time zone) AND (created_at < '10000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT events_event_type_check CHECK (((event_type ~ '^v[1-9][0-9]*\.[a-z_]+\.[a-z_]+$'::text) AND (octet_length(event_type) <= 64))),
-    CONSTRAINT events_payload_check CHECK (((octet_length(payload) >= 1) AND (octet_length(payload) <= 65536))),
+    CONSTRAINT events_payload_check CHECK ((octet_length(payload) <@ '[1,65537)'::int4range)),
     CONSTRAINT events_payload_digest_check CHECK ((octet_length(payload_digest) = 32)),
     CONSTRAINT events_sequence_check CHECK ((sequence >= 1)),
     CONSTRAINT events_subject_id_check CHECK (((subject_id IS NOT NULL) OR (subject_kind = 'system'::text))),
-    CONSTRAINT events_subject_kind_check CHECK ((subject_kind = ANY (ARRAY['package'::text, 'file'::text, 'retention'::text, 'storage'::text, 'system'::text])))
+    CONSTRAINT events_subject_kind_check CHECK ((subject_kind = ANY ('{package,file,retention,storage,system}'::text[])))
 );
 
 ALTER TABLE artifactstore.events OWNER TO artifactstore_owner;
@@ -878,6 +892,13 @@ CREATE FUNCTION artifactstore.event_place(p_events artifactstore.decoded_event[]
 ALTER FUNCTION artifactstore.event_place(p_events artifactstore.decoded_event[], p_sequence bigint) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.event_place(p_events artifactstore.decoded_event[], p_sequence bigint) IS 'Position (from 1), type and subject of the event that would have had p_sequence';
+
+CREATE FUNCTION artifactstore.explain_policies(p_purl text, p_labels jsonb DEFAULT NULL::jsonb, p_media_type text DEFAULT NULL::text) RETURNS TABLE(place bigint, name text, mode text, days bigint, purl_type text, purl_prefix text, media_type text, labels jsonb, last_sequence bigint, applies boolean, unmet text[])
+    LANGUAGE sql STABLE;
+
+ALTER FUNCTION artifactstore.explain_policies(p_purl text, p_labels jsonb, p_media_type text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.explain_policies(p_purl text, p_labels jsonb, p_media_type text) IS 'Every rule in order, whether it is the one that would apply to a new package of this purl (any spelling), labels and media type, and which of its conditions are unmet; refuses invalid-purl';
 
 CREATE FUNCTION artifactstore.field_rule(p_spec jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE;
@@ -920,6 +941,13 @@ CREATE FUNCTION artifactstore.fingerprint() RETURNS bytea
 ALTER FUNCTION artifactstore.fingerprint() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.fingerprint() IS 'SHA-256 over the sources of the projectors and the columns of the views: equal where the same log gives the same rows; refuses stale-views when it is not known';
+
+CREATE FUNCTION artifactstore.fitting_policy(p_purl text, p_labels jsonb, p_media_type text, OUT name text, OUT mode text, OUT days bigint) RETURNS SETOF record
+    LANGUAGE sql STABLE;
+
+ALTER FUNCTION artifactstore.fitting_policy(p_purl text, p_labels jsonb, p_media_type text, OUT name text, OUT mode text, OUT days bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.fitting_policy(p_purl text, p_labels jsonb, p_media_type text, OUT name text, OUT mode text, OUT days bigint) IS 'Name, mode and days of the first rule that a package of this canonical purl, labels and media type fits; no row if there is none';
 
 CREATE FUNCTION artifactstore.fold(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql;
@@ -1033,7 +1061,7 @@ CREATE FUNCTION artifactstore.index_views(p_schema text, p_content boolean DEFAU
 
 ALTER FUNCTION artifactstore.index_views(p_schema text, p_content boolean) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.index_views(p_schema text, p_content boolean) IS 'Makes the primary keys, unique constraints and indexes of the live views on the tables of the view set p_schema, by the same names; rows that break one are an error. p_content: also those by which files are found by their content, packages by their labels, holds by their case';
+COMMENT ON FUNCTION artifactstore.index_views(p_schema text, p_content boolean) IS 'Makes the primary keys, unique constraints and indexes of the live views on the tables of the view set p_schema, by the same names; rows that break one are an error. p_content: also those by which files are found by their content, packages by their labels, holds by their case, requests by their first event';
 
 CREATE FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) RETURNS text
     LANGUAGE plpgsql STABLE;
@@ -1274,7 +1302,7 @@ CREATE TABLE artifactstore.artifact_packages (
     purged_at timestamp with time zone,
     created_sequence bigint NOT NULL,
     last_sequence bigint NOT NULL,
-    CONSTRAINT artifact_packages_state_check CHECK ((state = ANY (ARRAY['open'::text, 'sealed'::text, 'deleted'::text, 'purged'::text])))
+    CONSTRAINT artifact_packages_state_check CHECK ((state = ANY ('{open,sealed,deleted,purged}'::text[])))
 )
 WITH (fillfactor='70');
 
@@ -1447,6 +1475,13 @@ CREATE FUNCTION artifactstore.point_at(p_sequence bigint) RETURNS artifactstore.
 ALTER FUNCTION artifactstore.point_at(p_sequence bigint) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.point_at(p_sequence bigint) IS 'Log, epoch and identity of an event as this log has it, to be compared with IS NOT DISTINCT FROM; identity is null when there is no such event';
+
+CREATE FUNCTION artifactstore.policies_problem(p_rules jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE;
+
+ALTER FUNCTION artifactstore.policies_problem(p_rules jsonb) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.policies_problem(p_rules jsonb) IS 'The first rule of v1.system.policies_set that has a name twice, a type or prefix that no purl has, a name that cannot be seen, or that is never reached: {field, problem}; null if there is none';
 
 CREATE FUNCTION artifactstore.primary_key(p_view text, p_alias text DEFAULT NULL::text) RETURNS text
     LANGUAGE sql STABLE;
@@ -1675,6 +1710,13 @@ ALTER FUNCTION artifactstore.project_system_initialized(p_events artifactstore.d
 
 COMMENT ON FUNCTION artifactstore.project_system_initialized(p_events artifactstore.decoded_event[]) IS 'First epoch of the log; refuses already-initialized, bad-subject';
 
+CREATE FUNCTION artifactstore.project_system_policies_set(p_events artifactstore.decoded_event[]) RETURNS void
+    LANGUAGE plpgsql;
+
+ALTER FUNCTION artifactstore.project_system_policies_set(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.project_system_policies_set(p_events artifactstore.decoded_event[]) IS 'All rules anew (an array holds one event of the log); refuses bad-subject (not the id of the log)';
+
 CREATE FUNCTION artifactstore.project_system_restored(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql;
 
@@ -1888,7 +1930,7 @@ CREATE FUNCTION artifactstore.row_version(p_event_type text, p_subject_kind text
 
 ALTER FUNCTION artifactstore.row_version(p_event_type text, p_subject_kind text, p_subject_id uuid, p_expected bigint) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.row_version(p_event_type text, p_subject_kind text, p_subject_id uuid, p_expected bigint) IS 'Version of the live row of a subject, 0 when there is none: changed_sequence of a file or location, else last_sequence; of an open package that of open_version for sealing, and for other events either (p_expected chooses)';
+COMMENT ON FUNCTION artifactstore.row_version(p_event_type text, p_subject_kind text, p_subject_id uuid, p_expected bigint) IS 'Version of the live row of a subject, 0 when there is none: changed_sequence of a file or location, else last_sequence; of the policies that of their event, 0 when there are none; of an open package that of open_version for sealing, and for other events either (p_expected chooses)';
 
 CREATE FUNCTION artifactstore.sample_packages(p_events integer) RETURNS TABLE(package_id uuid, sequences bigint[])
     LANGUAGE sql SECURITY DEFINER
@@ -1911,6 +1953,14 @@ CREATE FUNCTION artifactstore.sequence_at(p_instant timestamp with time zone, p_
 ALTER FUNCTION artifactstore.sequence_at(p_instant timestamp with time zone, p_before_all boolean) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.sequence_at(p_instant timestamp with time zone, p_before_all boolean) IS 'The last event that was there at p_instant. Refuses not-found for an instant that has not come, by the clock and the head, and for one before the log began (p_before_all: 0 instead)';
+
+CREATE FUNCTION artifactstore.set_policies(p_payload bytea, p_digest bytea, p_actor text, p_expected bigint DEFAULT NULL::bigint) RETURNS TABLE(sequence bigint, created_at timestamp with time zone, appended boolean)
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp';
+
+ALTER FUNCTION artifactstore.set_policies(p_payload bytea, p_digest bytea, p_actor text, p_expected bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.set_policies(p_payload bytea, p_digest bytea, p_actor text, p_expected bigint) IS 'Appends v1.system.policies_set; p_expected: last_sequence of the rules that it replaces, 0 if there are none. Begins the log if need be';
 
 CREATE FUNCTION artifactstore.settle_home() RETURNS artifactstore.home
     LANGUAGE plpgsql;
@@ -1982,6 +2032,50 @@ CREATE FUNCTION artifactstore.try_event(p_event artifactstore.decoded_event) RET
 ALTER FUNCTION artifactstore.try_event(p_event artifactstore.decoded_event) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.try_event(p_event artifactstore.decoded_event) IS 'Null if the event would be accepted by the views of the view set, else {sqlstate, detail} of its refusal';
+
+CREATE TABLE artifactstore.retention_policies (
+    place bigint NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    mode text NOT NULL COLLATE pg_catalog."C",
+    days bigint NOT NULL,
+    purl_type text COLLATE pg_catalog."C",
+    purl_prefix text COLLATE pg_catalog."C",
+    media_type text COLLATE pg_catalog."C",
+    labels jsonb,
+    created_sequence bigint NOT NULL,
+    last_sequence bigint NOT NULL
+);
+
+ALTER TABLE artifactstore.retention_policies OWNER TO artifactstore_owner;
+
+COMMENT ON TABLE artifactstore.retention_policies IS 'Rules that give new packages their retention; the first that fits counts (view, rebuilt by replay)';
+
+COMMENT ON COLUMN artifactstore.retention_policies.place IS 'In which order they are tried, from 1';
+
+COMMENT ON COLUMN artifactstore.retention_policies.name IS 'What retention_state.policy of the packages says';
+
+COMMENT ON COLUMN artifactstore.retention_policies.mode IS 'governance or compliance';
+
+COMMENT ON COLUMN artifactstore.retention_policies.days IS 'How long packages are kept, from their creation, in days of 24 hours';
+
+COMMENT ON COLUMN artifactstore.retention_policies.purl_type IS 'Only purls of this type; null: any';
+
+COMMENT ON COLUMN artifactstore.retention_policies.purl_prefix IS 'Only canonical purls that begin so; null: any';
+
+COMMENT ON COLUMN artifactstore.retention_policies.media_type IS 'Only packages of this media type; null: any';
+
+COMMENT ON COLUMN artifactstore.retention_policies.labels IS 'Only packages that have these labels with these values; null: any';
+
+COMMENT ON COLUMN artifactstore.retention_policies.created_sequence IS 'Event that set all rules';
+
+COMMENT ON COLUMN artifactstore.retention_policies.last_sequence IS 'The same: rules are set together';
+
+CREATE FUNCTION artifactstore.unmet_conditions(p_rule artifactstore.retention_policies, p_purl text, p_labels jsonb, p_media_type text) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE;
+
+ALTER FUNCTION artifactstore.unmet_conditions(p_rule artifactstore.retention_policies, p_purl text, p_labels jsonb, p_media_type text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.unmet_conditions(p_rule artifactstore.retention_policies, p_purl text, p_labels jsonb, p_media_type text) IS 'Columns of the rule whose condition a package of this canonical purl, labels and media type does not meet';
 
 CREATE FUNCTION artifactstore.upload_limit() RETURNS interval
     LANGUAGE sql IMMUTABLE PARALLEL SAFE;
@@ -2058,7 +2152,7 @@ CREATE TABLE artifactstore.artifact_files (
     created_sequence bigint NOT NULL,
     last_sequence bigint NOT NULL,
     changed_sequence bigint NOT NULL,
-    CONSTRAINT artifact_files_state_check CHECK ((state = ANY (ARRAY['ingested'::text, 'verified'::text, 'corrupted'::text, 'removed'::text, 'purged'::text])))
+    CONSTRAINT artifact_files_state_check CHECK ((state = ANY ('{ingested,verified,corrupted,removed,purged}'::text[])))
 )
 WITH (fillfactor='70');
 
@@ -2113,7 +2207,7 @@ CREATE TABLE artifactstore.storage_locations (
     created_sequence bigint NOT NULL,
     last_sequence bigint NOT NULL,
     changed_sequence bigint NOT NULL,
-    CONSTRAINT storage_locations_state_check CHECK ((state = ANY (ARRAY['registered'::text, 'verified'::text, 'failed'::text, 'retiring'::text, 'retired'::text])))
+    CONSTRAINT storage_locations_state_check CHECK ((state = ANY ('{registered,verified,failed,retiring,retired}'::text[])))
 )
 WITH (fillfactor='70');
 
@@ -2579,7 +2673,7 @@ CREATE TABLE artifactstore.retention_state (
     last_actor text NOT NULL COLLATE pg_catalog."C",
     created_sequence bigint NOT NULL,
     last_sequence bigint NOT NULL,
-    CONSTRAINT retention_state_mode_check CHECK ((mode = ANY (ARRAY['none'::text, 'governance'::text, 'compliance'::text])))
+    CONSTRAINT retention_state_mode_check CHECK ((mode = ANY ('{none,governance,compliance}'::text[])))
 )
 WITH (fillfactor='70');
 
@@ -2717,6 +2811,9 @@ ALTER TABLE ONLY artifactstore.requests
 ALTER TABLE ONLY artifactstore.retention_holds
     ADD CONSTRAINT retention_holds_pkey PRIMARY KEY (package_id, hold_id);
 
+ALTER TABLE ONLY artifactstore.retention_policies
+    ADD CONSTRAINT retention_policies_pkey PRIMARY KEY (place);
+
 ALTER TABLE ONLY artifactstore.retention_state
     ADD CONSTRAINT retention_state_pkey PRIMARY KEY (package_id);
 
@@ -2754,11 +2851,13 @@ CREATE INDEX events_created_at_idx ON artifactstore.events USING btree (created_
 
 CREATE INDEX events_event_type_sequence_idx ON artifactstore.events USING btree (event_type, sequence);
 
-CREATE INDEX events_subject_kind_subject_id_idx ON artifactstore.events USING btree (subject_kind, subject_id);
+CREATE INDEX events_subject_kind_subject_id_sequence_idx ON artifactstore.events USING btree (subject_kind, subject_id, sequence);
 
 CREATE UNIQUE INDEX home_one_row_key ON artifactstore.home USING btree ((true));
 
 CREATE INDEX keeper_runs_store_job_began_at_idx ON artifactstore.keeper_runs USING btree (store, job, began_at);
+
+CREATE INDEX requests_first_sequence_idx ON artifactstore.requests USING btree (first_sequence);
 
 CREATE INDEX retention_holds_case_ref_created_sequence_idx ON artifactstore.retention_holds USING btree (case_ref, created_sequence);
 
@@ -2776,19 +2875,19 @@ CREATE INDEX storage_locations_package_id_idx ON artifactstore.storage_locations
 
 CREATE UNIQUE INDEX view_sets_snapshot_sequence_key ON artifactstore.view_sets USING btree (sequence) WHERE (purpose = 'snapshot'::text);
 
-CREATE TRIGGER artifact_files_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.artifact_files FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER artifact_files_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.artifact_files FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.artifact_files ENABLE ALWAYS TRIGGER artifact_files_forbid_direct_truncate;
 
-CREATE TRIGGER artifact_files_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.artifact_files FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER artifact_files_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.artifact_files FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.artifact_files ENABLE ALWAYS TRIGGER artifact_files_forbid_direct_write;
 
-CREATE TRIGGER artifact_packages_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.artifact_packages FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER artifact_packages_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.artifact_packages FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.artifact_packages ENABLE ALWAYS TRIGGER artifact_packages_forbid_direct_truncate;
 
-CREATE TRIGGER artifact_packages_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.artifact_packages FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER artifact_packages_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.artifact_packages FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.artifact_packages ENABLE ALWAYS TRIGGER artifact_packages_forbid_direct_write;
 
@@ -2804,43 +2903,51 @@ CREATE TRIGGER events_forbid_truncate BEFORE TRUNCATE ON artifactstore.events FO
 
 ALTER TABLE artifactstore.events ENABLE ALWAYS TRIGGER events_forbid_truncate;
 
-CREATE TRIGGER log_epochs_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.log_epochs FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER log_epochs_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.log_epochs FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.log_epochs ENABLE ALWAYS TRIGGER log_epochs_forbid_direct_truncate;
 
-CREATE TRIGGER log_epochs_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.log_epochs FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER log_epochs_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.log_epochs FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.log_epochs ENABLE ALWAYS TRIGGER log_epochs_forbid_direct_write;
 
-CREATE TRIGGER requests_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.requests FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER requests_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.requests FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.requests ENABLE ALWAYS TRIGGER requests_forbid_direct_truncate;
 
-CREATE TRIGGER requests_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.requests FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER requests_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.requests FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.requests ENABLE ALWAYS TRIGGER requests_forbid_direct_write;
 
-CREATE TRIGGER retention_holds_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.retention_holds FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER retention_holds_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.retention_holds FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.retention_holds ENABLE ALWAYS TRIGGER retention_holds_forbid_direct_truncate;
 
-CREATE TRIGGER retention_holds_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.retention_holds FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER retention_holds_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.retention_holds FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.retention_holds ENABLE ALWAYS TRIGGER retention_holds_forbid_direct_write;
 
-CREATE TRIGGER retention_state_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.retention_state FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER retention_policies_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.retention_policies FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
+
+ALTER TABLE artifactstore.retention_policies ENABLE ALWAYS TRIGGER retention_policies_forbid_direct_truncate;
+
+CREATE TRIGGER retention_policies_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.retention_policies FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
+
+ALTER TABLE artifactstore.retention_policies ENABLE ALWAYS TRIGGER retention_policies_forbid_direct_write;
+
+CREATE TRIGGER retention_state_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.retention_state FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.retention_state ENABLE ALWAYS TRIGGER retention_state_forbid_direct_truncate;
 
-CREATE TRIGGER retention_state_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.retention_state FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER retention_state_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.retention_state FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.retention_state ENABLE ALWAYS TRIGGER retention_state_forbid_direct_write;
 
-CREATE TRIGGER storage_locations_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.storage_locations FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER storage_locations_forbid_direct_truncate BEFORE TRUNCATE ON artifactstore.storage_locations FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.storage_locations ENABLE ALWAYS TRIGGER storage_locations_forbid_direct_truncate;
 
-CREATE TRIGGER storage_locations_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.storage_locations FOR EACH STATEMENT WHEN ((current_setting('artifactstore.projecting'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION artifactstore.forbid_direct_write();
+CREATE TRIGGER storage_locations_forbid_direct_write BEFORE INSERT OR DELETE OR UPDATE ON artifactstore.storage_locations FOR EACH STATEMENT EXECUTE FUNCTION artifactstore.forbid_direct_write();
 
 ALTER TABLE artifactstore.storage_locations ENABLE ALWAYS TRIGGER storage_locations_forbid_direct_write;
 
@@ -2870,7 +2977,7 @@ REVOKE ALL ON FUNCTION artifactstore.append_initialized(p_event_type text, p_now
 REVOKE ALL ON FUNCTION artifactstore.append_json(p_event_type text, p_subject_id uuid, p_payload json, p_expected bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.append_json(p_event_type text, p_subject_id uuid, p_payload json, p_expected bigint) TO artifactstore_writer;
 
-REVOKE ALL ON FUNCTION artifactstore.append_token_event(p_event_type text, p_payload bytea, p_digest bytea, p_actor text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION artifactstore.append_log_event(p_event_type text, p_payload bytea, p_digest bytea, p_actor text, p_expected bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.argument_fault(p_event_type text, p_subject_id uuid, p_actor text, p_payload bytea, p_digest bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.argument_fault(p_event_type text, p_subject_id uuid, p_actor text, p_payload bytea, p_digest bytea) TO artifactstore_reader;
@@ -2981,6 +3088,8 @@ REVOKE ALL ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequenc
 GRANT ALL ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) TO artifactstore_operator;
 GRANT ALL ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) TO artifactstore_service;
 
+REVOKE ALL ON FUNCTION artifactstore.check_policies(p_events artifactstore.decoded_event[], p_head bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.check_purl_parts(p_rules artifactstore.purl_types, p_namespace text, p_name text, p_version text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.check_purl_parts(p_rules artifactstore.purl_types, p_namespace text, p_name text, p_version text) TO artifactstore_reader;
 
@@ -3074,6 +3183,9 @@ GRANT ALL ON FUNCTION artifactstore.drop_view_set(p_schema text) TO artifactstor
 
 REVOKE ALL ON FUNCTION artifactstore.drop_views(p_schema text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.due_policies(p_purls text[], p_labels jsonb[], p_media_types text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.due_policies(p_purls text[], p_labels jsonb[], p_media_types text[]) TO artifactstore_service;
+
 REVOKE ALL ON FUNCTION artifactstore.end_keeper_run(p_run uuid, p_counts jsonb, p_problem text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.end_keeper_run(p_run uuid, p_counts jsonb, p_problem text) TO artifactstore_service;
 
@@ -3095,6 +3207,9 @@ REVOKE ALL ON FUNCTION artifactstore.event_package(p_event artifactstore.events)
 
 REVOKE ALL ON FUNCTION artifactstore.event_place(p_events artifactstore.decoded_event[], p_sequence bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.explain_policies(p_purl text, p_labels jsonb, p_media_type text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.explain_policies(p_purl text, p_labels jsonb, p_media_type text) TO artifactstore_reader;
+
 REVOKE ALL ON FUNCTION artifactstore.field_rule(p_spec jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.field_rule(p_spec jsonb) TO artifactstore_reader;
 
@@ -3108,6 +3223,9 @@ REVOKE ALL ON FUNCTION artifactstore.find_token(p_token_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.find_token(p_token_id uuid) TO artifactstore_service;
 
 REVOKE ALL ON FUNCTION artifactstore.fingerprint() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.fitting_policy(p_purl text, p_labels jsonb, p_media_type text, OUT name text, OUT mode text, OUT days bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.fitting_policy(p_purl text, p_labels jsonb, p_media_type text, OUT name text, OUT mode text, OUT days bigint) TO artifactstore_service;
 
 REVOKE ALL ON FUNCTION artifactstore.fold(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
@@ -3272,6 +3390,8 @@ REVOKE ALL ON FUNCTION artifactstore.place(OUT system_identifier bigint, OUT dat
 
 REVOKE ALL ON FUNCTION artifactstore.point_at(p_sequence bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.policies_problem(p_rules jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.primary_key(p_view text, p_alias text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.probe_events(p_package_id uuid, p_sequence bigint, p_created_at timestamp with time zone) FROM PUBLIC;
@@ -3331,6 +3451,8 @@ REVOKE ALL ON FUNCTION artifactstore.project_storage_retiring(p_events artifacts
 REVOKE ALL ON FUNCTION artifactstore.project_storage_verified(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.project_system_initialized(p_events artifactstore.decoded_event[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.project_system_policies_set(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.project_system_restored(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
@@ -3414,6 +3536,9 @@ GRANT ALL ON FUNCTION artifactstore.scratch_names() TO artifactstore_reader;
 REVOKE ALL ON FUNCTION artifactstore.sequence_at(p_instant timestamp with time zone, p_before_all boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.sequence_at(p_instant timestamp with time zone, p_before_all boolean) TO artifactstore_reader;
 
+REVOKE ALL ON FUNCTION artifactstore.set_policies(p_payload bytea, p_digest bytea, p_actor text, p_expected bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.set_policies(p_payload bytea, p_digest bytea, p_actor text, p_expected bigint) TO artifactstore_service;
+
 REVOKE ALL ON FUNCTION artifactstore.settle_home() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.show_time(p_time timestamp with time zone) FROM PUBLIC;
@@ -3437,6 +3562,11 @@ GRANT ALL ON FUNCTION artifactstore.trust_views(p_viewed_by bytea) TO artifactst
 REVOKE ALL ON FUNCTION artifactstore.trusted_sequence(p_schema text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.try_event(p_event artifactstore.decoded_event) FROM PUBLIC;
+
+GRANT SELECT ON TABLE artifactstore.retention_policies TO artifactstore_reader;
+
+REVOKE ALL ON FUNCTION artifactstore.unmet_conditions(p_rule artifactstore.retention_policies, p_purl text, p_labels jsonb, p_media_type text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.unmet_conditions(p_rule artifactstore.retention_policies, p_purl text, p_labels jsonb, p_media_type text) TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.upload_limit() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.upload_limit() TO artifactstore_reader;

@@ -69,11 +69,11 @@ def create(
     event = models.PackageCreated(
         purl=purl, media_type=media_type, labels=dict(labels) or None, retention=retention, reason=reason
     )
-    new = NewEvent(event, new_id(), session.actor)
-    appended = session.store.writes.append([new])[0]
-    kept = session.store.packages.retention(new.subject_id)
+    package_id = new_id()
+    appended = session.store.writes.append([NewEvent(event, package_id, session.actor)])[0]
+    kept = session.store.packages.retention(package_id)
     told = {"retention": kept["mode"], "retain_until": kept["retain_until"], "policy": kept["policy"]}
-    session.tell_appended(appended, event.event_type, new.subject_id, purl=purl, **told)
+    session.tell_appended(appended, event.event_type, package_id, purl=purl, **told)
 
 
 @package.command("list")

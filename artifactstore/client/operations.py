@@ -33,6 +33,9 @@ from artifactstore.client.answers import (
     PackagesListAnswer,
     PackagesManifestAnswer,
     PackagesTotalsAnswer,
+    PoliciesExplainAnswer,
+    PoliciesListAnswer,
+    PoliciesSetAnswer,
     RecordedAnswer,
     RemovalsListAnswer,
     RetentionAnswer,
@@ -45,9 +48,14 @@ from artifactstore.client.answers import (
     ServiceReadyzAnswer,
     ServiceRootAnswer,
     ServiceWhoamiAnswer,
+    StoresKnownAnswer,
+    StoresListAnswer,
     TokensCreateAnswer,
     TokensListAnswer,
     TokensRevokeAnswer,
+    UploadsCompleteAnswer,
+    UploadsCreateAnswer,
+    UploadsGetAnswer,
 )
 from artifactstore.client.operation import ModeT, Operation, OperationGroup
 from artifactstore.client.requests import Exchange
@@ -65,6 +73,7 @@ COMMANDS: Mapping[str, str] = {
     "v1.storage.registered": "/files/{file_id}/locations",
     "v1.storage.verified": "/locations/{location_id}/verified",
     "v1.storage.failed": "/locations/{location_id}/failed",
+    "v1.storage.retiring": "/locations/{location_id}/retiring",
     "v1.storage.retired": "/locations/{location_id}/retire",
     "v1.retention.applied": "/packages/{package_id}/retention",
     "v1.retention.extended": "/packages/{package_id}/retention/extend",
@@ -376,12 +385,13 @@ def files_add(
     package_id: UUID,
     *,
     path: str,
-    size: int,
-    blake3: str,
+    size: int | None = None,
+    blake3: str | None = None,
     reason: str | None = None,
     sha256: str | None = None,
     locations: Sequence[Mapping[str, Any]] | None = None,
     media_type: str | None = None,
+    ticket: str | None = None,
     file_id: UUID | None = None,
     on_behalf_of: str | None = None,
     key: str | None = None,
@@ -401,6 +411,7 @@ def files_add(
             "sha256": sha256,
             "locations": locations,
             "media_type": media_type,
+            "ticket": ticket,
             "file_id": file_id,
             "on_behalf_of": on_behalf_of,
         },
@@ -525,11 +536,12 @@ def locations_list(
 def locations_add(
     file_id: UUID,
     *,
-    uri: str,
+    uri: str | None = None,
     size: int | None = None,
     blake3: str | None = None,
     reason: str | None = None,
-    backend: str,
+    backend: str | None = None,
+    ticket: str | None = None,
     location_id: UUID | None = None,
     on_behalf_of: str | None = None,
     key: str | None = None,
@@ -547,6 +559,7 @@ def locations_add(
             "blake3": blake3,
             "reason": reason,
             "backend": backend,
+            "ticket": ticket,
             "location_id": location_id,
             "on_behalf_of": on_behalf_of,
         },
@@ -677,6 +690,27 @@ def locations_check_many(
     return requests.command("/checks", LocationsCheckAnswer, {"checks": checks}, key)
 
 
+def locations_retiring(
+    location_id: UUID,
+    *,
+    reason: str,
+    on_behalf_of: str | None = None,
+    key: str | None = None,
+    expected: int | None = None,
+) -> Exchange[RecordedAnswer]:
+    """Say that a copy is to go.
+
+    ``POST /locations/{location_id}/retiring``
+    """
+    return requests.command(
+        f"/locations/{requests.segment(location_id)}/retiring",
+        RecordedAnswer,
+        {"reason": reason, "on_behalf_of": on_behalf_of},
+        key,
+        expected,
+    )
+
+
 def locations_retire(
     location_id: UUID,
     *,
@@ -760,6 +794,57 @@ def copies_totals(
             "checked_before": checked_before,
             "min_sequence": min_sequence,
         },
+    )
+
+
+def stores_list() -> Exchange[StoresListAnswer]:
+    """Stores that the service keeps bytes in, in the order in which copies are read.
+
+    ``GET /stores``
+    """
+    return requests.read("/stores", StoresListAnswer, {})
+
+
+def stores_known(store: str, *, objects: Sequence[Mapping[str, Any]]) -> Exchange[StoresKnownAnswer]:
+    """Which contents a store has already.
+
+    ``POST /stores/{store}/known``
+    """
+    return requests.command(
+        f"/stores/{requests.segment(store)}/known", StoresKnownAnswer, {"objects": objects}, None
+    )
+
+
+def uploads_create(store: str, *, size: int) -> Exchange[UploadsCreateAnswer]:
+    """Begin an upload in parts.
+
+    ``POST /stores/{store}/uploads``
+    """
+    return requests.command(
+        f"/stores/{requests.segment(store)}/uploads", UploadsCreateAnswer, {"size": size}, None
+    )
+
+
+def uploads_get(store: str, upload: str) -> Exchange[UploadsGetAnswer]:
+    """Which parts of an upload are there.
+
+    ``GET /stores/{store}/uploads/{upload}``
+    """
+    return requests.read(
+        f"/stores/{requests.segment(store)}/uploads/{requests.segment(upload)}", UploadsGetAnswer, {}
+    )
+
+
+def uploads_complete(store: str, upload: str, *, blake3: str, sha256: str) -> Exchange[UploadsCompleteAnswer]:
+    """Make an object of the parts of an upload.
+
+    ``POST /stores/{store}/uploads/{upload}/complete``
+    """
+    return requests.command(
+        f"/stores/{requests.segment(store)}/uploads/{requests.segment(upload)}/complete",
+        UploadsCompleteAnswer,
+        {"blake3": blake3, "sha256": sha256},
+        None,
     )
 
 
@@ -974,6 +1059,46 @@ def holds_release(
         {"reason": reason, "on_behalf_of": on_behalf_of},
         key,
         expected,
+    )
+
+
+def policies_list(*, min_sequence: int | None = None) -> Exchange[PoliciesListAnswer]:
+    """The rules that give new packages their retention, in their order.
+
+    ``GET /policies``
+    """
+    return requests.read("/policies", PoliciesListAnswer, {"min_sequence": min_sequence})
+
+
+def policies_set(
+    *,
+    rules: Sequence[Mapping[str, Any]],
+    reason: str | None = None,
+    key: str | None = None,
+    expected: int | None = None,
+) -> Exchange[PoliciesSetAnswer]:
+    """Set the rules that give new packages their retention: all of them, in their order.
+
+    ``POST /policies``
+    """
+    return requests.command("/policies", PoliciesSetAnswer, {"rules": rules, "reason": reason}, key, expected)
+
+
+def policies_explain(
+    *,
+    purl: str,
+    label: Sequence[str] | None = None,
+    media_type: str | None = None,
+    min_sequence: int | None = None,
+) -> Exchange[PoliciesExplainAnswer]:
+    """Which rule a new package would get its retention from, and why not from the others.
+
+    ``GET /policies/explain``
+    """
+    return requests.read(
+        "/policies/explain",
+        PoliciesExplainAnswer,
+        {"purl": purl, "label": label, "media_type": media_type, "min_sequence": min_sequence},
     )
 
 
@@ -1235,6 +1360,7 @@ class LocationsCalls(OperationGroup[ModeT]):
     failed = Operation(locations_failed)
     check = Operation(locations_check)
     check_many = Operation(locations_check_many)
+    retiring = Operation(locations_retiring)
     retire = Operation(locations_retire)
     of_package = Operation(locations_of_package)
 
@@ -1250,6 +1376,21 @@ class CopiesCalls(OperationGroup[ModeT]):
 
     list = Operation(copies_list)
     totals = Operation(copies_totals)
+
+
+class StoresCalls(OperationGroup[ModeT]):
+    """``client.stores``."""
+
+    list = Operation(stores_list)
+    known = Operation(stores_known)
+
+
+class UploadsCalls(OperationGroup[ModeT]):
+    """``client.uploads``."""
+
+    create = Operation(uploads_create)
+    get = Operation(uploads_get)
+    complete = Operation(uploads_complete)
 
 
 class RetentionCalls(OperationGroup[ModeT]):
@@ -1272,6 +1413,14 @@ class HoldsCalls(OperationGroup[ModeT]):
     place = Operation(holds_place)
     find = Operation(holds_find)
     release = Operation(holds_release)
+
+
+class PoliciesCalls(OperationGroup[ModeT]):
+    """``client.policies``."""
+
+    list = Operation(policies_list)
+    set = Operation(policies_set)
+    explain = Operation(policies_explain)
 
 
 class LogCalls(OperationGroup[ModeT]):
@@ -1317,8 +1466,11 @@ class Operations(Generic[ModeT]):
         self.locations: LocationsCalls[ModeT] = LocationsCalls(perform)
         self.removals: RemovalsCalls[ModeT] = RemovalsCalls(perform)
         self.copies: CopiesCalls[ModeT] = CopiesCalls(perform)
+        self.stores: StoresCalls[ModeT] = StoresCalls(perform)
+        self.uploads: UploadsCalls[ModeT] = UploadsCalls(perform)
         self.retention: RetentionCalls[ModeT] = RetentionCalls(perform)
         self.holds: HoldsCalls[ModeT] = HoldsCalls(perform)
+        self.policies: PoliciesCalls[ModeT] = PoliciesCalls(perform)
         self.log: LogCalls[ModeT] = LogCalls(perform)
         self.audit: AuditCalls[ModeT] = AuditCalls(perform)
         self.service: ServiceCalls[ModeT] = ServiceCalls(perform)
