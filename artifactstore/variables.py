@@ -17,13 +17,14 @@ VARIABLES: Mapping[str, str] = {
     "ARTIFACTSTORE_URL": "the service that commands work on, in place of a database",
     "ARTIFACTSTORE_REGISTRY": "the same, by its name in registries.toml",
     "ARTIFACTSTORE_TOKEN": "the access token for a service",
+    "ARTIFACTSTORE_STORES": "stores.toml: which stores this host knows",
     "ARTIFACTSTORE_DEBUG": "1: a defect ends with its traceback",
 }
 """What the program reads, beside the settings of the service."""
 
 _OF_OTHERS = re.compile(
     # The repository's scripts and tests; a program of the documentation.
-    r"ARTIFACTSTORE_(?:TEST_\w+|VENV|PYTHON)"
+    r"ARTIFACTSTORE_(?:TEST_\w+|VENV|PYTHON|FAULT)"
     # What Kubernetes gives every container of a namespace that has a service of such a name.
     r"|ARTIFACTSTORE_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP)(?:_\w+)?)?)"
 )

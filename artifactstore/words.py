@@ -18,6 +18,9 @@ CHECK_METHODS = ("full_read", "backend_checksum")
 CHECK_FAILURES = ("missing", "size_mismatch", "digest_mismatch", "unreachable")
 RETIRE_OUTCOMES = ("deleted", "not_found", "detached")
 
+KEEPER_JOBS = ("remove", "collect", "check", "repair", "replicate", "lock")
+"""What the keeper does to stores: ``keeper_runs.job``."""
+
 RETENTION_MODES = ("governance", "compliance")
 """That an event can set; a package has none before."""
 MODES = ("none", *RETENTION_MODES)

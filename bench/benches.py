@@ -15,6 +15,7 @@ from bench import (
     operate,
     replay,
     startup,
+    stores,
     tail,
     verify,
 )
@@ -35,6 +36,7 @@ BENCHES: dict[str, Bench[Any]] = {
     "old_snapshot": old_snapshot.BENCH,
     "growth": growth.BENCH,
     "ingest": ingest.BENCH,
+    "stores": stores.BENCH,
     "help": startup.BENCH,
     "peers": peers.BENCH,
 }
@@ -52,6 +54,7 @@ ALL: tuple[Bench[Any], ...] = (
     old_snapshot.BENCH,
     growth.BENCH,
     ingest.BENCH,
+    stores.BENCH,
     startup.BENCH,
 )
 """What ``all`` runs, in this order: each figure once; not the peers, which come from elsewhere."""

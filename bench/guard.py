@@ -30,6 +30,7 @@ FLOORS: dict[str, float] = {
     "old_snapshot": 0.95,
     "growth_append": 1.0,
     "growth_feed": 1.0,
+    "store_small": 0.6,
     # Depends on how the machine's sha256sum was built: where it is slow, four times as much.
     "ingest": 1.2,
 }

@@ -140,6 +140,7 @@ CREATE TABLE artifactstore.storage_locations (
     registered_at timestamptz NOT NULL,
     last_checked_at timestamptz,
     last_verified_at timestamptz,
+    retiring_at timestamptz,
     retired_at timestamptz,
     retire_outcome text COLLATE "C",
     created_sequence bigint NOT NULL,
@@ -156,8 +157,12 @@ CREATE UNIQUE INDEX storage_locations_file_id_backend_uri_key
 -- All copies of a package: its history, and making its rows equal to those of a rebuild.
 CREATE INDEX storage_locations_package_id_idx ON artifactstore.storage_locations (package_id);
 -- Bytes belong to (backend, uri): who else names them is asked before they are given up. Not partial: whether
--- they were ever named will be asked, too. No column of it ever changes, so updates stay HOT.
+-- they were ever named is asked, too. No column of it ever changes, so updates stay HOT.
 CREATE INDEX storage_locations_backend_uri_idx ON artifactstore.storage_locations (backend, uri);
+-- What is to be removed, by when it began to be. The predicate is not on state: its changes would not be HOT.
+CREATE INDEX storage_locations_backend_retiring_at_location_id_idx
+    ON artifactstore.storage_locations (backend, retiring_at, location_id)
+    WHERE retiring_at IS NOT NULL AND retired_at IS NULL;
 
 COMMENT ON TABLE artifactstore.storage_locations IS
 'Where copies of files are stored, as the log left it (view, rebuilt by replay)';
@@ -175,6 +180,8 @@ COMMENT ON COLUMN artifactstore.storage_locations.failures IS 'Number of failed 
 COMMENT ON COLUMN artifactstore.storage_locations.registered_at IS 'When the copy was registered';
 COMMENT ON COLUMN artifactstore.storage_locations.last_checked_at IS 'When it was last checked';
 COMMENT ON COLUMN artifactstore.storage_locations.last_verified_at IS 'When it was last found good';
+COMMENT ON COLUMN artifactstore.storage_locations.retiring_at IS
+'When it began to be retiring; stays after that';
 COMMENT ON COLUMN artifactstore.storage_locations.retired_at IS 'When it was retired';
 COMMENT ON COLUMN artifactstore.storage_locations.retire_outcome IS
 'What became of the copy: deleted, not_found, detached';

@@ -54,7 +54,7 @@ CREATE FUNCTION artifactstore.admit_events(p_events artifactstore.decoded_event[
 
 ALTER FUNCTION artifactstore.admit_events(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.admit_events(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) IS 'The events as they will be in the log, see number_events; refuses what check_moment does';
+COMMENT ON FUNCTION artifactstore.admit_events(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone, p_expected bigint[]) IS 'The events as they will be in the log, see number_events; refuses what check_moment and check_objects do';
 
 CREATE TABLE artifactstore.home (
     system_identifier bigint NOT NULL,
@@ -201,6 +201,14 @@ CREATE FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot tex
 ALTER FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text) IS 'Makes the view set p_schema as the log left it at event p_last (of an instant: sequence_at), from a snapshot if one is named, and registers it in view_sets; drop_view_set removes it';
+
+CREATE FUNCTION artifactstore.begin_keeper_run(p_store text, p_job text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp';
+
+ALTER FUNCTION artifactstore.begin_keeper_run(p_store text, p_job text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.begin_keeper_run(p_store text, p_job text) IS 'Notes that the keeper begins a job on a store; the id of the run. Keeps the latest hundred of both';
 
 CREATE FUNCTION artifactstore.begin_parts(p_parts integer) RETURNS integer[]
     LANGUAGE plpgsql SECURITY DEFINER
@@ -497,6 +505,13 @@ ALTER FUNCTION artifactstore.check_names(p_events artifactstore.decoded_event[])
 
 COMMENT ON FUNCTION artifactstore.check_names(p_events artifactstore.decoded_event[]) IS 'Refuses actors (bad-actor), on_behalf_of and keys of labels (bad-payload) that are not in NFC or hold what cannot be seen; labels are unset whatever they are';
 
+CREATE FUNCTION artifactstore.check_objects(p_events artifactstore.decoded_event[], p_head bigint) RETURNS void
+    LANGUAGE plpgsql STABLE;
+
+ALTER FUNCTION artifactstore.check_objects(p_events artifactstore.decoded_event[], p_head bigint) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.check_objects(p_events artifactstore.decoded_event[], p_head bigint) IS 'Refuses new events by what object_fault finds: bad-uri, bytes-going, upload-expired, not-retiring, bytes-needed';
+
 CREATE FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer DEFAULT NULL::integer) RETURNS TABLE(view_name text, key text, column_name text, left_value text, right_value text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -723,6 +738,13 @@ ALTER FUNCTION artifactstore.digest_view_set(p_schema text, p_seed bigint) OWNER
 
 COMMENT ON FUNCTION artifactstore.digest_view_set(p_schema text, p_seed bigint) IS 'view → {rows, digest} of a view set, digest: the sum of 64-bit hashes of its rows, another one for each seed; it shows damage, it is no defence against somebody who computes it too';
 
+CREATE FUNCTION artifactstore.doomed_objects(p_backend text, p_before timestamp with time zone, p_limit integer, p_package uuid DEFAULT NULL::uuid, p_after_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_after uuid DEFAULT NULL::uuid) RETURNS TABLE(uri text, size bigint, retiring_at timestamp with time zone, location_id uuid, location_ids uuid[], file_ids uuid[], package_ids uuid[], changed_sequences bigint[])
+    LANGUAGE sql STABLE;
+
+ALTER FUNCTION artifactstore.doomed_objects(p_backend text, p_before timestamp with time zone, p_limit integer, p_package uuid, p_after_at timestamp with time zone, p_after uuid) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.doomed_objects(p_backend text, p_before timestamp with time zone, p_limit integer, p_package uuid, p_after_at timestamp with time zone, p_after uuid) IS 'Objects of p_backend all of whose unretired locations have been retiring since p_before, at most p_limit, by when the last began to (retiring_at, location_id: as p_after_at, p_after what comes behind), with these locations, oldest first, their files, packages and versions; p_package: only objects that it names. Not those of packages under hold or compliance, nor the last copies of live files under governance';
+
 CREATE FUNCTION artifactstore.doubt_views() RETURNS bytea
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp';
@@ -761,6 +783,14 @@ CREATE FUNCTION artifactstore.drop_views(p_schema text) RETURNS void
 ALTER FUNCTION artifactstore.drop_views(p_schema text) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.drop_views(p_schema text) IS 'Drops the tables of a view set and its schema; refuses when others depend on them, and busy while others read them';
+
+CREATE FUNCTION artifactstore.end_keeper_run(p_run uuid, p_counts jsonb, p_problem text DEFAULT NULL::text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp';
+
+ALTER FUNCTION artifactstore.end_keeper_run(p_run uuid, p_counts jsonb, p_problem text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.end_keeper_run(p_run uuid, p_counts jsonb, p_problem text) IS 'Notes what a run of the keeper did, and why it did not get to its end; false if there is no such run under way';
 
 CREATE FUNCTION artifactstore.end_parts() RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1055,6 +1085,15 @@ ALTER FUNCTION artifactstore.issue_token(p_payload bytea, p_digest bytea, p_acto
 
 COMMENT ON FUNCTION artifactstore.issue_token(p_payload bytea, p_digest bytea, p_actor text, p_holder text, p_secret_hash bytea) IS 'Issues a token for the actor p_holder: payload of v1.system.token_issued and its digest, who issues it, BLAKE3 of its secret. A known request stores nothing';
 
+CREATE FUNCTION artifactstore.known_objects(p_backend text, p_blake3 bytea[], p_sizes bigint[]) RETURNS TABLE(ordinal integer, uri text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'artifactstore', 'pg_temp'
+    SET enable_seqscan TO 'off';
+
+ALTER FUNCTION artifactstore.known_objects(p_backend text, p_blake3 bytea[], p_sizes bigint[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.known_objects(p_backend text, p_blake3 bytea[], p_sizes bigint[]) IS 'Per BLAKE3 and size (arrays of equal length) that a registered or verified copy in p_backend has: ordinal (from 1) and the URI of that object; none for the others';
+
 CREATE FUNCTION artifactstore.last_shared(p_from bigint) RETURNS bigint
     LANGUAGE plpgsql STABLE;
 
@@ -1141,6 +1180,13 @@ ALTER FUNCTION artifactstore.named_points() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.named_points() IS 'The place in the log that each stored view set, the home and an unfinished rebuild name, and when they noted it';
 
+CREATE FUNCTION artifactstore.names_object(p_payload jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE;
+
+ALTER FUNCTION artifactstore.names_object(p_payload jsonb) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.names_object(p_payload jsonb) IS 'Whether a payload, of whatever event type, gives a location in a store (its URI begins with store:)';
+
 CREATE FUNCTION artifactstore.new_id() RETURNS uuid
     LANGUAGE sql PARALLEL SAFE;
 
@@ -1148,12 +1194,42 @@ ALTER FUNCTION artifactstore.new_id() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.new_id() IS 'A new UUIDv7, for packages, files, locations and holds';
 
+CREATE FUNCTION artifactstore.new_object_ids(p_count integer) RETURNS uuid[]
+    LANGUAGE plpgsql PARALLEL SAFE
+    SET search_path TO 'artifactstore', 'pg_temp';
+
+ALTER FUNCTION artifactstore.new_object_ids(p_count integer) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.new_object_ids(p_count integer) IS 'New UUIDv7 by the clock of the database, 1 to 10,000: object_time reads from an id when it was made';
+
 CREATE FUNCTION artifactstore.number_events(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone) RETURNS artifactstore.decoded_event[]
     LANGUAGE plpgsql STABLE;
 
 ALTER FUNCTION artifactstore.number_events(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.number_events(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone) IS 'The events with sequence and created_at: new ones after p_head, those of a known request as at first; refuses a key that was used for another request, and numbers over 2^53 - 1 (log-full)';
+
+CREATE FUNCTION artifactstore.object_fault(p_events artifactstore.decoded_event[], p_head bigint, OUT sequence bigint, OUT code text, OUT facts jsonb) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET enable_seqscan TO 'off';
+
+ALTER FUNCTION artifactstore.object_fault(p_events artifactstore.decoded_event[], p_head bigint, OUT sequence bigint, OUT code text, OUT facts jsonb) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.object_fault(p_events artifactstore.decoded_event[], p_head bigint, OUT sequence bigint, OUT code text, OUT facts jsonb) IS 'The first event after p_head that names an object of a store which is none (bad-uri), is being removed (bytes-going) or was uploaded too long ago (upload-expired), or tells that one was deleted which was not to go yet (not-retiring, bytes-needed); null when there is none';
+
+CREATE FUNCTION artifactstore.object_page(p_backend text, p_after text, p_limit integer) RETURNS TABLE(uri text, size bigint, blake3 bytea, sha256 bytea, live bigint, unretired bigint)
+    LANGUAGE sql STABLE;
+
+ALTER FUNCTION artifactstore.object_page(p_backend text, p_after text, p_limit integer) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.object_page(p_backend text, p_after text, p_limit integer) IS 'Objects of p_backend that unretired locations name, by URI in the order of bytes after p_after, at most p_limit: size and digests of the file, and how many live (not retiring) and unretired locations there are';
+
+CREATE FUNCTION artifactstore.object_time(p_uri text) RETURNS timestamp with time zone
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE;
+
+ALTER FUNCTION artifactstore.object_time(p_uri text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.object_time(p_uri text) IS 'When the id of the object was made that the URI store:<xx>/<id> names, to the millisecond; null for any other text';
 
 CREATE FUNCTION artifactstore.open_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) RETURNS artifactstore.decoded_event[]
     LANGUAGE plpgsql STABLE;
@@ -1578,6 +1654,13 @@ ALTER FUNCTION artifactstore.project_storage_retired(p_events artifactstore.deco
 
 COMMENT ON FUNCTION artifactstore.project_storage_retired(p_events artifactstore.decoded_event[]) IS 'Locations retired, file state from what is left; refuses not-found, wrong-package, retired, last-good-copy, and for the last copy of all, unless not_found, legal-hold, retention-active; bytes-needed: see check_bytes';
 
+CREATE FUNCTION artifactstore.project_storage_retiring(p_events artifactstore.decoded_event[]) RETURNS void
+    LANGUAGE plpgsql;
+
+ALTER FUNCTION artifactstore.project_storage_retiring(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.project_storage_retiring(p_events artifactstore.decoded_event[]) IS 'Locations retiring, file state from what is left; refuses not-found, wrong-package, retired, no-change, last-good-copy, and for the last copy that is not to go legal-hold, retention-active';
+
 CREATE FUNCTION artifactstore.project_storage_verified(p_events artifactstore.decoded_event[]) RETURNS void
     LANGUAGE plpgsql;
 
@@ -1900,6 +1983,13 @@ ALTER FUNCTION artifactstore.try_event(p_event artifactstore.decoded_event) OWNE
 
 COMMENT ON FUNCTION artifactstore.try_event(p_event artifactstore.decoded_event) IS 'Null if the event would be accepted by the views of the view set, else {sqlstate, detail} of its refusal';
 
+CREATE FUNCTION artifactstore.upload_limit() RETURNS interval
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE;
+
+ALTER FUNCTION artifactstore.upload_limit() OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.upload_limit() IS 'How old the id of an object may be when its first event comes: objects that no event names are collected a day later';
+
 CREATE FUNCTION artifactstore.verify_part(p_part integer, p_parts integer, p_last bigint, OUT different boolean, OUT events bigint, OUT counts jsonb) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'artifactstore', 'pg_temp'
@@ -2017,6 +2107,7 @@ CREATE TABLE artifactstore.storage_locations (
     registered_at timestamp with time zone NOT NULL,
     last_checked_at timestamp with time zone,
     last_verified_at timestamp with time zone,
+    retiring_at timestamp with time zone,
     retired_at timestamp with time zone,
     retire_outcome text COLLATE pg_catalog."C",
     created_sequence bigint NOT NULL,
@@ -2053,6 +2144,8 @@ COMMENT ON COLUMN artifactstore.storage_locations.registered_at IS 'When the cop
 COMMENT ON COLUMN artifactstore.storage_locations.last_checked_at IS 'When it was last checked';
 
 COMMENT ON COLUMN artifactstore.storage_locations.last_verified_at IS 'When it was last found good';
+
+COMMENT ON COLUMN artifactstore.storage_locations.retiring_at IS 'When it began to be retiring; stays after that';
 
 COMMENT ON COLUMN artifactstore.storage_locations.retired_at IS 'When it was retired';
 
@@ -2278,6 +2371,35 @@ COMMENT ON COLUMN artifactstore.event_types.description IS 'What happened';
 COMMENT ON COLUMN artifactstore.event_types.fields IS 'Payload fields: name → {type, required, bounds, doc}';
 
 COMMENT ON COLUMN artifactstore.event_types.shape IS 'The same for decode_fields: {required: how many, fields: name → {type, bounds}}';
+
+CREATE TABLE artifactstore.keeper_runs (
+    run_id uuid NOT NULL,
+    store text NOT NULL COLLATE pg_catalog."C",
+    job text NOT NULL COLLATE pg_catalog."C",
+    began_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    counts jsonb,
+    problem text COLLATE pg_catalog."C",
+    CONSTRAINT keeper_runs_job_check CHECK ((job = ANY (ARRAY['remove'::text, 'collect'::text, 'check'::text, 'repair'::text, 'replicate'::text, 'lock'::text])))
+);
+
+ALTER TABLE artifactstore.keeper_runs OWNER TO artifactstore_owner;
+
+COMMENT ON TABLE artifactstore.keeper_runs IS 'Passes of the keeper over stores, the latest hundred of each job and store (state outside the log)';
+
+COMMENT ON COLUMN artifactstore.keeper_runs.run_id IS 'Identity of the pass (UUIDv7)';
+
+COMMENT ON COLUMN artifactstore.keeper_runs.store IS 'Store that it was over: the backend of locations';
+
+COMMENT ON COLUMN artifactstore.keeper_runs.job IS 'remove, collect, check, repair, replicate or lock';
+
+COMMENT ON COLUMN artifactstore.keeper_runs.began_at IS 'When it began';
+
+COMMENT ON COLUMN artifactstore.keeper_runs.ended_at IS 'When it ended; null while it runs, or when it was cut off';
+
+COMMENT ON COLUMN artifactstore.keeper_runs.counts IS 'What it did, by name';
+
+COMMENT ON COLUMN artifactstore.keeper_runs.problem IS 'Why it did not get to its end; null if it did';
 
 CREATE TABLE artifactstore.log_epochs (
     epoch bigint NOT NULL,
@@ -2580,6 +2702,9 @@ ALTER TABLE ONLY artifactstore.event_types
 ALTER TABLE ONLY artifactstore.events
     ADD CONSTRAINT events_pkey PRIMARY KEY (sequence);
 
+ALTER TABLE ONLY artifactstore.keeper_runs
+    ADD CONSTRAINT keeper_runs_pkey PRIMARY KEY (run_id);
+
 ALTER TABLE ONLY artifactstore.log_epochs
     ADD CONSTRAINT log_epochs_pkey PRIMARY KEY (epoch);
 
@@ -2633,11 +2758,15 @@ CREATE INDEX events_subject_kind_subject_id_idx ON artifactstore.events USING bt
 
 CREATE UNIQUE INDEX home_one_row_key ON artifactstore.home USING btree ((true));
 
+CREATE INDEX keeper_runs_store_job_began_at_idx ON artifactstore.keeper_runs USING btree (store, job, began_at);
+
 CREATE INDEX retention_holds_case_ref_created_sequence_idx ON artifactstore.retention_holds USING btree (case_ref, created_sequence);
 
 CREATE INDEX retention_holds_created_sequence_idx ON artifactstore.retention_holds USING btree (created_sequence);
 
 CREATE UNIQUE INDEX software_one_row_idx ON artifactstore.software USING btree ((true));
+
+CREATE INDEX storage_locations_backend_retiring_at_location_id_idx ON artifactstore.storage_locations USING btree (backend, retiring_at, location_id) WHERE ((retiring_at IS NOT NULL) AND (retired_at IS NULL));
 
 CREATE INDEX storage_locations_backend_uri_idx ON artifactstore.storage_locations USING btree (backend, uri);
 
@@ -2751,6 +2880,9 @@ GRANT SELECT ON TABLE artifactstore.view_sets TO artifactstore_reader;
 REVOKE ALL ON FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.as_of(p_schema text, p_last bigint, p_snapshot text) TO artifactstore_operator;
 
+REVOKE ALL ON FUNCTION artifactstore.begin_keeper_run(p_store text, p_job text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.begin_keeper_run(p_store text, p_job text) TO artifactstore_service;
+
 REVOKE ALL ON FUNCTION artifactstore.begin_parts(p_parts integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.begin_parts(p_parts integer) TO artifactstore_operator;
 
@@ -2843,6 +2975,8 @@ REVOKE ALL ON FUNCTION artifactstore.check_moment(p_events artifactstore.decoded
 
 REVOKE ALL ON FUNCTION artifactstore.check_names(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.check_objects(p_events artifactstore.decoded_event[], p_head bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) TO artifactstore_operator;
 GRANT ALL ON FUNCTION artifactstore.check_packages(p_packages uuid[], p_sequences bigint[], p_max_events integer) TO artifactstore_service;
@@ -2923,6 +3057,9 @@ REVOKE ALL ON FUNCTION artifactstore.different_views(p_left text, p_right text) 
 
 REVOKE ALL ON FUNCTION artifactstore.digest_view_set(p_schema text, p_seed bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.doomed_objects(p_backend text, p_before timestamp with time zone, p_limit integer, p_package uuid, p_after_at timestamp with time zone, p_after uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.doomed_objects(p_backend text, p_before timestamp with time zone, p_limit integer, p_package uuid, p_after_at timestamp with time zone, p_after uuid) TO artifactstore_service;
+
 REVOKE ALL ON FUNCTION artifactstore.doubt_views() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.doubt_views() TO artifactstore_operator;
 
@@ -2936,6 +3073,9 @@ REVOKE ALL ON FUNCTION artifactstore.drop_view_set(p_schema text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.drop_view_set(p_schema text) TO artifactstore_operator;
 
 REVOKE ALL ON FUNCTION artifactstore.drop_views(p_schema text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.end_keeper_run(p_run uuid, p_counts jsonb, p_problem text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.end_keeper_run(p_run uuid, p_counts jsonb, p_problem text) TO artifactstore_service;
 
 REVOKE ALL ON FUNCTION artifactstore.end_parts() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.end_parts() TO artifactstore_operator;
@@ -3023,6 +3163,9 @@ GRANT ALL ON FUNCTION artifactstore.is_text(p_bytes bytea) TO artifactstore_read
 REVOKE ALL ON FUNCTION artifactstore.issue_token(p_payload bytea, p_digest bytea, p_actor text, p_holder text, p_secret_hash bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.issue_token(p_payload bytea, p_digest bytea, p_actor text, p_holder text, p_secret_hash bytea) TO artifactstore_service;
 
+REVOKE ALL ON FUNCTION artifactstore.known_objects(p_backend text, p_blake3 bytea[], p_sizes bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.known_objects(p_backend text, p_blake3 bytea[], p_sizes bigint[]) TO artifactstore_service;
+
 REVOKE ALL ON FUNCTION artifactstore.last_shared(p_from bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.limit_waits() FROM PUBLIC;
@@ -3052,11 +3195,26 @@ REVOKE ALL ON FUNCTION artifactstore.name_problem(p_name text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.named_points() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.names_object(p_payload jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.names_object(p_payload jsonb) TO artifactstore_reader;
+
 REVOKE ALL ON FUNCTION artifactstore.new_id() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.new_id() TO artifactstore_service;
 GRANT ALL ON FUNCTION artifactstore.new_id() TO artifactstore_writer;
 
+REVOKE ALL ON FUNCTION artifactstore.new_object_ids(p_count integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.new_object_ids(p_count integer) TO artifactstore_service;
+GRANT ALL ON FUNCTION artifactstore.new_object_ids(p_count integer) TO artifactstore_writer;
+
 REVOKE ALL ON FUNCTION artifactstore.number_events(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.object_fault(p_events artifactstore.decoded_event[], p_head bigint, OUT sequence bigint, OUT code text, OUT facts jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.object_page(p_backend text, p_after text, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.object_page(p_backend text, p_after text, p_limit integer) TO artifactstore_service;
+
+REVOKE ALL ON FUNCTION artifactstore.object_time(p_uri text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.object_time(p_uri text) TO artifactstore_reader;
 
 REVOKE ALL ON FUNCTION artifactstore.open_arguments(p_event_types text[], p_subject_ids uuid[], p_actors text[], p_payloads bytea[], p_digests bytea[], p_expected bigint[]) FROM PUBLIC;
 
@@ -3168,6 +3326,8 @@ REVOKE ALL ON FUNCTION artifactstore.project_storage_registered(p_events artifac
 
 REVOKE ALL ON FUNCTION artifactstore.project_storage_retired(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.project_storage_retiring(p_events artifactstore.decoded_event[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION artifactstore.project_storage_verified(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.project_system_initialized(p_events artifactstore.decoded_event[]) FROM PUBLIC;
@@ -3278,6 +3438,9 @@ REVOKE ALL ON FUNCTION artifactstore.trusted_sequence(p_schema text) FROM PUBLIC
 
 REVOKE ALL ON FUNCTION artifactstore.try_event(p_event artifactstore.decoded_event) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.upload_limit() FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.upload_limit() TO artifactstore_reader;
+
 REVOKE ALL ON FUNCTION artifactstore.verify_part(p_part integer, p_parts integer, p_last bigint, OUT different boolean, OUT events bigint, OUT counts jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.verify_part(p_part integer, p_parts integer, p_last bigint, OUT different boolean, OUT events bigint, OUT counts jsonb) TO artifactstore_operator;
 
@@ -3310,6 +3473,8 @@ GRANT SELECT ON TABLE artifactstore.error_codes TO artifactstore_reader;
 GRANT SELECT ON TABLE artifactstore.event_log TO artifactstore_reader;
 
 GRANT SELECT ON TABLE artifactstore.event_types TO artifactstore_reader;
+
+GRANT SELECT ON TABLE artifactstore.keeper_runs TO artifactstore_reader;
 
 GRANT SELECT ON TABLE artifactstore.log_epochs TO artifactstore_reader;
 

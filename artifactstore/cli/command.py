@@ -72,6 +72,14 @@ def global_options(*, hidden: bool) -> list[click.Option]:
             help="A service by its name in registries.toml. Default: ARTIFACTSTORE_REGISTRY.",
             **common,
         ),
+        click.Option(
+            ["--stores", "stores_file"],
+            metavar="FILE",
+            callback=_keep("stores_file"),
+            help="stores.toml, which names the stores that this host uses. Default: ARTIFACTSTORE_STORES, "
+            "else that of the host, else that of the user.",
+            **common,
+        ),
     ]
 
 

@@ -15,6 +15,7 @@ from artifactstore.jobs.copies import judge, local_path
 from artifactstore.jobs.ingest import BACKEND
 from artifactstore.jobs.tree import hash_file
 from artifactstore.store import Row
+from artifactstore.stores.keys import key_in
 from artifactstore.words import CHECK_FAILURES, CHECK_METHODS, RETIRE_OUTCOMES
 
 _LIST = (
@@ -22,6 +23,8 @@ _LIST = (
     "location_id",
 )  # fmt: skip
 _RETIRING = ("removal", "needed_by", "purl", "path", "backend", "uri", "location_id")
+
+_URL_SECONDS = 900
 
 located = click.argument("location_id", metavar="LOCATION_ID", type=values.identity)
 
@@ -63,6 +66,29 @@ def list_locations(session: Session, package: UUID | str | None, path: str | Non
             file_id=session.store.packages.file_at(package_id, path)["file_id"]
         )
     session.output.rows(_LIST, _told(session, found))
+
+
+@location.command()
+@located
+@click.option("--url", "as_url", is_flag=True, help="Tell where its bytes are, for other tools too.")
+@with_session
+def show(session: Session, location_id: UUID, as_url: bool) -> None:
+    """Show one location, or with --url alone where its bytes are.
+
+    That is a presigned URL where the store gives one, valid for 15 minutes and a secret for as long; else the
+    path of a file, or the object's address in its bucket. It is asked in stores.toml of this host.
+
+    \b
+    artifactstore location show 01a221fc-b91f-78be-8974-3a102ca586f0
+    artifactstore location show --url 01a221fc-b91f-78be-8974-3a102ca586f0
+    """
+    row = session.store.packages.location(location_id)
+    if not as_url:
+        session.output.result(row)
+        return
+    key = key_in(row["uri"])
+    url = row["uri"] if key is None else _url(session, row["backend"], key)
+    session.output.result({"url": url})
 
 
 @location.command()
@@ -169,6 +195,24 @@ def fail(
 
 @location.command()
 @located
+@options.reason
+@options.expected
+@with_session
+def remove(session: Session, location_id: UUID, reason: str, expected: int | None) -> None:
+    """Say that a copy is to go; its bytes are removed later.
+
+    For good: the copy is retiring (location list --retiring), and nothing leads back. It takes an operator.
+
+    Refused for the last good copy of a live file; and while hold or retention protects the package, for the
+    last copy that is not to go, though it failed.
+    """
+    row = session.store.packages.location(location_id)
+    event = models.StorageRetiring(package_id=row["package_id"], file_id=row["file_id"], reason=reason)
+    session.append(event, location_id, expected, uri=row["uri"])
+
+
+@location.command()
+@located
 @click.option(
     "--outcome",
     required=True,
@@ -181,7 +225,8 @@ def fail(
 def retire(session: Session, location_id: UUID, outcome: str, reason: str, expected: int | None) -> None:
     """Record that a copy is no longer kept.
 
-    deleted: its bytes were removed; refused while another location, in whatever package, names them.
+    deleted: its bytes were removed; refused while another location, in whatever package, names them, and of
+    an object of a store unless the copy is retiring.
     detached: only this claim on the bytes is given up. not_found: they were not there.
 
     Refused for the last good copy of a live file; and for its last copy of all while hold or retention
@@ -202,6 +247,14 @@ def _told(session: Session, rows: Iterator[Row]) -> Iterator[Row]:
             more = f" and {needed_by['more']} more" if needed_by["more"] else ""
             row = row | {"needed_by": f"{needed_by['purl']} ({needed_by['state']}){more}"}
         yield row
+
+
+def _url(session: Session, name: str, key: str) -> str:
+    """Where an object is: presigned if the store can, else as its own tools name it."""
+    presigned = session.stores[name].presigned_get(
+        key, _URL_SECONDS, "attachment", "application/octet-stream"
+    )
+    return presigned or session.stores.settings(name).place_of(key)
 
 
 def _read_copy(row: Row, reason: str | None) -> models.StorageVerified | models.StorageFailed:

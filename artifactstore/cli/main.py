@@ -45,6 +45,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "import": ("exports", "Put an exported log into an empty database, or a later part after it."),
         "verify-export": ("exports", "Check an exported file; needs no database."),
     },
+    "Stores": {
+        "backend": ("backend", "Look at, try out and claim the stores that keep bytes."),
+    },
     "Operation": {
         "migrate": ("admin", "Create or upgrade the schema of the database."),
         "status": ("admin", "Show the database, the head of the log and what is in the views."),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from artifactstore.registry import Registry
     from artifactstore.remote import Remote
     from artifactstore.store import Appended, LogQuery, Row, Store
+    from artifactstore.stores.opening import Stores
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -37,7 +38,7 @@ class Session:
     Attributes:
         json: results as JSON. wide: tables are as wide as they need.
         database_url: as given, if it was. chosen_actor: likewise.
-        url, token, registry: of a service, likewise.
+        url, token, registry: of a service, likewise. stores_file: stores.toml, likewise.
         respelled: canonical purl of the package, if it was named by another spelling.
         data_directory: of the embedded server, if it is not the usual one.
     """
@@ -49,6 +50,7 @@ class Session:
     url: str | None = None
     token: str | None = None
     registry: str | None = None
+    stores_file: str | None = None
     respelled: str | None = None
     data_directory: "Path | None" = None
     resources: ExitStack = field(default_factory=ExitStack)
@@ -90,6 +92,16 @@ class Session:
     def store(self) -> "Registry":
         """The registry to work on, wherever it is."""
         return self.database if self.remote is None else self.remote
+
+    @cached_property
+    def stores(self) -> "Stores":
+        """The stores that this host knows, closed at the end of the invocation; raises ``BadInput``."""
+        from pathlib import Path
+
+        from artifactstore.stores.opening import Stores
+
+        named = None if self.stores_file is None else Path(self.stores_file)
+        return self.resources.enter_context(Stores.load(named))
 
     @cached_property
     def target(self) -> "Target":

@@ -62,6 +62,7 @@ COMMANDS: Mapping[str, str] = {
     "v1.storage.registered": "/files/{file_id}/locations",
     "v1.storage.verified": "/locations/{location_id}/verified",
     "v1.storage.failed": "/locations/{location_id}/failed",
+    "v1.storage.retiring": "/locations/{location_id}/retiring",
     "v1.storage.retired": "/locations/{location_id}/retire",
     "v1.retention.applied": "/packages/{package_id}/retention",
     "v1.retention.extended": "/packages/{package_id}/retention/extend",
@@ -597,6 +598,27 @@ def locations_failed(
             "observed_blake3": observed_blake3,
             "on_behalf_of": on_behalf_of,
         },
+        key,
+        expected,
+    )
+
+
+def locations_retiring(
+    location_id: UUID,
+    *,
+    reason: str,
+    on_behalf_of: str | None = None,
+    key: str | None = None,
+    expected: int | None = None,
+) -> Exchange[RecordedAnswer]:
+    """Say that a copy is to go.
+
+    ``POST /locations/{location_id}/retiring``
+    """
+    return requests.command(
+        f"/locations/{requests.segment(location_id)}/retiring",
+        RecordedAnswer,
+        {"reason": reason, "on_behalf_of": on_behalf_of},
         key,
         expected,
     )
@@ -1142,6 +1164,7 @@ class LocationsCalls(OperationGroup[ModeT]):
     get = Operation(locations_get)
     verified = Operation(locations_verified)
     failed = Operation(locations_failed)
+    retiring = Operation(locations_retiring)
     retire = Operation(locations_retire)
     of_package = Operation(locations_of_package)
 

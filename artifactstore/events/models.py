@@ -254,6 +254,18 @@ class StorageFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StorageRetiring(Event):
+    """A copy is to go: its bytes are to be removed"""
+
+    event_type: ClassVar[str] = "v1.storage.retiring"
+    lane = "file"
+    min_role = "operator"
+    package_id: Annotated[UUID, _PACKAGE_OF_FILE]
+    file_id: Annotated[UUID, _COPIED_FILE]
+    reason: Annotated[str, _REASON]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StorageRetired(Event):
     """A copy is no longer kept"""
 

@@ -11,10 +11,13 @@ from artifactstore.store.health import Health
 from artifactstore.store.identity import Identification
 from artifactstore.store.imports import Imports
 from artifactstore.store.installation import Installation
+from artifactstore.store.keeper import KeeperRuns
 from artifactstore.store.log import Log
+from artifactstore.store.objects import Objects
 from artifactstore.store.overviews import Overviews
 from artifactstore.store.packages import Packages
 from artifactstore.store.pages import Pages
+from artifactstore.store.placed import Placed
 from artifactstore.store.rebuilds import Rebuilds
 from artifactstore.store.removals import Removals
 from artifactstore.store.retention import RetentionReads
@@ -42,6 +45,9 @@ class Store:
         self.retention = RetentionReads(connection)
         self.copies = Copies(connection)
         self.removals = Removals(connection)
+        self.objects = Objects(connection)
+        self.keeper = KeeperRuns(connection)
+        self.placed = Placed(connection)
         self.tokens = Tokens(connection)
         self.rebuilds = Rebuilds(connection)
         self.view_sets = ViewSets(connection)

@@ -3,7 +3,8 @@
 An object is written once under a key that is never used again, and never changed. All methods block and may
 be called from several threads at once. What goes wrong is an error of errors.py:
 ``store-unavailable`` (try again later), ``store-refused`` (it says no: rights, a lock; with its own code),
-``store-full``, ``digest-mismatch`` (what came is not what was said); never with a secret.
+``store-full``, ``digest-mismatch`` (what came is not what was said), ``id-taken`` (there is an object of this
+key), ``not-found``, ``bad-uri`` (no key of ours); never with a secret. ``detail`` has ``store``, its name.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,17 @@ from typing import Literal, Protocol
 
 SMALL = 8 * 1024 * 1024
 """Bytes up to which an object goes in one piece, from memory."""
+PIECE = 1024 * 1024
+"""Most bytes of a piece that is read."""
+MOST_PARTS = 9_000
+"""Parts of an upload, at most."""
+_PART = 16 * 1024 * 1024
+
+
+def part_size(size: int) -> int:
+    """Bytes of each part but the last of an object of ``size`` bytes: whole MiB, 16 at least."""
+    return max(_PART, -(-size // (MOST_PARTS * PIECE)) * PIECE)
+
 
 Removed = Literal["deleted", "not_found", "locked"]
 """What became of an object that was to be deleted; ``locked``: the store keeps it, whoever asks."""
@@ -24,7 +36,8 @@ class ObjectInfo:
 
     Attributes:
         size: in bytes. modified: by the store's clock, which is not to be trusted.
-        sha256: of the whole object, if the store keeps one. versions: how many it has, where they are counted.
+        sha256: of the whole object, if the store keeps one. versions: how many it has, where they are
+            counted.
     """
 
     key: str
@@ -61,11 +74,14 @@ class ObjectStore(Protocol):
 
     @property
     def part_size(self) -> int:
-        """Bytes of each part of an upload but the last, at least; ``parts_of`` says it for a size."""
+        """Bytes that each part of an upload but the last has at least; ``part_size`` says it for a size."""
         ...
 
     def put(self, key: str, data: bytes, sha256: bytes) -> None:
-        """Write a whole object of at most ``SMALL`` bytes, checked by the store; durable after ``settle``."""
+        """Write a whole object of at most ``SMALL`` bytes, checked by the store; durable after ``settle``.
+
+        Raises ``id-taken`` if there is one: of several at once, one succeeds.
+        """
         ...
 
     def settle(self, keys: Sequence[str]) -> None:
@@ -85,7 +101,10 @@ class ObjectStore(Protocol):
         ...
 
     def complete(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
-        """Make the object of its parts. An answer that was lost is decided by looking at the object."""
+        """Make the object of its parts, each checked; durable after ``settle``.
+
+        An answer that was lost is decided by looking at the object: to complete again is right.
+        """
         ...
 
     def abort(self, key: str, upload_id: str) -> None:
@@ -126,8 +145,12 @@ class ObjectStore(Protocol):
     def write_marker(self, data: bytes, version: str | None) -> str:
         """Replace the marker if it still has ``version`` (None: if there is none); its new version.
 
-        Raises ``store-mismatch`` if somebody else wrote it.
+        Raises ``store-mismatch`` with ``raced`` in its detail if somebody else wrote it.
         """
+        ...
+
+    def outer_marker(self) -> str | None:
+        """Where a place that this one lies in has a marker: a store in a store is none."""
         ...
 
     def presigned_get(self, key: str, seconds: int, disposition: str, media_type: str) -> str | None:

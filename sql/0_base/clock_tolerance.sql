@@ -1,5 +1,5 @@
 -- purpose: how far ahead of the clock a time may be before it is taken for wrong, the one place that says it
--- called by: check_moment, check_import, verify
+-- called by: check_moment, object_fault, check_import, verify
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.clock_tolerance()
 RETURNS interval

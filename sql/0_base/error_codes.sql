@@ -56,8 +56,8 @@ WITH codes (name, sqlstate, message, hint) AS (
      'the files are not those that the command counted',
      'read the files again, then repeat the command'),
     ('no-change', 'ST018',
-     'the package is not sealed or the yank flag is that already',
-     'read the package again'),
+     'the package is not sealed, or the yank flag or the location is that already',
+     'read the package or the location again'),
     ('wrong-state', 'ST019',
      'the state of the package does not allow it',
      'open or sealed packages can be deleted, deleted ones restored or purged'),
@@ -203,7 +203,10 @@ WITH codes (name, sqlstate, message, hint) AS (
      'upload them again: what no event names within 7 days is collected'),
     ('bad-uri', 'ST070',
      'the location names no object of a store',
-     'store:<xx>/<id> with an id that this database made (artifactstore.new_object_ids)')
+     'store:<xx>/<id>, an id that this database made not long before'),
+    ('not-retiring', 'ST071',
+     'the copy is not to go yet',
+     'append v1.storage.retiring first: objects of a store are removed when the log has said so')
 ), upserted AS (
     INSERT INTO artifactstore.error_codes AS t (name, sqlstate, message, hint)
     SELECT name, sqlstate, message, hint FROM codes

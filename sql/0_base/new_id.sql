@@ -1,5 +1,5 @@
 -- purpose: ids for people who append from psql
--- called by: append_initialized, people in psql
+-- called by: append_initialized, new_object_ids, begin_keeper_run, people in psql
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.new_id()
 RETURNS uuid

@@ -26,7 +26,7 @@ BEGIN
             ('reader', 'USAGE ON SCHEMA', ARRAY['artifactstore']),
             ('reader', 'SELECT ON TABLE', artifactstore.view_names() || ARRAY[
                 'events', 'event_types', 'error_codes', 'purl_types', 'roles',
-                'applied_migrations', 'software', 'view_sets', 'home',
+                'applied_migrations', 'software', 'view_sets', 'home', 'keeper_runs',
                 'all_subjects', 'event_log', 'audit_events', 'retention_events', 'log_leaves']),
             ('reader', 'EXECUTE ON FUNCTION', ARRAY[
                 'bell_rings', 'byte_claims', 'canonical_path', 'canonical_purl', 'canonical_qualifiers',
@@ -37,11 +37,12 @@ BEGIN
                 'purl_segment', 'rebuild_worker', 'refuse', 'refuse_field', 'refuse_purl', 'retention_due',
                 'sequence_at', 'spell_purl'
             ] || v_pure),
-            ('writer', 'EXECUTE ON FUNCTION', ARRAY['append_json', 'new_id']),
+            ('writer', 'EXECUTE ON FUNCTION', ARRAY['append_json', 'new_id', 'new_object_ids']),
             ('service', 'EXECUTE ON FUNCTION', ARRAY[
-                'allowed_commands', 'append', 'append_commands', 'check_packages', 'check_views',
-                'find_token', 'issue_token', 'list_tokens', 'log_evidence', 'new_id', 'package_at',
-                'package_past', 'revoke_token', 'sample_packages']),
+                'allowed_commands', 'append', 'append_commands', 'begin_keeper_run', 'check_packages',
+                'check_views', 'doomed_objects', 'end_keeper_run', 'find_token', 'issue_token',
+                'known_objects', 'list_tokens', 'log_evidence', 'new_id', 'new_object_ids', 'object_page',
+                'package_at', 'package_past', 'revoke_token', 'sample_packages']),
             ('operator', 'EXECUTE ON FUNCTION', ARRAY[
                 'adopt', 'allowed_commands', 'as_of', 'begin_parts', 'begin_rebuild', 'check_packages',
                 'check_views', 'compare_view_sets', 'create_snapshot', 'doubt_views', 'drop_leftover',

@@ -18,6 +18,7 @@ from bench import (
     old_snapshot,
     replay,
     startup,
+    stores,
     tail,
 )
 from bench import verify as verify_bench
@@ -57,6 +58,7 @@ SMALL: dict[str, tuple[Bench[Any], object]] = {
     "old_snapshot": (old_snapshot.BENCH, old_snapshot.Held(0.2)),
     "growth": (growth.BENCH, growth.Growth(1_500, short=300, appends=10, pages=3)),
     "ingest": (ingest.BENCH, ingest.Trees(2, library="json")),
+    "stores": (stores.BENCH, stores.Bytes(50, 1 << 20)),
     "help": (startup.BENCH, startup.OneSize()),
 }
 

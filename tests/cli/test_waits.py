@@ -32,7 +32,9 @@ STRANGER = "nightly-report"
 
 
 @pytest.fixture(autouse=True)
-def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "stores.toml").write_text(f'[stores.shelf]\ntype = "local"\nroot = "{tmp_path}/shelf"\n')
+    monkeypatch.setenv("ARTIFACTSTORE_STORES", str(tmp_path / "stores.toml"))
     monkeypatch.setattr(db, "LOCK_SECONDS", LIMIT)
     monkeypatch.setattr(replay, "_LEAVING", LIMIT)
 
@@ -101,9 +103,11 @@ COMMANDS: dict[str, list[str]] = {
     "package remove-file": [PURL, "a", *R],
     "find": ["0" * 64],
     "location list": [PURL],
+    "location show": [SOME_ID],
     "location add": [PURL, "a", "--backend", "s3", "--uri", "s3://a/b"],
     "location verify": [SOME_ID],
     "location fail": [SOME_ID, "--failure", "missing"],
+    "location remove": [SOME_ID, *R],
     "location retire": [SOME_ID, "--outcome", "deleted", *R],
     "retention show": [PURL],
     "retention explain": [PURL],
@@ -129,6 +133,9 @@ COMMANDS: dict[str, list[str]] = {
     "verify": [],
     "check-files": [],
     "export": ["-"],
+    "backend init": ["shelf"],
+    "backend claim": ["shelf", "--yes"],
+    "backend export": ["shelf"],
     "migrate": ["--lock-seconds", str(LIMIT), "--role-prefix", TEST_PREFIX],
     "status": [],
     "doctor": [],
@@ -139,6 +146,8 @@ COMMANDS: dict[str, list[str]] = {
     "token revoke": [SOME_ID],
 }
 UNLOCKED = {
+    "backend list",
+    "backend test",
     "completion",
     "man",
     "db start",

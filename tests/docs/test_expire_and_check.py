@@ -52,6 +52,11 @@ def test_check_copies(program: Program, tmp_path: Path) -> None:
     assert (location["state"], location["checks"], location["failures"]) == ("verified", 4, 1)
 
 
+def test_stores(program: Program, tmp_path: Path) -> None:
+    _run("stores.md", tmp_path, program.conninfo)
+    assert (tmp_path / "srv" / "artifacts" / "artifactstore.json").exists()
+
+
 def test_remove_bytes(program: Program, tmp_path: Path) -> None:
     """F01: the bytes are there as long as somebody names them, and no longer."""
     _run("remove-bytes.md", tmp_path, program.conninfo)

@@ -36,6 +36,14 @@ EXECUTE: dict[str, frozenset[str]] = {
     "fold_new": frozenset(),
     "take_log": frozenset(),
     "new_id": frozenset({"writer", "service", "operator"}),
+    "new_object_ids": frozenset({"writer", "service", "operator"}),
+    "known_objects": frozenset({"service"}),
+    "doomed_objects": frozenset({"service"}),
+    "object_page": frozenset({"service"}),
+    "begin_keeper_run": frozenset({"service"}),
+    "end_keeper_run": frozenset({"service"}),
+    "check_objects": frozenset(),
+    "object_fault": frozenset(),
     "adopt": frozenset({"operator"}),
     "settle_home": frozenset(),
     "last_shared": frozenset(),
@@ -106,8 +114,10 @@ DEFINERS = {
 SERVICE_DEFINERS = {
     "allowed_commands",
     "append_commands",
+    "begin_keeper_run",
     "check_packages",
     "check_views",
+    "end_keeper_run",
     "find_token",
     "issue_token",
     "list_tokens",
@@ -331,10 +341,11 @@ def test_types_of_operators_are_refused_to_writers(connect: Connect) -> None:
         "v1.system.token_issued": ("token_id", {"expires": time}),
         "v1.system.token_revoked": ("token_id", {}),
         "v1.retention.shortened": ("", SHORTENING),
+        "v1.storage.retiring": ("package_id file_id", {"reason": "r"}),
     }
     types = "SELECT event_type FROM artifactstore.event_types WHERE min_role = 'operator'"
     found = [event_type for (event_type,) in observer.execute(types)]
-    assert len(found) == 5
+    assert len(found) == 6
     for _ in range(2):
         for event_type in found:
             ids, payload = samples[event_type]

@@ -148,6 +148,25 @@ def may_retire(copy: Copy) -> bool:
     return copy.state in ("retiring", "failed") or (copy.state != "retired" and copy.file.good_copies() > 1)
 
 
+def retiring_of(copy: Copy) -> models.StorageRetiring:
+    """The event that says a location is to go."""
+    return models.StorageRetiring(package_id=copy.file.package.id, file_id=copy.file.id, reason=WHY)
+
+
+@proposes("v1.storage.retiring")
+def retiring(world: World) -> Proposal | None:
+    stay = [one for one in world.copies() if one.state not in ("retiring", "retired") and may_retire(one)]
+    copy = world.pick([one for one in stay if not world.last_to_stay(one)])
+    if copy is None:
+        return None
+
+    def apply() -> None:
+        copy.state = "retiring"
+        world.focus_file = copy.file
+
+    return Proposal(retiring_of(copy), copy.id, apply)
+
+
 @proposes("v1.storage.retired")
 def retired(world: World) -> Proposal | None:
     copy = world.pick([one for one in world.copies() if may_retire(one)])

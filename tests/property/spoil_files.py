@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from artifactstore import events as ev
-from tests.property.propose_files import may_retire, retire_of
+from tests.property.propose_files import may_retire, retire_of, retiring_of
 from tests.property.spoilers import Fields, Maker, Spoiler, other_package, redirect, tweak, upcoming
 from tests.property.world import WHY, Copy, File, World, bypass_for
 
@@ -148,15 +148,25 @@ def _retired_of(event_type: str) -> Maker:
             event = ev.StorageVerified(**place, method="full_read")
         elif event_type == "failed":
             event = ev.StorageFailed(**place, failure="unreachable")
+        elif event_type == "retiring":
+            event = retiring_of(copy)
         return Spoiler(event, copy.id, "retired")
 
     return make
 
 
-def _retire_last(world: World) -> Spoiler | None:
-    copies = [one for one in world.copies() if one.state in ("registered", "verified")]
-    copy = world.pick([one for one in copies if one.file.good_copies() == 1])
-    return None if copy is None else Spoiler(retire_of(copy), copy.id, "last-good-copy")
+def _give_up_last(event: Callable[[Copy], ev.Event]) -> Maker:
+    def make(world: World) -> Spoiler | None:
+        copies = [one for one in world.copies() if one.state in ("registered", "verified")]
+        copy = world.pick([one for one in copies if one.file.good_copies() == 1])
+        return None if copy is None else Spoiler(event(copy), copy.id, "last-good-copy")
+
+    return make
+
+
+def _retiring_again(world: World) -> Spoiler | None:
+    copy = world.pick([one for one in world.copies() if one.state == "retiring"])
+    return None if copy is None else Spoiler(retiring_of(copy), copy.id, "no-change")
 
 
 def _delete_needed(fits: Callable[[Copy, Copy], bool]) -> Maker:
@@ -168,9 +178,10 @@ def _delete_needed(fits: Callable[[Copy, Copy], bool]) -> Maker:
     return make
 
 
-def _give_up_protected(code: str, mode: str = "") -> Maker:
+def _give_up_protected(code: str, mode: str = "", *, to_go: bool = False) -> Maker:
     def make(world: World) -> Spoiler | None:
-        copies = [one for one in world.copies() if one.state == "failed" and world.last_protected(one)]
+        last = world.last_to_stay if to_go else world.last_protected
+        copies = [one for one in world.copies() if one.state == "failed" and last(one)]
         copy = world.pick(
             [
                 one
@@ -181,6 +192,8 @@ def _give_up_protected(code: str, mode: str = "") -> Maker:
         )
         if copy is None:
             return None
+        if to_go:
+            return Spoiler(retiring_of(copy), copy.id, code)
         return Spoiler(retire_of(copy, world.rng.choice(("deleted", "detached"))), copy.id, code)
 
     return make
@@ -224,7 +237,17 @@ FILE_SPOILERS: Mapping[str, Maker] = {
     "storage.verified retired": _retired_of("verified"),
     "storage.failed retired": _retired_of("failed"),
     "storage.retired retired": _retired_of("retired"),
-    "storage.retired last-good-copy": _retire_last,
+    "storage.retiring retired": _retired_of("retiring"),
+    "storage.retiring no-change": _retiring_again,
+    "storage.retiring last-good-copy": _give_up_last(retiring_of),
+    "storage.retiring legal-hold": _give_up_protected("legal-hold", to_go=True),
+    "storage.retiring retention-active, governance": _give_up_protected(
+        "retention-active", "governance", to_go=True
+    ),
+    "storage.retiring retention-active, compliance": _give_up_protected(
+        "retention-active", "compliance", to_go=True
+    ),
+    "storage.retired last-good-copy": _give_up_last(retire_of),
     "storage.retired bytes-needed, another package": _delete_needed(
         lambda one, other: one.file.package is not other.file.package
     ),

@@ -164,6 +164,12 @@ class World:
         protected = package.held() or package.retained(self.now)
         return protected and copy.file.live and copy.file.kept_copies() == 1
 
+    def last_to_stay(self, copy: Copy) -> bool:
+        """True if it is the last copy, of those that are not to go, of a file that is protected."""
+        package = copy.file.package
+        protected = package.held() or package.retained(self.now)
+        return protected and sum(one.state not in ("retiring", "retired") for one in copy.file.copies) == 1
+
     def chance(self, probability: float) -> bool:
         """True with this probability."""
         return self.rng.random() < probability

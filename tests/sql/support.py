@@ -27,6 +27,7 @@ from artifactstore.events import (
     StorageFailed,
     StorageRegistered,
     StorageRetired,
+    StorageRetiring,
     StorageVerified,
     SystemInitialized,
     manifest_digest,
@@ -298,6 +299,11 @@ class Log:
         """The event that says a location is bad."""
         row = self.rows("storage_locations")[location]
         return StorageFailed(package_id=row["package_id"], file_id=row["file_id"], failure=failure)
+
+    def retiring(self, location: UUID) -> StorageRetiring:
+        """The event that says a location is to go."""
+        row = self.rows("storage_locations")[location]
+        return StorageRetiring(package_id=row["package_id"], file_id=row["file_id"], reason="moved")
 
     def retired(self, location: UUID, outcome: str = "deleted") -> StorageRetired:
         """The event that says a location is no longer kept."""

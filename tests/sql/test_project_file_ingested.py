@@ -66,6 +66,7 @@ def test_a_file_and_its_locations_are_made_and_the_package_is_not_touched(log: L
                 "registered_at": log.time,
                 "last_checked_at": None,
                 "last_verified_at": None,
+                "retiring_at": None,
                 "retired_at": None,
                 "retire_outcome": None,
                 "created_sequence": log.head,

@@ -25,7 +25,8 @@ def test_the_file_is_removed_and_its_locations_retire(log: Log) -> None:
             }
         },
         "storage_locations": {
-            copy: {"state": "retiring", "changed_sequence": log.head} for copy in copies[:3]
+            copy: {"state": "retiring", "retiring_at": log.time, "changed_sequence": log.head}
+            for copy in copies[:3]
         },
     }
     assert log.rows("artifact_files")[other]["state"] == "ingested"

@@ -38,7 +38,8 @@ def test_files_are_purged_and_live_locations_retiring(log: Log) -> None:
         },
         "artifact_files": {live: {"state": "purged", "changed_sequence": log.head}},
         "storage_locations": {
-            copy: {"state": "retiring", "changed_sequence": log.head} for copy in copies[:3]
+            copy: {"state": "retiring", "retiring_at": log.time, "changed_sequence": log.head}
+            for copy in copies[:3]
         },
     }
     assert log.rows("artifact_files")[removed]["state"] == "removed"

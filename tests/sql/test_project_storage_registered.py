@@ -34,6 +34,7 @@ def test_a_location_is_made_and_nothing_else_changes(log: Log) -> None:
                 "registered_at": log.time,
                 "last_checked_at": None,
                 "last_verified_at": None,
+                "retiring_at": None,
                 "retired_at": None,
                 "retire_outcome": None,
                 "created_sequence": log.head,

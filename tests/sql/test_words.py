@@ -14,6 +14,7 @@ from artifactstore.migrate.roles import PARTS
 from artifactstore.store import Store
 from artifactstore.words import (
     FILE_STATES,
+    KEEPER_JOBS,
     LOCATION_STATES,
     MODES,
     PACKAGE_STATES,
@@ -35,6 +36,7 @@ LISTS = {
     "event_types_min_role_check": choices("min_role"),
     "event_types_subject_kind_check": SUBJECT_KINDS,
     "events_subject_kind_check": SUBJECT_KINDS,
+    "keeper_runs_job_check": KEEPER_JOBS,
     "retention_state_mode_check": MODES,
     "roles_role_check": tuple(PARTS),
     "storage_locations_state_check": LOCATION_STATES,

@@ -72,6 +72,10 @@ def make_world(program: Program, public: Path) -> World:
     program.row("retention", "hold", HELD, "--case", "c", "--reason", "r")
     token = program.row("token", "create", "user:t", "--role", "reader")["token_id"]
     program.row("snapshot", "create")
+    roots = {"shelf": public / "shelf", "away": public / "away" / "away"}
+    tables = [f'[stores.{name}]\ntype = "local"\nroot = "{root}"\n' for name, root in roots.items()]
+    (public / "stores.toml").write_text("".join(tables))
+    program.row("backend", "init", "shelf", "--stores", str(public / "stores.toml"))
     whole = public / "whole.export"
     program.row("export", str(whole))
     copies = [row["location_id"] for row in program.rows("location", "list", OPEN)]
@@ -80,6 +84,7 @@ def make_world(program: Program, public: Path) -> World:
 
 def _steps(public: Path, copies: list[str], token: str, head: int) -> Iterator[Step]:
     tree, why = str(public / "tree"), ("--reason", "r")
+    stores = ("--stores", str(public / "stores.toml"))
 
     def step(text: str, *arguments: str, appends: bool = False) -> Step:
         return Step(tuple(text.split()), arguments, appends)
@@ -103,9 +108,11 @@ def _steps(public: Path, copies: list[str], token: str, head: int) -> Iterator[S
     yield step("package purge", DELETED, *why, "--yes", appends=True)
     yield step("find", "--file", str(public / "tree" / "a"))
     yield step("location list", OPEN)
+    yield step("location show", copies[0])
     yield step("location add", OPEN, "a", "--backend", "s3", "--uri", "s3://b/k", appends=True)
     yield step("location verify", copies[0], appends=True)
     yield step("location fail", copies[0], "--failure", "unreachable", appends=True)
+    yield step("location remove", copies[0], *why, appends=True)
     yield step("location retire", copies[0], "--outcome", "not_found", *why, appends=True)
     yield step("retention apply", SEALED, "--mode", "governance", "--until", "1y", appends=True)
     yield step("retention extend", RETAINED, "--by", "1y", appends=True)
@@ -129,6 +136,12 @@ def _steps(public: Path, copies: list[str], token: str, head: int) -> Iterator[S
     yield step("token create", "user:new", "--role", "operator", "--expires", "90d", appends=True)
     yield step("token revoke", token, appends=True)
     yield step("check-files", appends=True)
+    yield step("backend list", *stores)
+    # Each run has a copy of the database, which the store is not for; away is not mounted.
+    yield step("backend init", "shelf", *stores)
+    yield step("backend test", "away", *stores)
+    yield step("backend claim", "away", "--yes", *stores)
+    yield step("backend export", "shelf", *stores)
     yield step("export", str(public / "again.export"), "--force", "--to", str(head))
     yield step("verify-export", str(public / "whole.export"))
     yield step("import", str(public / "whole.export"))

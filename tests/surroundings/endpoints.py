@@ -34,6 +34,7 @@ BODIES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/packages/{package_id}/files", _FILE),
     ("/files/{file_id}/remove", _WHY),
     ("/files/{file_id}/locations", {"backend": "s3", "uri": "s3://bucket/other"}),
+    ("/locations/{location_id}/retiring", {"reason": "r"}),
     ("/locations/{location_id}/retire", {"outcome": "not_found", "reason": "r"}),
     ("/packages/{package_id}/delete", _WHY),
     ("/packages/{package_id}/restore", _WHY),

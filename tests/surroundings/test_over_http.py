@@ -17,9 +17,9 @@ from tests.surroundings.commands import Step, World, normal
 from tests.surroundings.story import head, refusal
 
 DATABASE_ONLY = {
-    "adopt", "append", "as-of", "demo", "doctor", "export", "find", "import", "migrate", "psql", "replay",
-    "restored", "retention explain", "snapshot create", "snapshot drop", "snapshot list", "snapshot prune",
-    "snapshot show", "status", "sweep", "verify",
+    "adopt", "append", "as-of", "backend claim", "backend export", "backend init", "demo", "doctor", "export",
+    "find", "import", "migrate", "psql", "replay", "restored", "retention explain", "snapshot create",
+    "snapshot drop", "snapshot list", "snapshot prune", "snapshot show", "status", "sweep", "verify",
 }  # fmt: skip
 """Commands that no service can do for others: they say so by name."""
 

@@ -83,3 +83,16 @@ def test_sql_is_sent_from_where_it_belongs(path: Path) -> None:
         and node.func.attr in ("execute", "executemany", "stream", "copy")
     ]
     assert sent == []
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "stores").rglob("*.py")), ids=name_of)
+def test_what_keeps_bytes_knows_no_database(path: Path) -> None:
+    named = {
+        alias.name if isinstance(node, ast.Import) else f"{node.module}.{alias.name}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    allowed = {"errors", "events", "stores", "suggest", "system", "variables"}
+    assert {name.split(".")[1] for name in named if name.startswith("artifactstore.")} <= allowed
+    assert {name for name in named if name.startswith(("psycopg", "yoyo"))} == set()

@@ -60,6 +60,10 @@ def _failed(row: Row, payload: Mapping[str, Any]) -> str:
     return f"copy of {row['path']} checked and found bad: {_words(payload.get('failure'))}"
 
 
+def _retiring(row: Row, _payload: Mapping[str, Any]) -> str:
+    return f"copy of {row['path']} is to go"
+
+
 def _retired(row: Row, payload: Mapping[str, Any]) -> str:
     return f"copy of {row['path']} no longer kept ({_words(payload.get('outcome'))})"
 
@@ -104,6 +108,7 @@ SENTENCES: Mapping[str, Callable[[Row, Mapping[str, Any]], str]] = {
     "v1.storage.registered": _registered,
     "v1.storage.verified": _verified,
     "v1.storage.failed": _failed,
+    "v1.storage.retiring": _retiring,
     "v1.storage.retired": _retired,
     "v1.retention.applied": _applied,
     "v1.retention.extended": _extended,

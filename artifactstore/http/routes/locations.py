@@ -74,6 +74,20 @@ ENDPOINTS = (
         refusals=("not-found", "retired"),
     ).endpoint(),
     CommandSpec(
+        models.StorageRetiring,
+        "/locations/{location_id}/retiring",
+        "Say that a copy is to go",
+        doc="Whoever removes bytes does so later, and tells of it; nothing leads back.",
+        refusals=(
+            "not-found",
+            "retired",
+            "no-change",
+            "last-good-copy",
+            "legal-hold",
+            "retention-active",
+        ),
+    ).endpoint(),
+    CommandSpec(
         models.StorageRetired,
         "/locations/{location_id}/retire",
         "Tell that a copy is no longer kept",
@@ -82,6 +96,7 @@ ENDPOINTS = (
             "retired",
             "last-good-copy",
             "bytes-needed",
+            "not-retiring",
             "legal-hold",
             "retention-active",
         ),

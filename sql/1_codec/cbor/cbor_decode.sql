@@ -1,6 +1,6 @@
 -- purpose: AS-CBOR/1 payload to jsonb, strictly: any bytes but the canonical ones are refused
--- called by: decode_any_payload, append_initialized, describe_payload, people in psql, event_package,
---     payload_or_null
+-- called by: decode_any_payload, append_initialized, append_json, describe_payload, people in psql,
+--     event_package, payload_or_null
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.cbor_decode(p_payload bytea)
 RETURNS jsonb

@@ -129,6 +129,12 @@ WITH common (fields) AS (
         "package_id": {"type": "id", "required": true, "doc": "package of the file"},
         "observed_size": {"type": "int", "required": false, "doc": "size that was found"},
         "observed_blake3": {"type": "hash", "required": false, "doc": "BLAKE3 that was found"}}'::jsonb),
+    ('v1.storage.retiring', 'storage', 'operator', false, 'file',
+     'A copy is to go: its bytes are to be removed',
+     '{
+        "reason": {"type": "text", "required": true, "max": 1024, "doc": "why"},
+        "file_id": {"type": "id", "required": true, "doc": "file of which it is a copy"},
+        "package_id": {"type": "id", "required": true, "doc": "package of the file"}}'::jsonb),
     ('v1.storage.retired', 'storage', 'writer', false, 'file',
      'A copy is no longer kept',
      '{

@@ -41,6 +41,8 @@ BEGIN
     -- An array, not a join: planned while the tables were empty, a join visits every location for each event.
     UPDATE storage_locations l
     SET state = 'retiring',
+        retiring_at = coalesce(l.retiring_at,
+            (SELECT f.removed_at FROM artifact_files f WHERE f.file_id = l.file_id)),
         changed_sequence = (SELECT f.changed_sequence FROM artifact_files f WHERE f.file_id = l.file_id)
     WHERE l.file_id = ANY (ARRAY(SELECT e.subject_id FROM unnest(p_events) e)) AND l.retired_at IS NULL;
 END

@@ -1,5 +1,5 @@
 -- purpose: the state of files from their locations
--- called by: project_storage_failed, project_storage_retired
+-- called by: project_storage_failed, project_storage_retiring, project_storage_retired
 -- writes: artifact_files
 CREATE OR REPLACE FUNCTION artifactstore.project_file_state(p_events artifactstore.decoded_event[])
 RETURNS void

@@ -26,7 +26,7 @@ BEGIN
             SELECT e AS event, e.sequence, e.event_type,
                 coalesce(t.lane = 'package' OR t.lane = 'retention' AND e.subject_id IN (
                     SELECT (r.payload ->> 'package_id')::uuid FROM unnest(p_events) r
-                    WHERE r.event_type = 'v1.storage.retired'), true) AS barrier,
+                    WHERE r.event_type IN ('v1.storage.retiring', 'v1.storage.retired')), true) AS barrier,
                 coalesce((e.payload ->> 'package_id')::uuid, e.subject_id) AS package_id,
                 CASE WHEN t.lane <> 'file' THEN t.lane
                     ELSE coalesce((e.payload ->> 'file_id')::uuid, e.subject_id)::text END AS lane

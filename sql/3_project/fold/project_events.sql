@@ -17,6 +17,7 @@ BEGIN
             v_done := artifactstore.project_storage_registered(p_events) IS NULL;
         WHEN 'v1.storage.verified' THEN v_done := artifactstore.project_storage_verified(p_events) IS NULL;
         WHEN 'v1.storage.failed' THEN v_done := artifactstore.project_storage_failed(p_events) IS NULL;
+        WHEN 'v1.storage.retiring' THEN v_done := artifactstore.project_storage_retiring(p_events) IS NULL;
         WHEN 'v1.storage.retired' THEN v_done := artifactstore.project_storage_retired(p_events) IS NULL;
         WHEN 'v1.package.created' THEN v_done := artifactstore.project_package_created(p_events) IS NULL;
         WHEN 'v1.package.labeled' THEN v_done := artifactstore.project_package_labeled(p_events) IS NULL;

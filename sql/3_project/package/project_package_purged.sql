@@ -40,6 +40,8 @@ BEGIN
     -- Arrays, not joins: planned while the tables were empty, a join compares every location with every file.
     UPDATE storage_locations l
     SET state = 'retiring',
+        retiring_at = coalesce(l.retiring_at,
+            (SELECT p.purged_at FROM artifact_packages p WHERE p.package_id = l.package_id)),
         changed_sequence = (SELECT p.last_sequence FROM artifact_packages p WHERE p.package_id = l.package_id)
     WHERE l.retired_at IS NULL AND l.file_id = ANY (ARRAY(
         SELECT f.file_id FROM artifact_files f

@@ -52,7 +52,10 @@ BEGIN
         WHEN 'purged' THEN jsonb_build_object('purged_at', artifactstore.show_time(v_package.purged_at))
         WHEN 'not-open' THEN jsonb_build_object('package_id', v_package_id, 'state', v_package.state)
         WHEN 'wrong-state' THEN jsonb_build_object('state', v_package.state)
-        WHEN 'no-change' THEN jsonb_build_object('state', v_package.state, 'yanked', v_package.yanked)
+        WHEN 'no-change' THEN CASE v_kind
+            WHEN 'storage' THEN jsonb_build_object('state', v_location.state,
+                'retiring_at', artifactstore.show_time(v_location.retiring_at))
+            ELSE jsonb_build_object('state', v_package.state, 'yanked', v_package.yanked) END
         WHEN 'too-large' THEN jsonb_build_object('limit', 256, 'labels', (
             SELECT count(*) FROM jsonb_object_keys(artifactstore.merge_labels(v_package.labels, v_payload))))
         WHEN 'manifest-changed' THEN (

@@ -1,5 +1,6 @@
 -- purpose: the destruction guard: holds, then retention
--- called by: project_file_removed, project_package_deleted, project_package_purged, project_storage_retired
+-- called by: project_file_removed, project_package_deleted, project_package_purged, project_storage_retiring,
+--     project_storage_retired
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.destruction_problem(
     p_package_id uuid, p_created_at timestamptz, p_payload jsonb

@@ -1,5 +1,6 @@
 -- purpose: what every event about an existing location must fulfil
--- called by: project_storage_verified, project_storage_failed, project_storage_retired
+-- called by: project_storage_verified, project_storage_failed, project_storage_retiring,
+--     project_storage_retired
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.check_location(p_events artifactstore.decoded_event[])
 RETURNS void

@@ -15,11 +15,12 @@ BEGIN
     FROM unnest(p_events) e
     WHERE l.location_id = e.subject_id;
 
-    -- A live file has no retiring location, so it has a verified one now.
+    -- Not by a copy that is to go, as all those of a file that is gone.
     UPDATE artifact_files f
     SET state = 'verified', last_verified_at = e.created_at, changed_sequence = e.sequence
     FROM unnest(p_events) e
-    WHERE f.file_id = (e.payload ->> 'file_id')::uuid AND NOT artifactstore.is_gone(f.state);
+    WHERE f.file_id = (e.payload ->> 'file_id')::uuid
+        AND (SELECT l.state FROM storage_locations l WHERE l.location_id = e.subject_id) = 'verified';
 END
 $$;
 

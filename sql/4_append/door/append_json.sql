@@ -22,6 +22,12 @@ BEGIN
     ELSIF v_min_role <> 'writer' AND artifactstore.is_member('operator') IS NOT TRUE THEN
         PERFORM artifactstore.refuse('forbidden', jsonb_build_object(
             'event_type', p_event_type, 'needs', 'operator', 'problem', 'it needs the role operator'));
+    ELSIF artifactstore.names_object(artifactstore.cbor_decode(v_payload))
+        AND artifactstore.is_member('service') IS NOT TRUE
+    THEN
+        -- Whoever names an object can have its bytes read to him.
+        PERFORM artifactstore.refuse('forbidden', jsonb_build_object('event_type', p_event_type,
+            'needs', 'service', 'problem', 'objects of stores are named by the role service alone'));
     END IF;
     RETURN (SELECT a.sequence FROM artifactstore.append(
         ARRAY[p_event_type], ARRAY[p_subject_id], ARRAY['db:' || session_user],

@@ -12,10 +12,11 @@ DECLARE
     v_done boolean;
 BEGIN
     v_done := artifactstore.check_moment(v_events, p_head, p_now, p_expected) IS NULL;
+    v_done := artifactstore.check_objects(v_events, p_head) IS NULL;
     RETURN v_events;
 END
 $$;
 
 COMMENT ON FUNCTION artifactstore.admit_events(
     artifactstore.decoded_event[], bigint, timestamptz, bigint[]) IS
-'The events as they will be in the log, see number_events; refuses what check_moment does';
+'The events as they will be in the log, see number_events; refuses what check_moment and check_objects do';
