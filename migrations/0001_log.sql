@@ -1,8 +1,8 @@
 -- The log: the only source of truth, and the tables that say what may be written to it.
 -- depends:
 
--- Every statement that inserts reads these CHECKs from the text of their trees, which takes longer than to ask them:
--- they have the form that makes the smallest one, a range of lengths and an array of words.
+-- Every statement that inserts reads these CHECKs from the text of their trees, which takes longer than to
+-- ask them: they have the form that makes the smallest one, a range of lengths and an array of words.
 CREATE TABLE artifactstore.events (
     sequence bigint NOT NULL,
     created_at timestamptz NOT NULL,

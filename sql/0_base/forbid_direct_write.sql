@@ -2,8 +2,8 @@
 -- called by: triggers <view>_forbid_direct_write, <view>_forbid_direct_truncate
 -- writes: nothing
 --
--- The question is here, not in a WHEN of the trigger: that is read from its text by each statement, which takes
--- longer than the call.
+-- The question is here, not in a WHEN of the trigger: that is read from its text by each statement, which
+-- takes longer than the call.
 CREATE OR REPLACE FUNCTION artifactstore.forbid_direct_write()
 RETURNS trigger
 LANGUAGE plpgsql VOLATILE

@@ -188,14 +188,20 @@ class LocalStore:
         """See ``ObjectStore``."""
         with self._place.told():
             if version is None:
-                with suppress(FileExistsError):
-                    Path(self._place.root).mkdir(0o750)
+                self._make_root()
             with self._place.open() as root:
                 with suppress(FileExistsError):
                     os.mkdir(SCRATCH, 0o750, dir_fd=root)
                 with opened(SCRATCH, root) as scratch:
                     self._replace_marker(root, scratch, data, version)
         return _version(data)
+
+    def _make_root(self) -> None:
+        root = Path(self._place.root)
+        with suppress(FileExistsError):
+            root.mkdir(0o750)
+            with opened(str(root.parent), follow=True) as parent:
+                sync(parent)
 
     def _replace_marker(self, root: int, scratch: int, data: bytes, version: str | None) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
