@@ -6,7 +6,7 @@
 -- it keeps its place among all events of its package, and epochs lie between barriers. Within an epoch the
 -- lanes of a package touch disjoint rows, so the n-th events of all lanes of all packages make one wave,
 -- folded together, type by type: a projector never sees two events of one lane. Only removals come as runs,
--- since emptying a package is common. A retirement asks what protects the package, so where there is one,
+-- since emptying a package is common. Giving up a copy asks what protects the package, so where that is done,
 -- events of lane retention are barriers, too. Ids, purls and request keys are shared by packages but never
 -- freed: whichever comes second is refused in any order, and fold finds out which one the log has first.
 -- Bytes are shared and freed: that is judged after the waves, by check_bytes, of the events that are returned
