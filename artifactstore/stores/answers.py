@@ -23,10 +23,11 @@ _MEANINGS: Mapping[str, str] = {
     "InsufficientStorage": "store-full",
     "QuotaExceeded": "store-full",
     "XMinioStorageFull": "store-full",
+    "ContainerNotFound": "store-unavailable",
     "NoSuchBucket": "store-unavailable",
     "SSLError": "store-unavailable",
 }
-_WORDS = {403: "Forbidden", 404: "NotFound", 412: "PreconditionFailed"}
+_WORDS = {403: "Forbidden", 404: "NotFound", 412: "PreconditionFailed", 501: "NotImplemented"}
 """What a status without a code says: an answer to HEAD has no body."""
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}", re.ASCII)
 _CLOCK = "compare the clock of this machine with the store's: they differ by more than it takes"

@@ -4,7 +4,14 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from obstore.exceptions import BaseError
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    NotSupportedError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
 
 from artifactstore.stores.answers import StoreAnswer
 
@@ -16,17 +23,39 @@ _ELSEWHERE = "redirect without LOCATION"
 _WHY = re.compile(r" - (?:HTTP error: )?([^\n<]{1,100})")
 
 
+_TAKEN = "BlobAlreadyExists"
+"""What Azure says with 409 where others say 412; it has a code of its own for that, too."""
+_KINDS: tuple[tuple[type[Exception], int], ...] = (
+    (AlreadyExistsError, 412),
+    (PreconditionError, 412),
+    (FileNotFoundError, 404),
+    (PermissionDeniedError, 403),
+    (UnauthenticatedError, 403),
+    (NotSupportedError, 501),
+)
+"""What obstore knows by itself, where no answer is quoted."""
+
+
 @contextmanager
 def of_obstore() -> Iterator[None]:
     """Raise what obstore raises inside as a ``StoreAnswer``."""
     try:
         yield
     except (BaseError, OSError) as failure:
-        said = str(failure)
-        status, code = _STATUS.search(said), _CODE.search(said)
-        if status is not None:
-            raise StoreAnswer(int(status[1]), code[1] if code else None) from failure
-        if _ELSEWHERE in said:
-            raise StoreAnswer(301, "PermanentRedirect") from failure
-        why = _WHY.search(said)
-        raise StoreAnswer(None, None, why[1].strip() if why else type(failure).__name__) from failure
+        raise _answer(failure) from failure
+
+
+def _answer(failure: Exception) -> StoreAnswer:
+    said = str(failure)
+    status, code = _STATUS.search(said), _CODE.search(said)
+    kind = next((known for type_, known in _KINDS if isinstance(failure, type_)), None)
+    if (status and status[1] == "412") or (code and code[1] == _TAKEN):
+        return StoreAnswer(412, None)
+    if status is not None:
+        return StoreAnswer(int(status[1]), code[1] if code else None)
+    if kind is not None:
+        return StoreAnswer(kind, None)
+    if _ELSEWHERE in said:
+        return StoreAnswer(301, "PermanentRedirect")
+    why = _WHY.search(said)
+    return StoreAnswer(None, None, why[1].strip() if why else type(failure).__name__)

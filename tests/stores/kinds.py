@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import TypeAlias
 from uuid import uuid4
 
+from obstore.store import MemoryStore
+
 from artifactstore.events import new_id
 from artifactstore.stores.base import ObjectStore, Part
 from artifactstore.stores.config import StoreConfig
 from artifactstore.stores.keys import key_of
 from artifactstore.stores.marker import LogHome, init
 from artifactstore.stores.opening import open_store
+from artifactstore.stores.other import OtherStore
 from tests.stores.seaweed import BUCKETS, seaweed
 
 HOME = LogHome(uuid4(), 7_000_000_000_000_000_001, 16_384, 10, ((uuid4(), 0),))
@@ -65,8 +68,20 @@ def in_bucket(bucket: str, _: Path) -> Iterator[Tried]:
     client.close()
 
 
+@contextmanager
+def in_memory(_: Path) -> Iterator[Tried]:
+    """What stores through obstore alone have in common, on one of its own that is gone with the process."""
+    settings, client = StoreConfig(name="cloud", type="azure", bucket="none", prefix="as/"), MemoryStore()
+
+    def put_foreign(name: str, data: bytes) -> None:
+        client.put(f"as/{name}", data)
+
+    yield Tried(OtherStore(settings, client), settings, lambda: OtherStore(settings, client), put_foreign)
+
+
 KINDS: dict[str, Kind] = {
     "local": local,
+    "obstore": in_memory,
     **{f"s3-{bucket}": partial(in_bucket, bucket) for bucket in BUCKETS},
 }
 

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ from obstore.store import S3Store as ObstoreS3
 from artifactstore import system
 from artifactstore.errors import BadInput, Refused
 from artifactstore.stores.config import StoreConfig
+from artifactstore.stores.credentials import private
 from artifactstore.stores.patience import Patience
 from artifactstore.stores.s3 import hooks
 
@@ -149,7 +149,7 @@ def _session(given: StoreConfig) -> boto3.session.Session:
     profile = "default" if given.credentials_file else given.profile
     core = botocore.session.Session(profile=profile)
     if given.credentials_file is not None:
-        _check_private(given.credentials_file)
+        private(given.credentials_file)
         core.set_config_variable("credentials_file", str(given.credentials_file))
         core.set_config_variable("config_file", os.devnull)
     try:
@@ -157,13 +157,3 @@ def _session(given: StoreConfig) -> boto3.session.Session:
     except ProfileNotFound:
         told = {"problem": f"there is no profile {profile!r}", "store": given.name}
         raise BadInput("usage", told, _WHERE) from None
-
-
-def _check_private(path: Path) -> None:
-    try:
-        mode = path.stat().st_mode
-    except OSError as failure:
-        raise system.refused(failure, path) from failure
-    if mode & 0o077:
-        told = {"problem": f"{path}: others may read it", "path": str(path)}
-        raise BadInput("file", told, f"chmod 600 {path}")

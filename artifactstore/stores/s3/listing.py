@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from artifactstore.stores.base import ObjectInfo
-from artifactstore.stores.s3.place import MARKER, Place
+from artifactstore.stores.s3.bucket import MARKER, Bucket
 
 _MANY = 10_000
 
 
-def objects(place: Place, after: str) -> Iterator[ObjectInfo]:
+def objects(place: Bucket, after: str) -> Iterator[ObjectInfo]:
     """See ``ObjectStore.list``; how many versions each has, where the bucket has versions."""
     in_span = _versions if place.versioned else _plain
     for span in _spans(place, after):
@@ -29,7 +29,7 @@ class _Span:
     whole: bool = False
 
 
-def _spans(place: Place, after: str) -> Iterator[_Span]:
+def _spans(place: Bucket, after: str) -> Iterator[_Span]:
     """What to list one after the other, so that all of it comes in the order of bytes.
 
     Stores that are made of directories (SeaweedFS) list ``aa/x`` before ``aa-b``. Our keys are in the same
@@ -45,7 +45,7 @@ def _spans(place: Place, after: str) -> Iterator[_Span]:
             yield _Span(name, after if after.startswith(name) else "")
 
 
-def _top(place: Place) -> list[str]:
+def _top(place: Bucket) -> list[str]:
     """Names directly below the prefix; none if there are very many, which is no place of ours alone."""
     names: list[str] = []
     for page in _pages(place, Prefix=place.prefix, Delimiter="/"):
@@ -56,7 +56,7 @@ def _top(place: Place) -> list[str]:
     return names
 
 
-def _pages(place: Place, **wanted: str) -> Iterator[Any]:
+def _pages(place: Bucket, **wanted: str) -> Iterator[Any]:
     boto, token = place.boto, ""
     while True:
         request = {"Bucket": place.bucket, **wanted, **({"ContinuationToken": token} if token else {})}
@@ -67,7 +67,7 @@ def _pages(place: Place, **wanted: str) -> Iterator[Any]:
             return
 
 
-def _plain(place: Place, span: _Span) -> Iterator[ObjectInfo]:
+def _plain(place: Bucket, span: _Span) -> Iterator[ObjectInfo]:
     start = {"StartAfter": place.prefix + span.after} if span.after else {}
     for page in _pages(place, Prefix=place.prefix + span.below, **start):
         for name, size, modified in page["Fast"]:
@@ -78,7 +78,7 @@ def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def _versions(place: Place, span: _Span) -> Iterator[ObjectInfo]:
+def _versions(place: Bucket, span: _Span) -> Iterator[ObjectInfo]:
     """Objects with all they have: a mark that says deleted counts, too. What is only such a mark is none."""
     boto = place.boto
     request = {"Bucket": place.bucket, "Prefix": place.prefix + span.below}

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from artifactstore.errors import ArtifactstoreError, Refused
 from artifactstore.stores.answers import StoreAnswer
-from artifactstore.stores.s3.place import MARKER, MISSING, TAKEN, Place
+from artifactstore.stores.s3.bucket import MARKER, MISSING, TAKEN, Bucket
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import PutObjectRequestTypeDef
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 _CHANGED = (TAKEN, "ConditionalRequestConflict", *MISSING)
 
 
-def read_marker(place: Place) -> tuple[bytes, str] | None:
+def read_marker(place: Bucket) -> tuple[bytes, str] | None:
     """See ``ObjectStore.read_marker``."""
     return _read(place, place.prefix + MARKER)
 
 
-def outer_marker(place: Place) -> str | None:
+def outer_marker(place: Bucket) -> str | None:
     """See ``ObjectStore.outer_marker``: of the prefixes that this one begins with."""
     segments = place.prefix.split("/")[:-1]
     for count in range(len(segments)):
@@ -33,7 +33,7 @@ def outer_marker(place: Place) -> str | None:
     return None
 
 
-def _read(place: Place, path: str) -> tuple[bytes, str] | None:
+def _read(place: Bucket, path: str) -> tuple[bytes, str] | None:
     boto = place.boto
 
     def get() -> tuple[bytes, str]:
@@ -46,7 +46,7 @@ def _read(place: Place, path: str) -> tuple[bytes, str] | None:
         return None
 
 
-def write_marker(place: Place, data: bytes, version: str | None) -> str:
+def write_marker(place: Bucket, data: bytes, version: str | None) -> str:
     """See ``ObjectStore.write_marker``."""
     boto, path = place.boto, place.prefix + MARKER
     request: PutObjectRequestTypeDef = {"Bucket": place.bucket, "Key": path, "Body": data}

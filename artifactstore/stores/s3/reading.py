@@ -11,7 +11,7 @@ from artifactstore.stores.answers import StoreAnswer
 from artifactstore.stores.base import PIECE, ObjectInfo
 from artifactstore.stores.obstore_answers import of_obstore
 from artifactstore.stores.patience import Waiting
-from artifactstore.stores.s3.place import MISSING, Place
+from artifactstore.stores.s3.bucket import MISSING, Bucket
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
@@ -22,7 +22,7 @@ _CHUNK = 512 * 1024
 _BEYOND = "InvalidRange"
 
 
-def described(place: Place, key: str) -> "HeadObjectOutputTypeDef | None":
+def described(place: Bucket, key: str) -> "HeadObjectOutputTypeDef | None":
     """The answer to HEAD; None if there is no such object."""
     boto, path = place.boto, place.path(key)
     try:
@@ -36,7 +36,7 @@ def described(place: Place, key: str) -> "HeadObjectOutputTypeDef | None":
         return None
 
 
-def head(place: Place, key: str) -> ObjectInfo | None:
+def head(place: Bucket, key: str) -> ObjectInfo | None:
     """See ``ObjectStore.head``."""
     found = described(place, key)
     if found is None:
@@ -50,7 +50,7 @@ def _whole_sha256(found: "HeadObjectOutputTypeDef") -> bytes | None:
     return b64decode(said) if said and "-" not in said else None
 
 
-def read(place: Place, key: str, start: int, end: int | None) -> Iterator[bytes]:
+def read(place: Bucket, key: str, start: int, end: int | None) -> Iterator[bytes]:
     """See ``ObjectStore.read``. A connection that breaks is taken up where it broke."""
     if end is not None and end <= start:
         if head(place, key) is None:
@@ -62,7 +62,7 @@ def read(place: Place, key: str, start: int, end: int | None) -> Iterator[bytes]
 
 
 class _Reader:
-    def __init__(self, place: Place, key: str, start: int, end: int | None) -> None:
+    def __init__(self, place: Bucket, key: str, start: int, end: int | None) -> None:
         self._place = place
         self._key = key
         self._path = place.path(key)

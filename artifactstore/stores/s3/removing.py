@@ -10,7 +10,7 @@ from obstore import head
 from artifactstore.stores.answers import StoreAnswer
 from artifactstore.stores.base import Removed
 from artifactstore.stores.patience import Waiting
-from artifactstore.stores.s3.place import MISSING, UNKNOWN, Place
+from artifactstore.stores.s3.bucket import MISSING, UNKNOWN, Bucket
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
@@ -26,7 +26,7 @@ _NO_LOCK = (
 """Codes of what is not locked, or cannot be."""
 
 
-def delete(place: Place, keys: Sequence[str]) -> Mapping[str, Removed]:
+def delete(place: Bucket, keys: Sequence[str]) -> Mapping[str, Removed]:
     """See ``ObjectStore.delete``; raises ``store-refused`` if the store keeps one that nothing locks."""
     paths = {place.path(key): key for key in keys}
     with ThreadPoolExecutor(_LOOKERS) as pool:
@@ -46,7 +46,7 @@ def delete(place: Place, keys: Sequence[str]) -> Mapping[str, Removed]:
     return outcome
 
 
-def _there(place: Place, path: str) -> "list[ObjectIdentifierTypeDef]":
+def _there(place: Bucket, path: str) -> "list[ObjectIdentifierTypeDef]":
     """What is to be removed so that nothing is left of an object."""
     if place.versioned:
         return list(_versions(place, path))
@@ -58,7 +58,7 @@ def _there(place: Place, path: str) -> "list[ObjectIdentifierTypeDef]":
     return [{"Key": path}]
 
 
-def _versions(place: Place, path: str) -> "Iterator[ObjectIdentifierTypeDef]":
+def _versions(place: Bucket, path: str) -> "Iterator[ObjectIdentifierTypeDef]":
     boto = place.boto
     request: dict[str, str] = {"Bucket": place.bucket, "Prefix": path}
     while True:
@@ -72,7 +72,7 @@ def _versions(place: Place, path: str) -> "Iterator[ObjectIdentifierTypeDef]":
 
 
 def _remove(
-    place: Place, wanted: "list[ObjectIdentifierTypeDef]"
+    place: Bucket, wanted: "list[ObjectIdentifierTypeDef]"
 ) -> "Iterator[tuple[ObjectIdentifierTypeDef, str]]":
     """Remove them; what the store keeps, with its code."""
     boto = place.boto
@@ -109,7 +109,7 @@ def _remove(
 
 
 def _remove_singly(
-    place: Place, wanted: "list[ObjectIdentifierTypeDef]"
+    place: Bucket, wanted: "list[ObjectIdentifierTypeDef]"
 ) -> "Iterator[tuple[ObjectIdentifierTypeDef, str]]":
     boto = place.boto
     for one in wanted:
@@ -124,7 +124,7 @@ def _remove_singly(
                 yield one, answer.code or "AccessDenied"
 
 
-def _locked(place: Place, one: "ObjectIdentifierTypeDef") -> bool:
+def _locked(place: Bucket, one: "ObjectIdentifierTypeDef") -> bool:
     """Whether a lock keeps a version: retention that has not ended, or a legal hold."""
     boto = place.boto
     named: Any = {"Bucket": place.bucket, **one}

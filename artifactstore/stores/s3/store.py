@@ -6,7 +6,7 @@ from artifactstore.stores.base import ObjectInfo, Part, Removed, UnfinishedUploa
 from artifactstore.stores.config import StoreConfig
 from artifactstore.stores.patience import Patience
 from artifactstore.stores.s3 import listing, marker, reading, removing
-from artifactstore.stores.s3.place import Place
+from artifactstore.stores.s3.bucket import Bucket
 from artifactstore.stores.s3.trials import trials
 from artifactstore.stores.s3.uploads import Uploads
 from artifactstore.stores.s3.writing import Writing
@@ -23,7 +23,7 @@ class S3Store:
     def __init__(self, config: StoreConfig, patience: Patience | None = None) -> None:
         self.name = config.name
         self.part_size = part_size(0)
-        self._place = Place(config, patience or Patience())
+        self._place = Bucket(config, patience or Patience())
         self._writing = Writing(self._place, config.sse, config.verify_writes)
         self._uploads = Uploads(self._place, config.sse, config.verify_writes)
 

@@ -12,7 +12,7 @@ from artifactstore.events.ids import new_id
 from artifactstore.stores.answers import StoreAnswer
 from artifactstore.stores.config import StoreConfig
 from artifactstore.stores.keys import key_of
-from artifactstore.stores.s3.place import TAKEN, UNKNOWN, Place
+from artifactstore.stores.s3.bucket import TAKEN, UNKNOWN, Bucket
 from artifactstore.stores.s3.removing import delete
 from artifactstore.stores.trial import Trial
 
@@ -27,7 +27,7 @@ _NO_RIGHT = ("AccessDenied", "Forbidden")
 _ALL_USERS = "http://acs.amazonaws.com/groups/global/"
 
 
-def trials(place: Place, settings: StoreConfig) -> Iterator[Trial]:
+def trials(place: Bucket, settings: StoreConfig) -> Iterator[Trial]:
     """Try them; what was written is removed."""
     key = key_of(new_id())
     try:
@@ -41,7 +41,7 @@ def trials(place: Place, settings: StoreConfig) -> Iterator[Trial]:
     yield _public(place)
 
 
-def _wrong_checksum(place: Place, key: str) -> Trial:
+def _wrong_checksum(place: Bucket, key: str) -> Trial:
     """Whether the store itself refuses bytes that are not those that were said."""
     said = b64encode(hashlib.sha256(b"other").digest()).decode()
     boto, path = place.boto, place.path(key)
@@ -56,7 +56,7 @@ def _wrong_checksum(place: Place, key: str) -> Trial:
     return Trial("refuses wrong bytes", "hazard", "it checks nothing: set verify_writes = true")
 
 
-def _one_writer(place: Place, key: str) -> Trial:
+def _one_writer(place: Bucket, key: str) -> Trial:
     """Whether of many who write on condition that nothing is there one succeeds."""
     delete(place, [key])
     boto, path = place.boto, place.path(key)
@@ -79,7 +79,7 @@ def _one_writer(place: Place, key: str) -> Trial:
     return Trial("If-None-Match", "yes" if wrote == 1 else "hazard", told)
 
 
-def _lock(place: Place, settings: StoreConfig) -> Trial:
+def _lock(place: Bucket, settings: StoreConfig) -> Trial:
     """Whether what is locked for some seconds stays for so long, and goes afterwards."""
     boto, key = place.boto, key_of(new_id())
     path, until = place.path(key), datetime.now(UTC) + _LOCKED_FOR
@@ -116,7 +116,7 @@ def _retention(rule: Any) -> str:
     return f"{default.get('Mode')} {default.get('Days', '')}{'d' if 'Days' in default else ''}".strip()
 
 
-def _lifecycle(place: Place) -> Iterator[Trial]:
+def _lifecycle(place: Bucket) -> Iterator[Trial]:
     """Rules of the bucket that expire what is ours; and whether one removes uploads that were given up."""
     boto = place.boto
     found = _asked(
@@ -149,7 +149,7 @@ def _concerns(rule: Any, prefix: str) -> bool:
     return prefix.startswith(about) or about.startswith(prefix)
 
 
-def _public(place: Place) -> Trial:
+def _public(place: Bucket) -> Trial:
     """Whether everybody may read the bucket."""
     boto = place.boto
     status = _asked(
@@ -169,7 +169,7 @@ def _public(place: Place) -> Trial:
     return Trial("closed to the public", "yes")
 
 
-def _asked(place: Place, what: str, call: Callable[[], Any]) -> Any:
+def _asked(place: Bucket, what: str, call: Callable[[], Any]) -> Any:
     """What the store says of the bucket; None if that is nothing, the code if this account may not know."""
     try:
         return place.ask(what, call, *_NOTHING, *_NO_RIGHT)

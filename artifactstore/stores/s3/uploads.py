@@ -10,8 +10,8 @@ from artifactstore.events.ids import new_id
 from artifactstore.stores.answers import StoreAnswer
 from artifactstore.stores.base import Part, UnfinishedUpload
 from artifactstore.stores.keys import key_of
+from artifactstore.stores.s3.bucket import TAKEN, UNKNOWN, Bucket
 from artifactstore.stores.s3.clients import encryption
-from artifactstore.stores.s3.place import TAKEN, UNKNOWN, Place
 from artifactstore.stores.s3.reading import described, read
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Uploads:
         sse: what the store encrypts with. verify: whether what was written is read back.
     """
 
-    def __init__(self, place: Place, sse: str | None, verify: bool) -> None:
+    def __init__(self, place: Bucket, sse: str | None, verify: bool) -> None:
         self._place = place
         self._sse = encryption(sse) if sse else None
         self._verify = verify

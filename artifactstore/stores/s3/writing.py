@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from obstore import put
 
 from artifactstore.stores.answers import StoreAnswer
+from artifactstore.stores.s3.bucket import TAKEN, UNKNOWN, Bucket
 from artifactstore.stores.s3.clients import encryption
-from artifactstore.stores.s3.place import TAKEN, UNKNOWN, Place
 from artifactstore.stores.s3.reading import head, read
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Writing:
         sse: what the store encrypts with. verify: whether what was written is read back.
     """
 
-    def __init__(self, place: Place, sse: str | None, verify: bool) -> None:
+    def __init__(self, place: Bucket, sse: str | None, verify: bool) -> None:
         self._place = place
         self._sse = encryption(sse) if sse else None
         self._verify = verify

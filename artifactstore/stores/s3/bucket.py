@@ -37,7 +37,7 @@ _NO_ANSWER = (HTTPClientError, IncompleteReadError, NoConnection, ResponseParser
 """What boto3 raises for an answer that did not come, or not whole."""
 
 
-class Place:
+class Bucket:
     """A bucket and a prefix.
 
     Attributes:
