@@ -4,7 +4,6 @@ import json
 import re
 import sys
 import sysconfig
-import threading
 from itertools import count
 from pathlib import Path
 from shlex import quote
@@ -197,7 +196,7 @@ def _store(session: Session, place: str) -> Stored | None:
     if name is None:
         return None
     marker.init(session.stores[name], begun(session.database, session.actor))
-    return stored(session, name, None, threading.Event())
+    return stored(session, name)
 
 
 def _purl(session: Session, root: Path, is_default: bool) -> str:

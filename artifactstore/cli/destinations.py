@@ -1,8 +1,8 @@
 """The stores that a command writes to, and what is told of them."""
 
-import threading
 from collections.abc import Sequence
 
+from artifactstore.cli.interrupt import finishing
 from artifactstore.cli.progress import amount
 from artifactstore.cli.session import Session
 from artifactstore.errors import BadInput, Refused
@@ -38,7 +38,7 @@ def readable(session: Session, name: str) -> ObjectStore:
     return store
 
 
-def stored(session: Session, names: str, min_copies: int | None, stopping: threading.Event) -> Stored:
+def stored(session: Session, names: str, min_copies: int | None = None) -> Stored:
     """The stores of ``--store``, in their order; raises as ``destination``, and ``BadInput`` usage."""
     wanted = names.split(",")
     if len(set(wanted)) != len(wanted) or "" in wanted:
@@ -49,7 +49,7 @@ def stored(session: Session, names: str, min_copies: int | None, stopping: threa
             "usage", {"problem": f"--min-copies {min_copies} needs as many stores: --store has {names}"}
         )
     needed = min_copies or min(session.stores.config.min_copies, len(destinations))
-    return Stored(session.database.objects, destinations, needed, stopping)
+    return Stored(session.database.objects, destinations, needed, finishing)
 
 
 def of_destinations(session: Session, destinations: Sequence[Destination]) -> object:

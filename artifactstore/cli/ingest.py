@@ -9,7 +9,6 @@ import click
 from artifactstore.cli import options, values
 from artifactstore.cli.command import Command
 from artifactstore.cli.destinations import of_destinations, stored
-from artifactstore.cli.interrupt import finishing
 from artifactstore.cli.progress import amount
 from artifactstore.cli.session import Session, with_session
 from artifactstore.errors import BadInput
@@ -114,8 +113,8 @@ def ingest(
     if sbom is not None:
         named = [*([sbom.subject] if sbom.subject else []), *sbom.components]
         components = canonical_components(session.store, named)
-    with session.progress() as progress, finishing() as stopping:
-        kept = None if stores is None else stored(session, stores, min_copies, stopping)
+    with session.progress() as progress:
+        kept = None if stores is None else stored(session, stores, min_copies)
         if path is not None:
             subject = sbom.subject if sbom is not None and purl is None else None
             purl = purl or (subject.purl if subject else None)

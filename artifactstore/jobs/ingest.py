@@ -268,12 +268,13 @@ class _Ingest:
 
         Those whose object went meanwhile are put once more, under new keys.
         """
-        keeping = Keeping(self.tree, stores, self.workers, self._ticking())
         lost: list[TreeFile] = []
-        for batch in keeping.keep(entries):
-            lost += self._append_kept(batch, failed, LOST_OBJECTS)
-        for batch in keeping.keep(lost, anew=True) if lost else ():
-            self._append_kept(batch, failed)
+        with stores.finishing() as stopping:
+            keeping = Keeping(self.tree, stores, self.workers, stopping, self._ticking())
+            for batch in keeping.keep(entries):
+                lost += self._append_kept(batch, failed, LOST_OBJECTS)
+            for batch in keeping.keep(lost, anew=True) if lost else ():
+                self._append_kept(batch, failed)
 
     def _append_kept(
         self, batch: Sequence[Kept], failed: Names, of_one: frozenset[str] = frozenset()

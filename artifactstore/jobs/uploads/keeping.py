@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -102,13 +102,14 @@ class Stored:
     Attributes:
         objects: the log's, asked in the thread that takes the results.
         destinations: the stores. needed: copies without which a file has failed.
-        stopping: set it, and what is on its way is finished, no more is begun.
+        finishing: around the work; when what it gives is set, what is on its way is finished, and no more is
+            begun.
     """
 
     objects: ObjectIds
     destinations: Sequence[Destination]
     needed: int
-    stopping: threading.Event = field(default_factory=threading.Event)
+    finishing: Callable[[], AbstractContextManager[threading.Event]]
 
 
 @dataclass(slots=True)
@@ -116,12 +117,14 @@ class Keeping:
     """Puts files of a tree into stores.
 
     Attributes:
-        tree: that has the files. workers: threads that read. tick: gets the bytes read so far.
+        tree: that has the files. workers: threads that read. stopping: set, it ends the work; see ``Stored``.
+        tick: gets the bytes read so far.
     """
 
     tree: Tree
     stores: Stored
     workers: int
+    stopping: threading.Event
     tick: Callable[[int], None]
     _reader: Reader = field(default_factory=Reader)
     _budget: MemoryBudget = field(default_factory=lambda: MemoryBudget(PARTS_BYTES))
@@ -159,7 +162,7 @@ class Keeping:
                 yield durable
             while self._large and not self._late():
                 yield from self._of_large()
-        if self.stores.stopping.is_set():
+        if self.stopping.is_set():
             raise KeyboardInterrupt
         self._check()
 
@@ -185,7 +188,7 @@ class Keeping:
 
     def _next(self, chunks: Iterator[_Chunk]) -> _Chunk | None:
         """The next chunk, unless no more is to be begun."""
-        enough = self.stores.stopping.is_set() or self._left() < self.stores.needed
+        enough = self.stopping.is_set() or self._left() < self.stores.needed
         return None if enough else next(chunks, None)
 
     def _left(self) -> int:
@@ -202,7 +205,7 @@ class Keeping:
 
     def _late(self) -> bool:
         """Whether it was to stop, and what is on its way had its time."""
-        if not self.stores.stopping.is_set():
+        if not self.stopping.is_set():
             return False
         self._reader.stopping = True  # of large files; they go on with the next run
         self._ends = self._ends or time.monotonic() + GRACE
@@ -245,7 +248,7 @@ class Keeping:
         reading.clear()
         plans = [_Plan(file) for file, _ in read]
         good = [(plan, data) for plan, (_, data) in zip(plans, read, strict=True) if not plan.file.problem]
-        if good and not self.stores.stopping.is_set():
+        if good and not self.stopping.is_set():
             for destination in self.stores.destinations:
                 if destination.failure is None:
                     self._put(destination, good, anew)
@@ -333,7 +336,7 @@ class Keeping:
         return {size for name in asked for size in self.stores.objects.sizes(name, sizes)}
 
     def _begin_large(self, entry: TreeFile, likely: Collection[int], anew: bool) -> None:
-        if self.stores.stopping.is_set() or self._left() < self.stores.needed:
+        if self.stopping.is_set() or self._left() < self.stores.needed:
             return
         one = _Large(entry)
         if entry.size in likely:
@@ -377,7 +380,7 @@ class Keeping:
                 if uri is not None:
                     one.known[to] = uri
                     to.shared += 1
-        if len(one.known) >= self._left() or self.stores.stopping.is_set():
+        if len(one.known) >= self._left() or self.stopping.is_set():
             return False
         self._send(one, anew=False)
         return True
