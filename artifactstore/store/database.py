@@ -12,7 +12,7 @@ from artifactstore.store.identity import Identification
 from artifactstore.store.imports import Imports
 from artifactstore.store.installation import Installation
 from artifactstore.store.keeper import KeeperRuns
-from artifactstore.store.keeping import Keeping
+from artifactstore.store.keeping import KeptCopies
 from artifactstore.store.log import Log
 from artifactstore.store.objects import Objects
 from artifactstore.store.overviews import Overviews
@@ -47,7 +47,7 @@ class Store:
         self.copies = Copies(connection)
         self.removals = Removals(connection)
         self.keeper = KeeperRuns(connection)
-        self.keeping = Keeping(connection)
+        self.keeping = KeptCopies(connection)
         self.objects = Objects(connection)
         self.placed = Placed(connection)
         self.tokens = Tokens(connection)
