@@ -6,7 +6,7 @@ recorded, and the next one is read. Run again after an interruption, it goes on 
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
@@ -87,7 +87,7 @@ def replicate(
     started = time.monotonic()
     run = _Replication(store, destination, sources, report, actor, progress)
     try:
-        yield from run.copy(store.copies.lacking(destination.name, least, package_id))
+        yield from run.replicate(store.copies.lacking(destination.name, least, package_id))
     finally:
         report.bytes = destination.bytes
         report.seconds = time.monotonic() - started
@@ -107,18 +107,23 @@ class _Replication:
     _parts: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(AT_ONCE, "parts"))
     _budget: MemoryBudget = field(default_factory=lambda: MemoryBudget(PARTS_BYTES))
 
-    def copy(self, files: Iterator[Row]) -> Iterator[Trouble]:
+    def replicate(self, files: Iterator[Row]) -> Iterator[Trouble]:
         """Copy in batches: known objects are shared, the others written, made durable, and registered."""
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="copy") as pool:
             try:
                 while batch := list(islice(files, BATCH)):
                     self.report.lacking += len(batch)
-                    yield from self._batch(pool, batch, anew=False)
+                    lost = yield from self._batch(pool, batch, anew=False)
+                    if lost:
+                        yield from self._batch(pool, lost, anew=True)
             finally:
                 self.stopping = True
                 pool.shutdown(cancel_futures=True)
 
-    def _batch(self, pool: ThreadPoolExecutor, files: Sequence[Row], *, anew: bool) -> Iterator[Trouble]:
+    def _batch(
+        self, pool: ThreadPoolExecutor, files: Sequence[Row], *, anew: bool
+    ) -> Generator[Trouble, None, list[Row]]:
+        """Copy some files; those whose object went meanwhile, which are to be written ``anew``."""
         copied, lost = list[_Copied](), list[Row]()
         working = self._begin(pool, files, copied, anew)
         while wait(working, _TICK).not_done:
@@ -147,8 +152,7 @@ class _Replication:
             if one.uri is None:
                 self.report.failed += 1
                 yield Trouble(one.file["path"], "no copy of it is good and can be read")
-        if lost:
-            yield from self._batch(pool, lost, anew=True)
+        return lost
 
     def _begin(
         self, pool: ThreadPoolExecutor, files: Sequence[Row], copied: list[_Copied], anew: bool

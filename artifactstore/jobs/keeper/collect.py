@@ -174,7 +174,8 @@ def _record_missing(work: KeeperJob, found: _Found, most: int | None) -> None:
 
 def _record(work: KeeperJob, sizes: dict[str, int | None]) -> None:
     """Record that objects are missing (None), or have another size, where it is not known yet."""
-    rows = work.store.keeping.live_locations(work.name, [uri_of(key) for key in sizes])
+    uris = [uri_of(key) for key in sizes]
+    rows = work.store.keeping.live_locations(work.name, uris) if uris else []
     events, told = [], []
     for row in rows:
         size = sizes[str(key_in(row["uri"]))]

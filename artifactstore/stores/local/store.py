@@ -17,7 +17,9 @@ from artifactstore.stores.faults import fault
 from artifactstore.stores.keys import is_key, made_at
 from artifactstore.stores.local import uploads
 from artifactstore.stores.local.directories import MARKER, SCRATCH, UPLOADS, opened, remove, sync, walk, write
+from artifactstore.stores.local.hazards import hazards
 from artifactstore.stores.local.place import Place, split
+from artifactstore.stores.trial import Trial
 
 _OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PUT = "put"
@@ -227,6 +229,11 @@ class LocalStore:
     def presigned_get(self, key: str, seconds: int, disposition: str, media_type: str) -> str | None:  # noqa: ARG002
         """See ``ObjectStore``: files have no URL."""
         return None
+
+    def own_trials(self, settings: StoreConfig) -> Iterator[Trial]:  # noqa: ARG002 - as of any store
+        """See ``TriesItself``."""
+        with self._place.told():
+            yield from hazards(self._place.root)
 
     def close(self) -> None:
         """See ``ObjectStore``: nothing stays open."""
