@@ -13,7 +13,7 @@ from artifactstore.store.identity import Identification
 from artifactstore.store.imports import Imports
 from artifactstore.store.installation import Installation
 from artifactstore.store.keeper import KeeperRuns
-from artifactstore.store.keeping import Keeping
+from artifactstore.store.keeping import KeptCopies
 from artifactstore.store.log import Log
 from artifactstore.store.objects import Objects
 from artifactstore.store.overviews import Overviews
@@ -51,7 +51,7 @@ class Store:
         self.contents = Contents(connection)
         self.removals = Removals(connection)
         self.keeper = KeeperRuns(connection)
-        self.keeping = Keeping(connection)
+        self.keeping = KeptCopies(connection)
         self.objects = Objects(connection)
         self.placed = Placed(connection)
         self.tokens = Tokens(connection)

@@ -11,7 +11,7 @@ from artifactstore.store.base import Connected
 from artifactstore.store.rows import Row
 
 
-class Keeping(Connected):
+class KeptCopies(Connected):
     """``store.keeping``: copies in stores, whose URIs begin with ``store:``."""
 
     def in_use(self) -> list[str]:

@@ -23,7 +23,7 @@ from artifactstore.events import (
 )
 from artifactstore.jobs.homes import log_home
 from artifactstore.jobs.keeper.pace import Pace
-from artifactstore.jobs.keeper.work import Work
+from artifactstore.jobs.keeper.work import KeeperJob
 from artifactstore.store import Store
 from artifactstore.stores import marker
 from artifactstore.stores.base import ObjectStore
@@ -57,10 +57,10 @@ def begin(store: Store, *places: ObjectStore) -> None:
 
 def work(
     store: Store, given: StoreConfig, place: ObjectStore, *, stopping: threading.Event | None = None
-) -> Work:
+) -> KeeperJob:
     """What a job of the keeper gets, without a budget."""
     ends = stopping or threading.Event()
-    return Work(
+    return KeeperJob(
         store=store,
         place=place,
         settings=given,

@@ -28,7 +28,7 @@ from artifactstore.jobs.keeper.health import KeeperFinding, keeper_findings
 from artifactstore.jobs.keeper.pace import Pace
 from artifactstore.jobs.keeper.remove import remove
 from artifactstore.jobs.keeper.repair import repair
-from artifactstore.jobs.keeper.work import Work
+from artifactstore.jobs.keeper.work import KeeperJob
 from artifactstore.store import LogQuery, Store
 from artifactstore.stores.base import SMALL, ObjectInfo, Removed
 from artifactstore.stores.config import StoreConfig, StoresConfig
@@ -50,7 +50,7 @@ class Kept:
     other: LocalStore
     root: Path
 
-    def work(self, **more: Any) -> Work:
+    def work(self, **more: Any) -> KeeperJob:
         """What a job gets."""
         return replace(work(self.store, self.given, self.main), **more)
 

@@ -15,7 +15,7 @@ from blake3 import blake3
 from artifactstore.errors import ArtifactstoreError, NotFound, Refused, error
 from artifactstore.events import NewEvent, StorageFailed
 from artifactstore.jobs.copies import judge
-from artifactstore.jobs.keeper.work import ACTOR, Work, some
+from artifactstore.jobs.keeper.work import ACTOR, KeeperJob, some
 from artifactstore.jobs.tree import Hashed
 from artifactstore.store import Row
 from artifactstore.stores.faults import fault
@@ -48,7 +48,7 @@ class Unreachable:
         return count + 1 >= _TRIES and now - first >= _LASTING
 
 
-def check(work: Work, unreachable: Unreachable, seconds: float | None = None) -> None:
+def check(work: KeeperJob, unreachable: Unreachable, seconds: float | None = None) -> None:
     """Read what is due, for so long at most.
 
     Raises ``Busy`` store-unavailable if too much cannot be read; as ``Store.append``. What was recorded
@@ -61,7 +61,7 @@ def check(work: Work, unreachable: Unreachable, seconds: float | None = None) ->
 class _Check:
     """One pass."""
 
-    work: Work
+    work: KeeperJob
     unreachable: Unreachable
     _left: set[str] = field(default_factory=set)
     _read: dict[str, Hashed] = field(default_factory=dict)
@@ -152,7 +152,7 @@ class _Check:
             self.work.tell("failed", f"{len(bad)} copies are bad: {told}", fix)
 
 
-def _away(work: Work, failing: list[str], failure: ArtifactstoreError) -> ArtifactstoreError:
+def _away(work: KeeperJob, failing: list[str], failure: ArtifactstoreError) -> ArtifactstoreError:
     problem = (
         f"{work.name}: {len(failing)} objects cannot be read, {work.tally.counts['read']} could: "
         f"it is the store; nothing was recorded of them. The last: {failure.message}"

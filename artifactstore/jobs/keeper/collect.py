@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from artifactstore.errors import Refused, error
 from artifactstore.events import NewEvent, StorageFailed
-from artifactstore.jobs.keeper.work import ACTOR, TOLD, Work, some
+from artifactstore.jobs.keeper.work import ACTOR, TOLD, KeeperJob, some
 from artifactstore.store import Row
 from artifactstore.stores.base import ObjectInfo
 from artifactstore.stores.faults import fault
@@ -52,7 +52,7 @@ class _Found:
     foreign: list[str] = field(default_factory=list)
 
 
-def collect(work: Work, most: int | None = None, orphaned_after: timedelta = ORPHANED_AFTER) -> None:
+def collect(work: KeeperJob, most: int | None = None, orphaned_after: timedelta = ORPHANED_AFTER) -> None:
     """Take stock of a store, and delete what nobody will ever name.
 
     Args:
@@ -101,7 +101,7 @@ def _bytes(key: str) -> bytes:
     return key.encode(errors="surrogateescape")
 
 
-def _judge(work: Work, both: Both, oldest: datetime, limit: int, found: _Found) -> None:
+def _judge(work: KeeperJob, both: Both, oldest: datetime, limit: int, found: _Found) -> None:
     key, info, row = both
     if info is not None and not is_key(key):
         work.count("foreign")
@@ -138,7 +138,7 @@ def _keep(names: list[str], name: str, most: int) -> None:
         names.append(name)
 
 
-def _tell(work: Work, found: _Found) -> None:
+def _tell(work: KeeperJob, found: _Found) -> None:
     counts = work.tally.counts
     if found.foreign:
         work.tell(
@@ -151,7 +151,7 @@ def _tell(work: Work, found: _Found) -> None:
         work.tell("overwritten", f"somebody wrote over {told}: the versions before are still there")
 
 
-def _record_missing(work: Work, found: _Found, most: int | None) -> None:
+def _record_missing(work: KeeperJob, found: _Found, most: int | None) -> None:
     """Look once more at what was not listed, and record what is not there or has another size."""
     expected = work.tally.counts["live"] + work.tally.counts["missing"]
     if work.tally.counts["missing"] > max(FEW, expected // _AWAY_SHARE if most is None else most):
@@ -172,9 +172,10 @@ def _record_missing(work: Work, found: _Found, most: int | None) -> None:
     _record(work, dict(found.resized))
 
 
-def _record(work: Work, sizes: dict[str, int | None]) -> None:
+def _record(work: KeeperJob, sizes: dict[str, int | None]) -> None:
     """Record that objects are missing (None), or have another size, where it is not known yet."""
-    rows = work.store.keeping.live_locations(work.name, [uri_of(key) for key in sizes])
+    uris = [uri_of(key) for key in sizes]
+    rows = work.store.keeping.live_locations(work.name, uris) if uris else []
     events, told = [], []
     for row in rows:
         size = sizes[str(key_in(row["uri"]))]
@@ -198,7 +199,7 @@ def _record(work: Work, sizes: dict[str, int | None]) -> None:
     work.tell("missing", f"{len(told)} copies are bad: {some(told)}", fix)
 
 
-def _delete_orphans(work: Work, found: _Found, most: int | None) -> None:
+def _delete_orphans(work: KeeperJob, found: _Found, most: int | None) -> None:
     """Delete what was found, unless it is so much that something may be wrong with the log."""
     counts = work.tally.counts
     limit = min(MOST, max(FEW, counts["objects"] // SHARE)) if most is None else most
@@ -225,7 +226,7 @@ def _delete_orphans(work: Work, found: _Found, most: int | None) -> None:
             work.tell("locked", f"the store keeps {some(locked)}, which no location names", bad=False)
 
 
-def _abort_uploads(work: Work, oldest: datetime) -> None:
+def _abort_uploads(work: KeeperJob, oldest: datetime) -> None:
     """Give up uploads that no event could name any more."""
     for upload in work.place.unfinished():
         if work.stopping.is_set():

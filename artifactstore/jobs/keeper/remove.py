@@ -14,7 +14,7 @@ from uuid import UUID
 
 from artifactstore.errors import Refused
 from artifactstore.events import NewEvent, StorageRetired
-from artifactstore.jobs.keeper.work import ACTOR, Work, some
+from artifactstore.jobs.keeper.work import ACTOR, KeeperJob, some
 from artifactstore.store import Row
 from artifactstore.stores.base import Removed
 from artifactstore.stores.faults import fault
@@ -27,7 +27,7 @@ MOST = 10_000
 _DETACHED = 500
 
 
-def remove(work: Work, before: datetime, most: int = MOST, package_id: UUID | None = None) -> None:
+def remove(work: KeeperJob, before: datetime, most: int = MOST, package_id: UUID | None = None) -> None:
     """Remove what is retiring since ``before``, of all packages or of one.
 
     Raises ``Refused`` too-many-due, when it is more than ``most`` objects; what the store refuses as a
@@ -47,7 +47,7 @@ def remove(work: Work, before: datetime, most: int = MOST, package_id: UUID | No
         work.progress("removing", work.tally.counts["removed"], work.tally.counts["due"], "objects")
 
 
-def _check_most(work: Work, before: datetime, most: int, package_id: UUID | None) -> None:
+def _check_most(work: KeeperJob, before: datetime, most: int, package_id: UUID | None) -> None:
     due = work.store.objects.doomed(work.name, before, most + 1, package_id=package_id)
     work.count("due", len(due))
     work.count("due_bytes", sum(row["size"] for row in due))
@@ -60,7 +60,7 @@ def _check_most(work: Work, before: datetime, most: int, package_id: UUID | None
         raise Refused("too-many-due", {"problem": problem, "store": work.name, "max": most}, hint)
 
 
-def _detach(work: Work, package_id: UUID | None) -> None:
+def _detach(work: KeeperJob, package_id: UUID | None) -> None:
     """Give up the claims on bytes that live copies need."""
     tried: set[UUID] = set()
     while not work.stopping.is_set():
@@ -75,7 +75,7 @@ def _detach(work: Work, package_id: UUID | None) -> None:
         work.count("detached", sum(not isinstance(result, Refused) for result in results))
 
 
-def remove_some(work: Work, rows: Sequence[Row]) -> None:
+def remove_some(work: KeeperJob, rows: Sequence[Row]) -> None:
     """Remove some objects, and record those that are gone."""
     keys = [str(key_in(row["uri"])) for row in rows]
     work.requests.spend(len(keys))

@@ -16,7 +16,7 @@ from uuid import UUID
 from artifactstore.errors import Refused
 from artifactstore.events import NewEvent, StorageRegistered, StorageRetired, StorageRetiring, new_id
 from artifactstore.jobs.content import FileContent, Sources
-from artifactstore.jobs.keeper.work import ACTOR, Work
+from artifactstore.jobs.keeper.work import ACTOR, KeeperJob
 from artifactstore.jobs.uploads.budget import MemoryBudget
 from artifactstore.jobs.uploads.parts import IN_FLIGHT, PartsWriter
 from artifactstore.store import Row
@@ -28,7 +28,7 @@ _ROWS = 200
 _PARTS_BYTES = 64 * 1024 * 1024
 
 
-def repair(work: Work, sources: Sources) -> None:
+def repair(work: KeeperJob, sources: Sources) -> None:
     """Replace what failed in a store; what has no good copy is told.
 
     Raises what the store refuses as a whole, and as ``Store.append``; what was replaced stays so.
@@ -48,7 +48,7 @@ def repair(work: Work, sources: Sources) -> None:
             work.progress("repairing", work.tally.counts["bad"], 0, "copies")
 
 
-def _replace(work: Work, sources: Sources, row: Row) -> None:
+def _replace(work: KeeperJob, sources: Sources, row: Row) -> None:
     """Give a file a good copy in place of a bad one."""
     uri = None
     if all(copy["backend"] != work.name for copy in row["copies"]):
@@ -63,7 +63,7 @@ def _replace(work: Work, sources: Sources, row: Row) -> None:
     work.count("repaired", not any(isinstance(one, Refused) for one in results))
 
 
-def _known(work: Work, row: Row) -> str | None:
+def _known(work: KeeperJob, row: Row) -> str | None:
     """A good object of the same content that the store has."""
     if not work.settings.dedupe:
         return None
@@ -71,7 +71,7 @@ def _known(work: Work, row: Row) -> str | None:
     return uri
 
 
-def _copied(work: Work, sources: Sources, row: Row) -> str | None:
+def _copied(work: KeeperJob, sources: Sources, row: Row) -> str | None:
     """The URI of a new object, durable, with the bytes of a copy that is good; None if none is."""
     (key,) = work.store.objects.new_keys(1)
     content = FileContent(sources, row, sources.readable(row["copies"]))
@@ -87,13 +87,13 @@ def _copied(work: Work, sources: Sources, row: Row) -> str | None:
     return uri_of(key)
 
 
-def _pieces(work: Work, content: FileContent) -> Iterator[bytes]:
+def _pieces(work: KeeperJob, content: FileContent) -> Iterator[bytes]:
     for piece in content.pieces():
         work.bytes.spend(len(piece))
         yield piece
 
 
-def _small(work: Work, content: FileContent, key: str) -> bool:
+def _small(work: KeeperJob, content: FileContent, key: str) -> bool:
     while True:
         data = b"".join(_pieces(work, content))
         if content.good:
@@ -103,7 +103,7 @@ def _small(work: Work, content: FileContent, key: str) -> bool:
             return False
 
 
-def _large(work: Work, content: FileContent, key: str) -> bool:
+def _large(work: KeeperJob, content: FileContent, key: str) -> bool:
     size = content.file["size"]
     budget = MemoryBudget(max(_PARTS_BYTES, 2 * part_size(size)))
     with ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="parts") as pool:
@@ -123,7 +123,7 @@ def _large(work: Work, content: FileContent, key: str) -> bool:
                 return False
 
 
-def _events(work: Work, row: Row, uri: str | None) -> Iterator[NewEvent]:
+def _events(work: KeeperJob, row: Row, uri: str | None) -> Iterator[NewEvent]:
     """A new copy, if one was made, and what becomes of the bad one."""
     package, file = row["package_id"], row["file_id"]
     if uri is not None:

@@ -15,7 +15,7 @@ from artifactstore.jobs.keeper.check import Unreachable, check
 from artifactstore.jobs.keeper.collect import collect
 from artifactstore.jobs.keeper.pace import Pace
 from artifactstore.jobs.keeper.repair import repair
-from artifactstore.jobs.keeper.work import StoreTrouble, Tally, Work
+from artifactstore.jobs.keeper.work import KeeperJob, StoreTrouble, Tally
 from artifactstore.jobs.progress import Progress, quiet
 from artifactstore.store import Store
 from artifactstore.stores import marker
@@ -155,7 +155,7 @@ class Keeper:
             else:
                 marker.check(place, home)
         per_second = self.limits.rate if job == "remove" else given.requests
-        work = Work(
+        work = KeeperJob(
             store=self.store,
             place=place,
             settings=given,
@@ -175,7 +175,7 @@ class Keeper:
         }
         does[job]()
 
-    def _remove(self, work: Work) -> None:
+    def _remove(self, work: KeeperJob) -> None:
         package, most = self.limits.package_id, self.limits.most
         before: datetime = work.instant
         if package is None:

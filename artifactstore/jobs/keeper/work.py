@@ -45,7 +45,7 @@ class Tally:
 
 
 @dataclass(slots=True, kw_only=True)
-class Work:
+class KeeperJob:
     """One job in one store.
 
     Attributes:
