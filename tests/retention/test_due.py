@@ -115,7 +115,7 @@ def test_the_zone_of_the_server_does_not_matter(registry: Registry, zone: str) -
 
 def test_the_clock_is_that_of_the_statement(registry: Registry) -> None:
     """In a transaction that began before the end of retention, a package is due after it."""
-    registry.make("soon")
+    registry.make("soon", until=timedelta(seconds=3))
     connection = registry.store.connection
     with connection.transaction():
         assert not registry.rows()["soon"]["due"]
