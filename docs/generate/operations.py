@@ -48,8 +48,8 @@ ELSEWHERE = {
     ("put", "/stores/{store}/uploads/{upload}/parts/{number}"),
     ("delete", "/stores/{store}/uploads/{upload}"),
 }
-"""What clients offer in a better form, ``client.events``, ``client.tail``, ``client.content``, and what is for
-browsers."""
+"""What clients offer in a better form, ``client.events`` and ``client.tail``, what is for browsers, and bodies
+that are no JSON."""
 
 _ID = {"type": "string", "format": "uuid"}
 _RECORDED = "RecordedAnswer"

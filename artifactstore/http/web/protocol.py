@@ -297,7 +297,8 @@ class Protocol(HttpToolsProtocol):
         if seconds <= self._limits.send_timeout or trace is None or not trace.streams:
             return False
         taken: int = self._written - unsent - self._taken
-        return taken >= seconds * self._limits.upload_rate
+        least: float = seconds * self._limits.upload_rate
+        return taken >= least
 
     @property
     def _busy(self) -> bool:
