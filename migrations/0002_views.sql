@@ -159,7 +159,7 @@ CREATE INDEX storage_locations_package_id_idx ON artifactstore.storage_locations
 -- Bytes belong to (backend, uri): who else names them is asked before they are given up. Not partial: whether
 -- they were ever named is asked, too. No column of it ever changes, so updates stay HOT.
 CREATE INDEX storage_locations_backend_uri_idx ON artifactstore.storage_locations (backend, uri);
--- What is to be removed, by when it began to be. The predicate is not on state, whose changes would not be HOT.
+-- What is to be removed, by when it began to be. The predicate is not on state: its changes would not be HOT.
 CREATE INDEX storage_locations_backend_retiring_at_location_id_idx
     ON artifactstore.storage_locations (backend, retiring_at, location_id)
     WHERE retiring_at IS NOT NULL AND retired_at IS NULL;

@@ -1222,7 +1222,7 @@ CREATE FUNCTION artifactstore.object_page(p_backend text, p_after text, p_limit 
 
 ALTER FUNCTION artifactstore.object_page(p_backend text, p_after text, p_limit integer) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.object_page(p_backend text, p_after text, p_limit integer) IS 'Objects of p_backend that unretired locations name, by URI in the order of bytes after p_after, at most p_limit: size and digests of the file, how many live (not retiring) and how many unretired locations name it';
+COMMENT ON FUNCTION artifactstore.object_page(p_backend text, p_after text, p_limit integer) IS 'Objects of p_backend that unretired locations name, by URI in the order of bytes after p_after, at most p_limit: size and digests of the file, and how many live (not retiring) and unretired locations there are';
 
 CREATE FUNCTION artifactstore.object_time(p_uri text) RETURNS timestamp with time zone
     LANGUAGE sql IMMUTABLE PARALLEL SAFE;

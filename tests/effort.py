@@ -14,6 +14,8 @@ _MUCH = in_ci() and os.environ.get("ARTIFACTSTORE_TEST_EFFORT") != "desk"
 IN_CI = pytest.mark.skipif(not in_ci(), reason="only with CI=true: it takes long and seldom finds anything")
 EXAMPLES = 250 if _MUCH else 100
 """Random histories that are folded in ranges and one by one."""
+LIVES = 500 if _MUCH else 15
+"""Random histories in which packages share objects of a store, of twenty packages each."""
 RESTORES = 80 if _MUCH else 15
 """Random histories with restores at random points."""
 ROUNDS_SIDE_BY_SIDE = 40 if _MUCH else 8

@@ -201,7 +201,7 @@ def fail(
 def remove(session: Session, location_id: UUID, reason: str, expected: int | None) -> None:
     """Say that a copy is to go; its bytes are removed later.
 
-    For good: the copy is retiring (location list --retiring), and nothing leads back. Needs the role operator.
+    For good: the copy is retiring (location list --retiring), and nothing leads back. It takes an operator.
 
     Refused for the last good copy of a live file; and while hold or retention protects the package, for the
     last copy that is not to go, though it failed.

@@ -27,7 +27,7 @@ class KeeperRuns(Connected):
         return noted
 
     def latest(self) -> list[Row]:
-        """The latest pass of each store and job, and when the last one that got to its end did (``done_at``)."""
+        """The latest pass of each store and job; ``done_at``: end of the last one that got to its end."""
         query = SQL(
             """
             SELECT DISTINCT ON (r.store, r.job) r.*, (

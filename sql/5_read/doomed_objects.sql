@@ -2,8 +2,8 @@
 -- called by: role service (Store.objects.doomed)
 -- writes: nothing
 --
--- An object is told once, by the last of its locations that began to retire. Doom is for ever (check_objects),
--- so whatever this told may be removed at any time after it.
+-- An object is told once, by the last of its locations that began to retire. Doom is for ever, see
+-- check_objects, so whatever this told may be removed at any time after it.
 CREATE OR REPLACE FUNCTION artifactstore.doomed_objects(
     p_backend text, p_before timestamptz, p_limit integer, p_package uuid DEFAULT NULL,
     p_after_at timestamptz DEFAULT NULL, p_after uuid DEFAULT NULL
@@ -31,7 +31,7 @@ AS $$
                 SELECT FROM artifactstore.storage_locations c
                 WHERE c.backend = l.backend AND c.uri = l.uri AND c.retired_at IS NULL AND (
                     c.retiring_at IS NULL OR (c.retiring_at, c.location_id) > (l.retiring_at, l.location_id)))
-            -- Of what is gone, governance was judged by its removal; a hold that came later keeps what is left.
+            -- Of what is gone, governance was judged by its removal; a later hold keeps what is left.
             AND NOT EXISTS (
                 SELECT FROM artifactstore.storage_locations c
                 JOIN artifactstore.artifact_files k ON k.file_id = c.file_id

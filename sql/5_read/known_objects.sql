@@ -2,8 +2,8 @@
 -- called by: role service (Store.objects.known)
 -- writes: nothing
 --
--- Best effort: the log refuses what is being removed by the time it is named. A digest may be that of a hundred
--- thousand files, such as the empty one: the newest are looked at.
+-- Best effort: the log refuses what is being removed by the time it is named. A digest may be that of a
+-- hundred thousand files, such as the empty one: the newest are looked at.
 CREATE OR REPLACE FUNCTION artifactstore.known_objects(p_backend text, p_blake3 bytea[], p_sizes bigint[])
 RETURNS TABLE (ordinal integer, uri text)
 LANGUAGE sql STABLE

@@ -23,4 +23,4 @@ $$;
 
 COMMENT ON FUNCTION artifactstore.object_page(text, text, integer) IS
 'Objects of p_backend that unretired locations name, by URI in the order of bytes after p_after, at most '
-'p_limit: size and digests of the file, how many live (not retiring) and how many unretired locations name it';
+'p_limit: size and digests of the file, and how many live (not retiring) and unretired locations there are';

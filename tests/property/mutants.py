@@ -88,7 +88,7 @@ UNSEEN = {
     "project_retention_applied: r.mode <> 'none' → true": _SAME,
     "project_storage_failed: 'retiring' → NULL": _EFFECT,
     "project_storage_retired: v_code <> 'last-good-copy' → NULL": "the facts of the refusal",
-    "project_storage_retiring: v_code NOT IN ('last-good-copy', 'no-change') → NULL": "the facts of the refusal",
+    "project_storage_retiring: v_code NOT IN ('last-good-copy', 'no-change') → NULL": "its facts",
     "project_storage_verified: 'retiring' → NULL": _EFFECT,
 }
 """Mutants that no history can see, and why."""

@@ -345,9 +345,9 @@ ASKED: dict[str, tuple[str, int]] = {
     ),
     "ever named": (
         (
-            "SELECT * FROM artifactstore.object_fault(ARRAY(SELECT ROW(n, now(), 'v1.storage.registered', NULL,"
-            " 'a', jsonb_build_object('backend', 'main', 'uri', 'store:' || right(md5(n::text), 2) || '/'"
-            " || md5(n::text)))::artifactstore.decoded_event FROM generate_series(2, 1000, 4) n), 0)"
+            "SELECT * FROM artifactstore.object_fault(ARRAY(SELECT ROW(n, now(), 'v1.storage.registered',"
+            " NULL, 'a', jsonb_build_object('backend', 'main', 'uri', 'store:' || right(md5(n::text), 2)"
+            " || '/' || md5(n::text)))::artifactstore.decoded_event FROM generate_series(2, 1000, 4) n), 0)"
         ),
         1,
     ),

@@ -77,8 +77,8 @@ def test_the_last_good_copy_stays(log: Log, state: str, other: str) -> None:
         log.append(copy, log.verified(copy))
     if other != "none":
         second = log.location(package, file, "file:///2")
-        event = {"failed": log.failed, "retiring": log.retiring, "retired": log.retired}[other](second)
-        log.append(second, event)
+        events = {"failed": log.failed(second), "retiring": log.retiring(second)}
+        log.append(second, events.get(other) or log.retired(second))
     log.refused("last-good-copy", copy, log.retiring(copy))
 
 

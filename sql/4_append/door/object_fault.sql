@@ -2,10 +2,10 @@
 -- called by: check_objects
 -- writes: nothing
 --
--- Judged by committed rows, not by those that earlier events of the same append leave. Whoever removes objects
--- goes by what one committed snapshot shows, so that is what must never lead back: an object that is doomed in
--- one (somebody names it, nothing live does) is doomed in all that follow. What happens between two snapshots
--- nobody acts on. So an append may remove a file and name its object again, in either order.
+-- Judged by committed rows, not by those that earlier events of the same append leave. Whoever removes
+-- objects goes by what one committed snapshot shows, so that is what must never lead back: an object that is
+-- doomed in one (somebody names it, nothing live does) is doomed in all that follow. What happens between two
+-- snapshots nobody acts on. So an append may remove a file and name its object again, in either order.
 CREATE OR REPLACE FUNCTION artifactstore.object_fault(
     p_events artifactstore.decoded_event[], p_head bigint,
     OUT sequence bigint, OUT code text, OUT facts jsonb
