@@ -17,6 +17,7 @@ from artifactstore.stores.config import StoreConfig
 from artifactstore.stores.local import place
 from artifactstore.stores.marker import init
 from artifactstore.stores.opening import open_store
+from artifactstore.stores.trial import try_out
 from tests.crash.volumes import small_volume
 from tests.needs import ROOT
 from tests.stores.kinds import HOME, Tried, content, new_key, put, sha256, write_part
@@ -271,6 +272,18 @@ def test_a_disk_that_is_read_only_refuses_and_is_read() -> None:
         assert told["put"] == told["begin"] == told["delete"] == "store-refused"
         assert told["read"] == told["head"] == told["list"] == "done"
         subprocess.run(["mount", "-o", "remount,rw", str(volume.path)], check=True)
+
+
+@ROOT
+def test_backend_test_tells_a_root_in_memory_that_everybody_may_write_to() -> None:
+    with small_volume(64 << 20) as volume:
+        store = on(volume.path / "root")
+        settings = StoreConfig(name="small", type="local", root=volume.path / "root", min_free=0.0)
+        (volume.path / "root").chmod(0o777)
+        told = {trial.trial: trial.told for trial in try_out(store, settings) if trial.bad}
+        assert "tmpfs" in told.pop("disk")
+        assert "0777" in told.pop("closed to others")
+        assert told == {}
 
 
 def test_the_settings_of_another_place_lead_there(shelf: Tried, tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ from artifactstore.stores.faults import fault
 from artifactstore.stores.keys import is_key, made_at
 from artifactstore.stores.local import uploads
 from artifactstore.stores.local.directories import MARKER, SCRATCH, UPLOADS, opened, remove, sync, walk, write
+from artifactstore.stores.local.hazards import hazards
 from artifactstore.stores.local.place import Place, split
+from artifactstore.stores.trial import Trial
 
 _OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PUT = "put"
@@ -186,14 +188,20 @@ class LocalStore:
         """See ``ObjectStore``."""
         with self._place.told():
             if version is None:
-                with suppress(FileExistsError):
-                    Path(self._place.root).mkdir(0o750)
+                self._make_root()
             with self._place.open() as root:
                 with suppress(FileExistsError):
                     os.mkdir(SCRATCH, 0o750, dir_fd=root)
                 with opened(SCRATCH, root) as scratch:
                     self._replace_marker(root, scratch, data, version)
         return _version(data)
+
+    def _make_root(self) -> None:
+        root = Path(self._place.root)
+        with suppress(FileExistsError):
+            root.mkdir(0o750)
+            with opened(str(root.parent), follow=True) as parent:
+                sync(parent)
 
     def _replace_marker(self, root: int, scratch: int, data: bytes, version: str | None) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -227,6 +235,11 @@ class LocalStore:
     def presigned_get(self, key: str, seconds: int, disposition: str, media_type: str) -> str | None:  # noqa: ARG002
         """See ``ObjectStore``: files have no URL."""
         return None
+
+    def own_trials(self, settings: StoreConfig) -> Iterator[Trial]:  # noqa: ARG002 - as of any store
+        """See ``TriesItself``."""
+        with self._place.told():
+            yield from hazards(self._place.root)
 
     def close(self) -> None:
         """See ``ObjectStore``: nothing stays open."""

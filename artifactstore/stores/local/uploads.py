@@ -4,6 +4,7 @@ Parts are not synced one by one: completing reads each again and compares, which
 spoiled.
 """
 
+import errno
 import hashlib
 import os
 import re
@@ -91,11 +92,15 @@ def complete(place: Place, key: str, upload_id: str, given: Sequence[Part]) -> N
 
 def abort(place: Place, key: str, upload_id: str) -> None:
     """Remove an upload, if there is one."""
-    with suppress(NotFound), _opened(place, key, upload_id) as upload:
-        for name in os.listdir(upload):  # noqa: PTH208 - of a descriptor
-            remove(name, upload)
-        with place.there(UPLOADS) as uploads, suppress(FileNotFoundError):
-            os.rmdir(upload_id, dir_fd=uploads)
+    with suppress(NotFound), _opened(place, key, upload_id) as upload, place.there(UPLOADS) as uploads:
+        while True:
+            for name in os.listdir(upload):  # noqa: PTH208 - of a descriptor
+                remove(name, upload)
+            try:
+                return os.rmdir(upload_id, dir_fd=uploads)
+            except OSError as failure:
+                if failure.errno != errno.ENOTEMPTY:  # a part came meanwhile
+                    raise
 
 
 def ids(uploads: int) -> Iterator[tuple[str, str]]:
@@ -120,6 +125,9 @@ def _opened(place: Place, key: str, upload_id: str) -> Iterator[int]:
             raise place.not_there(key, "upload of") from None
         try:
             yield descriptor
+        except FileNotFoundError:  # aborted meanwhile
+            place.need_marker()
+            raise place.not_there(key, "upload of") from None
         finally:
             os.close(descriptor)
 
