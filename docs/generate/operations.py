@@ -48,7 +48,7 @@ ELSEWHERE = {
     ("put", "/stores/{store}/uploads/{upload}/parts/{number}"),
     ("delete", "/stores/{store}/uploads/{upload}"),
 }
-"""What clients offer in a better form, ``client.events`` and ``client.tail``, what is for browsers, and bodies
+"""What clients offer in a better form, ``client.events`` and ``client.tail``; what is for browsers; bodies
 that are no JSON."""
 
 _ID = {"type": "string", "format": "uuid"}
