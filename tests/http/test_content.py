@@ -387,7 +387,7 @@ def test_a_slow_reader_is_waited_for_and_one_that_stops_is_not(service_conninfo:
                 raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
                 raw.send(head(shelf.service, f"GET {_paths(file)[0]}"))
                 received, slow_until = 0, time.monotonic() + 6
-                while piece := _some(raw):
+                while received <= file["size"] and (piece := _some(raw)):
                     received += len(piece)
                     if time.monotonic() < slow_until:
                         time.sleep(min(pause, slow_until - time.monotonic() + 0.01))
