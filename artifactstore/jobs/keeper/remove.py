@@ -20,8 +20,8 @@ from artifactstore.stores.base import Removed
 from artifactstore.stores.faults import fault
 from artifactstore.stores.keys import key_in
 
-BATCH = 100
-"""Objects between two looks at what is doomed, so that a hold of just now counts."""
+BATCH = 500
+"""Objects between two looks at what is doomed, so that a hold of a few seconds ago counts."""
 MOST = 10_000
 """Objects that may be due at once, unless somebody says that it is right so."""
 _DETACHED = 500
