@@ -214,7 +214,7 @@ def test_without_rights_it_refuses_and_says_where(shelf: Tried) -> None:
         root_of(shelf).chmod(0o700)
         (root_of(shelf) / "tmp").chmod(0o700)
     assert told["put"] == told["begin"] == "store-refused"
-    assert told["read"] == told["head"] == told["list"] == "done"
+    assert told["read"] == told["head"] == told["list"] == told["unfinished"] == "done"
 
 
 def on(path: Path, min_free: float = 0.0) -> ObjectStore:
@@ -270,7 +270,7 @@ def test_a_disk_that_is_read_only_refuses_and_is_read() -> None:
         subprocess.run(["mount", "-o", "remount,ro", str(volume.path)], check=True)
         told = codes(every_use(store, key))
         assert told["put"] == told["begin"] == told["delete"] == "store-refused"
-        assert told["read"] == told["head"] == told["list"] == "done"
+        assert told["read"] == told["head"] == told["list"] == told["unfinished"] == "done"
         subprocess.run(["mount", "-o", "remount,rw", str(volume.path)], check=True)
 
 

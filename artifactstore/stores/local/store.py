@@ -94,9 +94,11 @@ class LocalStore:
     def unfinished(self) -> Iterator[UnfinishedUpload]:
         """See ``ObjectStore``."""
         with self._place.told():
-            with self._place.made(SCRATCH) as scratch:
-                found = [(name, _PUT) for name in os.listdir(scratch)]  # noqa: PTH208 - of a descriptor
-            with self._place.made(UPLOADS) as begun:
+            self._place.need_marker()
+            found: list[tuple[str, str]] = []
+            with suppress(FileNotFoundError), self._place.there(SCRATCH) as scratch:
+                found += ((name, _PUT) for name in os.listdir(scratch))  # noqa: PTH208 - of a descriptor
+            with suppress(FileNotFoundError), self._place.there(UPLOADS) as begun:
                 found += uploads.ids(begun)
         for object_id, upload_id in found:
             key = f"{object_id[-2:]}/{object_id}"
