@@ -13,6 +13,7 @@ RETURNS TABLE (
     package_ids uuid[], changed_sequences bigint[]
 )
 LANGUAGE sql STABLE
+SET enable_seqscan = off -- by index, also where it is planned while the tables are small
 AS $$
     SELECT d.uri, f.size, d.retiring_at, d.location_id, a.location_ids, a.file_ids, a.package_ids,
         a.changed_sequences
@@ -27,13 +28,15 @@ AS $$
                 SELECT o.uri FROM artifactstore.storage_locations o
                 WHERE o.package_id = p_package AND o.backend = p_backend
                     AND o.retired_at IS NULL AND o.retiring_at IS NOT NULL)))
-            AND NOT EXISTS (
-                SELECT FROM artifactstore.storage_locations c
+            -- Asked for each, with a LIMIT: as an anti join they would be planned by tables that were empty.
+            AND (
+                SELECT true FROM artifactstore.storage_locations c
                 WHERE c.backend = l.backend AND c.uri = l.uri AND c.retired_at IS NULL AND (
-                    c.retiring_at IS NULL OR (c.retiring_at, c.location_id) > (l.retiring_at, l.location_id)))
+                    c.retiring_at IS NULL OR (c.retiring_at, c.location_id) > (l.retiring_at, l.location_id))
+                LIMIT 1) IS NULL
             -- Of what is gone, governance was judged by its removal; a later hold keeps what is left.
-            AND NOT EXISTS (
-                SELECT FROM artifactstore.storage_locations c
+            AND (
+                SELECT true FROM artifactstore.storage_locations c
                 JOIN artifactstore.artifact_files k ON k.file_id = c.file_id
                 JOIN artifactstore.retention_state r ON r.package_id = c.package_id
                 WHERE c.backend = l.backend AND c.uri = l.uri AND c.retired_at IS NULL AND (
@@ -42,7 +45,8 @@ AS $$
                         OR NOT artifactstore.is_gone(k.state) AND NOT EXISTS (
                             SELECT FROM artifactstore.storage_locations o
                             WHERE o.file_id = c.file_id AND o.retired_at IS NULL
-                                AND o.retiring_at IS NULL))))
+                                AND o.retiring_at IS NULL)))
+                LIMIT 1) IS NULL
         ORDER BY l.retiring_at, l.location_id
         LIMIT p_limit
     ) d
