@@ -6,7 +6,6 @@ from artifactstore.cli.interrupt import finishing
 from artifactstore.cli.progress import amount
 from artifactstore.cli.session import Session
 from artifactstore.errors import BadInput, Refused
-from artifactstore.jobs.homes import log_home
 from artifactstore.jobs.uploads.destinations import Destination
 from artifactstore.jobs.uploads.keeping import Stored
 from artifactstore.stores import marker
@@ -32,6 +31,8 @@ def destination(session: Session, name: str) -> Destination:
 
 def readable(session: Session, name: str) -> ObjectStore:
     """A store to read from, when it is this log's; raises as ``destination``."""
+    from artifactstore.jobs.homes import log_home  # with it the driver, which a client need not have
+
     store = session.stores[name]
     if not session.stores.settings(name).readonly:
         marker.check(store, log_home(session.database))
