@@ -244,6 +244,19 @@ def test_parts_are_checked(shelf: Shelf) -> None:
     assert (other.status_code, other.json()["code"]) == (422, "bad-ticket")
 
 
+def test_nobody_gives_others_a_content_under_digests_that_are_not_its(shelf: Shelf) -> None:
+    """Objects are shared by what the log says of them: a wrong word would keep the right bytes out."""
+    begun = _begin(shelf, 4)
+    path = f"/stores/main/uploads/{begun['upload']}"
+    assert shelf.client.put(f"{path}/parts/1", content=b"evil").status_code == 200
+    blake3, sha256 = digests(b"good")
+    refused = shelf.registry.post(f"{path}/complete", {"blake3": blake3, "sha256": sha256}, 409)
+    own = dict(zip(("blake3", "sha256"), digests(b"evil"), strict=True))
+    assert (refused["code"], refused["blake3"], refused["sha256"]) == ("digest-mismatch", *own.values())
+    told = shelf.registry.post(f"{path}/complete", own, 201)
+    assert (told["size"], told["blake3"]) == (4, own["blake3"])
+
+
 def test_an_upload_is_given_up(shelf: Shelf) -> None:
     begun = _begin(shelf, 3)
     path = f"/stores/main/uploads/{begun['upload']}"

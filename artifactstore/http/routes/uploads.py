@@ -70,8 +70,23 @@ class _Upload:
             await self.depot.write(partial(self.store.complete, key, self.said.upload_id, whole))
         await self.depot.write(partial(self.store.settle, [key]))
 
+    async def compare(self, content: KnownContent) -> None:
+        """Read the object: others are given it by these digests. Raises ``BadInput`` digest-mismatch."""
+        found = await self.depot.read(partial(_hashed, self.store, self.said.key))
+        if (found.size, found.blake3, found.sha256) != (content.size, content.blake3, content.sha256):
+            problem = "the parts make another content than you say; ask again with its digests"
+            told = {"size": found.size, "blake3": found.blake3.hex(), "sha256": found.sha256.hex()}
+            raise error("digest-mismatch", {"problem": problem, **told})
+
     def _expected(self, number: int) -> int | None:
         return self.size_of(number) if number <= self.count else None
+
+
+def _hashed(store: ObjectStore, key: str) -> Hashes:
+    hashes = Hashes()
+    for piece in store.read(key):
+        hashes.update(piece)
+    return hashes
 
 
 def _opened(call: Call) -> _Upload:
@@ -144,6 +159,7 @@ async def _complete(call: Call) -> Answer:
     upload, digests = _opened(call), call.body
     content = KnownContent(size=upload.said.size, blake3=digests["blake3"], sha256=digests["sha256"])
     await upload.complete()
+    await upload.compare(content)
     return Answer(shown(upload.depot, upload.store.name, upload.said.key, content, call.actor), 201)
 
 
@@ -211,7 +227,7 @@ ENDPOINTS = (
         role=Role.PRODUCER,
         tag="content",
         summary="Make an object of the parts of an upload",
-        doc="The digests are the client's word until the object is read. To ask again is right.",
+        doc="The object is read, and its digests compared. To ask again is right.",
         handle=_complete,
         answer=OBJECT,
         status=201,
