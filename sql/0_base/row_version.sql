@@ -47,5 +47,5 @@ $$;
 
 COMMENT ON FUNCTION artifactstore.row_version(text, text, uuid, bigint) IS
 'Version of the live row of a subject, 0 when there is none: changed_sequence of a file or location, '
-'else last_sequence; of the policies that of their event, 0 when there are none; of an open package that of open_version for sealing, and for other events either '
-'(p_expected chooses)';
+'else last_sequence; of the policies that of their event, 0 when there are none; of an open package that of '
+'open_version for sealing, and for other events either (p_expected chooses)';

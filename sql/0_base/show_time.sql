@@ -1,6 +1,6 @@
 -- purpose: a time as people and programs read it, whatever zone, style and language the session has
--- called by: describe_value, check_moment, object_fault, held_by, refusal_facts, refuse_no_event,
---     retention_facts, sequence_at
+-- called by: append_json, describe_value, check_moment, object_fault, held_by, refusal_facts,
+--     refuse_no_event, retention_facts, sequence_at
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.show_time(p_time timestamptz)
 RETURNS text

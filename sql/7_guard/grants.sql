@@ -32,9 +32,9 @@ BEGIN
                 'bell_rings', 'byte_claims', 'canonical_path', 'canonical_purl', 'canonical_qualifiers',
                 'canonical_subpath', 'cbor_encode', 'cbor_encode_list', 'cbor_encode_map',
                 'cbor_encode_object', 'cbor_encode_value', 'check_purl_parts', 'check_purl_text',
-                'copy_removals', 'describe_payload', 'describe_value', 'event_identity', 'explain_policies', 'here',
-                'log_head',
-                'open_version', 'package_history', 'package_now', 'package_picture', 'purl_problem',
+                'copy_removals', 'describe_payload', 'describe_value', 'event_identity', 'explain_policies',
+                'here', 'log_head', 'open_version', 'package_history', 'package_now', 'package_picture',
+                'purl_problem',
                 'purl_segment', 'rebuild_worker', 'refuse', 'refuse_field', 'refuse_purl', 'retention_due',
                 'sequence_at', 'spell_purl'
             ] || v_pure),

@@ -1,5 +1,5 @@
 -- purpose: the one canonical form of a purl in any valid spelling
--- called by: purl_problem, people and programs that look for a package
+-- called by: purl_problem, explain_policies, people and programs that look for a package
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.canonical_purl(p_purl text)
 RETURNS text

@@ -1,5 +1,5 @@
 -- purpose: what is wrong with a name that people find things by: it has one spelling, nothing hidden in it
--- called by: check_names, issue_token
+-- called by: check_names, issue_token, policies_problem
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.name_problem(p_name text)
 RETURNS jsonb

@@ -43,6 +43,8 @@ BEGIN
         WHEN 'v1.system.restored' THEN v_done := artifactstore.project_system_restored(p_events) IS NULL;
         WHEN 'v1.system.token_issued' THEN v_done := artifactstore.project_system_token(p_events) IS NULL;
         WHEN 'v1.system.token_revoked' THEN v_done := artifactstore.project_system_token(p_events) IS NULL;
+        WHEN 'v1.system.policies_set' THEN
+            v_done := artifactstore.project_system_policies_set(p_events) IS NULL;
         ELSE
             PERFORM artifactstore.refuse_event(p_events, p_events[1].sequence, 'unknown-event-type');
     END CASE;

@@ -1,5 +1,5 @@
 -- purpose: which event of an append is refused: its number would be that of another event
--- called by: check_moment, check_objects, fold_commands
+-- called by: check_moment, check_objects, check_policies, fold_commands
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.event_place(
     p_events artifactstore.decoded_event[], p_sequence bigint

@@ -2,8 +2,8 @@
 -- called by: role service (Writes.append, Writes.append_commands), append_json
 -- writes: nothing
 --
--- The event says what applied, so that replay needs no rules, and an auditor none either. Who fills it in does
--- so before the lock is taken; check_policies sees that nothing slipped through in between.
+-- The event says what applied, so that replay needs no rules, and an auditor none either. Who fills it in
+-- does so before the lock is taken; check_policies sees that nothing slipped through in between.
 CREATE OR REPLACE FUNCTION artifactstore.due_policies(
     p_purls text[], p_labels jsonb[], p_media_types text[]
 )
