@@ -32,6 +32,7 @@ BEGIN
                 WHEN 'v1.file.ingested' THEN e.payload -> 'locations'
                 WHEN 'v1.storage.registered' THEN jsonb_build_array(e.payload) END) l
             WHERE e.sequence > p_head AND l.value ->> 'uri' LIKE 'store:%'
+            OFFSET 0 -- told once, not wherever it is asked for
         ) n
         -- Null: it was never named.
         CROSS JOIN LATERAL (
