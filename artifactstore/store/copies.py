@@ -16,7 +16,7 @@ _ROWS = 500
 """Rows fetched at a time: not more than are checked soon."""
 _CHECKABLE = SQL("l.backend = %(backend)s AND l.uri ~* ('^' || %(scheme)s || ':')")
 _LIVE = SQL("l.state IN ('registered', 'verified', 'failed')")
-_GOOD = SQL("l.state IN ('registered', 'verified')")
+_GOOD = SQL("l.retired_at IS NULL AND l.state IN ('registered', 'verified')")
 _WITH_COPIES = SQL(
     """
     SELECT f.file_id, f.package_id, f.path, f.size, f.blake3, f.sha256,
@@ -29,7 +29,8 @@ _WITH_COPIES = SQL(
             array_agg(l.uri ORDER BY l.created_sequence, l.location_id) AS uris,
             array_agg(l.state ORDER BY l.created_sequence, l.location_id) AS states,
             array_agg(l.changed_sequence ORDER BY l.created_sequence, l.location_id) AS versions
-        FROM artifactstore.storage_locations l WHERE l.file_id = f.file_id AND {}) c
+        FROM artifactstore.storage_locations l
+        WHERE l.file_id = f.file_id AND l.retired_at IS NULL AND {}) c
     WHERE f.removed_at IS NULL AND {} ORDER BY f.package_id, f.path
     """
 )
