@@ -116,6 +116,7 @@ class LocationAnswer:
     registered_at: datetime
     last_checked_at: datetime | None
     last_verified_at: datetime | None
+    retiring_at: datetime | None
     retired_at: datetime | None
     retire_outcome: str | None
     created_sequence: int
@@ -290,6 +291,7 @@ class CopyAnswer:
     registered_at: datetime
     last_checked_at: datetime | None
     last_verified_at: datetime | None
+    retiring_at: datetime | None
     retired_at: datetime | None
     retire_outcome: str | None
     created_sequence: int

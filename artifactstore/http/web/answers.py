@@ -106,6 +106,7 @@ _LOCATION: dict[str, Schema] = {
     "registered_at": TIME,
     "last_checked_at": maybe(TIME),
     "last_verified_at": maybe(TIME),
+    "retiring_at": maybe(TIME),
     "retired_at": maybe(TIME),
     "retire_outcome": maybe(one_of(*RETIRE_OUTCOMES)),
     **_CHANGED_ROW,
