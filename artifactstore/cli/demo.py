@@ -4,11 +4,12 @@ import json
 import re
 import sys
 import sysconfig
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from shlex import quote
 from tempfile import TemporaryDirectory
-from time import monotonic
+from time import monotonic, sleep
 from uuid import UUID
 
 import click
@@ -37,7 +38,9 @@ from artifactstore.jobs.content import Sources
 from artifactstore.jobs.fetch import Fetched, fetch, find_package
 from artifactstore.jobs.homes import log_home
 from artifactstore.jobs.ingest import ingest
+from artifactstore.jobs.keeper.run import Keeper, Limits
 from artifactstore.jobs.replay import replay
+from artifactstore.jobs.sweep import Moment, sweep
 from artifactstore.jobs.uploads.keeping import Stored
 from artifactstore.jobs.verify import verify
 from artifactstore.leaves import shown
@@ -45,6 +48,9 @@ from artifactstore.stores import marker
 
 _INSTALLED = ("/site-packages", "/dist-packages")
 """What is below the standard library in some installations, but no part of it."""
+
+_SHORT, _FILES = 2, 3
+"""Seconds that the package is kept which expires, and its files."""
 
 _NEXT = """\
 Look further:{export}
@@ -65,10 +71,11 @@ def demo(session: Session, directory: Path | None, yes: bool) -> None:
     """Show all of it on a directory tree.
 
     DIRECTORY is by default the standard library of Python. Ingests and seals the tree as a new package,
-    retains and holds it, tries to delete it, replays the log and verifies the views; at the end it brings all
-    files back and compares them. Without a database or ARTIFACTSTORE_DATA_DIR it makes a registry of its own
-    beside yours, with a store for the bytes; asks before it uses a named database. There the bytes go into
-    the first store of stores.toml; without one they stay where they are.
+    retains and holds it, tries to delete it, and brings all files back; lets a small package expire, whose
+    bytes are removed; replays the log and verifies the views. Without a database or ARTIFACTSTORE_DATA_DIR it
+    makes a registry of its own beside yours, with a store for the bytes; asks before it uses a named
+    database. There the bytes go into the first store of stores.toml; without one they stay where they are,
+    and nothing expires.
     """
     if not db.named(session.database_url):
         session.data_directory = embedded.demo_directory()
@@ -116,17 +123,19 @@ class _Demo:
             )
         self.say(f"   {report.files:,} files, {amount(report.bytes, 'bytes')}, {report.seconds:.1f} s")
         self._retain(report.package_id)
-        self.say("4. replay: empty all views, fill them again from the log")
+        self._fetch(purl)
+        if self.stored is not None:
+            self._expire(purl, self.stored.destinations[0].name)
+        self.say("6. replay: empty all views, fill them again from the log")
         with self.session.progress() as progress:
             replayed = replay(self.store, lambda: self.session.connect("replay"), progress=progress)
         self.say(f"   {replayed.head:,} events in {replayed.seconds:.1f} s")
-        self.say("5. verify: every digest, and the live views against a rebuild")
+        self.say("7. verify: every digest, and the live views against a rebuild")
         with self.session.progress() as progress:
             verification = verify(self.store, lambda: self.session.connect("verify"), progress=progress)
         if verification.found or verification.identity is None:
             raise Damaged("log-damaged", {"problem": "run artifactstore verify to see the findings"})
         self.say(f"   the log is whole and the views are equal ({verification.seconds:.1f} s)")
-        self._fetch(purl)
         return {
             "purl": purl,
             "head": verification.head,
@@ -141,7 +150,7 @@ class _Demo:
         }
 
     def _fetch(self, purl: str) -> None:
-        self.say("6. fetch: all files back, each compared with the log")
+        self.say("4. fetch: all files back, each compared with the log")
         package = find_package(self.store, purl)
         report = Fetched(purl=purl, package_id=package["package_id"], state=package["state"], yanked=False)
         sources = Sources(self.session.stores, log_home(self.store))
@@ -157,6 +166,37 @@ class _Demo:
             raise Damaged("content-damaged", {"problem": problem})
         rate = report.received / 1e6 / max(report.seconds, 1e-6)
         self.say(f"   {report.fetched:,} files are what was ingested ({rate:,.1f} MB/s)")
+
+    def _expire(self, purl: str, name: str) -> None:
+        """Show how a package ends: sweep deletes and purges it, the keeper removes its bytes."""
+        self.say(
+            f"5. expire: keep a small package for {_SHORT} s; sweep deletes and purges it, keeper removes"
+        )
+        with TemporaryDirectory() as directory:
+            for number in range(_FILES):
+                # Of nobody else: objects that another package needs would stay.
+                Path(directory, f"log-{number}.txt").write_text(f"{new_id()}\n", encoding="utf-8")
+            report = ingest(
+                self.store, Path(directory), f"{purl}-short", actor=self.session.actor, stores=self.stored
+            )
+        until = self.store.log.clock() + timedelta(seconds=_SHORT)
+        self._append(report.package_id, RetentionApplied(mode="governance", until=until))
+        while self.store.log.clock() < until:
+            sleep(0.1)
+        for _ in ("delete", "purge"):
+            instant = self.store.log.clock()
+            due = self.store.retention.sweepable(instant, instant)
+            rows = [row for row in due if row["package_id"] == report.package_id]
+            for swept in sweep(self.store, Moment(instant, instant), rows, self.session.actor):
+                self.say(f"   event {swept.sequence}: {swept.outcome}")
+        limits = Limits(package_id=report.package_id)
+        keeper = Keeper(
+            store=self.store, stores=self.session.stores, names=[name], jobs=("remove",), limits=limits
+        )
+        for done in keeper.once():
+            if done.failure is not None:
+                raise done.failure
+            self.say(f"   {done.tally.counts['removed']} objects removed from the store {name}")
 
     def _retain(self, package_id: UUID) -> None:
         until = add_duration(now(), "30d")

@@ -54,7 +54,11 @@ def test_the_demo_keeps_the_bytes_in_the_first_store(
     summary = program.row("demo", tree, "--yes")
     (tree / "f7").unlink()
     assert {backend for _, backend, *_ in shelf.copies(summary["purl"])} == {"main"}
+    # Those of the package that expired are gone, and the log says so.
     assert len(shelf.objects("main")) == summary["files"] == 20
+    gone = program.rows("events", "--type", "v1.storage.retired", "--since", "0")
+    assert [row["payload"]["outcome"] for row in gone] == ["deleted"] * 3
+    assert program.row("package", "show", f"{summary['purl']}-short")["state"] == "purged"
     program.rows("fetch", summary["purl"], "-o", tmp_path / "again")
     assert (tmp_path / "again" / "f7").read_bytes() == b"x" * 7
 
