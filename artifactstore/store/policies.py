@@ -39,8 +39,11 @@ class Policies(Connected):
         """The rules in their order, with ``applies`` and ``unmet`` for a new package.
 
         Args:
-            purl: in any valid spelling; raises ``BadInput`` invalid-purl.
+            purl: in any valid spelling.
+
+        Raises ``BadInput``: invalid-purl, bad-payload for what no package can have.
         """
+        NewEvent(PackageCreated(purl=purl, labels=labels or None, media_type=media_type), None, "").payload()
         query = SQL("SELECT * FROM artifactstore.explain_policies(%s, %s, %s) ORDER BY place")
         return self._all(dict_row, query, (purl, None if labels is None else Jsonb(dict(labels)), media_type))
 

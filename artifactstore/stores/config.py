@@ -15,6 +15,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -225,10 +226,10 @@ def find(given: Path | None = None) -> Path | None:
         return Path(named)
     from platformdirs import user_config_path
 
-    for path in (OF_HOST, user_config_path("artifactstore") / "stores.toml"):
-        if path.exists():
-            return path
-    return None
+    places = [OF_HOST]
+    with suppress(RuntimeError):  # an account without a name has no home
+        places.append(user_config_path("artifactstore") / "stores.toml")
+    return next((path for path in places if path.exists()), None)
 
 
 def load(given: Path | None = None) -> StoresConfig:

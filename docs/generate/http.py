@@ -38,6 +38,7 @@ _TAGS = {
     "packages": "Life of packages",
     "files": "Files of packages",
     "locations": "Copies of files",
+    "content": "Content and stores",
     "retention": "Retention and holds",
     "feed": "The log",
     "tokens": "Access tokens",
@@ -51,7 +52,7 @@ def generate() -> str:
     """The page, from the OpenAPI document."""
     openapi = document(ENDPOINTS)
     operations = list(_operations(openapi))
-    common = {kind: _common(operations, kind) for kind in ("GET", "POST")}
+    common = {kind: _common(operations, kind) for kind in ("GET", "POST", "PUT", "DELETE")}
     parts = [[*_INTRO.splitlines(), ""], *map(_told_common, common.items())]
     for tag, title in _TAGS.items():
         parts.append([f"## {title}", ""])

@@ -10,6 +10,11 @@ DECLARE
     c_kept CONSTANT integer := 100;
     v_run uuid := artifactstore.new_id();
 BEGIN
+    IF p_store IS NULL OR (p_job IN ('remove', 'collect', 'check', 'repair', 'replicate', 'lock')) IS NOT TRUE
+    THEN
+        PERFORM artifactstore.refuse('bad-payload', jsonb_build_object('problem', concat_ws(' ',
+            'the keeper has no job', coalesce(p_job, 'null'), 'of', coalesce(p_store, 'null'))));
+    END IF;
     DELETE FROM artifactstore.keeper_runs r WHERE r.run_id IN (
         SELECT o.run_id FROM artifactstore.keeper_runs o
         WHERE o.store = p_store AND o.job = p_job
@@ -21,4 +26,4 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.begin_keeper_run(text, text) IS
-'Notes that the keeper begins a job on a store; the id of the run. Keeps the latest hundred of both';
+'Notes that the keeper begins a job on a store; the id of the run. Refuses jobs that it has not (bad-payload). Keeps the latest hundred of both';

@@ -58,7 +58,8 @@ TEXTS = [
     for path, command in commands()
     if path not in STARTED
     for parameter in command.params
-    if not (isinstance(parameter, click.Option) and parameter.is_flag) and parameter.name != "database_url"
+    if not (isinstance(parameter, click.Option) and parameter.is_flag)
+    and parameter.name not in ("database_url", "stores_file")
 ]
 
 

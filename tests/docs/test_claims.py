@@ -58,6 +58,7 @@ _FOREIGN = {
     "keepalive_timeout", "large_client_header_buffers", "max_fails", "fail_timeout",  # nginx
     "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",  # httpx
     "pool_mode",  # pgbouncer
+    "ExpiredToken", "kms:GenerateDataKey", "s3:ListBucket", "GenerateDataKey", "ListBucket",  # S3
     "pg_hba", "pg_upgrade", "pg_rewind", "pg_basebackup", "pg_restore", "pg_dump", "pg_ctl", "pg_wal",
     "unique_violation", "remote_apply", "remote_write",  # PostgreSQL
 }  # fmt: skip
@@ -131,7 +132,7 @@ def _unknown(span: str, known: Set[str]) -> Iterator[str]:
         return
     if span.startswith(("file://", "s3://", "pkg:", "PKG:", "spiffe:", *_FOREIGN_COMMANDS)):
         return
-    endpoint = re.match(r"(?:(GET|POST) )?(/(?!tmp|(?:etc|run|usr|var)/)[a-z][\w/{}.]*)", span)
+    endpoint = re.match(r"(?:(GET|POST|PUT|DELETE) )?(/(?!tmp|(?:etc|run|usr|var)/)[a-z][\w/{}.]*)", span)
     if endpoint:
         method, path = endpoint.groups()
         if not any(

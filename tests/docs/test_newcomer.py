@@ -120,12 +120,12 @@ def test_f43_the_demo_has_a_registry_of_its_own(newcomer: Newcomer) -> None:
     assert newcomer.head() == before
     # What it says at the end finds what it made.
     _, _, further = done.stdout.partition("Look further:\n")
-    (export,) = re.findall(r"export ARTIFACTSTORE_DATA_DIR=(.*)", further)
+    exports = dict(re.findall(r"export (ARTIFACTSTORE_\w+)=(.*)", further))
     commands = re.findall(r"^  artifactstore (.*)$", further, re.MULTILINE)
-    assert len(commands) == 5
+    assert len(commands) == 6
     for command in commands[:-1]:
         arguments = [word.strip("'") for word in command.split()]
-        assert newcomer.told(*arguments, ARTIFACTSTORE_DATA_DIR=export).stdout
+        assert newcomer.told(*arguments, **exports).stdout
 
 
 def test_f43_the_demo_names_log_and_head_of_a_registry_that_it_is_told(newcomer: Newcomer) -> None:

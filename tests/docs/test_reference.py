@@ -77,7 +77,11 @@ def test_every_command_has_a_section() -> None:
 
 def test_every_path_and_method_has_a_section_with_its_parameters() -> None:
     sections = re.split(r"^### ", _page("http.md"), flags=re.MULTILINE)
-    found = {section.partition("\n")[0]: section for section in sections if section[:4] in ("GET ", "POST")}
+    found = {
+        section.partition("\n")[0]: section
+        for section in sections
+        if section[:4] in ("GET ", "POST", "PUT ", "DELE")
+    }
     assert set(found) == {f"{endpoint.method} {endpoint.path}" for endpoint in ENDPOINTS}
     for endpoint in ENDPOINTS:
         section = found[f"{endpoint.method} {endpoint.path}"]

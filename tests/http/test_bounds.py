@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from artifactstore.events.fields import Field, List, Object
+from artifactstore.events.fields import Field, List, Object, fields_of
 from artifactstore.events.kinds import Bool, Hash, Id, Int, Text, Time
 from artifactstore.http.endpoint import Endpoint
 from artifactstore.http.routes import ENDPOINTS
@@ -74,8 +74,8 @@ def _value(field: Field) -> object:
             return "2040-01-01T00:00:00Z"
         case Bool():
             return True
-        case List(items=Object()):
-            return [{"size": 1, "blake3": "ab" * 32}]
+        case List(items=Object(model=model)):
+            return [{field.name: _value(field) for field in fields_of(model) if field.required}]
         case _:
             return ["reader"]
 
