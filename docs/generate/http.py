@@ -1,6 +1,6 @@
 """docs/reference/http.md: every path of the service."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from artifactstore.http.openapi import document
@@ -107,7 +107,10 @@ def _operation(method: str, path: str, operation: Operation, common: set[tuple[s
     lines += [cell(operation["description"]), ""]
     lines += _parameters(operation["parameters"])
     if "requestBody" in operation:
-        lines += _body(operation["requestBody"]["content"]["application/json"]["schema"])
+        taken = operation["requestBody"]["content"]
+        json = taken.get("application/json")
+        told = f"Body: {_or(sorted(taken))}, as it is to be kept."
+        lines += [told, ""] if json is None else _body(json["schema"])
     lines += _answer(operation)
     particular = set(_refusals(operation)) - common
     return lines + ([f"Refused: {_listed(particular)}.", ""] if particular else [])
@@ -129,6 +132,11 @@ def _parameter(parameter: Mapping[str, Any]) -> list[str]:
         notes.append(f"default: {str(shape['default']).lower()}")
     what = " ".join([cell(parameter["description"]), *([f"({'; '.join(notes)})"] if notes else [])])
     return [code(parameter["name"]), parameter["in"], shapes.words(shape), what]
+
+
+def _or(media_types: Sequence[str]) -> str:
+    named = ["any media type" if one == "*/*" else code(one) for one in media_types]
+    return " or ".join(named)
 
 
 def _body(shape: shapes.Schema) -> list[str]:

@@ -15,6 +15,9 @@ LONE = ["\udcff", "pkg:generic/a\udc80@1", "k=\udcff"]
 STARTED = {("demo",), ("serve",), ("psql",)}
 """Commands that start what does not end; those that take text are tried on their own."""
 
+_OF_ALL = ("database_url", "stores_file")
+"""Options that all commands have: the path of a file may be any bytes, and who needs no store reads none."""
+
 SAMPLES: dict[Any, str] = {
     values.package: PURL,
     values.identity: _ID,
@@ -58,8 +61,7 @@ TEXTS = [
     for path, command in commands()
     if path not in STARTED
     for parameter in command.params
-    if not (isinstance(parameter, click.Option) and parameter.is_flag)
-    and parameter.name not in ("database_url", "stores_file")
+    if not (isinstance(parameter, click.Option) and parameter.is_flag) and parameter.name not in _OF_ALL
 ]
 
 

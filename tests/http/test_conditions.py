@@ -17,6 +17,7 @@ from tests.http.running import Registry
 _WITH_TAG = [one for one in ENDPOINTS if one.etag and one.reads_log and one.media_type != "*/*"]
 """The tag of the others is that of a file of the program, or the digest of content (test_content.py)."""
 _FOUND: dict[str, str] = {"failure": "digest_mismatch"}
+_RULE = {"name": "r", "mode": "governance", "purl_type": "npm"}
 
 
 def _scope(*lines: str, name: bytes = b"if-none-match") -> Any:
@@ -203,6 +204,7 @@ class _Walk:
             (package, f"/packages/{package}/purge", reason),
             (package, f"/packages/{package}/holds", {"case": "c", **reason}),
             (file, f"/files/{file}/remove", reason),
+            ("log", "/policies", {"rules": [{**_RULE, "days": self._chance.randrange(1, 9)}]}),
             *[(location, f"/locations/{location}/verified", {"method": "full_read"})] * 3,
             *[(location, f"/locations/{location}/failed", _FOUND)] * 3,
             *[(location, f"/locations/{location}/retire", {"outcome": "deleted", **reason})] * 2,
@@ -223,6 +225,9 @@ class _Walk:
     def paths(self, endpoint: Endpoint) -> Iterator[str]:
         """Its path for every known subject; fails for a parameter that this walk knows nothing of."""
         names = [parameter.name for parameter in endpoint.path_parameters]
+        if endpoint.path == "/policies":
+            yield endpoint.path
+            return
         if not names:
             yield from (f"{endpoint.path}?since={since}&limit=2" for since in (0, 3))
             return

@@ -22,6 +22,8 @@ _BOUNDED_OTHERWISE = {
     "/log": "the last 1,000 epochs, of at most 1 KB of reason each",
     "/packages/{package_id}/commands": "one for each command; of holds a refusal names the first few",
     "/stores": "what a file of the host names",
+    "/policies": "100 rules at most, of one event",
+    "/policies/explain": "the same",
     "/stores/{store}/uploads/{upload}": "9,000 parts at most",
     "/packages/{package_id}/retention/explain": "1,000 events of at most 2 KB, see below",
     "/packages/{package_id}/retention/history": "as the others, with sequences as keys",

@@ -347,7 +347,7 @@ def test_types_of_operators_are_refused_to_writers(connect: Connect) -> None:
     }
     types = "SELECT event_type FROM artifactstore.event_types WHERE min_role = 'operator'"
     found = [event_type for (event_type,) in observer.execute(types)]
-    assert len(found) == 6
+    assert len(found) == 7
     for _ in range(2):
         for event_type in found:
             ids, payload = samples[event_type]

@@ -9,7 +9,7 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from artifactstore.errors import ArtifactstoreError, Busy, translate
-from artifactstore.events import TokenIssued, TokenRevoked, new_id
+from artifactstore.events import PoliciesSet, TokenIssued, TokenRevoked, new_id
 from artifactstore.jobs import snapshots
 from artifactstore.jobs.exports import import_log
 from artifactstore.jobs.replay import replay, replay_online
@@ -60,6 +60,7 @@ DOORS: dict[str, Callable[[psycopg.Connection], Any]] = {
         superuser, "v1.package.created", new_id(), {"purl": "pkg:generic/taken@1"}
     ),
     "issue_token": issue,
+    "set_policies": lambda superuser: Store(superuser).policies.set(PoliciesSet(rules=()), "user:ann"),
     "restored": lambda superuser: Store(superuser).identity.restored("a drill"),
     "import_events": import_one_more,
 }

@@ -68,6 +68,6 @@ def policies_set(world: World) -> Proposal | None:
             purl_prefix=f"pkg:generic/ruled/{place}",
             labels=world.rng.choice((None, {"audit": str(place)})),
         )
-        for place in range(world.rng.randrange(3))
+        for place in range(world.rng.choice((1, 2, 2, 0)))
     )
     return Proposal(models.PoliciesSet(rules=rules), world.log_id, lambda: None)

@@ -90,7 +90,7 @@ def small(database: str) -> Iterator[Store]:
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         store = Store(connection)
-        store.writes.append(list(islice(workload(_EVENTS, seed=37), _EVENTS)))
+        store.writes.append(list(islice(workload(_EVENTS, seed=40), _EVENTS)))
         yield store
 
 
@@ -104,7 +104,7 @@ def test_f12_side_by_side_none_fails_or_hangs_or_the_loser_is_told_and_can_be_re
     monkeypatch.setattr("artifactstore.db.LOCK_SECONDS", _LIMIT)
     monkeypatch.setattr("artifactstore.jobs.replay._LEAVING", _LIMIT)
     packages = small.rebuilds.view_counts()["artifact_packages"]
-    assert packages >= 5
+    assert packages > 5
     side = _Side(database, cluster)
     chance = random.Random(12)  # noqa: S311 - a test that can be repeated
     lost: dict[str, int] = dict.fromkeys(side.actors(), 0)

@@ -7,7 +7,17 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from artifactstore.events import FileRemoved, HoldPlaced, HoldReleased, NewEvent, Request, TokenIssued, new_id
+from artifactstore.events import (
+    FileRemoved,
+    HoldPlaced,
+    HoldReleased,
+    NewEvent,
+    PoliciesSet,
+    PolicyRule,
+    Request,
+    TokenIssued,
+    new_id,
+)
 from tests.databases import TEST_PREFIX
 from tests.sql.support import ANN, CONTENT, KEYS, Log, Row
 
@@ -40,6 +50,8 @@ def two(log: Log) -> Log:
     hold = new_id()
     log.append(package, HoldPlaced(hold_id=hold, case="c", reason="r"))
     log.append(package, HoldReleased(hold_id=hold, reason="r"))
+    rule = PolicyRule(name="r", mode="governance", days=1, purl_type="npm", labels={"a": "1"})
+    log.append(log.log_id, PoliciesSet(rules=(rule,)))
     token = TokenIssued(token_id=new_id())
     log.append_all([NewEvent(token, log.log_id, ANN, request=Request(key="k", digest=CONTENT, events=1))])
     log.query("SELECT artifactstore.rebuild('other')")

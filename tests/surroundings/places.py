@@ -81,7 +81,7 @@ PLACES = (
     # Some steps write to files that another account has made.
     Place("a user without a name", {"uid": 54_321, "without": ("HOME", "USER", "LOGNAME")},
           frozenset({"usage", "file"}), needs_root=True),
-    Place("nobody", {"uid": 65_534, "without": ("HOME", "USER", "LOGNAME")}, 
+    Place("nobody", {"uid": 65_534, "without": ("HOME", "USER", "LOGNAME")},
           frozenset({"usage", "file", "store-refused", "store-unavailable"}), needs_root=True),
     Place("umask 077", {"umask": 0o077}),
     Place("umask 0777", {"umask": 0o777}),
