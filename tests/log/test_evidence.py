@@ -8,14 +8,14 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from artifactstore.errors import Refused
-from artifactstore.events import HoldPlaced, TokenIssued, TokenRevoked, new_id
+from artifactstore.events import HoldPlaced, PoliciesSet, PolicyRule, TokenIssued, TokenRevoked, new_id
 from artifactstore.jobs import snapshots
 from artifactstore.store import Evidence, Store
 from tests.databases import Connect
 from tests.log.door import about, append, created, id_of, ingested, request
 
 VIEWS = ("artifact_packages", "artifact_files", "storage_locations", "retention_state", "retention_holds",
-         "requests", "log_epochs")  # fmt: skip
+         "retention_policies", "requests", "log_epochs")  # fmt: skip
 
 
 def issue(store: Store) -> TokenIssued:
@@ -107,6 +107,8 @@ def test_f06_every_column_that_names_a_sequence_is_asked(connect: Connect) -> No
     package = created(request=request("key"))
     hold = HoldPlaced(hold_id=new_id(), case="c", reason="r")
     append(superuser, package, ingested(id_of(package), "a"), about(package, hold))
+    rule = PolicyRule(name="r", mode="governance", days=1)
+    store.policies.set(PoliciesSet(rules=(rule,)), "user:ann")
     snapshots.create(store)
     superuser.execute("SELECT artifactstore.begin_rebuild()")
     superuser.execute("SELECT artifactstore.rebuild_next()")
