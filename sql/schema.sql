@@ -208,7 +208,7 @@ CREATE FUNCTION artifactstore.begin_keeper_run(p_store text, p_job text) RETURNS
 
 ALTER FUNCTION artifactstore.begin_keeper_run(p_store text, p_job text) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.begin_keeper_run(p_store text, p_job text) IS 'Notes that the keeper begins a job on a store; the id of the run. Refuses jobs that it has not (bad-payload). Keeps the latest hundred of both';
+COMMENT ON FUNCTION artifactstore.begin_keeper_run(p_store text, p_job text) IS 'Notes that the keeper begins a job on a store; the id of the run. Keeps the latest hundred of both. Refuses jobs that it has not (bad-payload)';
 
 CREATE FUNCTION artifactstore.begin_parts(p_parts integer) RETURNS integer[]
     LANGUAGE plpgsql SECURITY DEFINER

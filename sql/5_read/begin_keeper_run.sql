@@ -26,4 +26,5 @@ END
 $$;
 
 COMMENT ON FUNCTION artifactstore.begin_keeper_run(text, text) IS
-'Notes that the keeper begins a job on a store; the id of the run. Refuses jobs that it has not (bad-payload). Keeps the latest hundred of both';
+'Notes that the keeper begins a job on a store; the id of the run. Keeps the latest hundred of both. '
+'Refuses jobs that it has not (bad-payload)';

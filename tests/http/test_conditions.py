@@ -202,7 +202,7 @@ class _Walk:
             (package, f"/packages/{package}/delete", reason),
             (package, f"/packages/{package}/restore", reason),
             (package, f"/packages/{package}/purge", reason),
-            (package, f"/packages/{package}/holds", {"case": "c", **reason}),
+            *[(package, f"/packages/{package}/holds", {"case": "c", **reason})] * 3,
             (file, f"/files/{file}/remove", reason),
             ("log", "/policies", {"rules": [{**_RULE, "days": self._chance.randrange(1, 9)}]}),
             *[(location, f"/locations/{location}/verified", {"method": "full_read"})] * 3,
