@@ -14,15 +14,15 @@ from artifactstore.store.rows import Row
 class KeptCopies(Connected):
     """``store.keeping``: copies in stores, whose URIs begin with ``store:``."""
 
-    def in_use(self) -> list[str]:
-        """Backends that hold objects which are not given up."""
+    def in_use(self) -> dict[str, datetime]:
+        """Backends that hold objects which are not given up, and since when."""
         query = SQL(
             """
-            SELECT DISTINCT l.backend FROM artifactstore.storage_locations l
-            WHERE l.retired_at IS NULL AND starts_with(l.uri, 'store:') ORDER BY 1
+            SELECT l.backend, min(l.registered_at) AS since FROM artifactstore.storage_locations l
+            WHERE l.retired_at IS NULL AND starts_with(l.uri, 'store:') GROUP BY 1 ORDER BY 1
             """
         )
-        return [row["backend"] for row in self._all(dict_row, query)]
+        return {row["backend"]: row["since"] for row in self._all(dict_row, query)}
 
     def needed_by_others(self, backend: str, package_id: UUID | None, limit: int) -> list[Row]:
         """Retiring locations whose bytes a live one names: location_id, file_id, package_id."""

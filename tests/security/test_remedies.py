@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from psycopg.conninfo import make_conninfo
 from artifactstore import server
 from artifactstore.events import FileIngested, NewEvent, PackageCreated, new_id
 from artifactstore.jobs import doctor
+from artifactstore.jobs.keeper import health
 from artifactstore.migrate import migrate
 from artifactstore.store import Store
 from artifactstore.store.health import Health
@@ -353,6 +355,7 @@ def without_a_keeper(site: Site, patch: pytest.MonkeyPatch) -> Iterator[None]:
     stores = site.directory.with_name("stores.toml")
     stores.write_text(f'[stores.main]\ntype = "local"\nroot = "{place}"\nmin_free = "0%"\n')
     patch.setenv("ARTIFACTSTORE_STORES", str(stores))
+    patch.setattr(health, "LATE", dict.fromkeys(health.LATE, timedelta(0)))
     site.program().row("backend", "init", "main")
     site.program().row("ingest", site.directory, "--purl", PURL, "--store", "main")
     yield

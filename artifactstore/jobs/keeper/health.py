@@ -22,10 +22,12 @@ def keeper_findings(store: Store) -> Iterator[KeeperFinding]:
     """Stores that nobody looks after, jobs that are behind or did not get to their end, what they found."""
     now = store.log.clock()
     latest = {(row["store"], row["job"]): row for row in store.keeper.latest()}
-    for name in store.keeping.in_use():
+    for name, since in store.keeping.in_use().items():
         for job, late in LATE.items():
             row = latest.get((name, job))
-            yield from _late(name, job, None if row is None else row["done_at"], now, late)
+            done_at = None if row is None else row["done_at"]
+            if now - (done_at or since) > late:
+                yield _late(name, job, done_at, now)
     for (name, job), row in latest.items():
         if row["problem"] is not None:
             what = f"{job} of the store {name} did not get to its end: {row['problem']}"
@@ -36,15 +38,11 @@ def keeper_findings(store: Store) -> Iterator[KeeperFinding]:
             yield KeeperFinding("error", what, "see the runbook bytes-corrupted")
 
 
-def _late(
-    name: str, job: str, done_at: datetime | None, now: datetime, late: timedelta
-) -> Iterator[KeeperFinding]:
-    if done_at is None:
-        yield KeeperFinding("warning", f"{job} never got to its end in the store {name}", _command(name, job))
-    elif now - done_at > late:
-        days = (now - done_at).days
-        what = f"{job} got to its end in the store {name} {days} days ago, the last time"
-        yield KeeperFinding("warning", what, _command(name, job))
+def _late(name: str, job: str, done_at: datetime | None, now: datetime) -> KeeperFinding:
+    what = f"{job} never got to its end in the store {name}"
+    if done_at is not None:
+        what = f"{job} got to its end in the store {name} {(now - done_at).days} days ago, the last time"
+    return KeeperFinding("warning", what, _command(name, job))
 
 
 def _command(name: str, job: str) -> str:
