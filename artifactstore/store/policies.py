@@ -44,7 +44,12 @@ class Policies(Connected):
         Raises ``BadInput``: invalid-purl, bad-payload for what no package can have.
         """
         NewEvent(PackageCreated(purl=purl, labels=labels or None, media_type=media_type), None, "").payload()
-        query = SQL("SELECT * FROM artifactstore.explain_policies(%s, %s, %s) ORDER BY place")
+        query = SQL(
+            """
+            SELECT place, name, mode, days, purl_type, purl_prefix, media_type, labels, applies, unmet
+            FROM artifactstore.explain_policies(%s, %s, %s) ORDER BY place
+            """
+        )
         return self._all(dict_row, query, (purl, None if labels is None else Jsonb(dict(labels)), media_type))
 
     def set(

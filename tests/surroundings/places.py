@@ -80,7 +80,7 @@ PLACES = (
     Place("a home that is not there", _with(HOME="/nowhere/at/all", XDG_DATA_HOME="/nowhere/either")),
     # Some steps write to files that another account has made.
     Place("a user without a name", {"uid": 54_321, "without": ("HOME", "USER", "LOGNAME")},
-          frozenset({"usage", "file"}), needs_root=True),
+          frozenset({"usage", "file", "store-refused", "store-unavailable"}), needs_root=True),
     Place("nobody", {"uid": 65_534, "without": ("HOME", "USER", "LOGNAME")},
           frozenset({"usage", "file", "store-refused", "store-unavailable"}), needs_root=True),
     Place("umask 077", {"umask": 0o077}),
