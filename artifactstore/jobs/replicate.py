@@ -4,7 +4,6 @@ The bytes are hashed on their way: what is not what the log says is no copy of i
 recorded, and the next one is read. Run again after an interruption, it goes on with what is lacking.
 """
 
-import hashlib
 import time
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -17,14 +16,14 @@ from artifactstore.errors import Refused, error
 from artifactstore.events import NewEvent, StorageRegistered, new_id
 from artifactstore.jobs.batches import append_each
 from artifactstore.jobs.content import Bad, FileContent, Sources
+from artifactstore.jobs.copying import copy_large, copy_small
 from artifactstore.jobs.fetch import Recorded, Trouble, record
 from artifactstore.jobs.progress import Progress, quiet
 from artifactstore.jobs.uploads.budget import MemoryBudget
 from artifactstore.jobs.uploads.destinations import LOST_OBJECTS, Destination
 from artifactstore.jobs.uploads.keeping import PARTS_BYTES
-from artifactstore.jobs.uploads.parts import PartsWriter
 from artifactstore.store import Row, Store
-from artifactstore.stores.base import SMALL, part_size
+from artifactstore.stores.base import SMALL
 from artifactstore.stores.faults import fault
 from artifactstore.stores.keys import key_in, uri_of
 
@@ -186,39 +185,18 @@ class _Replication:
         if self.destination.failure is not None:
             raise self.destination.failure
         content = FileContent(self.sources, file, self.sources.readable(file["copies"]))
-        copied = self._small(content, key) if file["size"] <= SMALL else self._large(content, key)
+        if file["size"] <= SMALL:
+            copied = copy_small(content, key, self.destination.put, self._going)
+        else:
+            copied = self._large(content, key)
         return _Copied(file, uri_of(key) if copied else None, content.bad)
 
-    def _small(self, content: FileContent, key: str) -> bool:
-        while True:
-            data = b"".join(self._going(content))
-            if content.good:
-                self.destination.put(key, data, hashlib.sha256(data).digest())
-                return True
-            if not content.blame():
-                return False
-
     def _large(self, content: FileContent, key: str) -> bool:
-        store, size = self.destination.store, content.file["size"]
-        while True:
-            upload_id = store.begin(key, size)
-            writer = PartsWriter(store, key, upload_id, part_size(size), self._parts, self._budget)
-            for piece in self._going(content):
-                writer.take(memoryview(piece))
-                if writer.failure is not None:
-                    break
-            if writer.failure is None and content.good:
-                writer.complete()
-            else:
-                writer.abort()
-            if writer.failure is not None:
-                self.destination.note(writer.failure)
-                raise writer.failure
-            if content.good:
-                self.destination.count(size)
-                return True
-            if not content.blame():
-                return False
+        to = self.destination
+        good = copy_large(content, key, to.store, self._parts, self._budget, self._going, to.note)
+        if good:
+            to.count(content.file["size"])
+        return good
 
     def _going(self, content: FileContent) -> Iterator[bytes]:
         """The pieces, until nobody wants them any more."""

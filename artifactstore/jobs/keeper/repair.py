@@ -8,7 +8,6 @@ An interruption between 1 and 2 leaves an orphan, and the next pass begins anew.
 all that is removed, in its time. Where there is no good copy, nothing is deleted, and somebody is told.
 """
 
-import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
@@ -16,9 +15,10 @@ from uuid import UUID
 from artifactstore.errors import Refused
 from artifactstore.events import NewEvent, StorageRegistered, StorageRetired, StorageRetiring, new_id
 from artifactstore.jobs.content import FileContent, Sources
+from artifactstore.jobs.copying import Pieces, copy_large, copy_small
 from artifactstore.jobs.keeper.work import ACTOR, KeeperJob
 from artifactstore.jobs.uploads.budget import MemoryBudget
-from artifactstore.jobs.uploads.parts import IN_FLIGHT, PartsWriter
+from artifactstore.jobs.uploads.parts import IN_FLIGHT
 from artifactstore.store import Row
 from artifactstore.stores.base import SMALL, part_size
 from artifactstore.stores.faults import fault
@@ -75,7 +75,16 @@ def _copied(work: KeeperJob, sources: Sources, row: Row) -> str | None:
     """The URI of a new object, durable, with the bytes of a copy that is good; None if none is."""
     (key,) = work.store.objects.new_keys(1)
     content = FileContent(sources, row, sources.readable(row["copies"]))
-    good = _small(work, content, key) if row["size"] <= SMALL else _large(work, content, key)
+
+    def pieces(content: FileContent) -> Iterator[bytes]:
+        for piece in content.pieces():
+            work.bytes.spend(len(piece))
+            yield piece
+
+    if row["size"] <= SMALL:
+        good = copy_small(content, key, work.place.put, pieces)
+    else:
+        good = _large(work, content, key, pieces)
     found = [(bad.copy, event) for bad in content.bad if (event := bad.event(row)) is not None]
     if found:
         work.append(
@@ -87,40 +96,10 @@ def _copied(work: KeeperJob, sources: Sources, row: Row) -> str | None:
     return uri_of(key)
 
 
-def _pieces(work: KeeperJob, content: FileContent) -> Iterator[bytes]:
-    for piece in content.pieces():
-        work.bytes.spend(len(piece))
-        yield piece
-
-
-def _small(work: KeeperJob, content: FileContent, key: str) -> bool:
-    while True:
-        data = b"".join(_pieces(work, content))
-        if content.good:
-            work.place.put(key, data, hashlib.sha256(data).digest())
-            return True
-        if not content.blame():
-            return False
-
-
-def _large(work: KeeperJob, content: FileContent, key: str) -> bool:
-    size = content.file["size"]
-    budget = MemoryBudget(max(_PARTS_BYTES, 2 * part_size(size)))
+def _large(work: KeeperJob, content: FileContent, key: str, pieces: Pieces) -> bool:
+    budget = MemoryBudget(max(_PARTS_BYTES, 2 * part_size(content.file["size"])))
     with ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="parts") as pool:
-        while True:
-            writer = PartsWriter(work.place, key, work.place.begin(key, size), part_size(size), pool, budget)
-            for piece in _pieces(work, content):
-                writer.take(memoryview(piece))
-            if content.good:
-                writer.complete()
-            else:
-                writer.abort()
-            if writer.failure is not None:
-                raise writer.failure
-            if content.good:
-                return True
-            if not content.blame():
-                return False
+        return copy_large(content, key, work.place, pool, budget, pieces)
 
 
 def _events(work: KeeperJob, row: Row, uri: str | None) -> Iterator[NewEvent]:
