@@ -1865,6 +1865,13 @@ ALTER FUNCTION artifactstore.refuse_no_event(p_sequence bigint) OWNER TO artifac
 
 COMMENT ON FUNCTION artifactstore.refuse_no_event(p_sequence bigint) IS 'Refuses not-found unless p_sequence is 0 or an event of the log';
 
+CREATE FUNCTION artifactstore.refuse_other_log(p_events artifactstore.decoded_event[]) RETURNS void
+    LANGUAGE plpgsql STABLE;
+
+ALTER FUNCTION artifactstore.refuse_other_log(p_events artifactstore.decoded_event[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.refuse_other_log(p_events artifactstore.decoded_event[]) IS 'Refuses the first event whose subject is not the id of the log: bad-subject';
+
 CREATE FUNCTION artifactstore.refuse_purl(p_problem text, p_part text, p_at integer DEFAULT NULL::integer, p_character text DEFAULT NULL::text, p_meant text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE;
 
@@ -3503,6 +3510,8 @@ REVOKE ALL ON FUNCTION artifactstore.refuse_ingested(p_events artifactstore.deco
 REVOKE ALL ON FUNCTION artifactstore.refuse_many_snapshots() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.refuse_no_event(p_sequence bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION artifactstore.refuse_other_log(p_events artifactstore.decoded_event[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.refuse_purl(p_problem text, p_part text, p_at integer, p_character text, p_meant text) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.refuse_purl(p_problem text, p_part text, p_at integer, p_character text, p_meant text) TO artifactstore_reader;

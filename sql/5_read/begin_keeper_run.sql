@@ -10,17 +10,17 @@ DECLARE
     c_kept CONSTANT integer := 100;
     v_run uuid := artifactstore.new_id();
 BEGIN
-    IF p_store IS NULL OR (p_job IN ('remove', 'collect', 'check', 'repair', 'replicate', 'lock')) IS NOT TRUE
-    THEN
-        PERFORM artifactstore.refuse('bad-payload', jsonb_build_object('problem', concat_ws(' ',
-            'the keeper has no job', coalesce(p_job, 'null'), 'of', coalesce(p_store, 'null'))));
-    END IF;
     DELETE FROM artifactstore.keeper_runs r WHERE r.run_id IN (
         SELECT o.run_id FROM artifactstore.keeper_runs o
         WHERE o.store = p_store AND o.job = p_job
         ORDER BY o.began_at DESC, o.run_id DESC OFFSET c_kept - 1);
-    INSERT INTO artifactstore.keeper_runs (run_id, store, job, began_at)
-    VALUES (v_run, p_store, p_job, clock_timestamp());
+    BEGIN
+        INSERT INTO artifactstore.keeper_runs (run_id, store, job, began_at)
+        VALUES (v_run, p_store, p_job, clock_timestamp());
+    EXCEPTION WHEN check_violation OR not_null_violation THEN
+        PERFORM artifactstore.refuse('bad-payload', jsonb_build_object('problem', concat_ws(' ',
+            'the keeper has no job', coalesce(p_job, 'null'), 'of', coalesce(p_store, 'null'))));
+    END;
     RETURN v_run;
 END
 $$;

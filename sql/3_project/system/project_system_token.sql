@@ -5,15 +5,8 @@ CREATE OR REPLACE FUNCTION artifactstore.project_system_token(p_events artifacts
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
-DECLARE
-    v_sequence bigint;
 BEGIN
-    SELECT min(e.sequence) INTO v_sequence
-    FROM unnest(p_events) e
-    WHERE NOT EXISTS (SELECT FROM log_epochs g WHERE g.log_id = e.subject_id);
-    IF v_sequence IS NOT NULL THEN
-        PERFORM artifactstore.refuse_event(p_events, v_sequence, 'bad-subject');
-    END IF;
+    PERFORM artifactstore.refuse_other_log(p_events);
 END
 $$;
 
