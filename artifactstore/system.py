@@ -2,10 +2,12 @@
 
 import errno
 import os
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from artifactstore.errors import ArtifactstoreError, error
+from artifactstore.errors import ArtifactstoreError, BadInput, error
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NONE_LEFT = frozenset(
@@ -54,6 +56,14 @@ def named(path: object) -> Iterator[None]:
         if failure.filename is None:
             failure.filename = _text(path)
         raise
+
+
+def parse_toml(content: bytes, path: object) -> dict[str, Any]:
+    """What a file of TOML holds; raises ``BadInput`` file for one that is none."""
+    try:
+        return tomllib.loads(content.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as failure:
+        raise BadInput("file", {"problem": f"{path} is no TOML: {failure}", "path": str(path)}) from failure
 
 
 def code_of(failure: OSError) -> str:

@@ -1,6 +1,5 @@
 """Commands on the rules that give new packages their retention."""
 
-import tomllib
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -125,11 +124,10 @@ def _fits(rule: dict[str, Any]) -> str:
 
 def _read(file: Path) -> tuple[PolicyRule, ...]:
     try:
-        given = tomllib.loads(file.read_bytes().decode())
+        content = file.read_bytes()
     except OSError as failure:
         raise system.refused(failure, file) from failure
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as failure:
-        raise BadInput("file", {"problem": f"{file} is no TOML: {failure}", "path": str(file)}) from failure
+    given = system.parse_toml(content, file)
     if unknown := given.keys() - {"rule"}:
         raise _unusable(file, f"{min(unknown)}: the file has [[rule]] tables and nothing else")
     tables = given.get("rule", [])

@@ -8,7 +8,6 @@ The file is registries.toml in the user's directory for configuration::
 """
 
 import os
-import tomllib
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -93,10 +92,7 @@ def _read(file: Path) -> dict[str, Any]:
         raise BadInput(
             "file", {"problem": f"{file}: others may read it", "path": str(file)}, f"chmod 600 {file}"
         )
-    try:
-        return tomllib.loads(text.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as failure:
-        raise BadInput("file", {"problem": f"{file} is no TOML: {failure}", "path": str(file)}) from failure
+    return system.parse_toml(text, file)
 
 
 def _embedded_token(url: str) -> str | None:

@@ -79,6 +79,7 @@ def test_rules_that_changed_meanwhile_are_not_overwritten(program: Program, rule
     ("text", "told"),
     [
         ("[[rule", "no TOML"),
+        (f"rule = {'[' * 20_000}", "no TOML"),
         ("[rule]\n", "[[rule]]"),
         ("rules = 1\n", "rules"),
         ('[[rule]]\nname = "a"\nmode = "governance"\n', "rule 1, days"),
