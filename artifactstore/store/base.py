@@ -6,11 +6,11 @@ from typing import Any, LiteralString, TypeAlias, TypeVar
 from uuid import UUID
 
 from psycopg import Connection
-from psycopg.rows import RowFactory, dict_row
+from psycopg.rows import RowFactory, args_row, dict_row
 from psycopg.sql import SQL, Composed, Identifier
 
 from artifactstore.errors import ArtifactstoreError, BadInput, NotFound, translated
-from artifactstore.store.rows import Row
+from artifactstore.store.rows import Appended, Row
 
 T = TypeVar("T")
 Parameters: TypeAlias = Sequence[object] | Mapping[str, object]
@@ -74,6 +74,12 @@ class Connected:
     def _row(self, query: SQL | Composed, parameters: Parameters = ()) -> Row:
         """The one row of a query that always has one."""
         with translated(), self.connection.cursor(row_factory=dict_row) as cursor:
+            (row,) = cursor.execute(query, _checked(parameters)).fetchall()
+        return row
+
+    def _appended(self, query: SQL, parameters: Parameters) -> Appended:
+        """Where the one event landed that a function appends: position, sequence, created_at, appended."""
+        with translated(), self.connection.cursor(row_factory=args_row(Appended)) as cursor:
             (row,) = cursor.execute(query, _checked(parameters)).fetchall()
         return row
 

@@ -9,10 +9,9 @@ from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 
 from artifactstore import codec
-from artifactstore.errors import translated
 from artifactstore.events import NewEvent, PackageCreated, PoliciesSet, Request
 from artifactstore.events.models import Retention
-from artifactstore.store.base import Connected, check_integers
+from artifactstore.store.base import Connected
 from artifactstore.store.prepared import PreparedEvent, with_retention
 from artifactstore.store.rows import Appended, Row
 
@@ -69,10 +68,7 @@ class Policies(Connected):
         """
         payload = NewEvent(event, None, actor, request=request).payload()
         query = SQL("SELECT 1, s.* FROM artifactstore.set_policies(%s, %s, %s, %s) s")
-        parameters = (payload, codec.digest(payload), actor, expected)
-        check_integers([expected])
-        with translated(), self.connection.cursor(row_factory=args_row(Appended)) as cursor:
-            return cursor.execute(query, parameters).fetchall()[0]
+        return self._appended(query, (payload, codec.digest(payload), actor, expected))
 
     def filled(self, events: Sequence[PreparedEvent]) -> Sequence[PreparedEvent]:
         """The events; packages that are created without retention have what the rules give them."""

@@ -70,8 +70,3 @@ class Tokens(Connected):
         """Tokens by id, without their hashes; ``state`` is good, expired or revoked."""
         query = SQL("SELECT * FROM artifactstore.list_tokens(%s, %s)")
         return self._all(dict_row, query, (after, limit))
-
-    def _appended(self, query: SQL, parameters: tuple[object, ...]) -> Appended:
-        with translated(), self.connection.cursor(row_factory=args_row(Appended)) as cursor:
-            (row,) = cursor.execute(query, parameters).fetchall()
-        return row

@@ -76,7 +76,8 @@ def test_the_rules_are_read_with_their_version_and_set_on_condition(registry: Re
     assert answer.json() == {"version": done["sequence"], "rules": [{"place": 1, **RULE, **unset}]}
     assert answer.headers["ETag"] == f'"{done["sequence"]}"'
     registry.refused("/policies", {"rules": []}, 412, "changed", If_Match='"0"')
-    registry.post("/policies", {"rules": []}, If_Match=answer.headers["ETag"])
+    registry.refused("/policies", {"rules": []}, 412, "changed", If_Match='W/"1"')
+    registry.post("/policies", {"rules": []}, If_Match=f'{answer.headers["ETag"]}, "{2**52}"')
     assert registry.get("/policies")["rules"] == []
 
 

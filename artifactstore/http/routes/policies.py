@@ -9,11 +9,8 @@ from artifactstore.http.routes.packages import LABEL, labels_of
 from artifactstore.http.web.answers import COUNT, SEQUENCE, TEXT, TIME, array, record, ref, shown
 from artifactstore.http.web.request import Parameter
 from artifactstore.http.write.group_append import Work
-from artifactstore.http.write.landing import carry_out, replayed, request_of
+from artifactstore.http.write.landing import carry_out_if, replayed, request_of
 from artifactstore.store import Appended, Row, Store
-
-_NONE = -1
-"""What no version is: for an If-Match that nothing can fit."""
 
 
 async def _list(call: Call) -> Answer:
@@ -41,12 +38,15 @@ async def _explain(call: Call) -> Answer:
 
 async def _set(call: Call) -> Answer:
     event = PoliciesSet(rules=call.body["rules"], reason=call.body.get("reason"))
-    expected = None if call.expected is None else max(call.expected, default=_NONE)
 
-    def job(store: Store) -> list[Appended]:
-        return [store.policies.set(event, call.actor, expected, request=request_of(call, 1))]
+    def expecting(expected: int | None) -> Work:
+        def job(store: Store) -> list[Appended]:
+            return [store.policies.set(event, call.actor, expected, request=request_of(call, 1))]
 
-    (appended,) = await carry_out(call, Work(job=job, job_types=(event.event_type,)))
+        # Alone: packages that are created beside it would be judged by the rules of before.
+        return Work(job=job, job_types=(event.event_type,))
+
+    _, (appended,) = await carry_out_if(call, expecting)
     value = {
         "sequence": appended.sequence,
         "created_at": appended.created_at,

@@ -3,7 +3,7 @@
 Answers are built from the events alone, so a repeated request (Idempotency-Key) gets what the first did.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from artifactstore import codec
@@ -52,13 +52,30 @@ def request_of(call: Call, events: int) -> Request | None:
 
 async def land(call: Call, events: Sequence[NewEvent]) -> list[Landed]:
     """Append the events of a call, as one, and give them as they are in the log."""
-    versions = call.expected
-    expected = events[0].expected if versions is None else max(versions, default=_NO_VERSION)
-    while True:
+
+    def expecting(expected: int | None) -> Work:
         first = replace(events[0], expected=expected, request=request_of(call, len(events)))
-        work = Work([prepare(event) for event in (first, *events[1:])])
+        return Work([prepare(event) for event in (first, *events[1:])])
+
+    work, appended = await carry_out_if(call, expecting, events[0].expected)
+    if not appended[0].appended:
+        return [Landed(event, _decoded(event)) for event in await read_back(call, appended)]
+    return [_landed(event, where) for event, where in zip(work.events, appended, strict=True)]
+
+
+async def carry_out_if(
+    call: Call, expecting: Callable[[int | None], Work], otherwise: int | None = None
+) -> tuple[Work, list[Appended]]:
+    """Have the writer do the work that expects a version which If-Match names, ``otherwise`` without it.
+
+    Raises as ``carry_out``: ``Refused`` changed when the row has none of them.
+    """
+    versions = call.expected
+    expected = otherwise if versions is None else max(versions, default=_NO_VERSION)
+    while True:
+        work = expecting(expected)
         try:
-            appended = await carry_out(call, work)
+            return work, await carry_out(call, work)
         except Refused as refusal:
             actual = refusal.detail.get("actual")
             if refusal.code != "changed" or versions is None:
@@ -69,10 +86,6 @@ async def land(call: Call, events: Sequence[NewEvent]) -> list[Landed]:
             expected = next((one for one in versions if one == actual and one != expected), None)
             if expected is None:
                 raise
-            continue
-        if not appended[0].appended:
-            return [Landed(event, _decoded(event)) for event in await read_back(call, appended)]
-        return [_landed(event, where) for event, where in zip(work.events, appended, strict=True)]
 
 
 async def carry_out(call: Call, work: Work) -> list[Appended]:
