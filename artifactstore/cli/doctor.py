@@ -10,7 +10,6 @@ from artifactstore.cli.command import Command
 from artifactstore.cli.session import Session, with_session
 from artifactstore.exits import EXIT_DIFFERENCES
 
-_WHO = {"superuser": "as a superuser", "deployer": "as who ran artifactstore migrate", "operator": ""}
 _STATEMENT = re.compile(r"""(?:[^;'"]|'[^']*'|"[^"]*")+;""")
 
 
@@ -31,7 +30,7 @@ def doctor(session: Session, fix: bool) -> int:
     artifactstore doctor --fix
     """
     from artifactstore.cli.output import jsonable
-    from artifactstore.jobs.doctor import examine, remove_leftovers
+    from artifactstore.jobs.doctor import WHO, examine, remove_leftovers
     from artifactstore.store import Store
 
     store = Store(session.connect("doctor"))
@@ -50,7 +49,7 @@ def doctor(session: Session, fix: bool) -> int:
         for finding in findings:
             say(f"{finding.severity}: {finding.check}: {finding.what}")
             if finding.fix is not None:
-                who = f"   -- {_WHO[finding.by]}" if finding.fix.endswith(";") and finding.by else ""
+                who = f"   -- as {WHO[finding.by]}" if finding.fix.endswith(";") and finding.by else ""
                 say(f"    {finding.fix}{who}")
         warnings = sum(finding.severity == "warning" for finding in findings)
         say(f"{errors} errors, {warnings} warnings")

@@ -1,11 +1,12 @@
 """What is wrong with a database that an operator can put right, and the command that does."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from psycopg.sql import SQL, Identifier
 
@@ -46,6 +47,16 @@ _STARTED_WITH = {
 _MIGRATE = "artifactstore migrate"
 
 
+Who: TypeAlias = Literal["superuser", "deployer", "operator", "service"]
+WHO: Mapping[Who, str] = {
+    "superuser": "a superuser",
+    "deployer": "who ran artifactstore migrate",
+    "operator": "an operator",
+    "service": "who has the stores of the service",
+}
+"""Who can put something right, as people are told; deployer: or a superuser."""
+
+
 @dataclass(frozen=True, slots=True)
 class Advice:
     """Something to know about the database.
@@ -58,7 +69,7 @@ class Advice:
         what: the finding in words.
         fix: the very statements (they end with ;) or the command; None when there is nothing to do.
         schema: a leftover that ``fix`` removes.
-        by: as whom: a superuser, deployer (the login that ran migrate, or a superuser), operator, service.
+        by: as whom, a key of ``WHO``.
     """
 
     severity: str
@@ -66,7 +77,7 @@ class Advice:
     what: str
     fix: str | None = None
     schema: str | None = None
-    by: str | None = None
+    by: Who | None = None
 
 
 def examine(store: Store) -> Iterator[Advice]:
@@ -332,7 +343,7 @@ def _volumes(data: Path) -> Iterator[tuple[Path, int]]:
                 yield place.resolve(), shutil.disk_usage(place).free
 
 
-def _who_repairs(fix: str) -> str | None:
+def _who_repairs(fix: str) -> Who | None:
     if fix.endswith(";"):
         return "superuser"
     return "deployer" if fix == _MIGRATE else None

@@ -10,7 +10,7 @@ from artifactstore.http.pages.chart import HEIGHT, WIDTH, chart
 from artifactstore.http.pages.headers import EXPLORER, HTML
 from artifactstore.http.pages.rendering import shown
 from artifactstore.http.web import metrics
-from artifactstore.jobs.doctor import Advice, examine
+from artifactstore.jobs.doctor import WHO, Advice, examine
 from artifactstore.store import Row, Store, ViewSet
 
 _MINUTES = 60
@@ -54,6 +54,7 @@ async def _health(call: Call) -> Answer:
         checked=call.service.checked,
         findings=findings,
         problem=problem,
+        who=WHO,
         details=call.who.role >= Role.OPERATOR,
     )
 
