@@ -16,14 +16,12 @@ import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 import obstore
 from obstore.store import AzureStore, GCSStore
 
-from artifactstore import system
 from artifactstore.errors import ArtifactstoreError, BadInput, NotFound, Refused
 from artifactstore.stores.answers import StoreAnswer
 from artifactstore.stores.base import PIECE, ObjectInfo, Part, Removed, UnfinishedUpload, part_size
@@ -31,11 +29,12 @@ from artifactstore.stores.config import StoreConfig
 from artifactstore.stores.credentials import private
 from artifactstore.stores.keys import is_key
 from artifactstore.stores.obstore_answers import of_obstore
+from artifactstore.stores.obstore_options import client_options
 from artifactstore.stores.patience import Patience, Waiting
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta, PutMode
-    from obstore.store import AzureConfig, ClientConfig, GCSConfig
+    from obstore.store import AzureConfig, GCSConfig
     from obstore.store import ObjectStore as Client
 
 T = TypeVar("T")
@@ -44,7 +43,6 @@ _MARKER, _UPLOADS, _BEGUN = "artifactstore.json", "uploads/", "begun"
 _MISSING, _TAKEN = ("NotFound", "BlobNotFound", "NoSuchKey"), "PreconditionFailed"
 _PART_NAME = re.compile(r"([0-9]{5})\.([0-9a-f]{64})", re.ASCII)
 _UPLOAD_NAME = re.compile(r"([0-9a-f]{32})-[0-9a-f]{16}", re.ASCII)
-_WHOLE_REQUEST = timedelta(days=30)
 
 
 class OtherStore:
@@ -359,19 +357,7 @@ class OtherStore:
 
 
 def _client(given: StoreConfig, patience: Patience) -> "Client":
-    options: ClientConfig = {
-        "timeout": _WHOLE_REQUEST,
-        "connect_timeout": timedelta(seconds=patience.connect),
-        "read_timeout": timedelta(seconds=patience.stall),
-        "allow_http": given.endpoint is not None and given.endpoint.startswith("http:"),
-    }
-    if given.proxy:
-        options["proxy_url"] = given.proxy
-    if given.ca_bundle:
-        try:
-            options["root_certificate"] = given.ca_bundle.read_bytes()
-        except OSError as failure:
-            raise system.refused(failure, given.ca_bundle) from failure
+    options = client_options(given, patience)
     secret = private(given.credentials_file) if given.credentials_file else ""
     container = str(given.bucket)
     if given.type == "gcs":

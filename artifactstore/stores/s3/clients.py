@@ -12,24 +12,22 @@ from botocore.config import Config
 from botocore.exceptions import ProfileNotFound
 from obstore.store import S3Store as ObstoreS3
 
-from artifactstore import system
 from artifactstore.errors import BadInput, Refused
 from artifactstore.stores.config import StoreConfig
 from artifactstore.stores.credentials import private
+from artifactstore.stores.obstore_options import client_options
 from artifactstore.stores.patience import Patience
 from artifactstore.stores.s3 import hooks
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
     from mypy_boto3_s3 import S3Client
-    from obstore.store import ClientConfig, S3Config, S3Credential
+    from obstore.store import S3Config, S3Credential
 
 _Style = Literal["path", "virtual"]
 _CONNECTIONS = 64
 _KEPT = timedelta(minutes=10)
 """How long obstore may keep credentials: botocore gives none that end sooner."""
-_WHOLE_REQUEST = timedelta(days=30)
-"""A large object may take long; what counts is ``Patience.stall``."""
 _DEFAULT_REGION = "us-east-1"
 
 
@@ -63,21 +61,8 @@ class S3Clients:
 
     def obstore(self) -> ObstoreS3:
         """A client of obstore."""
-        given, patience = self._given, self._patience
-        options: ClientConfig = {
-            "timeout": _WHOLE_REQUEST,
-            "connect_timeout": timedelta(seconds=patience.connect),
-            "read_timeout": timedelta(seconds=patience.stall),
-            "pool_max_idle_per_host": str(_CONNECTIONS),
-            "allow_http": given.endpoint is not None and given.endpoint.startswith("http:"),
-        }
-        if given.proxy:
-            options["proxy_url"] = given.proxy
-        if given.ca_bundle:
-            try:
-                options["root_certificate"] = given.ca_bundle.read_bytes()
-            except OSError as failure:
-                raise system.refused(failure, given.ca_bundle) from failure
+        options = client_options(self._given, self._patience)
+        options["pool_max_idle_per_host"] = str(_CONNECTIONS)
         return ObstoreS3(
             config=self._place(),
             client_options=options,
