@@ -22,7 +22,7 @@ def test_without_a_view_projection_fails_and_the_live_one_is_not_touched(
 ) -> None:
     connection = laboratory.connection
     with connection.transaction(force_rollback=True):
-        write_log(connection, allowed_history(make_random(1), 300))
+        write_log(connection, allowed_history(make_random(2), 300))
         # The live views lag behind: were they written now, no unique index would be in the way.
         connection.execute("SET LOCAL search_path = artifactstore, pg_temp")
         connection.execute("SELECT artifactstore.project(1, 100)")

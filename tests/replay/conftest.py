@@ -21,7 +21,7 @@ def written(server_conninfo: str, template: str) -> Iterator[str]:
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         store = Store(connection)
-        events = workload(EVENTS, seed=45)
+        events = workload(EVENTS, seed=11)
         while batch := list(islice(events, 500)):
             store.writes.append(batch)
         name = connection.info.dbname

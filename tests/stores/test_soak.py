@@ -66,10 +66,11 @@ class LateStore(LocalStore):
 
 
 class Soak:
-    """What all threads share."""
+    """What all threads share; ``doors``: whether the log refuses to name again what is being removed."""
 
-    def __init__(self, conninfo: str, root: Path) -> None:
+    def __init__(self, conninfo: str, root: Path, *, doors: bool = True) -> None:
         self.conninfo = conninfo
+        self._doors = doors
         self.given, self.place = local("main", root)
         self.ends = threading.Event()
         self.counts: Counter[str] = Counter()
@@ -144,7 +145,12 @@ class Soak:
         for _ in range(5):
             job = work(store, self.given, late, stopping=self.ends)
             with suppress(_Crashed):
-                remove(job, job.instant)
+                try:
+                    remove(job, job.instant)
+                except Refused as refusal:
+                    # Its bytes are gone, and it is named again: that is what the others are to see.
+                    if self._doors or refusal.code != "bytes-needed":
+                        raise
             self.counts["removed"] += job.tally.counts["removed"]
             time.sleep(0.05)
 
@@ -184,6 +190,6 @@ def test_with_the_doors_off_some_do(database: str, tmp_path: Path) -> None:
             "CREATE OR REPLACE FUNCTION artifactstore.check_objects("
             "p_events artifactstore.decoded_event[], p_head bigint) RETURNS void LANGUAGE sql STABLE AS ''"
         )
-    soak = Soak(database, tmp_path / "main")
+    soak = Soak(database, tmp_path / "main", doors=False)
     soak.run(60)
     assert soak.broken != set(), soak.counts

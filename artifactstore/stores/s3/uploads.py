@@ -155,12 +155,16 @@ class Uploads:
         }
         if self._create:
             request["IfNoneMatch"] = "*"
-        done = place.ask(
-            f"complete {key}",
-            lambda: boto.complete_multipart_upload(**request),
-            TAKEN, *NO_UPLOAD, *_BAD_PART, *UNKNOWN,
-        )  # fmt: skip
-        return done.get("ChecksumSHA256", "")
+
+        def complete() -> str:
+            done = boto.complete_multipart_upload(**request)
+            if (
+                "ETag" not in done
+            ):  # 200 is sent before the work is done: what says nothing of it is no answer
+                raise StoreAnswer(None, None, "an answer without a body")
+            return done.get("ChecksumSHA256", "")
+
+        return place.ask(f"complete {key}", complete, TAKEN, *NO_UPLOAD, *_BAD_PART, *UNKNOWN)
 
     def _is_whole(self, key: str, parts: Sequence[Part]) -> bool:
         """Whether the object under the key is made of these parts, as far as the store tells."""
