@@ -746,8 +746,9 @@ ALTER FUNCTION artifactstore.digest_view_set(p_schema text, p_seed bigint) OWNER
 COMMENT ON FUNCTION artifactstore.digest_view_set(p_schema text, p_seed bigint) IS 'view → {rows, digest} of a view set, digest: the sum of 64-bit hashes of its rows, another one for each seed; it shows damage, it is no defence against somebody who computes it too';
 
 CREATE FUNCTION artifactstore.doomed_objects(p_backend text, p_before timestamp with time zone, p_limit integer, p_package uuid DEFAULT NULL::uuid, p_after_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_after uuid DEFAULT NULL::uuid) RETURNS TABLE(uri text, size bigint, retiring_at timestamp with time zone, location_id uuid, location_ids uuid[], file_ids uuid[], package_ids uuid[], changed_sequences bigint[])
-    LANGUAGE sql STABLE
-    SET enable_seqscan TO 'off';
+    LANGUAGE plpgsql STABLE
+    SET enable_seqscan TO 'off'
+    SET plan_cache_mode TO 'force_custom_plan';
 
 ALTER FUNCTION artifactstore.doomed_objects(p_backend text, p_before timestamp with time zone, p_limit integer, p_package uuid, p_after_at timestamp with time zone, p_after uuid) OWNER TO artifactstore_owner;
 

@@ -12,9 +12,12 @@ RETURNS TABLE (
     uri text, size bigint, retiring_at timestamptz, location_id uuid, location_ids uuid[], file_ids uuid[],
     package_ids uuid[], changed_sequences bigint[]
 )
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET enable_seqscan = off -- by index, also where it is planned while the tables are small
+SET plan_cache_mode = force_custom_plan -- by the package's copies where there is one, else by time
 AS $$
+BEGIN
+    RETURN QUERY
     SELECT d.uri, f.size, d.retiring_at, d.location_id, a.location_ids, a.file_ids, a.package_ids,
         a.changed_sequences
     FROM (
@@ -59,7 +62,8 @@ AS $$
             array_agg(c.changed_sequence ORDER BY c.created_sequence, c.location_id) AS changed_sequences
         FROM artifactstore.storage_locations c
         WHERE c.backend = p_backend AND c.uri = d.uri AND c.retired_at IS NULL) a
-    ORDER BY d.retiring_at, d.location_id
+    ORDER BY d.retiring_at, d.location_id;
+END
 $$;
 
 COMMENT ON FUNCTION artifactstore.doomed_objects(text, timestamptz, integer, uuid, timestamptz, uuid) IS
