@@ -1,4 +1,4 @@
-"""How many single rows clients of the server itself insert: what appends over HTTP are held against."""
+"""How many single statements clients of the server itself run: what appends over HTTP are held against."""
 
 import math
 import re
@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import LiteralString
 
 import psycopg
 
@@ -22,19 +23,24 @@ _RATE = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
 
 
 def prepare(conninfo: str) -> tuple[str, Callable[[float], float]]:
-    """Make the table; who inserts, for people, and a function: seconds → rows per second."""
+    """Make a table to insert single rows into; the rest is as ``repeating`` gives it."""
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute(_TABLE)
+    return repeating(conninfo, _INSERT)
+
+
+def repeating(conninfo: str, statement: LiteralString) -> tuple[str, Callable[[float], float]]:
+    """Who runs the statement, each time a transaction, for people; a function: seconds → times per second."""
     program = beside_server(conninfo, "pgbench")
     if program is None:
-        return f"{CONNECTIONS} threads of psycopg", partial(by_psycopg, conninfo)
-    return f"pgbench with {CONNECTIONS} clients", partial(by_pgbench, program, conninfo)
+        return f"{CONNECTIONS} threads of psycopg", partial(by_psycopg, conninfo, statement)
+    return f"pgbench with {CONNECTIONS} clients", partial(by_pgbench, program, conninfo, statement)
 
 
-def by_pgbench(program: str, conninfo: str, seconds: float) -> float:
-    """Rows per second; it runs for whole seconds."""
+def by_pgbench(program: str, conninfo: str, statement: str, seconds: float) -> float:
+    """Times per second; it runs for whole seconds."""
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
-        script.write(f"{_INSERT};\n")
+        script.write(f"{statement};\n")
         script.flush()
         command = [
             program,
@@ -53,15 +59,15 @@ def by_pgbench(program: str, conninfo: str, seconds: float) -> float:
     return float(rate[1])
 
 
-def by_psycopg(conninfo: str, seconds: float) -> float:
-    """Rows per second."""
+def by_psycopg(conninfo: str, statement: LiteralString, seconds: float) -> float:
+    """Times per second."""
     end = time.perf_counter() + seconds
     counts = [0] * CONNECTIONS
 
     def insert(client: int) -> None:
         with psycopg.connect(conninfo, autocommit=True) as connection:
             while time.perf_counter() < end:
-                connection.execute(_INSERT)
+                connection.execute(statement)
                 counts[client] += 1
 
     threads = [threading.Thread(target=insert, args=(client,)) for client in range(CONNECTIONS)]

@@ -15,11 +15,21 @@ from bench.peers.peer import Append, Peer, from_npm
 
 _DATABASE = Path("node_modules/@eventide/message-db/database")
 _FILE = re.compile(r"run_psql_file \$base/(\S+\.sql)")
+WRITE_ONE = (
+    "SELECT message_store.write_message(gen_random_uuid()::text, 'bench-1', 'PackageCreated',"
+    """ '{"name": "generic/bench", "version": "1"}')"""
+)
+"""A message of one category, whoever writes it."""
 _WRITE = b"SELECT message_store.write_message(%s, 'bench-1', 'FileIngested', %s)"
 
 
 def prepare(directory: Path, conninfo: str) -> Append:
-    """Install its schema, in the order of its own scripts, but for the login role, which would stay."""
+    """As any peer: its schema, and what appends."""
+    return partial(_append, install_schema(directory, conninfo))
+
+
+def install_schema(directory: Path, conninfo: str) -> str:
+    """Its tables and functions, but not the login role, which would stay; a conninfo that finds them."""
     home = directory / _DATABASE
     files = ["schema/message-store.sql", "tables/messages.sql"]
     for script in ("install-functions.sh", "install-indexes.sh"):
@@ -29,7 +39,7 @@ def prepare(directory: Path, conninfo: str) -> Append:
     with psycopg.connect(there) as connection:
         for file in files:
             connection.execute((home / file).read_bytes())
-    return partial(_append, there)
+    return there
 
 
 def _append(conninfo: str, events: Sequence[str]) -> float:
