@@ -1063,7 +1063,7 @@ CREATE FUNCTION artifactstore.index_views(p_schema text, p_content boolean DEFAU
 
 ALTER FUNCTION artifactstore.index_views(p_schema text, p_content boolean) OWNER TO artifactstore_owner;
 
-COMMENT ON FUNCTION artifactstore.index_views(p_schema text, p_content boolean) IS 'Makes the primary keys, unique constraints and indexes of the live views on the tables of the view set p_schema, by the same names; rows that break one are an error. p_content: also those by which files are found by their content, packages by their labels, holds by their case, requests by their first event';
+COMMENT ON FUNCTION artifactstore.index_views(p_schema text, p_content boolean) IS 'Makes the primary keys, unique constraints and indexes of the live views on the tables of the view set p_schema, by the same names; rows that break one are an error. p_content: also those by which files are found by content and path, packages by label and namespace, holds by case, requests by their first event';
 
 CREATE FUNCTION artifactstore.ingest_problem(p_event artifactstore.decoded_event) RETURNS text
     LANGUAGE plpgsql STABLE;

@@ -18,12 +18,13 @@ BEGIN
         JOIN pg_catalog.pg_index i ON i.indrelid = format('artifactstore.%I', v.name)::regclass
         JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
         LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = i.indexrelid AND k.conrelid = i.indrelid
-        -- Nobody asks a set that is only filled and compared who has a content, a label or a case, or
-        -- which request an event belongs to.
+        -- Nobody asks a set that is only filled and compared who has a content, a path, a label or a case,
+        -- what is in a namespace, or which request an event belongs to.
         WHERE p_content OR i.indisunique OR NOT EXISTS (
             SELECT FROM pg_catalog.pg_attribute a
             WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-                AND a.attname IN ('blake3', 'sha256', 'labels', 'case_ref', 'first_sequence'))
+                AND a.attname IN (
+                    'blake3', 'sha256', 'path', 'labels', 'namespace', 'case_ref', 'first_sequence'))
         ORDER BY v.position, c.relname
     LOOP
         EXECUTE v_statement;
@@ -34,4 +35,4 @@ $$;
 COMMENT ON FUNCTION artifactstore.index_views(text, boolean) IS
 'Makes the primary keys, unique constraints and indexes of the live views on the tables of the view set '
 'p_schema, by the same names; rows that break one are an error. p_content: also those by which files are '
-'found by their content, packages by their labels, holds by their case, requests by their first event';
+'found by content and path, packages by label and namespace, holds by case, requests by their first event';
