@@ -1,6 +1,6 @@
 """What axe-core finds on a page, in every look that it has."""
 
-from itertools import product
+from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
@@ -12,19 +12,26 @@ _SETTLED = """async () => {
     await Promise.all(document.getAnimations().map(one => one.finished.catch(() => null)));
 }"""
 """Colours that fade from one look to the other have arrived."""
-_SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+_ALL: dict[str, Any] = {"resultTypes": ["violations"]}
+_COLOURS = _ALL | {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+_LOOKS: tuple[tuple[Scheme, int, dict[str, Any]], ...] = (
+    ("light", WIDE, _ALL),
+    ("light", NARROW, _ALL),
+    # The dark look has other colours and nothing else; which colours, the width does not change.
+    ("dark", WIDE, _COLOURS),
+)
 
 
 def serious(page: Page) -> list[tuple[Scheme, int, str, list[str]]]:
-    """What is serious or critical, light and dark, wide and narrow: look, width, rule and elements."""
+    """What is serious or critical, in each look: scheme, width, rule and elements."""
     found = []
-    for scheme, width in product(_SCHEMES, (WIDE, NARROW)):
+    for scheme, width, options in _LOOKS:
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": 900})
         page.evaluate(_SETTLED)
         found += [
             (scheme, width, one["id"], [node["html"][:300] for node in one["nodes"]])
-            for one in Axe().run(page).response["violations"]
+            for one in Axe().run(page, options=options).response["violations"]
             if one["impact"] in ("serious", "critical")
         ]
     return found
