@@ -13,6 +13,7 @@ from artifactstore.jobs.homes import log_home
 from artifactstore.jobs.keeper import remove as removing
 from artifactstore.jobs.keeper.check import Unreachable, check
 from artifactstore.jobs.keeper.collect import collect
+from artifactstore.jobs.keeper.figures import standing
 from artifactstore.jobs.keeper.pace import Pace
 from artifactstore.jobs.keeper.repair import repair
 from artifactstore.jobs.keeper.work import KeeperJob, StoreTrouble, Tally
@@ -142,9 +143,11 @@ class Keeper:
                     self.store.keeper.end(note, tally.counts, refusal.message)
                 raise
             failure = refusal
-        if note is not None:
+        # What was cut off is not noted as ended; a check may end anywhere.
+        if note is not None and (job == "check" or not self.stopping.is_set()):
             problem = None if failure is None else failure.message
-            self.store.keeper.end(note, tally.counts | {"troubles": len(tally.troubles)}, problem)
+            found = standing(self.store, self.stores.settings(name)) if job == "check" else {}
+            self.store.keeper.end(note, tally.counts | {"troubles": len(tally.troubles)} | found, problem)
         return Done(name, job, tally, failure, time.monotonic() - begun)
 
     def _do(self, name: str, job: str, tally: Tally, seconds: float | None) -> None:
