@@ -37,6 +37,8 @@ _SECRET = re.compile(
 )
 _ELSEWHERE = "say profile or credentials_file, or use the variables of the store's own tools"
 _MOST_COPIES = 100
+_BESIDE = ("min_copies", "restore_window", "stores")
+"""Keys of the file beside those of a store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,12 +116,14 @@ class StoresConfig:
 
     Attributes:
         min_copies: copies without which an ingest of a file has failed.
+        restore_window: how far back the database may be restored, for doctor to compare; None: not said.
         stores: by name, in the order of the file, which is the order of reading.
     """
 
     path: Path | None = None
     min_copies: int = 1
     stores: Mapping[str, StoreConfig] = field(default_factory=dict)
+    restore_window: timedelta | None = None
 
 
 def text(value: object) -> str:
@@ -256,8 +260,8 @@ def load(given: Path | None = None) -> StoresConfig:
 def parse(document: Mapping[str, object], path: Path) -> StoresConfig:
     """What a document says; raises ``BadInput`` usage."""
     for key in document:
-        if key not in ("min_copies", "stores"):
-            raise _unknown(path, "", key, ("min_copies", "stores"))
+        if key not in _BESIDE:
+            raise _unknown(path, "", key, _BESIDE)
     copies = document.get("min_copies", 1)
     if not isinstance(copies, int) or isinstance(copies, bool) or not 1 <= copies <= _MOST_COPIES:
         raise _bad(path, "", "min_copies", f"is a number from 1 to {_MOST_COPIES}")
@@ -265,7 +269,13 @@ def parse(document: Mapping[str, object], path: Path) -> StoresConfig:
     if not isinstance(tables, dict):
         raise _bad(path, "", "stores", "is a table for each store: [stores.NAME]")
     stores = {name: _store(path, name, table) for name, table in tables.items()}
-    return StoresConfig(path, copies, stores)
+    window = None
+    if "restore_window" in document:
+        try:
+            window = units.duration(document["restore_window"])
+        except ValueError as problem:
+            raise _bad(path, "", "restore_window", f"is {problem}") from None
+    return StoresConfig(path, copies, stores, window)
 
 
 def _store(path: Path, name: str, table: object) -> StoreConfig:

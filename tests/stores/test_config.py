@@ -17,6 +17,7 @@ from artifactstore.stores.opening import Stores
 
 WHOLE = """
 min_copies = 2
+restore_window = "2w"
 
 [stores.main]
 type = "s3"
@@ -82,6 +83,7 @@ def problem(directory: Path, text: str) -> BadInput:
 
 def test_everything_that_may_be_said(tmp_path: Path) -> None:
     said = config.load(written(tmp_path, WHOLE))
+    assert said.restore_window == timedelta(weeks=2)
     assert (said.min_copies, list(said.stores)) == (2, ["main", "shelf", "old", "blue"])
     main = said.stores["main"]
     assert main == StoreConfig(
@@ -123,6 +125,7 @@ def test_no_store_is_no_error(tmp_path: Path, text: str) -> None:
         ("min_copy = 1", "", "min_copy", "did you mean min_copies?"),
         ("min_copies = 0", "", "min_copies", "from 1 to 100"),
         ("min_copies = true", "", "min_copies", "from 1 to 100"),
+        ("restore_window = 7", "", "restore_window", 'a time such as "7d"'),
         ('min_copies = "1"', "", "min_copies", "from 1 to 100"),
         ("stores = 1", "", "stores", "a table"),
         ("[stores]\na = 1", "stores", "a", "a table"),
