@@ -44,10 +44,16 @@ def list_backends(session: Session) -> None:
     """List the stores of stores.toml with what is said of them, in the order in which they are read.
 
     Nothing is asked of the stores themselves: artifactstore backend test does that. --json tells everything
-    that counts, defaults too; there are no secrets in it.
+    that counts, defaults too, and what the keeper noted in the database when it passed: objects and bytes,
+    copies by state, how far checks are behind, the latest run of each job. There are no secrets in it.
     """
     _tell_of_none(session)
     rows = [_settings(session, name) for name in session.stores]
+    if session.json and rows:
+        from artifactstore.jobs.keeper.figures import UNKNOWN, figures
+
+        known, now = figures(session.database), session.database.log.clock()
+        rows = [row | known.get(row["name"], UNKNOWN).told(now) for row in rows]
     session.output.rows(_LIST, rows)
 
 

@@ -25,7 +25,7 @@ _EVICTED = ("purl", "path", "outcome", "size", "sequence", "uri", "location_id")
 
 @click.group(cls=Group)
 def keeper() -> None:
-    """Look after the bytes in stores: remove, collect, check and repair them."""
+    """Look after the bytes in stores: remove, collect, check, repair and replicate them."""
 
 
 @keeper.command()
@@ -65,15 +65,16 @@ def run(
     """Look after the bytes in the stores of stores.toml, one job of one store at a time.
 
     \b
-    remove   bytes that nobody needs, remove_after (7 days) after they were given up
-    collect  compare store and log: missing copies are recorded, orphans of 8 days deleted
-    check    read copies again, each in read_every (180 days), and record what is found
-    repair   replace bad copies by good ones from elsewhere
+    remove     bytes that nobody needs, remove_after (7 days) after they were given up
+    collect    compare store and log: missing copies are recorded, orphans of 8 days deleted
+    check      read copies again, each in read_every (180 days), and record what is found
+    repair     replace bad copies by good ones from elsewhere
+    replicate  give a store that has mirror_of what the stores have that it names
 
     Without --once it goes on until Ctrl-C or SIGTERM: removes and repairs every hour, collects every day,
-    checks all the time, as fast as the budgets of a store allow. Run it on one host or on several,
-    interrupt it: what was begun is repeated, and ends the same. It refuses a standby, and a database that
-    the log is not at home in.
+    replicates every 10 minutes, checks all the time, as fast as the budgets of a store allow. Run it on one
+    host or on several, interrupt it: what was begun is repeated, and ends the same. It refuses a standby, and
+    a database that the log is not at home in.
 
     Every job of every store is a line; what somebody should know goes to stderr. Exit code 1 if somebody
     has to do something.
@@ -95,6 +96,8 @@ def run(
     if not chosen:
         problem = "stores.toml names no store, or there is none"
         raise NotFound("store-unknown", {"problem": problem, "stores": []})
+    if only is not None and "replicate" in jobs:
+        _refuse_without_mirror(session, chosen)
     done: list[Done] = []
     with finishing() as stopping, _until_terminated(stopping), session.progress() as progress:
         made = Keeper(
@@ -119,6 +122,13 @@ def run(
         if one.failure is not None:
             raise one.failure
     return EXIT_DIFFERENCES if any(one.bad for one in done) else 0
+
+
+def _refuse_without_mirror(session: Session, names: Iterable[str]) -> None:
+    """Raise ``BadInput`` usage where there is nothing to replicate into."""
+    if not any(session.stores.settings(name).mirror_of for name in names):
+        problem = "--only replicate: no store has mirror_of in stores.toml"
+        raise BadInput("usage", {"problem": problem}, "artifactstore replicate --to STORE needs none")
 
 
 def _jobs(only: str | None, *, now: bool) -> tuple[str, ...]:

@@ -53,12 +53,11 @@ def replicate(
     with session.progress() as progress:
         found = replicate_files(
             store,
+            store.copies.lacking(name, min_copies, package_id),
             target,
             Sources(session.stores, log_home(store), only),
             report,
             actor=session.actor,
-            least=min_copies,
-            package_id=package_id,
             progress=progress,
         )
         session.output.rows(BAD, told(found), live=True)

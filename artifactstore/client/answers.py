@@ -389,6 +389,27 @@ class CopiesTotalsAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class StoresListStoresCopies:
+    """Copies by state."""
+
+    registered: int | None
+    verified: int | None
+    failed: int | None
+    retiring: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoresListStoresRunsItem:
+    """The latest pass of a job of the keeper."""
+
+    job: str
+    began_at: datetime
+    ended_at: datetime | None
+    done_at: datetime | None
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class StoresListStoresItem:
     """A store."""
 
@@ -397,8 +418,21 @@ class StoresListStoresItem:
     readonly: bool
     dedupe: bool
     serve: str
+    direct: bool
+    lock: str | None
+    mirror_of: tuple[str, ...]
+    remove_after: str
+    read_every: str
     free_percent: int | None
     problem: str | None
+    objects: int | None
+    bytes: int | None
+    orphans: int | None
+    foreign: int | None
+    inventory_age_seconds: int | None
+    check_lag_seconds: int | None
+    copies: StoresListStoresCopies
+    runs: tuple[StoresListStoresRunsItem, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from artifactstore.http import pages
 from artifactstore.http.auth import Guard, Role
 from artifactstore.http.content import depot
+from artifactstore.http.content.notes import KeeperNotes
 from artifactstore.http.dispatch import Resource, nowhere
 from artifactstore.http.endpoint import Endpoint
 from artifactstore.http.feed.live_feed import LiveFeed
@@ -75,6 +76,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
     app.state.guard = Guard(service, app.state.settings.token_seconds)
     app.state.live_feed = live_feed = LiveFeed(service)
     app.state.depot = kept = depot.Depot(settings, app.state.stores)
+    app.state.keeper_notes = noted = KeeperNotes(service)
     await service.open()
     await kept.open()
     live_feed.open()
@@ -89,6 +91,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
             with suppress(asyncio.CancelledError):
                 await task
         await live_feed.close()
+        await noted.close()
         await kept.close()
         await service.close()
 

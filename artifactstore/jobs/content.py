@@ -18,7 +18,7 @@ from artifactstore.events import StorageFailed
 from artifactstore.jobs.copies import local_path
 from artifactstore.store import Row
 from artifactstore.stores import marker
-from artifactstore.stores.base import PIECE, ObjectStore
+from artifactstore.stores.base import PIECE, KeepsVersions, ObjectStore
 from artifactstore.stores.keys import key_in
 from artifactstore.stores.marker import LogHome
 from artifactstore.stores.opening import Stores
@@ -82,7 +82,7 @@ class Sources:
         return sorted(found, key=lambda copy: (_STATES.index(copy["state"]), self._order[copy["backend"]]))
 
     def open(self, copy: Row, start: int = 0) -> Iterator[bytes]:
-        """The bytes of a copy from ``start``, in pieces of at most ``PIECE``.
+        """The bytes of a copy, or of its ``version``, from ``start``, in pieces of at most ``PIECE``.
 
         Raises ``NotFound`` before the first piece if there is none, and what the store refuses.
         """
@@ -91,7 +91,10 @@ class Sources:
         key = key_in(copy["uri"])
         if key is None:
             raise error("bad-uri", {"problem": copy["uri"], "uri": copy["uri"]})
-        return self._store(copy["backend"]).read(key, start)
+        store, version = self._store(copy["backend"]), copy.get("version")
+        if version is not None and isinstance(store, KeepsVersions):
+            return store.read_version(key, version, start)
+        return store.read(key, start)
 
     def _store(self, name: str) -> ObjectStore:
         """A store, looked at once whether it is this log's."""

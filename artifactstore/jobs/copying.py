@@ -44,10 +44,14 @@ def copy_large(
     size = content.file["size"]
     while True:
         writer = PartsWriter(store, key, store.begin(key, size), part_size(size), pool, budget)
-        for piece in pieces(content):
-            writer.take(memoryview(piece))
-            if writer.failure is not None:
-                break
+        try:
+            for piece in pieces(content):
+                writer.take(memoryview(piece))
+                if writer.failure is not None:
+                    break
+        except BaseException:
+            writer.abort()  # others wait for its memory
+            raise
         if writer.failure is None and content.good:
             writer.complete()
         else:

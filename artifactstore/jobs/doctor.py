@@ -19,6 +19,7 @@ from artifactstore.store import Store
 from artifactstore.store.health import Health
 from artifactstore.store.identity import Identification
 from artifactstore.store.removals import COUNTED, Removals
+from artifactstore.stores.config import StoresConfig
 
 LOCK_SECONDS = 5.0
 """A transaction that has the append lock for longer, or a wait for it, is a finding."""
@@ -45,6 +46,7 @@ _STARTED_WITH = {
 }
 """What no statement puts right, by where a setting comes from."""
 _MIGRATE = "artifactstore migrate"
+_NO_STORES = StoresConfig()
 
 
 Who: TypeAlias = Literal["superuser", "deployer", "operator", "service"]
@@ -80,8 +82,12 @@ class Advice:
     by: Who | None = None
 
 
-def examine(store: Store) -> Iterator[Advice]:
-    """Look at everything; only reads. Raises when the database cannot be asked."""
+def examine(store: Store, stores: StoresConfig = _NO_STORES) -> Iterator[Advice]:
+    """Look at everything; only reads. Raises when the database cannot be asked.
+
+    Args:
+        stores: stores.toml of this host.
+    """
     try:
         check_version(store.connection)
     except ArtifactstoreError as refusal:
@@ -98,7 +104,7 @@ def examine(store: Store) -> Iterator[Advice]:
         partial(_home, store.identity), partial(_evidence, store), partial(_locks, health),
         partial(_transactions, health), partial(_notifications, health), partial(_leftovers, health),
         partial(_privileges, health), partial(_projectors, health), partial(_copies, store.removals),
-        partial(_keeper, store), partial(_contents, health), partial(_settings, health),
+        partial(_keeper, store, stores), partial(_contents, health), partial(_settings, health),
         partial(_disk, health),
     ):  # fmt: skip
         try:
@@ -284,8 +290,8 @@ def _copies(removals: Removals) -> Iterator[Advice]:
         yield Advice("info", "copies", what, fix, by="operator")
 
 
-def _keeper(store: Store) -> Iterator[Advice]:
-    for severity, what, fix in keeper_findings(store):
+def _keeper(store: Store, stores: StoresConfig) -> Iterator[Advice]:
+    for severity, what, fix in keeper_findings(store, stores):
         yield Advice(severity, "keeper", what, fix, by="service")
 
 

@@ -1,18 +1,18 @@
 """Give files a copy in another store, read from a good one.
 
 The bytes are hashed on their way: what is not what the log says is no copy of it. A source that is bad is
-recorded, and the next one is read. Run again after an interruption, it goes on with what is lacking.
+recorded, and the next one is read. A content that several files have is written once. Run again after an
+interruption, it goes on with what is lacking.
 """
 
+import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import NamedTuple
-from uuid import UUID
 
-from artifactstore.errors import Refused, error
+from artifactstore.errors import Refused
 from artifactstore.events import NewEvent, StorageRegistered, new_id
 from artifactstore.jobs.batches import append_each
 from artifactstore.jobs.content import Bad, FileContent, Sources
@@ -29,6 +29,8 @@ from artifactstore.stores.keys import key_in, uri_of
 
 BATCH = 500
 """Copies that are made durable and registered together."""
+_BATCH_BYTES = 1 << 30
+"""Of files after which a batch ends, however few they are."""
 AT_ONCE = 8
 _TICK = 0.5
 
@@ -64,32 +66,59 @@ class _Copied(NamedTuple):
     shared: bool = False
 
 
+class _GivenUpError(Exception):
+    """Nobody wants the rest any more."""
+
+
+def _free(_amount: float) -> None:
+    """What is read costs nothing."""
+
+
 def replicate(
     store: Store,
+    files: Iterable[Row],
     destination: Destination,
     sources: Sources,
     report: Replicated,
     *,
     actor: str,
-    least: int | None = None,
-    package_id: UUID | None = None,
+    reason: str | None = None,
+    begin: Callable[[float], None] = _free,
+    spend: Callable[[float], None] = _free,
+    stopping: threading.Event | None = None,
     progress: Progress = quiet,
 ) -> Iterator[Trouble]:
-    """Copy the files of a package, or of all, that have no good copy in a store; what is bad, as it is found.
+    """Copy files, with their copies, into a store; what is bad, as it is found.
 
     Args:
-        destination: the store that gets them. least: only files with fewer good copies than this anywhere.
-        report: is filled on the way.
+        destination: the store that gets them. report: is filled on the way. reason: of the events.
+        begin: is told of 1 content that is to be written, spend: of bytes that were read; each returns when
+            there is a budget for that. Both are called in several threads.
+        stopping: set it, and it ends soon: what is durable is registered, the rest is left.
 
     Raises what the store refuses as a whole, and as ``Store.append``; what was registered before stays.
     """
     started = time.monotonic()
-    run = _Replication(store, destination, sources, report, actor, progress)
+    ends = threading.Event() if stopping is None else stopping
+    run = _Replication(store, destination, sources, report, actor, reason, begin, spend, ends, progress)
     try:
-        yield from run.replicate(store.copies.lacking(destination.name, least, package_id))
+        yield from run.replicate(files)
     finally:
         report.bytes = destination.bytes
         report.seconds = time.monotonic() - started
+
+
+def _batches(files: Iterable[Row]) -> Iterator[list[Row]]:
+    batch: list[Row] = []
+    size = 0
+    for file in files:
+        batch.append(file)
+        size += file["size"]
+        if len(batch) == BATCH or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 @dataclass(slots=True)
@@ -101,22 +130,28 @@ class _Replication:
     sources: Sources
     report: Replicated
     actor: str
+    reason: str | None
+    begin: Callable[[float], None]
+    spend: Callable[[float], None]
+    stopping: threading.Event
     progress: Progress
-    stopping: bool = False
+    _ended: bool = False
     _parts: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(AT_ONCE, "parts"))
     _budget: MemoryBudget = field(default_factory=lambda: MemoryBudget(PARTS_BYTES))
 
-    def replicate(self, files: Iterator[Row]) -> Iterator[Trouble]:
+    def replicate(self, files: Iterable[Row]) -> Iterator[Trouble]:
         """Copy in batches: known objects are shared, the others written, made durable, and registered."""
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="copy") as pool:
             try:
-                while batch := list(islice(files, BATCH)):
+                for batch in _batches(files):
                     self.report.lacking += len(batch)
                     lost = yield from self._batch(pool, batch, anew=False)
                     if lost:
                         yield from self._batch(pool, lost, anew=True)
+                    if self.stopping.is_set():
+                        break
             finally:
-                self.stopping = True
+                self._ended = True
                 pool.shutdown(cancel_futures=True)
 
     def _batch(
@@ -127,7 +162,8 @@ class _Replication:
         working = self._begin(pool, files, copied, anew)
         while wait(working, _TICK).not_done:
             self.progress("copying", self.destination.bytes, 0, "bytes")
-        copied += [one.result() for one in working]
+        for future in working:
+            copied += future.result()
         self.destination.settle(
             [key for one in copied if one.uri and (key := key_in(one.uri)) and not one.shared]
         )
@@ -155,17 +191,20 @@ class _Replication:
 
     def _begin(
         self, pool: ThreadPoolExecutor, files: Sequence[Row], copied: list[_Copied], anew: bool
-    ) -> list[Future[_Copied]]:
+    ) -> list[Future[list[_Copied]]]:
         """Begin to copy what the store does not have; what it has is ``copied``."""
         contents = [(file["blake3"], file["size"]) for file in files]
-        share = self.destination.dedupe and not anew
-        known = self.store.objects.known(self.destination.name, contents) if share else [None] * len(files)
-        copied += [
-            _Copied(file, uri, shared=True) for file, uri in zip(files, known, strict=True) if uri is not None
-        ]
-        wanted = [file for file, uri in zip(files, known, strict=True) if uri is None]
+        share = self.destination.dedupe
+        ask = share and not anew
+        known = self.store.objects.known(self.destination.name, contents) if ask else [None] * len(files)
+        wanted: dict[object, list[Row]] = {}
+        for file, content, uri in zip(files, contents, known, strict=True):
+            if uri is not None:
+                copied.append(_Copied(file, uri, shared=True))
+            else:
+                wanted.setdefault(content if share else file["file_id"], []).append(file)
         keys = self.store.objects.new_keys(len(wanted)) if wanted else []
-        return [pool.submit(self._copy, file, key) for file, key in zip(wanted, keys, strict=True)]
+        return [pool.submit(self._copy, same, key) for same, key in zip(wanted.values(), keys, strict=True)]
 
     def _event(self, one: _Copied) -> NewEvent:
         file = one.file
@@ -176,14 +215,34 @@ class _Replication:
             uri=str(one.uri),
             size=file["size"],
             blake3=file["blake3"],
+            reason=self.reason,
         )
         return NewEvent(event, new_id(), self.actor)
 
     # In threads, which ask no database.
 
-    def _copy(self, file: Row, key: str) -> _Copied:
+    def _copy(self, files: Sequence[Row], key: str) -> list[_Copied]:
+        """Write the content that these files have, from the copies of one after the other; once."""
+        tried: list[_Copied] = []
+        for file in files:
+            try:
+                one = self._copy_of(file, key)
+            except _GivenUpError:
+                return []
+            tried.append(one)
+            if one.uri is not None:
+                return [
+                    *(_Copied(other.file, one.uri, other.bad, shared=True) for other in tried[:-1]),
+                    one,
+                    *(_Copied(other, one.uri, shared=True) for other in files[len(tried) :]),
+                ]
+        return tried
+
+    def _copy_of(self, file: Row, key: str) -> _Copied:
         if self.destination.failure is not None:
             raise self.destination.failure
+        self.begin(1)
+        self._refuse_to_go_on()
         content = FileContent(self.sources, file, self.sources.readable(file["copies"]))
         if file["size"] <= SMALL:
             copied = copy_small(content, key, self.destination.put, self._going)
@@ -201,6 +260,11 @@ class _Replication:
     def _going(self, content: FileContent) -> Iterator[bytes]:
         """The pieces, until nobody wants them any more."""
         for piece in content.pieces():
-            if self.stopping:
-                raise error("store-unavailable", {"problem": "given up"})
+            self._refuse_to_go_on()
+            self.spend(len(piece))
             yield piece
+        self._refuse_to_go_on()
+
+    def _refuse_to_go_on(self) -> None:
+        if self._ended or self.stopping.is_set():
+            raise _GivenUpError

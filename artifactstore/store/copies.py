@@ -31,9 +31,10 @@ _WITH_COPIES = SQL(
             array_agg(l.changed_sequence ORDER BY l.created_sequence, l.location_id) AS versions
         FROM artifactstore.storage_locations l
         WHERE l.file_id = f.file_id AND l.retired_at IS NULL AND {}) c
-    WHERE f.removed_at IS NULL AND {} ORDER BY f.package_id, f.path
+    WHERE f.removed_at IS NULL AND {} ORDER BY {}
     """
 )
+_BY_PATH = SQL("f.package_id, f.path")
 _cursors = count(1)
 
 
@@ -94,7 +95,7 @@ class Copies(Connected):
         """
         where = SQL("f.package_id = %(package)s AND (%(paths)s::text[] IS NULL OR f.path = ANY (%(paths)s))")
         parameters = {"package": package_id, "paths": None if paths is None else list(paths)}
-        return map(_with_copies, self._held(_WITH_COPIES.format(_LIVE, where), parameters))
+        return map(_with_copies, self._held(_WITH_COPIES.format(_LIVE, where, _BY_PATH), parameters))
 
     def lacking(self, backend: str, least: int | None, package_id: UUID | None) -> Iterator[Row]:
         """Live files, of a package or of all, that have no good copy in a backend, likewise.
@@ -113,7 +114,24 @@ class Copies(Connected):
             """
         ).format(good=_GOOD)
         parameters = {"package": package_id, "backend": backend, "least": least}
-        return map(_with_copies, self._held(_WITH_COPIES.format(_LIVE, where), parameters))
+        return map(_with_copies, self._held(_WITH_COPIES.format(_LIVE, where, _BY_PATH), parameters))
+
+    def not_mirrored(
+        self, backend: str, mirrored: Sequence[str], after: UUID | None, limit: int
+    ) -> list[Row]:
+        """Live files that have a good copy in one of other backends and none in this one: by id, likewise."""
+        where = SQL(
+            """
+            p.state IN ('open', 'sealed') AND (f.file_id > %(after)s OR %(after)s::uuid IS NULL)
+            AND EXISTS (SELECT FROM artifactstore.storage_locations l
+                WHERE l.file_id = f.file_id AND l.backend = ANY (%(mirrored)s) AND {good})
+            AND NOT EXISTS (SELECT FROM artifactstore.storage_locations l
+                WHERE l.file_id = f.file_id AND l.backend = %(backend)s AND {good})
+            """
+        ).format(good=_GOOD)
+        query = SQL("{} LIMIT %(limit)s").format(_WITH_COPIES.format(_LIVE, where, SQL("f.file_id")))
+        parameters = {"backend": backend, "mirrored": list(mirrored), "after": after, "limit": limit}
+        return list(map(_with_copies, self._all(dict_row, query, parameters)))
 
     def _held(self, query: Composed, parameters: Mapping[str, object]) -> Iterator[Row]:
         """Rows of a cursor that outlives its transaction."""

@@ -27,13 +27,23 @@ class KeeperRuns(Connected):
         return noted
 
     def latest(self) -> list[Row]:
-        """The latest pass of each store and job; ``done_at``: end of the last one that got to its end."""
+        """The latest pass of each store and job; of that, a hundred of each are kept at most.
+
+        ``done_at``, ``done``: end and counts of the last one that got to its end. ``seen_at``, ``seen``:
+        likewise of the last one that noted how the copies stand, to its end or not.
+        """
         query = SQL(
             """
-            SELECT DISTINCT ON (r.store, r.job) r.*, (
-                SELECT max(d.ended_at) FROM artifactstore.keeper_runs d
-                WHERE d.store = r.store AND d.job = r.job AND d.problem IS NULL) AS done_at
-            FROM artifactstore.keeper_runs r ORDER BY r.store, r.job, r.began_at DESC, r.run_id DESC
+            SELECT l.*, d.ended_at AS done_at, d.counts AS done, s.ended_at AS seen_at, s.counts AS seen
+            FROM (SELECT DISTINCT ON (r.store, r.job) r.* FROM artifactstore.keeper_runs r
+                ORDER BY r.store, r.job, r.began_at DESC, r.run_id DESC) l
+            LEFT JOIN LATERAL (SELECT r.ended_at, r.counts FROM artifactstore.keeper_runs r
+                WHERE r.store = l.store AND r.job = l.job AND r.ended_at IS NOT NULL AND r.problem IS NULL
+                ORDER BY r.ended_at DESC LIMIT 1) d ON true
+            LEFT JOIN LATERAL (SELECT r.ended_at, r.counts FROM artifactstore.keeper_runs r
+                WHERE r.store = l.store AND r.job = l.job AND r.counts ? 'read_every_seconds'
+                ORDER BY r.ended_at DESC LIMIT 1) s ON true
+            ORDER BY l.store, l.job
             """
         )
         return self._all(dict_row, query)

@@ -5,10 +5,11 @@ from datetime import datetime
 from uuid import UUID
 
 from psycopg.rows import dict_row
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Identifier, Literal
 
 from artifactstore.store.base import Connected
 from artifactstore.store.rows import Row
+from artifactstore.words import KEPT_LOCATION_STATES
 
 
 class KeptCopies(Connected):
@@ -23,6 +24,26 @@ class KeptCopies(Connected):
             """
         )
         return {row["backend"]: row["since"] for row in self._all(dict_row, query)}
+
+    def standing(self, backend: str) -> Row:
+        """How many copies a store has in each state that is kept, and ``waiting``, what is read next.
+
+        That is when the good copy was read last that waits for the longest; one that was never read waits
+        since it was registered. None where there is none. This looks at every copy of the store.
+        """
+        query = SQL(
+            """
+            SELECT {}, min(coalesce(l.last_verified_at, l.registered_at))
+                FILTER (WHERE l.state IN ('registered', 'verified')) AS waiting
+            FROM artifactstore.storage_locations l
+            WHERE l.backend = %s AND l.retired_at IS NULL AND starts_with(l.uri, 'store:')
+            """
+        )
+        counted = SQL(", ").join(
+            SQL("count(*) FILTER (WHERE l.state = {}) AS {}").format(Literal(state), Identifier(state))
+            for state in KEPT_LOCATION_STATES
+        )
+        return self._row(query.format(counted), (backend,))
 
     def needed_by_others(self, backend: str, package_id: UUID | None, limit: int) -> list[Row]:
         """Retiring locations whose bytes a live one names: location_id, file_id, package_id."""

@@ -10,7 +10,7 @@ key), ``not-found``, ``bad-uri`` (no key of ours); never with a secret. ``detail
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 SMALL = 8 * 1024 * 1024
 """Bytes up to which an object goes in one piece, from memory."""
@@ -158,3 +158,16 @@ class ObjectStore(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class KeepsVersions(Protocol):
+    """A store where what somebody wrote over, or deleted, may still be there."""
+
+    def versions(self, key: str) -> Sequence[str]:
+        """Ids of what was there under a key before what is there now, the newest first."""
+        ...
+
+    def read_version(self, key: str, version: str, start: int = 0) -> Iterator[bytes]:
+        """The bytes of one of them, as ``ObjectStore.read``."""
+        ...

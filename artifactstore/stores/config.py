@@ -37,6 +37,8 @@ _SECRET = re.compile(
 )
 _ELSEWHERE = "say profile or credentials_file, or use the variables of the store's own tools"
 _MOST_COPIES = 100
+_BESIDE = ("min_copies", "restore_window", "stores")
+"""Keys of the file beside those of a store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,7 @@ class StoreConfig:
         remove_after: for how long bytes that were given up stay.
         min_free: share of the place that stays free.
         repair: whether bad copies are replaced by good ones.
+        mirror_of: stores of which this one gets what it lacks.
         read_every, read_bytes, requests: how often each copy is read, at how many bytes and requests a
             second.
         readonly, base: a place of others that is read, below this URI, and never written to or removed from.
@@ -87,6 +90,7 @@ class StoreConfig:
     remove_after: timedelta = timedelta(days=7)
     min_free: float = 0.05
     repair: bool = True
+    mirror_of: tuple[str, ...] = ()
     read_every: timedelta = timedelta(days=180)
     read_bytes: int = 20_000_000
     requests: int = 20
@@ -114,12 +118,14 @@ class StoresConfig:
 
     Attributes:
         min_copies: copies without which an ingest of a file has failed.
+        restore_window: how far back the database may be restored, for doctor to compare; None: not said.
         stores: by name, in the order of the file, which is the order of reading.
     """
 
     path: Path | None = None
     min_copies: int = 1
     stores: Mapping[str, StoreConfig] = field(default_factory=dict)
+    restore_window: timedelta | None = None
 
 
 def text(value: object) -> str:
@@ -184,6 +190,15 @@ def one_of(*words: str) -> Callable[[object], str]:
     return read
 
 
+def names(value: object) -> tuple[str, ...]:
+    """Names of stores, at least one, none twice."""
+    if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+        given = tuple(value)
+        if len(set(given)) == len(given):
+            return given
+    raise ValueError('names of stores, such as ["main"]')
+
+
 _OVER_NETWORK = ("s3", "azure", "gcs")
 _S3 = ("s3",)
 _KEYS: Mapping[str, tuple[tuple[str, ...], Callable[[object], Any]]] = {
@@ -209,6 +224,7 @@ _KEYS: Mapping[str, tuple[tuple[str, ...], Callable[[object], Any]]] = {
     "remove_after": (TYPES, units.duration),
     "min_free": (TYPES, units.share),
     "repair": (TYPES, flag),
+    "mirror_of": (TYPES, names),
     "read_every": (TYPES, units.duration),
     "read_bytes": (TYPES, units.bytes_a_second),
     "requests": (TYPES, units.times_a_second),
@@ -256,8 +272,8 @@ def load(given: Path | None = None) -> StoresConfig:
 def parse(document: Mapping[str, object], path: Path) -> StoresConfig:
     """What a document says; raises ``BadInput`` usage."""
     for key in document:
-        if key not in ("min_copies", "stores"):
-            raise _unknown(path, "", key, ("min_copies", "stores"))
+        if key not in _BESIDE:
+            raise _unknown(path, "", key, _BESIDE)
     copies = document.get("min_copies", 1)
     if not isinstance(copies, int) or isinstance(copies, bool) or not 1 <= copies <= _MOST_COPIES:
         raise _bad(path, "", "min_copies", f"is a number from 1 to {_MOST_COPIES}")
@@ -265,7 +281,18 @@ def parse(document: Mapping[str, object], path: Path) -> StoresConfig:
     if not isinstance(tables, dict):
         raise _bad(path, "", "stores", "is a table for each store: [stores.NAME]")
     stores = {name: _store(path, name, table) for name, table in tables.items()}
-    return StoresConfig(path, copies, stores)
+    for name, given in stores.items():
+        for other in given.mirror_of:
+            if other == name or other not in stores:
+                problem = f"names other stores of this file{suggestion(other, [*stores.keys() - {name}])}"
+                raise _bad(path, f"stores.{name}", "mirror_of", problem)
+    window = None
+    if "restore_window" in document:
+        try:
+            window = units.duration(document["restore_window"])
+        except ValueError as problem:
+            raise _bad(path, "", "restore_window", f"is {problem}") from None
+    return StoresConfig(path, copies, stores, window)
 
 
 def _store(path: Path, name: str, table: object) -> StoreConfig:
@@ -298,6 +325,8 @@ def _check_together(path: Path, place: str, values: Mapping[str, Any]) -> None:
     """Raise ``BadInput`` usage for keys that need or exclude each other."""
     if values.get("readonly", False) != ("base" in values):
         raise _bad(path, place, "readonly", "and base belong together: neither means anything alone")
+    if values.get("readonly", False) and "mirror_of" in values:
+        raise _bad(path, place, "mirror_of", "is nothing for a store that is not written to")
     needed = "root" if values["type"] == "local" else "bucket"
     if needed not in values and "base" not in values:
         raise _bad(path, place, needed, "is lacking")

@@ -11,6 +11,7 @@ from artifactstore.errors import ArtifactstoreError, NotFound
 from artifactstore.stores import config
 from artifactstore.stores.base import ObjectStore
 from artifactstore.stores.config import StoreConfig, StoresConfig
+from artifactstore.stores.patience import Patience
 from artifactstore.suggest import suggestion
 
 _KINDS = {
@@ -23,8 +24,11 @@ _KINDS = {
 libraries of stores over a network take a while."""
 
 
-def open_store(given: StoreConfig) -> ObjectStore:
+def open_store(given: StoreConfig, patience: Patience | None = None) -> ObjectStore:
     """A store as configured; whether it can be reached is not asked.
+
+    Args:
+        patience: how long one over a network is waited for; None: as long as is usual.
 
     Raises ``no-driver`` where the libraries for its type are not installed.
     """
@@ -36,14 +40,20 @@ def open_store(given: StoreConfig) -> ObjectStore:
         raise ArtifactstoreError(
             "no-driver", {"problem": problem, "store": given.name}, "install artifactstore-pg[stores]"
         ) from failure
-    return cast("ObjectStore", kind(given))
+    waits = {} if given.type == "local" else {"patience": patience}
+    return cast("ObjectStore", kind(given, **waits))
 
 
 class Stores:
-    """The stores of a configuration, by name; ``with`` closes those that were opened."""
+    """The stores of a configuration, by name; ``with`` closes those that were opened.
 
-    def __init__(self, given: StoresConfig) -> None:
+    Args:
+        patience: as ``open_store`` takes it.
+    """
+
+    def __init__(self, given: StoresConfig, patience: Patience | None = None) -> None:
         self.config = given
+        self._patience = patience
         self._open: dict[str, ObjectStore] = {}
         self._lock = threading.Lock()
 
@@ -70,7 +80,7 @@ class Stores:
         given = self.settings(name)
         with self._lock:
             if name not in self._open:
-                self._open[name] = open_store(given)
+                self._open[name] = open_store(given, self._patience)
             return self._open[name]
 
     def close(self) -> None:

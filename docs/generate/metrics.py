@@ -1,10 +1,12 @@
 """docs/reference/metrics.md: every metric of the service."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from prometheus_client import Metric
 from prometheus_client.metrics import MetricWrapperBase
 
 from artifactstore.http.web import metrics
+from artifactstore.http.web.store_metrics import StoreMetrics
 from docs.generate.markdown import cell, code, page, table
 
 _INTRO = """\
@@ -17,6 +19,11 @@ is a defect; `code="busy"` (the log is locked) and `code="overloaded"` (more tha
 keep growing; `artifactstore_http_limits_total{limit="shed"}`, `"full"` or `"descriptors"` that grows:
 connections go to make room, or are lost ([limits](settings.md)); `artifactstore_feed_listening` below the
 number of workers for minutes.
+
+What is told of stores is what the [keeper](../how-to/keeper.md) noted when it passed: nothing is counted for
+a scrape, and a store that no keeper looks after has no samples. Worth an alarm:
+`artifactstore_copies{state="failed"}` above 0 for a day; `artifactstore_store_inventory_age_seconds` above 3
+days, and `artifactstore_store_check_lag_seconds` above a tenth of `read_every`, which `doctor` tells, too.
 """
 
 
@@ -29,6 +36,12 @@ def _rows() -> Iterator[list[str]]:
     for metric in vars(metrics).values():
         if isinstance(metric, MetricWrapperBase):
             (family,) = metric.describe()
-            name = f"{family.name}_total" if family.type == "counter" else family.name
-            labels = ", ".join(map(code, metric._labelnames))
-            yield [code(name), family.type, labels, cell(family.documentation)]
+            yield _row(family, metric._labelnames)
+        elif isinstance(metric, StoreMetrics):
+            for family in metric.describe():
+                yield _row(family, family._labelnames)
+
+
+def _row(family: Metric, labels: Sequence[str]) -> list[str]:
+    name = f"{family.name}_total" if family.type == "counter" else family.name
+    return [code(name), family.type, ", ".join(map(code, labels)), cell(family.documentation)]

@@ -74,6 +74,19 @@ def test_what_is_configured_is_listed_whole_and_for_people(program: Program, roo
     assert not root.exists()
 
 
+def test_what_the_keeper_noted_is_listed_with_it(program: Program, root: Path, tmp_path: Path) -> None:
+    program.row("backend", "init", "shelf")
+    (before,) = program.rows("backend", "list")
+    assert (before["objects"], before["check_lag_seconds"], before["runs"]) == (None, None, [])
+    file_in_store(program, tmp_path, opened(root))
+    assert program.run("keeper", "run", "--once").code == 0
+    (row,) = program.rows("backend", "list")
+    assert (row["objects"], row["bytes"], row["orphans"], row["check_lag_seconds"]) == (1, len(CONTENT), 0, 0)
+    assert row["copies"] == {"registered": 0, "verified": 1, "failed": 0, "retiring": 0}
+    assert [run["job"] for run in row["runs"]] == ["check", "collect", "remove", "repair"]
+    assert all(run["done_at"] and run["problem"] is None for run in row["runs"])
+
+
 def test_without_a_configuration_that_is_said(
     program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,9 +85,29 @@ def test_a_dry_run_changes_and_notes_nothing(program: Program, stores: Path) -> 
     assert program.admin.execute("SELECT count(*) FROM artifactstore.keeper_runs").fetchone() == (0,)
 
 
+def test_a_mirror_gets_what_it_lacks(program: Program, stores: Path) -> None:
+    program.row("ingest", stores / "tree", "--purl", f"{PURL}.1", "--store", "main")
+    given = (stores / "stores.toml").read_text()
+    (stores / "stores.toml").write_text(
+        given.replace("[stores.shelf]", '[stores.shelf]\nmirror_of = ["main"]')
+    )
+    with program.unchanged():
+        (row,) = program.rows("keeper", "run", "--once", "--only", "replicate", "--dry-run")
+        assert row["counts"] == {"lacking": 1, "lacking_bytes": len(b"the application")}
+    rows = program.rows("keeper", "run", "--once")
+    assert [(row["store"], row["job"]) for row in rows] == [
+        *(("main", job) for job in JOBS), *(("shelf", job) for job in (*JOBS, "replicate")),
+    ]  # fmt: skip
+    assert rows[-1]["counts"] == {"lacking": 1, "copied": 1, "shared": 1}
+    program.refused(
+        "keeper", "run", "--once", "--only", "replicate", "--store", "main", code=2, error="usage"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "error"),
     [
+        (["--once", "--only", "replicate"], 2, "usage"),
         (["--once", "--only", "sweep"], 2, "usage"),
         (["--once", "--only", ""], 2, "usage"),
         (["--now", "--once"], 2, "usage"),

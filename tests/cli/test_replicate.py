@@ -61,6 +61,9 @@ def test_every_file_gets_a_copy_once(shelf: Shelves) -> None:
     assert found == []
     assert contents(shelf, "shelf") == FILES
     assert (figures["lacking"], figures["copied"], figures["failed"]) == (len(FILES), len(FILES), 0)
+    assert (figures["shared"], len(shelf.objects("shelf"))) == (1, len(FILES) - 1), (
+        "a and same are one content"
+    )
     events = shelf.program.rows("events", "--since", str(head))
     assert {event["event_type"] for event in events} == {"v1.storage.registered"}
     with shelf.program.unchanged():

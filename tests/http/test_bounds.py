@@ -35,7 +35,7 @@ _SETTINGS: dict[str, Any] = {
 }  # fmt: skip
 _ID = "0198a5f0-0000-7000-8000-000000000001"
 _DIGEST = "blake3:" + "0" * 64
-_NEEDS_NOTHING = {"/healthz", "/metrics", "/", "/openapi.json", "/docs", "/docs/{name}", "/whoami", "/stores"}
+_NEEDS_NOTHING = {"/healthz", "/metrics", "/", "/openapi.json", "/docs", "/docs/{name}", "/whoami"}
 """Of which at most the token is asked for."""
 _SAID_BY_TICKETS = ("size", "blake3", "backend", "uri")
 """Fields that a body without a ticket must have."""

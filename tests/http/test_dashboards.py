@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import closing
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from psycopg.conninfo import make_conninfo
 
+from artifactstore import db
 from artifactstore.http.web.metrics import REGISTRY
+from artifactstore.jobs.keeper.figures import standing
+from artifactstore.store import Store
+from artifactstore.stores.config import StoreConfig
 from tests.http.running import Registry, Running
 
 ROOT = Path(__file__).parents[2]
@@ -82,8 +87,17 @@ def _asked(expression: str) -> list[tuple[str, set[str]]]:
 
 
 @pytest.fixture
-def metrics(shared: Registry, shared_service: Running) -> dict[str, set[str]]:
-    """Those of a service that had a command, a refusal, a page of the feed, and a request that is none."""
+def metrics(shared: Registry, shared_service: Running, module_conninfo: str) -> dict[str, set[str]]:
+    """Those of a service that had a command, a refusal, a page of the feed, and a request that is none.
+
+    And a keeper that looked after a store, where there is nothing.
+    """
+    with closing(db.connect(module_conninfo)) as connection:
+        noted = Store(connection)
+        for job, found in (
+            ("collect", {}), ("check", standing(noted, StoreConfig(name="main", type="local")))
+        ):  # fmt: skip
+            noted.keeper.end(noted.keeper.begin("main", job), found)
     shared.refused(f"{shared.package()}/yank", {"reason": "r"}, 409, "no-change")
     shared.get("/events")
     shared_service.exchange("NOT HTTP AT ALL")

@@ -22,18 +22,22 @@ from psycopg.conninfo import make_conninfo
 from artifactstore import server
 from artifactstore.events import FileIngested, NewEvent, PackageCreated, new_id
 from artifactstore.jobs import doctor
+from artifactstore.jobs.keeper import collect as collecting
 from artifactstore.jobs.keeper import health
 from artifactstore.migrate import migrate
 from artifactstore.store import Store
 from artifactstore.store.health import Health
+from artifactstore.stores import config
 from tests.cli.program import PURL, Program
 from tests.databases import create_database, drop_database, programs, running_cluster, superuser_conninfo
 from tests.docs.snippets import DOCS
+from tests.stores.kept import old_key
 from tests.timing import until
 
 PREFIX = "remedy"
 QUEUE_PAGES = 64
 """Of notifications: the smallest queue that there is."""
+SETTING = re.compile(r"say (?P<setting>.+) in (?P<table>\[.+\]) of (?P<file>/.+)")
 STATEMENT = re.compile(r"""(?:[^;'"]|'[^']*'|"[^"]*")+;""")
 
 
@@ -348,6 +352,70 @@ def copies_to_remove(site: Site, _patch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @case("keeper", told="never got to its end")
 def without_a_keeper(site: Site, patch: pytest.MonkeyPatch) -> Iterator[None]:
+    _stored(site, patch)
+    patch.setattr(health, "LATE", dict.fromkeys(health.LATE, timedelta(0)))
+    yield
+
+
+@case("keeper", told="did not get to its end")
+def with_a_store_away(site: Site, patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """And mounted again."""
+    place = _stored(site, patch)
+    away = place.rename(place.with_name("away"))
+    assert site.program().run("keeper", "run", "--once", "--only", "collect").code == 5
+    away.rename(place)
+    yield
+
+
+@case("keeper", told="a restore of the database may need")
+def removing_too_early(site: Site, patch: pytest.MonkeyPatch) -> Iterator[None]:
+    stores = _stored(site, patch).with_name("stores.toml")
+    stores.write_text(f'restore_window = "30d"\n{stores.read_text()}')
+    yield
+
+
+@case("keeper", told="named by no location")
+def too_many_orphans(site: Site, patch: pytest.MonkeyPatch) -> Iterator[None]:
+    place = _stored(site, patch)
+    for key in (old_key(9) for _ in range(collecting.FEW + 1)):
+        (place / key).parent.mkdir(exist_ok=True)
+        (place / key).write_bytes(b"never named")
+    assert site.program().run("keeper", "run", "--once", "--only", "collect").code == 1
+    yield
+
+
+@case("keeper", told="are not ours", stays=True)
+def with_foreign_things(site: Site, patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The command names them; what they are, and where they belong, somebody has to know."""
+    (_stored(site, patch) / "notes.txt").write_text("of somebody else")
+    site.program().rows("keeper", "run", "--once", "--only", "collect")
+    yield
+
+
+@case("keeper", told="behind")
+def checks_that_are_behind(site: Site, patch: pytest.MonkeyPatch) -> Iterator[None]:
+    _stored(site, patch)
+    site.program().rows("keeper", "run", "--once", "--only", "check")
+    site.run("UPDATE artifactstore.keeper_runs SET ended_at = ended_at - interval '199 days'")
+    yield
+
+
+@case("keeper", told="does not name", stays=True)
+def a_store_that_nobody_names(site: Site, patch: pytest.MonkeyPatch) -> Iterator[None]:
+    _stored(site, patch).with_name("stores.toml").write_text("")
+    yield
+
+
+@case("keeper", told="this host has no stores.toml", stays=True)
+def a_host_without_stores(site: Site, patch: pytest.MonkeyPatch) -> Iterator[None]:
+    _stored(site, patch)
+    patch.delenv("ARTIFACTSTORE_STORES")
+    patch.setattr(config, "find", lambda _given: None)
+    yield
+
+
+def _stored(site: Site, patch: pytest.MonkeyPatch) -> Path:
+    """A package with a file in the store main, which is this directory."""
     site.directory.mkdir()
     (site.directory / "app").write_bytes(b"the application")
     place = site.directory.with_name("main")
@@ -355,10 +423,9 @@ def without_a_keeper(site: Site, patch: pytest.MonkeyPatch) -> Iterator[None]:
     stores = site.directory.with_name("stores.toml")
     stores.write_text(f'[stores.main]\ntype = "local"\nroot = "{place}"\nmin_free = "0%"\n')
     patch.setenv("ARTIFACTSTORE_STORES", str(stores))
-    patch.setattr(health, "LATE", dict.fromkeys(health.LATE, timedelta(0)))
     site.program().row("backend", "init", "main")
     site.program().row("ingest", site.directory, "--purl", PURL, "--store", "main")
-    yield
+    return place
 
 
 def _two_names(site: Site) -> None:
@@ -449,6 +516,10 @@ def obey(site: Site, finding: dict[str, Any]) -> None:
         yes = ["--yes"] if command[0] in ("adopt", "restored") else []
         outcome = site.program(login).run(*command, *yes)
         assert outcome.code in ((0, 1) if command[0] == "doctor" else (0,)), (fix, outcome)
+    elif said := SETTING.fullmatch(fix):
+        file, table = Path(said["file"]), f"{said['table']}\n"
+        assert table in file.read_text()
+        file.write_text(file.read_text().replace(table, f"{table}{said['setting']}\n"))
     else:
         (page,) = re.findall(r"^see the runbook (\S+)$", fix)
         assert (DOCS / "runbooks" / f"{page}.md").exists()

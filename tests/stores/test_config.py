@@ -17,6 +17,7 @@ from artifactstore.stores.opening import Stores
 
 WHOLE = """
 min_copies = 2
+restore_window = "2w"
 
 [stores.main]
 type = "s3"
@@ -41,6 +42,7 @@ repair = false
 read_every = "52w"
 read_bytes = "64MiB/s"
 requests = "5/s"
+mirror_of = ["shelf", "old"]
 
 [stores.shelf]
 type = "local"
@@ -82,6 +84,7 @@ def problem(directory: Path, text: str) -> BadInput:
 
 def test_everything_that_may_be_said(tmp_path: Path) -> None:
     said = config.load(written(tmp_path, WHOLE))
+    assert said.restore_window == timedelta(weeks=2)
     assert (said.min_copies, list(said.stores)) == (2, ["main", "shelf", "old", "blue"])
     main = said.stores["main"]
     assert main == StoreConfig(
@@ -90,7 +93,7 @@ def test_everything_that_may_be_said(tmp_path: Path) -> None:
         profile="registry", ca_bundle=Path("/etc/ssl/own.pem"), proxy="http://proxy:3128", sse="aws:kms",
         direct=True, verify_writes=True, lock="mirror", dedupe=False, serve="redirect",
         remove_after=timedelta(days=14), min_free=0.025, repair=False, read_every=timedelta(weeks=52),
-        read_bytes=64 << 20, requests=5,
+        read_bytes=64 << 20, requests=5, mirror_of=("shelf", "old"),
     )  # fmt: skip
     assert main.place_of("ab/cd") == "s3://evidence/as/ab/cd"
     shelf = said.stores["shelf"]
@@ -123,6 +126,7 @@ def test_no_store_is_no_error(tmp_path: Path, text: str) -> None:
         ("min_copy = 1", "", "min_copy", "did you mean min_copies?"),
         ("min_copies = 0", "", "min_copies", "from 1 to 100"),
         ("min_copies = true", "", "min_copies", "from 1 to 100"),
+        ("restore_window = 7", "", "restore_window", 'a time such as "7d"'),
         ('min_copies = "1"', "", "min_copies", "from 1 to 100"),
         ("stores = 1", "", "stores", "a table"),
         ("[stores]\na = 1", "stores", "a", "a table"),
@@ -144,6 +148,14 @@ def test_no_store_is_no_error(tmp_path: Path, text: str) -> None:
         (f"[stores.a]\n{S3}direct = true", "stores.a", "direct", "public_endpoint"),
         (f"[stores.a]\n{S3}serve = 'redirect'", "stores.a", "serve", "public_endpoint"),
         (f"[stores.a]\n{LOCAL}lock = 'mirror'", "stores.a", "lock", "s3 alone"),
+        (f"[stores.a]\n{LOCAL}mirror_of = ['a']", "stores.a", "mirror_of", "names other stores"),
+        (f"[stores.a]\n{LOCAL}mirror_of = ['b']", "stores.a", "mirror_of", "names other stores"),
+        (
+            f"[stores.a]\n{S3}mirror_of = ['b']\nreadonly = true\nbase = 's3://o/'\n[stores.b]\n{LOCAL}",
+            "stores.a",
+            "mirror_of",
+            "is not written to",
+        ),
     ],
 )
 def test_what_cannot_be_is_told_with_table_and_key(
@@ -182,6 +194,7 @@ WRONG: dict[str, tuple[str, ...]] = {
     "remove_after": ("7", '"7"', '"7 days"', '"0d"', '"-1d"', '"1y"', '"99999w"', '"7D"'),
     "min_free": ("5", "0.05", '"5"', '"100%"', '"-1%"'),
     "repair": ("1",),
+    "mirror_of": ('"main"', "[]", "[1]", '["main", "main"]'),
     "read_every": ('"180"',),
     "read_bytes": ("20000000", '"20MB"', '"20 mb/s"', '"0MB/s"'),
     "requests": ("20", '"20"', '"0/s"', '"1.5/s"'),

@@ -577,9 +577,10 @@ def test_jobs_that_are_behind_failed_or_found_something_are_told(
 ) -> None:
     uri = put(kept.store, kept.main, CONTENT)
     ingest(kept.store, CONTENT, ("main", uri))
+    config = StoresConfig(None, 1, {"main": kept.given})
 
     def told() -> list[KeeperFinding]:
-        return list(keeper_findings(kept.store))
+        return list(keeper_findings(kept.store, config))
 
     run = "artifactstore keeper run --once --only {} --store main"
     never = "{} never got to its end in the store main"

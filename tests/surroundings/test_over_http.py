@@ -17,9 +17,9 @@ from tests.surroundings.commands import Step, World, normal
 from tests.surroundings.story import head, refusal
 
 DATABASE_ONLY = {
-    "adopt", "append", "as-of", "backend claim", "backend export", "backend init", "cat", "demo", "doctor",
-    "evict", "export", "fetch", "import", "keeper run", "migrate", "psql", "replay", "replicate", "restored",
-    "snapshot create", "snapshot drop", "snapshot list", "snapshot prune",
+    "adopt", "append", "as-of", "backend claim", "backend export", "backend init", "backend list", "cat",
+    "demo", "doctor", "evict", "export", "fetch", "import", "keeper run", "migrate", "psql", "replay",
+    "replicate", "restored", "snapshot create", "snapshot drop", "snapshot list", "snapshot prune",
     "snapshot show", "status", "sweep", "verify",
 }  # fmt: skip
 """Commands that no service can do for others: they say so by name."""

@@ -20,6 +20,7 @@ from artifactstore.jobs.homes import log_home
 from artifactstore.stores import marker
 from artifactstore.stores.base import SMALL, ObjectStore
 from artifactstore.stores.opening import Stores
+from artifactstore.stores.patience import Patience
 from artifactstore.stores.tickets import Seal, Sealed, SealedT
 
 T = TypeVar("T")
@@ -28,6 +29,8 @@ _THREADS = 16
 """Calls of stores that are under way at once, of those that read and of those that write."""
 _log = logging.getLogger("artifactstore")
 
+_PARTS = 5
+"""Of the time that a request has: see ``reading_patience``."""
 _CALM_SECONDS = 60.0
 """For so long a place is taken for what it was seen to be."""
 
@@ -41,12 +44,18 @@ def depot_of(call: Call) -> "Depot":
 class Depot:
     """What ``app.state.depot`` is; made when the application starts, in the event loop.
 
+    What is read is waited for as long as a request may take, what is written for as long as is usual: so each
+    store has two ways in.
+
     Attributes:
-        stores: those of stores.toml. memory: for bodies that come.
+        stores: those of stores.toml, to be written to. memory: for bodies that come.
+        begin_seconds: after which no further copy is tried for an answer.
     """
 
     def __init__(self, settings: Settings, stores: Stores) -> None:
         self.stores = stores
+        self._for_reading = Stores(stores.config, reading_patience(settings))
+        self.begin_seconds = 2 * settings.read_timeout / _PARTS
         self.memory = Memory(settings.upload_bytes, settings.upload_seconds)
         self._settings = settings
         self._seal = Seal(settings.ticket_key.encode() or secrets.token_bytes(32))
@@ -60,19 +69,20 @@ class Depot:
         """Open every store; one that cannot be opened is as one that cannot be reached."""
         for name in self.stores:
             try:
-                self._opened[name] = await self.read(partial(self.stores.__getitem__, name))
+                self._opened[name] = await self.read(partial(self._for_reading.__getitem__, name))
+                await self.write(partial(self.stores.__getitem__, name))
             except ArtifactstoreError as failure:
                 _log.warning("a store cannot be opened", extra={"store": name, "problem": failure.message})
 
     def find(self, name: str) -> ObjectStore | None:
-        """The store of this name, if there is one that can be used."""
+        """The store of this name, to be read, if there is one that can be used."""
         return self._opened.get(name)
 
     def writable(self, name: str | None = None) -> ObjectStore:
         """The store of this name, else the first that is written to; raises ``NotFound`` store-unknown."""
         for one in [name] if name is not None else self.stores:
             if not self.stores.settings(one).readonly:
-                return self._opened.get(one) or self.stores[one]
+                return self.stores[one]
         if name is None:
             raise error("store-unknown", {"problem": "no store is configured here that is written to"})
         raise error("store-refused", {"problem": f"{name} is read only", "store": name})
@@ -137,7 +147,18 @@ class Depot:
         """Close the stores; takes no longer than what is under way."""
         for task in self._beside:
             task.cancel()
-        await to_thread.run_sync(self.stores.close, abandon_on_cancel=True)
+        for stores in (self._for_reading, self.stores):
+            await to_thread.run_sync(stores.close, abandon_on_cancel=True)
+
+
+def reading_patience(settings: Settings) -> Patience:
+    """How long a store is waited for by whoever waits for an answer.
+
+    Trying again, waiting for a connection and waiting for a byte have a part of the time of a request each:
+    so a copy that is begun with when two parts are over is given up when five are.
+    """
+    share, usual = settings.read_timeout / _PARTS, Patience()
+    return Patience(min(share, usual.again), min(share, usual.stall), min(share, usual.connect))
 
 
 def load(settings: Settings) -> Stores:

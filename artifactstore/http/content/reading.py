@@ -7,6 +7,7 @@ copy is recorded, so that the next request gets another one.
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ async def opened(
     Raises ``Busy`` content-unavailable when there is none.
     """
     problems: list[str] = []
-    for copy in content.copies:
+    for copy in _in_time(depot, content, problems):
         pieces = _whole(depot, content, copy) if part is None else _part(depot, copy, *part)
         try:
             first = await anext(pieces, b"")
@@ -110,7 +111,7 @@ async def opened(
 async def check_readable(call: Call, depot: Depot, content: ServedContent) -> None:
     """See that there is a copy; raises ``Busy`` content-unavailable."""
     problems: list[str] = []
-    for copy in content.copies:
+    for copy in _in_time(depot, content, problems):
         try:
             known = await depot.read(partial(copy.store.head, copy.key))
         except ArtifactstoreError as failure:
@@ -121,6 +122,16 @@ async def check_readable(call: Call, depot: Depot, content: ServedContent) -> No
         problems.append(f"{copy.store.name}: missing")
         _look_again(call, depot, copy)
     raise unavailable(content, problems)
+
+
+def _in_time(depot: Depot, content: ServedContent, problems: list[str]) -> Iterator[ReadableCopy]:
+    """The copies, as long as there is time to try one more; those that are not tried are problems."""
+    ends = time.monotonic() + depot.begin_seconds
+    for copy in content.copies:
+        if problems and time.monotonic() > ends:
+            problems.append(f"{copy.store.name}: not tried, the time is over")
+        else:
+            yield copy
 
 
 async def nothing() -> AsyncGenerator[bytes]:

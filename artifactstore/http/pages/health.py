@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from artifactstore.errors import ArtifactstoreError
 from artifactstore.http.auth import Role
+from artifactstore.http.content.depot import depot_of
 from artifactstore.http.endpoint import Answer, Call, Endpoint
 from artifactstore.http.pages.chart import HEIGHT, WIDTH, chart
 from artifactstore.http.pages.headers import EXPLORER, HTML
@@ -81,7 +82,7 @@ def _beginning(now: datetime) -> datetime:
 async def _findings(call: Call) -> tuple[list[Advice], ArtifactstoreError | None]:
     """What doctor finds, the worst first; or why it could not look at everything."""
     try:
-        found = await call.read(lambda store: list(examine(store)))
+        found = await call.read(lambda store: list(examine(store, depot_of(call).stores.config)))
     except ArtifactstoreError as failure:
         return [], failure
     return sorted(found, key=lambda one: _SEVERITIES.index(one.severity)), None

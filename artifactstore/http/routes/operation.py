@@ -3,6 +3,7 @@
 from typing import get_args
 
 from artifactstore.http.auth import Role
+from artifactstore.http.content.notes import KeeperNotes
 from artifactstore.http.endpoint import Answer, Call, Endpoint
 from artifactstore.http.feed.bell import Bell, State
 from artifactstore.http.web import metrics
@@ -22,6 +23,8 @@ async def _ready(call: Call) -> Answer:
 
 async def _metrics(call: Call) -> Answer:
     call.service.measure()
+    notes: KeeperNotes = call.scope["app"].state.keeper_notes
+    await notes.refresh()
     return Answer(metrics.exposition(), media_type=metrics.MEDIA_TYPE)
 
 
@@ -71,6 +74,8 @@ ENDPOINTS = (
         role=Role.READER,
         tag="operation",
         summary="Metrics in the Prometheus text format",
+        doc="Those of stores are what the keeper noted, read again after 5 seconds; while the database does "
+        "not answer, they are as old as their ages say.",
         handle=_metrics,
         media_type=metrics.MEDIA_TYPE,
     ),

@@ -9,6 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.parser import text_string_to_metric_families
 
+from artifactstore.http.web.store_metrics import StoreMetrics
+
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 REGISTRY = CollectorRegistry()
 
@@ -139,6 +141,10 @@ POOL_WAITING = Gauge(
     registry=REGISTRY,
 )
 
+STORES = StoreMetrics()
+"""What the keeper noted of stores; set whenever it is read."""
+REGISTRY.register(STORES)
+
 
 @cache
 def requests(path: str, method: str, status: int) -> Counter:
@@ -158,6 +164,7 @@ def exposition() -> bytes:
         _forget_dead_workers(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        registry.register(STORES)
         return generate_latest(registry)
     return generate_latest(REGISTRY)
 

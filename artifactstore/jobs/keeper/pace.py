@@ -1,4 +1,4 @@
-"""Not faster than so much a second."""
+"""Not faster than so much a second, all threads together."""
 
 import threading
 import time
@@ -16,12 +16,15 @@ class Pace:
         self._per_second = per_second
         self._stopping = stopping
         self._paid = time.monotonic()
+        self._lock = threading.Lock()
 
     def spend(self, amount: float) -> None:
         """Return when what was spent before is paid for."""
         if self._per_second is None:
             return
-        now = time.monotonic()
-        if self._paid > now:
-            self._stopping.wait(self._paid - now)
-        self._paid = max(self._paid, now) + amount / self._per_second
+        with self._lock:
+            now = time.monotonic()
+            left = self._paid - now
+            self._paid = max(self._paid, now) + amount / self._per_second
+        if left > 0:
+            self._stopping.wait(left)

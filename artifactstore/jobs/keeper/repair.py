@@ -1,7 +1,7 @@
 """Replace bad copies by good ones from elsewhere.
 
 1. The bytes of a good copy, hashed on their way, become a new object of the store; or one that is known is
-shared.
+shared. Where there is no good copy, what was there before somebody wrote over the bad one is tried.
 2. In one append the new copy is registered, and the bad one is ``retiring``, or retired where it is missing.
 
 An interruption between 1 and 2 leaves an orphan, and the next pass begins anew. What is retiring goes as
@@ -20,9 +20,9 @@ from artifactstore.jobs.keeper.work import ACTOR, KeeperJob
 from artifactstore.jobs.uploads.budget import MemoryBudget
 from artifactstore.jobs.uploads.parts import IN_FLIGHT
 from artifactstore.store import Row
-from artifactstore.stores.base import SMALL, part_size
+from artifactstore.stores.base import SMALL, KeepsVersions, part_size
 from artifactstore.stores.faults import fault
-from artifactstore.stores.keys import uri_of
+from artifactstore.stores.keys import key_in, uri_of
 
 _ROWS = 200
 _PARTS_BYTES = 64 * 1024 * 1024
@@ -74,7 +74,29 @@ def _known(work: KeeperJob, row: Row) -> str | None:
 def _copied(work: KeeperJob, sources: Sources, row: Row) -> str | None:
     """The URI of a new object, durable, with the bytes of a copy that is good; None if none is."""
     (key,) = work.store.objects.new_keys(1)
-    content = FileContent(sources, row, sources.readable(row["copies"]))
+    if _written(work, FileContent(sources, row, sources.readable(row["copies"])), key):
+        return uri_of(key)
+    if _written(work, FileContent(sources, row, _before(work, row)), key):
+        work.count("earlier_versions")
+        return uri_of(key)
+    return None
+
+
+def _before(work: KeeperJob, row: Row) -> list[Row]:
+    """What was there under the key of a bad copy before it became bad, where the store keeps that."""
+    key = key_in(row["uri"])
+    if key is None or not isinstance(work.place, KeepsVersions):
+        return []
+    bad = {name: row[name] for name in ("location_id", "uri", "changed_sequence")}
+    return [
+        {**bad, "backend": work.name, "state": "failed", "version": version}
+        for version in work.place.versions(key)
+    ]
+
+
+def _written(work: KeeperJob, content: FileContent, key: str) -> bool:
+    """Whether the content, from a copy that is good, is durable under a key; bad copies are recorded."""
+    row = content.file
 
     def pieces(content: FileContent) -> Iterator[bytes]:
         for piece in content.pieces():
@@ -90,10 +112,9 @@ def _copied(work: KeeperJob, sources: Sources, row: Row) -> str | None:
         work.append(
             [NewEvent(event, copy["location_id"], ACTOR, copy["changed_sequence"]) for copy, event in found]
         )
-    if not good:
-        return None
-    work.place.settle([key])
-    return uri_of(key)
+    if good:
+        work.place.settle([key])
+    return good
 
 
 def _large(work: KeeperJob, content: FileContent, key: str, pieces: Pieces) -> bool:

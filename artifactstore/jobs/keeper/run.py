@@ -13,6 +13,8 @@ from artifactstore.jobs.homes import log_home
 from artifactstore.jobs.keeper import remove as removing
 from artifactstore.jobs.keeper.check import Unreachable, check
 from artifactstore.jobs.keeper.collect import collect
+from artifactstore.jobs.keeper.figures import standing
+from artifactstore.jobs.keeper.mirror import MirrorPlace, mirror
 from artifactstore.jobs.keeper.pace import Pace
 from artifactstore.jobs.keeper.repair import repair
 from artifactstore.jobs.keeper.work import KeeperJob, StoreTrouble, Tally
@@ -26,14 +28,15 @@ EVERY: Mapping[str, timedelta] = {
     "collect": timedelta(days=1),
     "check": timedelta(minutes=1),
     "repair": timedelta(hours=1),
+    "replicate": timedelta(minutes=10),
 }
 """The jobs, in the order in which they are done, and how often each is without --once."""
-WRITING = ("remove", "collect", "repair")
+WRITING = ("remove", "collect", "repair", "replicate")
 """Those that write into a store or remove there: what is read only is only checked."""
 RATE = 50
 """Objects that are removed a second, unless somebody says otherwise."""
 _SLICE = 45.0
-"""Seconds that one pass of checks takes at most without --once, so that the others have their turn."""
+"""Seconds that one pass of checks or copies takes without --once, so that the others have their turn."""
 _LOOK = 5.0
 """Seconds between two looks at what is due."""
 
@@ -96,6 +99,7 @@ class Keeper:
     progress: Progress = quiet
     stopping: threading.Event = field(default_factory=threading.Event)
     _unreachable: dict[str, Unreachable] = field(default_factory=dict)
+    _mirrored: dict[str, MirrorPlace] = field(default_factory=dict)
 
     def once(self) -> Iterator[Done]:
         """Every job in every store, once.
@@ -121,13 +125,14 @@ class Keeper:
                         continue
                     refuse_elsewhere(self.store)
                     done = self._pass(name, job, _SLICE)
-                    due[name, job] = time.monotonic() + every.total_seconds()
+                    due[name, job] = time.monotonic() + (0.0 if done.tally.cut else every.total_seconds())
                     yield done
             self.stopping.wait(_LOOK)
 
     def _concerns(self, job: str, name: str) -> bool:
         given = self.stores.settings(name)
-        return not (given.readonly and job in WRITING) and (job != "repair" or given.repair)
+        wanted = {"repair": given.repair, "replicate": bool(given.mirror_of)}
+        return not (given.readonly and job in WRITING) and wanted.get(job, True)
 
     def _pass(self, name: str, job: str, seconds: float | None) -> Done:
         """One job in one store, with its note; a store that cannot do it does not keep others from theirs."""
@@ -142,9 +147,11 @@ class Keeper:
                     self.store.keeper.end(note, tally.counts, refusal.message)
                 raise
             failure = refusal
-        if note is not None:
+        # What was cut off is not noted as ended; a check may end anywhere.
+        if note is not None and (job == "check" or not self.stopping.is_set()):
             problem = None if failure is None else failure.message
-            self.store.keeper.end(note, tally.counts | {"troubles": len(tally.troubles)}, problem)
+            found = standing(self.store, self.stores.settings(name)) if job == "check" else {}
+            self.store.keeper.end(note, tally.counts | {"troubles": len(tally.troubles)} | found, problem)
         return Done(name, job, tally, failure, time.monotonic() - begun)
 
     def _do(self, name: str, job: str, tally: Tally, seconds: float | None) -> None:
@@ -172,6 +179,9 @@ class Keeper:
             "collect": lambda: collect(work, self.limits.most),
             "check": lambda: check(work, self._unreachable.setdefault(name, Unreachable()), seconds),
             "repair": lambda: repair(work, Sources(self.stores, home)),
+            "replicate": lambda: mirror(
+                work, Sources(self.stores, home), self._mirrored.setdefault(name, MirrorPlace()), seconds
+            ),
         }
         does[job]()
 

@@ -38,10 +38,11 @@ class StoreTrouble(NamedTuple):
 
 @dataclass(slots=True)
 class Tally:
-    """What a job did in a store: figures by name, and troubles."""
+    """What a job did in a store: figures by name, and troubles; ``cut``: there is more to do at once."""
 
     counts: Counter[str] = field(default_factory=Counter)
     troubles: list[StoreTrouble] = field(default_factory=list)
+    cut: bool = False
 
 
 @dataclass(slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -95,6 +95,19 @@ class Bucket:
             if answer.code in known:
                 raise
             raise answer.error(self.name, what) from answer
+
+    def versions_of(self, path: str) -> Iterator[Any]:
+        """All that there is under a name: its versions, which have a Size, and marks that say deleted."""
+        boto = self.boto
+        request = {"Bucket": self.bucket, "Prefix": path}
+        while True:
+            page: Any = self.ask("versions", lambda at=dict(request): boto.list_object_versions(**at))  # type: ignore[misc]
+            for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+                if one["Key"] == path:
+                    yield one
+            if not page.get("IsTruncated") or page.get("NextKeyMarker", "") != path:
+                return
+            request |= {"KeyMarker": path, "VersionIdMarker": page["NextVersionIdMarker"]}
 
     def need_bucket(self) -> None:
         """Raise ``Busy`` store-unavailable if the bucket is not there: nothing in it is missing then."""

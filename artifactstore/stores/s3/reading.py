@@ -3,6 +3,7 @@
 from base64 import b64decode
 from collections.abc import Iterator
 from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from obstore import get
@@ -50,24 +51,31 @@ def _whole_sha256(found: "HeadObjectOutputTypeDef") -> bytes | None:
     return b64decode(said) if said and "-" not in said else None
 
 
-def read(place: Bucket, key: str, start: int, end: int | None) -> Iterator[bytes]:
+def earlier(place: Bucket, key: str) -> list[str]:
+    """Ids of the versions of an object that something lies over, the newest first."""
+    found = [one for one in place.versions_of(place.path(key)) if "Size" in one and not one["IsLatest"]]
+    return [one["VersionId"] for one in sorted(found, key=itemgetter("LastModified"), reverse=True)]
+
+
+def read(place: Bucket, key: str, start: int, end: int | None, version: str | None = None) -> Iterator[bytes]:
     """See ``ObjectStore.read``. A connection that breaks is taken up where it broke."""
     if end is not None and end <= start:
         if head(place, key) is None:
             raise place.not_there(key)
         return iter(())
-    pieces = _Reader(place, key, start, end).pieces()
+    pieces = _Reader(place, key, start, end, version).pieces()
     first = next(pieces, b"")
     return chain((first,), pieces) if first else iter(())
 
 
 class _Reader:
-    def __init__(self, place: Bucket, key: str, start: int, end: int | None) -> None:
+    def __init__(self, place: Bucket, key: str, start: int, end: int | None, version: str | None) -> None:
         self._place = place
         self._key = key
         self._path = place.path(key)
         self._at = start
         self._end = end
+        self._version = version
         self._etag: str | None = None
         """Of what was read first; what comes later must be of the same."""
 
@@ -98,6 +106,8 @@ class _Reader:
             options["range"] = {"offset": self._at} if self._end is None else (self._at, self._end)
         if self._etag is not None:
             options["if_match"] = self._etag
+        if self._version is not None:
+            options["version"] = self._version
         store = self._place.obstore
         with of_obstore():
             result = get(store, self._path, options=options)

@@ -49,26 +49,13 @@ def delete(place: Bucket, keys: Sequence[str]) -> Mapping[str, Removed]:
 def _there(place: Bucket, path: str) -> "list[ObjectIdentifierTypeDef]":
     """What is to be removed so that nothing is left of an object."""
     if place.versioned:
-        return list(_versions(place, path))
+        return [{"Key": path, "VersionId": one["VersionId"]} for one in place.versions_of(path)]
     store = place.obstore
     try:
         place.ask("look", lambda: head(store, path), *MISSING)
     except StoreAnswer:
         return []
     return [{"Key": path}]
-
-
-def _versions(place: Bucket, path: str) -> "Iterator[ObjectIdentifierTypeDef]":
-    boto = place.boto
-    request: dict[str, str] = {"Bucket": place.bucket, "Prefix": path}
-    while True:
-        page: Any = place.ask("versions", lambda at=dict(request): boto.list_object_versions(**at))  # type: ignore[misc]
-        for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-            if one["Key"] == path:
-                yield {"Key": path, "VersionId": one["VersionId"]}
-        if not page.get("IsTruncated") or page.get("NextKeyMarker", "") != path:
-            return
-        request |= {"KeyMarker": path, "VersionIdMarker": page["NextVersionIdMarker"]}
 
 
 def _remove(

@@ -68,6 +68,14 @@ class S3Store:
         """See ``ObjectStore``."""
         return reading.read(self._place, key, start, end)
 
+    def versions(self, key: str) -> Sequence[str]:
+        """See ``KeepsVersions``."""
+        return reading.earlier(self._place, key) if self._place.versioned else ()
+
+    def read_version(self, key: str, version: str, start: int = 0) -> Iterator[bytes]:
+        """See ``KeepsVersions``."""
+        return reading.read(self._place, key, start, None, version)
+
     def delete(self, keys: Sequence[str]) -> Mapping[str, Removed]:
         """See ``ObjectStore``."""
         return removing.delete(self._place, keys)
