@@ -21,9 +21,9 @@ def doctor(session: Session, fix: bool) -> int:
 
     Looks for who holds the append lock, old transactions, a full queue of notifications, unused replication
     slots, leftovers of crashes, stray objects, guards that are switched off, wide privileges, views of other
-    projectors, copies that are to go, one content told in two ways, dangerous settings, little disk, and
-    whether the log is at home here. It changes nothing but with --fix. Exit code 1 if a finding is an error.
-    Whether the log and the views are right, verify tells.
+    projectors, copies that are to go, what keeper and stores are behind with, one content told in two ways,
+    dangerous settings, little disk, and whether the log is at home here. It changes nothing but with --fix.
+    Exit code 1 if a finding is an error. Whether the log and the views are right, verify tells.
 
     \b
     artifactstore doctor
@@ -36,7 +36,8 @@ def doctor(session: Session, fix: bool) -> int:
     store = Store(session.connect("doctor"))
     tried = list(remove_leftovers(store.health)) if fix else []
     removed = [finding.schema for finding in tried if finding.schema is not None]
-    findings = [finding for finding in tried if finding.schema is None] + list(examine(store))
+    found = examine(store, session.stores.config)
+    findings = [finding for finding in tried if finding.schema is None] + list(found)
     if session.target.embedded:
         findings = [replace(finding, fix=_in_the_embedded(finding.fix)) for finding in findings]
     errors = sum(finding.severity == "error" for finding in findings)

@@ -19,6 +19,7 @@ from artifactstore.store import Store
 from artifactstore.store.health import Health
 from artifactstore.store.identity import Identification
 from artifactstore.store.removals import COUNTED, Removals
+from artifactstore.stores.config import StoresConfig
 
 LOCK_SECONDS = 5.0
 """A transaction that has the append lock for longer, or a wait for it, is a finding."""
@@ -64,8 +65,8 @@ class Advice:
     Attributes:
         severity: error (it does harm or stops appends), warning (it will), info.
         check: version, home, views, evidence, append-lock, transaction, prepared, slot, notifications,
-            replay, leftover, stray, guard, privilege, projectors, copies, keeper, content, setting, disk,
-            size, sight.
+            replay, leftover, stray, guard, privilege, projectors, copies, keeper, retention-not-in-store,
+            content, setting, disk, size, sight.
         what: the finding in words.
         fix: the very statements (they end with ;) or the command; None when there is nothing to do.
         schema: a leftover that ``fix`` removes.
@@ -80,8 +81,13 @@ class Advice:
     by: Who | None = None
 
 
-def examine(store: Store) -> Iterator[Advice]:
-    """Look at everything; only reads. Raises when the database cannot be asked."""
+def examine(store: Store, stores: StoresConfig | None = None) -> Iterator[Advice]:
+    """Look at everything; only reads. Raises when the database cannot be asked.
+
+    Args:
+        stores: what is said of the stores; None where nobody knows: what they could do is not judged.
+    """
+    given = stores or StoresConfig()
     try:
         check_version(store.connection)
     except ArtifactstoreError as refusal:
@@ -98,8 +104,8 @@ def examine(store: Store) -> Iterator[Advice]:
         partial(_home, store.identity), partial(_evidence, store), partial(_locks, health),
         partial(_transactions, health), partial(_notifications, health), partial(_leftovers, health),
         partial(_privileges, health), partial(_projectors, health), partial(_copies, store.removals),
-        partial(_keeper, store), partial(_contents, health), partial(_settings, health),
-        partial(_disk, health),
+        partial(_keeper, store, given), partial(_unlocked, store, given), partial(_contents, health),
+        partial(_settings, health), partial(_disk, health),
     ):  # fmt: skip
         try:
             # Undone by itself where it fails: whoever asks may have a transaction that goes on.
@@ -284,9 +290,23 @@ def _copies(removals: Removals) -> Iterator[Advice]:
         yield Advice("info", "copies", what, fix, by="operator")
 
 
-def _keeper(store: Store) -> Iterator[Advice]:
-    for severity, what, fix in keeper_findings(store):
+def _keeper(store: Store, stores: StoresConfig) -> Iterator[Advice]:
+    mirrors = [name for name, one in stores.stores.items() if one.lock == "mirror"]
+    for severity, what, fix in keeper_findings(store, mirrors):
         yield Advice(severity, "keeper", what, fix, by="service")
+
+
+def _unlocked(store: Store, stores: StoresConfig) -> Iterator[Advice]:
+    """Stores that know nothing of what the log protects, unless it was said that this is right so."""
+    silent = [name for name, one in stores.stores.items() if one.lock is None and not one.readonly]
+    for one in store.locks.protected(silent) if silent else ():
+        name, can = one["backend"], stores.stores[one["backend"]].type == "s3"
+        says = 'lock = "mirror" puts it there, lock = "off"' if can else 'it cannot keep it; lock = "off"'
+        what = (
+            f"the log protects {one['packages']} packages; the store {name} has {one['bytes']} bytes of them "
+            f"and knows nothing of it: {says} in stores.toml says that this is right so"
+        )
+        yield Advice("warning", "retention-not-in-store", what, by="service")
 
 
 def _contents(health: Health) -> Iterator[Advice]:

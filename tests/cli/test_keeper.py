@@ -90,6 +90,8 @@ def test_a_dry_run_changes_and_notes_nothing(program: Program, stores: Path) -> 
     [
         (["--once", "--only", "sweep"], 2, "usage"),
         (["--once", "--only", ""], 2, "usage"),
+        (["--once", "--only", "lock"], 2, "usage"),
+        (["--once", "--read-back", "101"], 2, "usage"),
         (["--now", "--once"], 2, "usage"),
         (["--package", PURL, "--once"], 2, "usage"),
         (["--now", "--package", PURL], 2, "usage"),

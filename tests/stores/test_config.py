@@ -144,6 +144,13 @@ def test_no_store_is_no_error(tmp_path: Path, text: str) -> None:
         (f"[stores.a]\n{S3}direct = true", "stores.a", "direct", "public_endpoint"),
         (f"[stores.a]\n{S3}serve = 'redirect'", "stores.a", "serve", "public_endpoint"),
         (f"[stores.a]\n{LOCAL}lock = 'mirror'", "stores.a", "lock", "s3 alone"),
+        ("[stores.a]\ntype = 'azure'\nbucket = 'b'\nlock = 'mirror'", "stores.a", "lock", "s3 alone"),
+        (
+            f"[stores.a]\n{S3}readonly = true\nbase = 's3://o/'\nlock = 'mirror'",
+            "stores.a",
+            "lock",
+            "where nothing is written",
+        ),
     ],
 )
 def test_what_cannot_be_is_told_with_table_and_key(
