@@ -722,6 +722,19 @@ ALTER FUNCTION artifactstore.describe_value(p_spec jsonb, p_value jsonb) OWNER T
 
 COMMENT ON FUNCTION artifactstore.describe_value(p_spec jsonb, p_value jsonb) IS 'A value decoded from CBOR with ids as uuid and times as RFC 3339, by its entry in event_types.fields';
 
+CREATE FUNCTION artifactstore.desired_locks(p_backend text, p_after text, p_limit integer, p_since bigint DEFAULT NULL::bigint, p_different boolean DEFAULT false) RETURNS TABLE(uri text, mode text, until timestamp with time zone, hold boolean, noted boolean, noted_mode text, noted_until timestamp with time zone, noted_hold boolean, applied_at timestamp with time zone, problem text)
+    LANGUAGE plpgsql STABLE
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_hashagg TO 'off'
+    SET enable_sort TO 'off'
+    SET plan_cache_mode TO 'force_custom_plan';
+
+ALTER FUNCTION artifactstore.desired_locks(p_backend text, p_after text, p_limit integer, p_since bigint, p_different boolean) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.desired_locks(p_backend text, p_after text, p_limit integer, p_since bigint, p_different boolean) IS 'How the objects of p_backend that unretired locations name are to be locked now, by the clock of the database, see mirrored_lock; by URI in the order of bytes after p_after, at most p_limit; p_since: only those that events after it are about; p_different: only those whose lock is not known to be so. noted: whether store_locks has the object; noted_mode, noted_until, noted_hold, applied_at, problem: what it says';
+
 CREATE FUNCTION artifactstore.destruction_problem(p_package_id uuid, p_created_at timestamp with time zone, p_payload jsonb) RETURNS text
     LANGUAGE plpgsql STABLE;
 
@@ -753,6 +766,14 @@ CREATE FUNCTION artifactstore.doomed_objects(p_backend text, p_before timestamp 
 ALTER FUNCTION artifactstore.doomed_objects(p_backend text, p_before timestamp with time zone, p_limit integer, p_package uuid, p_after_at timestamp with time zone, p_after uuid) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.doomed_objects(p_backend text, p_before timestamp with time zone, p_limit integer, p_package uuid, p_after_at timestamp with time zone, p_after uuid) IS 'Objects of p_backend all of whose unretired locations have been retiring since p_before, at most p_limit, by when the last began to (retiring_at, location_id: as p_after_at, p_after what comes behind), with these locations, oldest first, their files, packages and versions; p_package: only objects that it names. Not those of packages under hold or compliance, nor the last copies of live files under governance';
+
+CREATE FUNCTION artifactstore.doubt_locks(p_backend text, p_uris text[]) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp';
+
+ALTER FUNCTION artifactstore.doubt_locks(p_backend text, p_uris text[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.doubt_locks(p_backend text, p_uris text[]) IS 'Notes of objects of p_backend that their locks are about to be changed: applied_at becomes null, and what is there is looked at unless note_locks tells it; how many there were';
 
 CREATE FUNCTION artifactstore.doubt_views() RETURNS bytea
     LANGUAGE plpgsql SECURITY DEFINER
@@ -993,6 +1014,15 @@ ALTER FUNCTION artifactstore.forbid_direct_write() OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.forbid_direct_write() IS 'Refuses a write to a view that does not come from a projector';
 
+CREATE FUNCTION artifactstore.forget_locks(p_backend text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp'
+    SET enable_seqscan TO 'off';
+
+ALTER FUNCTION artifactstore.forget_locks(p_backend text) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.forget_locks(p_backend text) IS 'Forgets the locks of objects of p_backend that no unretired location names: they are gone; how many';
+
 CREATE FUNCTION artifactstore.from_micros(p_micros bigint) RETURNS timestamp with time zone
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE;
 
@@ -1196,6 +1226,13 @@ ALTER FUNCTION artifactstore.merge_labels(p_labels jsonb, p_payload jsonb) OWNER
 
 COMMENT ON FUNCTION artifactstore.merge_labels(p_labels jsonb, p_payload jsonb) IS 'Labels without those of unset, then with those of set: a key in both is set';
 
+CREATE FUNCTION artifactstore.mirrored_lock(p_compliance timestamp with time zone, p_governance timestamp with time zone, p_hold boolean) RETURNS TABLE(mode text, until timestamp with time zone, hold boolean)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE;
+
+ALTER FUNCTION artifactstore.mirrored_lock(p_compliance timestamp with time zone, p_governance timestamp with time zone, p_hold boolean) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.mirrored_lock(p_compliance timestamp with time zone, p_governance timestamp with time zone, p_hold boolean) IS 'How an object is to be locked: mode and until of its retention (null: none), rounded up to the second, and whether a legal hold is on. p_compliance, p_governance: the latest end of each over the packages that need the object, null if none is in force; p_hold: whether any of these is held';
+
 CREATE FUNCTION artifactstore.name_problem(p_name text) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE;
 
@@ -1231,6 +1268,14 @@ CREATE FUNCTION artifactstore.new_object_ids(p_count integer) RETURNS uuid[]
 ALTER FUNCTION artifactstore.new_object_ids(p_count integer) OWNER TO artifactstore_owner;
 
 COMMENT ON FUNCTION artifactstore.new_object_ids(p_count integer) IS 'New UUIDv7 by the clock of the database, 1 to 10,000: object_time reads from an id when it was made';
+
+CREATE FUNCTION artifactstore.note_locks(p_backend text, p_uris text[], p_modes text[], p_untils timestamp with time zone[], p_holds boolean[], p_problems text[], p_seen timestamp with time zone[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'artifactstore', 'pg_temp';
+
+ALTER FUNCTION artifactstore.note_locks(p_backend text, p_uris text[], p_modes text[], p_untils timestamp with time zone[], p_holds boolean[], p_problems text[], p_seen timestamp with time zone[]) OWNER TO artifactstore_owner;
+
+COMMENT ON FUNCTION artifactstore.note_locks(p_backend text, p_uris text[], p_modes text[], p_untils timestamp with time zone[], p_holds boolean[], p_problems text[], p_seen timestamp with time zone[]) IS 'Notes how objects of p_backend are locked there (arrays of equal length, each object once): mode and until (null: no retention), hold, and why that is not what the log asks for (null: it is). p_seen: applied_at as it was read before, null if there was none; applied_at becomes null if it is another by now';
 
 CREATE FUNCTION artifactstore.number_events(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone) RETURNS artifactstore.decoded_event[]
     LANGUAGE plpgsql STABLE;
@@ -2741,6 +2786,36 @@ COMMENT ON COLUMN artifactstore.software.migrated_at IS 'When it last migrated';
 
 COMMENT ON COLUMN artifactstore.software.viewed_by IS 'SHA-256 of the projectors that made the live views; another one until a replay made them new';
 
+CREATE TABLE artifactstore.store_locks (
+    backend text NOT NULL COLLATE pg_catalog."C",
+    uri text NOT NULL COLLATE pg_catalog."C",
+    mode text COLLATE pg_catalog."C",
+    until timestamp with time zone,
+    hold boolean NOT NULL,
+    applied_at timestamp with time zone,
+    problem text COLLATE pg_catalog."C",
+    CONSTRAINT store_locks_mode_check CHECK ((mode = ANY (ARRAY['governance'::text, 'compliance'::text]))),
+    CONSTRAINT store_locks_until_check CHECK (((mode IS NULL) = (until IS NULL)))
+);
+
+ALTER TABLE artifactstore.store_locks OWNER TO artifactstore_owner;
+
+COMMENT ON TABLE artifactstore.store_locks IS 'How objects are locked in stores that mirror retention, as the keeper set or saw it (state outside the log; emptied, all is set again)';
+
+COMMENT ON COLUMN artifactstore.store_locks.backend IS 'Store that holds the object';
+
+COMMENT ON COLUMN artifactstore.store_locks.uri IS 'The object: store:<xx>/<id>';
+
+COMMENT ON COLUMN artifactstore.store_locks.mode IS 'governance or compliance; null: no retention there';
+
+COMMENT ON COLUMN artifactstore.store_locks.until IS 'End of its retention there, in whole seconds';
+
+COMMENT ON COLUMN artifactstore.store_locks.hold IS 'Whether a legal hold is on there';
+
+COMMENT ON COLUMN artifactstore.store_locks.applied_at IS 'When that was set or seen; null: somebody was about to change it, what is there is to be looked at';
+
+COMMENT ON COLUMN artifactstore.store_locks.problem IS 'Why the lock is not what the log asks for: over-locked, or the code of the store; null: it is';
+
 CREATE TABLE artifactstore.tokens (
     token_id uuid NOT NULL,
     secret_hash bytea NOT NULL,
@@ -2832,6 +2907,9 @@ ALTER TABLE ONLY artifactstore.roles
 ALTER TABLE ONLY artifactstore.storage_locations
     ADD CONSTRAINT storage_locations_pkey PRIMARY KEY (location_id);
 
+ALTER TABLE ONLY artifactstore.store_locks
+    ADD CONSTRAINT store_locks_pkey PRIMARY KEY (backend, uri);
+
 ALTER TABLE ONLY artifactstore.tokens
     ADD CONSTRAINT tokens_pkey PRIMARY KEY (token_id);
 
@@ -2881,6 +2959,8 @@ CREATE INDEX storage_locations_backend_uri_idx ON artifactstore.storage_location
 CREATE UNIQUE INDEX storage_locations_file_id_backend_uri_key ON artifactstore.storage_locations USING btree (file_id, backend, uri) WHERE (retired_at IS NULL);
 
 CREATE INDEX storage_locations_package_id_idx ON artifactstore.storage_locations USING btree (package_id);
+
+CREATE INDEX store_locks_backend_problem_idx ON artifactstore.store_locks USING btree (backend, problem) WHERE (problem IS NOT NULL);
 
 CREATE UNIQUE INDEX view_sets_snapshot_sequence_key ON artifactstore.view_sets USING btree (sequence) WHERE (purpose = 'snapshot'::text);
 
@@ -3169,6 +3249,9 @@ GRANT ALL ON FUNCTION artifactstore.describe_payload(p_event_type text, p_payloa
 REVOKE ALL ON FUNCTION artifactstore.describe_value(p_spec jsonb, p_value jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.describe_value(p_spec jsonb, p_value jsonb) TO artifactstore_reader;
 
+REVOKE ALL ON FUNCTION artifactstore.desired_locks(p_backend text, p_after text, p_limit integer, p_since bigint, p_different boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.desired_locks(p_backend text, p_after text, p_limit integer, p_since bigint, p_different boolean) TO artifactstore_service;
+
 REVOKE ALL ON FUNCTION artifactstore.destruction_problem(p_package_id uuid, p_created_at timestamp with time zone, p_payload jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.different_views(p_left text, p_right text) FROM PUBLIC;
@@ -3177,6 +3260,9 @@ REVOKE ALL ON FUNCTION artifactstore.digest_view_set(p_schema text, p_seed bigin
 
 REVOKE ALL ON FUNCTION artifactstore.doomed_objects(p_backend text, p_before timestamp with time zone, p_limit integer, p_package uuid, p_after_at timestamp with time zone, p_after uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.doomed_objects(p_backend text, p_before timestamp with time zone, p_limit integer, p_package uuid, p_after_at timestamp with time zone, p_after uuid) TO artifactstore_service;
+
+REVOKE ALL ON FUNCTION artifactstore.doubt_locks(p_backend text, p_uris text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.doubt_locks(p_backend text, p_uris text[]) TO artifactstore_service;
 
 REVOKE ALL ON FUNCTION artifactstore.doubt_views() FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.doubt_views() TO artifactstore_operator;
@@ -3248,6 +3334,9 @@ REVOKE ALL ON FUNCTION artifactstore.forbid_change() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.forbid_direct_write() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION artifactstore.forget_locks(p_backend text) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.forget_locks(p_backend text) TO artifactstore_service;
+
 REVOKE ALL ON FUNCTION artifactstore.from_micros(p_micros bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.from_micros(p_micros bigint) TO artifactstore_reader;
 
@@ -3318,6 +3407,9 @@ GRANT ALL ON FUNCTION artifactstore.log_head() TO artifactstore_reader;
 REVOKE ALL ON FUNCTION artifactstore.merge_labels(p_labels jsonb, p_payload jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.merge_labels(p_labels jsonb, p_payload jsonb) TO artifactstore_reader;
 
+REVOKE ALL ON FUNCTION artifactstore.mirrored_lock(p_compliance timestamp with time zone, p_governance timestamp with time zone, p_hold boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.mirrored_lock(p_compliance timestamp with time zone, p_governance timestamp with time zone, p_hold boolean) TO artifactstore_reader;
+
 REVOKE ALL ON FUNCTION artifactstore.name_problem(p_name text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION artifactstore.named_points() FROM PUBLIC;
@@ -3332,6 +3424,9 @@ GRANT ALL ON FUNCTION artifactstore.new_id() TO artifactstore_writer;
 REVOKE ALL ON FUNCTION artifactstore.new_object_ids(p_count integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION artifactstore.new_object_ids(p_count integer) TO artifactstore_service;
 GRANT ALL ON FUNCTION artifactstore.new_object_ids(p_count integer) TO artifactstore_writer;
+
+REVOKE ALL ON FUNCTION artifactstore.note_locks(p_backend text, p_uris text[], p_modes text[], p_untils timestamp with time zone[], p_holds boolean[], p_problems text[], p_seen timestamp with time zone[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION artifactstore.note_locks(p_backend text, p_uris text[], p_modes text[], p_untils timestamp with time zone[], p_holds boolean[], p_problems text[], p_seen timestamp with time zone[]) TO artifactstore_service;
 
 REVOKE ALL ON FUNCTION artifactstore.number_events(p_events artifactstore.decoded_event[], p_head bigint, p_now timestamp with time zone) FROM PUBLIC;
 
@@ -3632,3 +3727,5 @@ GRANT SELECT ON TABLE artifactstore.retention_state TO artifactstore_reader;
 GRANT SELECT ON TABLE artifactstore.roles TO artifactstore_reader;
 
 GRANT SELECT ON TABLE artifactstore.software TO artifactstore_reader;
+
+GRANT SELECT ON TABLE artifactstore.store_locks TO artifactstore_reader;

@@ -21,9 +21,9 @@ def doctor(session: Session, fix: bool) -> int:
 
     Looks for who holds the append lock, old transactions, a full queue of notifications, unused replication
     slots, leftovers of crashes, stray objects, guards that are switched off, wide privileges, views of other
-    projectors, copies that are to go, stores that the keeper does not look after or in which it found
-    something, one content told in two ways, dangerous settings, little disk, and whether the log is at home
-    here. It changes nothing but with --fix. Exit code 1 if a finding is an error.
+    projectors, copies that are to go, stores that the keeper does not look after, that it found something in
+    or that know nothing of retention, one content told in two ways, dangerous settings, little disk, and
+    whether the log is at home here. It changes nothing but with --fix. Exit code 1 if a finding is an error.
     Whether the log and the views are right, verify tells.
 
     \b

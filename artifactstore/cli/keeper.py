@@ -25,7 +25,7 @@ _EVICTED = ("purl", "path", "outcome", "size", "sequence", "uri", "location_id")
 
 @click.group(cls=Group)
 def keeper() -> None:
-    """Look after the bytes in stores: remove, collect, check, repair and replicate them."""
+    """Look after the bytes in stores: lock, remove, collect, check, repair and replicate them."""
 
 
 @keeper.command()
@@ -48,6 +48,14 @@ def keeper() -> None:
     show_default=True,
     help="Objects to remove a second.",
 )
+@click.option(
+    "--read-back",
+    type=options.Number(0, 100),
+    metavar="PERCENT",
+    default=1,
+    show_default=True,
+    help="Of the locks, so many are read back once a day.",
+)
 @click.option("--now", is_flag=True, help="Remove what --package gave up at once, without waiting.")
 @click.option("--package", type=values.package, metavar="PACKAGE", help="With --now: the package.")
 @with_session
@@ -59,12 +67,14 @@ def run(
     dry_run: bool,
     most: int | None,
     rate: int,
+    read_back: int,
     now: bool,
     package: UUID | str | None,
 ) -> int:
     """Look after the bytes in the stores of stores.toml, one job of one store at a time.
 
     \b
+    lock       retention and holds, where stores.toml says lock = "mirror": what changed, and all every hour
     remove     bytes that nobody needs, remove_after (7 days) after they were given up
     collect    compare store and log: missing copies are recorded, orphans of 8 days deleted
     check      read copies again, each in read_every (180 days), and record what is found
@@ -72,9 +82,9 @@ def run(
     replicate  give a store that has mirror_of what the stores have that it names
 
     Without --once it goes on until Ctrl-C or SIGTERM: removes and repairs every hour, collects every day,
-    replicates every 10 minutes, checks all the time, as fast as the budgets of a store allow. Run it on one
-    host or on several, interrupt it: what was begun is repeated, and ends the same. It refuses a standby, and
-    a database that the log is not at home in.
+    replicates every 10 minutes, locks and checks all the time, as fast as the budgets of a store allow. Run it
+    on one host or on several, interrupt it: what was begun is repeated, and ends the same. It refuses a
+    standby, and a database that the log is not at home in.
 
     Every job of every store is a line; what somebody should know goes to stderr. Exit code 1 if somebody
     has to do something.
@@ -98,6 +108,10 @@ def run(
         raise NotFound("store-unknown", {"problem": problem, "stores": []})
     if only is not None and "replicate" in jobs:
         _refuse_without_mirror(session, chosen)
+    mirrors = any(session.stores.settings(one).lock == "mirror" for one in chosen)
+    if only is not None and "lock" in jobs and not mirrors:
+        problem = f'--only lock: stores.toml says lock = "mirror" of none of {", ".join(chosen)}'
+        raise BadInput("usage", {"problem": problem})
     done: list[Done] = []
     with finishing() as stopping, _until_terminated(stopping), session.progress() as progress:
         made = Keeper(
@@ -105,7 +119,7 @@ def run(
             stores=session.stores,
             names=chosen,
             jobs=jobs,
-            limits=Limits(most, rate, package_id),
+            limits=Limits(most, rate, package_id, read_back / 100),
             dry_run=dry_run,
             progress=progress,
             stopping=stopping,

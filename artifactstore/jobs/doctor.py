@@ -66,8 +66,8 @@ class Advice:
     Attributes:
         severity: error (it does harm or stops appends), warning (it will), info.
         check: version, home, views, evidence, append-lock, transaction, prepared, slot, notifications,
-            replay, leftover, stray, guard, privilege, projectors, copies, keeper, content, setting, disk,
-            size, sight.
+            replay, leftover, stray, guard, privilege, projectors, copies, keeper, retention-not-in-store,
+            content, setting, disk, size, sight.
         what: the finding in words.
         fix: the very statements (they end with ;) or the command; None when there is nothing to do.
         schema: a leftover that ``fix`` removes.
@@ -104,8 +104,8 @@ def examine(store: Store, stores: StoresConfig = _NO_STORES) -> Iterator[Advice]
         partial(_home, store.identity), partial(_evidence, store), partial(_locks, health),
         partial(_transactions, health), partial(_notifications, health), partial(_leftovers, health),
         partial(_privileges, health), partial(_projectors, health), partial(_copies, store.removals),
-        partial(_keeper, store, stores), partial(_contents, health), partial(_settings, health),
-        partial(_disk, health),
+        partial(_keeper, store, stores), partial(_unlocked, store, stores), partial(_contents, health),
+        partial(_settings, health), partial(_disk, health),
     ):  # fmt: skip
         try:
             # Undone by itself where it fails: whoever asks may have a transaction that goes on.
@@ -293,6 +293,19 @@ def _copies(removals: Removals) -> Iterator[Advice]:
 def _keeper(store: Store, stores: StoresConfig) -> Iterator[Advice]:
     for severity, what, fix in keeper_findings(store, stores):
         yield Advice(severity, "keeper", what, fix, by="service")
+
+
+def _unlocked(store: Store, stores: StoresConfig) -> Iterator[Advice]:
+    """Stores that know nothing of what the log protects, unless it was said that this is right so."""
+    silent = [name for name, one in stores.stores.items() if one.lock is None and not one.readonly]
+    for one in store.locks.protected(silent) if silent else ():
+        name, can = one["backend"], stores.stores[one["backend"]].type == "s3"
+        says = 'lock = "mirror" puts it there, lock = "off"' if can else 'it cannot keep it; lock = "off"'
+        what = (
+            f"the log protects {one['packages']} packages; the store {name} has {one['bytes']} bytes of them "
+            f"and knows nothing of it: {says} in stores.toml says that this is right so"
+        )
+        yield Advice("warning", "retention-not-in-store", what, by="service")
 
 
 def _contents(health: Health) -> Iterator[Advice]:

@@ -14,6 +14,7 @@ from artifactstore.store.imports import Imports
 from artifactstore.store.installation import Installation
 from artifactstore.store.keeper import KeeperRuns
 from artifactstore.store.keeping import KeptCopies
+from artifactstore.store.locks import StoreLocks
 from artifactstore.store.log import Log
 from artifactstore.store.objects import Objects
 from artifactstore.store.overviews import Overviews
@@ -53,6 +54,7 @@ class Store:
         self.keeper = KeeperRuns(connection)
         self.keeping = KeptCopies(connection)
         self.objects = Objects(connection)
+        self.locks = StoreLocks(connection)
         self.placed = Placed(connection)
         self.tokens = Tokens(connection)
         self.rebuilds = Rebuilds(connection)

@@ -55,7 +55,8 @@ class StoreConfig:
         ca_bundle, proxy, sse: how to connect, and what the store encrypts with.
         direct: whether clients may upload to ``public_endpoint`` themselves.
         verify_writes: whether what was written is read back.
-        lock: ``mirror`` puts retention into the store, ``off`` says that it is not wanted; None: neither.
+        lock: ``mirror`` puts retention into the store, ``off`` says that it is not wanted there; None:
+            neither, and doctor tells what the store does not know.
         dedupe: whether a known object of the same content is named instead of written again.
         serve: how content leaves: ``stream``, ``redirect`` or ``auto``.
         remove_after: for how long bytes that were given up stay.
@@ -337,6 +338,8 @@ def _check_together(path: Path, place: str, values: Mapping[str, Any]) -> None:
             raise _bad(path, place, key, "needs public_endpoint, which presigned URLs are signed for")
     if values.get("lock") == "mirror" and values["type"] != "s3":
         raise _bad(path, place, "lock", "can be mirror for s3 alone: nothing else keeps what is locked")
+    if values.get("lock") == "mirror" and values.get("readonly"):
+        raise _bad(path, place, "lock", "cannot be mirror where nothing is written")
 
 
 def _unknown(path: Path, place: str, key: str, known: Any) -> BadInput:

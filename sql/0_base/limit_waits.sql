@@ -1,6 +1,6 @@
 -- purpose: no lock is waited for without a limit
 -- called by: lock_log, lock_each, lock_views, begin_rebuild, check_rebuild, create_schema, view_set_fault,
---     create_snapshot, doubt_views, take_scratch, rebuild_part
+--     create_snapshot, doubt_views, take_scratch, rebuild_part, doubt_locks, note_locks, forget_locks
 -- writes: nothing (sets lock_timeout)
 CREATE OR REPLACE FUNCTION artifactstore.limit_waits()
 RETURNS void

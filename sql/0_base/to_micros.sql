@@ -1,5 +1,5 @@
 -- purpose: a timestamptz as a time of a payload, exactly and whatever the session's zone
--- called by: log_leaves, probe_events, people in psql
+-- called by: log_leaves, mirrored_lock, probe_events, people in psql
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.to_micros(p_instant timestamptz)
 RETURNS bigint

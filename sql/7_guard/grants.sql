@@ -26,7 +26,7 @@ BEGIN
             ('reader', 'USAGE ON SCHEMA', ARRAY['artifactstore']),
             ('reader', 'SELECT ON TABLE', artifactstore.view_names() || ARRAY[
                 'events', 'event_types', 'error_codes', 'purl_types', 'roles',
-                'applied_migrations', 'software', 'view_sets', 'home', 'keeper_runs',
+                'applied_migrations', 'software', 'view_sets', 'home', 'keeper_runs', 'store_locks',
                 'all_subjects', 'event_log', 'audit_events', 'retention_events', 'log_leaves']),
             ('reader', 'EXECUTE ON FUNCTION', ARRAY[
                 'bell_rings', 'byte_claims', 'canonical_path', 'canonical_purl', 'canonical_qualifiers',
@@ -41,10 +41,11 @@ BEGIN
             ('writer', 'EXECUTE ON FUNCTION', ARRAY['append_json', 'new_id', 'new_object_ids']),
             ('service', 'EXECUTE ON FUNCTION', ARRAY[
                 'allowed_commands', 'append', 'append_commands', 'begin_keeper_run', 'check_packages',
-                'check_views', 'doomed_objects', 'due_policies', 'end_keeper_run', 'find_token',
-                'fitting_policy', 'issue_token', 'known_objects', 'list_tokens', 'log_evidence', 'new_id',
-                'new_object_ids', 'object_page', 'package_at', 'package_past', 'revoke_token',
-                'sample_packages', 'set_policies']),
+                'check_views', 'desired_locks', 'doomed_objects', 'doubt_locks', 'due_policies',
+                'end_keeper_run', 'find_token', 'fitting_policy', 'forget_locks', 'issue_token',
+                'known_objects', 'list_tokens', 'log_evidence', 'new_id', 'new_object_ids', 'note_locks',
+                'object_page', 'package_at', 'package_past', 'revoke_token', 'sample_packages',
+                'set_policies']),
             ('operator', 'EXECUTE ON FUNCTION', ARRAY[
                 'adopt', 'allowed_commands', 'as_of', 'begin_parts', 'begin_rebuild', 'check_packages',
                 'check_views', 'compare_view_sets', 'create_snapshot', 'doubt_views', 'drop_leftover',

@@ -110,6 +110,8 @@ def test_a_mirror_gets_what_it_lacks(program: Program, stores: Path) -> None:
         (["--once", "--only", "replicate"], 2, "usage"),
         (["--once", "--only", "sweep"], 2, "usage"),
         (["--once", "--only", ""], 2, "usage"),
+        (["--once", "--only", "lock"], 2, "usage"),
+        (["--once", "--read-back", "101"], 2, "usage"),
         (["--now", "--once"], 2, "usage"),
         (["--package", PURL, "--once"], 2, "usage"),
         (["--now", "--package", PURL], 2, "usage"),

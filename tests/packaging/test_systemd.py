@@ -90,7 +90,9 @@ def test_the_service_may_take_its_time_to_stop_and_as_many_files_as_it_wants() -
     assert found["Restart"] == "always"
 
 
-@pytest.mark.parametrize("job", ["artifactstore-sweep.service", "artifactstore-keeper.service"])
+@pytest.mark.parametrize(
+    "job", ["artifactstore-sweep.service", "artifactstore-keeper.service", "artifactstore-lock.service"]
+)
 def test_a_job_is_as_closed_as_the_service(job: str) -> None:
     """But for what the service needs to raise its limit of files."""
     service, sweep = (_hardening(_UNITS / name) for name in ("artifactstore.service", job))

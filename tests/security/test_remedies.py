@@ -428,6 +428,27 @@ def _stored(site: Site, patch: pytest.MonkeyPatch) -> Path:
     return place
 
 
+@case("retention-not-in-store", told="1 packages; the store main has 15 bytes", remedy=False)
+def in_a_store_that_cannot_lock(site: Site, patch: pytest.MonkeyPatch) -> Iterator[None]:
+    site.directory.mkdir()
+    (site.directory / "app").write_bytes(b"the application")
+    tables = []
+    for name in ("main", "silent"):
+        (site.directory.parent / name).mkdir()
+        root = site.directory.parent / name
+        tables.append(f'[stores.{name}]\ntype = "local"\nroot = "{root}"\nmin_free = "0%"\n')
+    (site.directory.parent / "stores.toml").write_text("".join([*tables, 'lock = "off"\n']))
+    patch.setenv("ARTIFACTSTORE_STORES", str(site.directory.parent / "stores.toml"))
+    for name in ("main", "silent"):
+        site.program().row("backend", "init", name)
+    site.program().row("ingest", site.directory, "--purl", PURL, "--store", "main,silent")
+    assert site.findings("retention-not-in-store") == []
+    site.program().row("retention", "hold", PURL, "--case", "c", "--reason", "r")
+    (one,) = site.findings("retention-not-in-store")
+    assert "silent" not in one["what"]
+    yield
+
+
 def _two_names(site: Site) -> None:
     site.directory.mkdir()
     (site.directory / "app").write_bytes(b"the application")

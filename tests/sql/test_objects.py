@@ -343,6 +343,12 @@ ASKED: dict[str, tuple[str, int]] = {
         "SELECT * FROM artifactstore.object_page('main', 'store:80/', 1000)",
         1000,
     ),
+    "locks": ("SELECT * FROM artifactstore.desired_locks('main', NULL, 1000)", 1000),
+    "locks, in the middle": ("SELECT * FROM artifactstore.desired_locks('main', 'store:80/', 1000)", 1000),
+    "locks, of what changed": (
+        "SELECT * FROM artifactstore.desired_locks('main', NULL, 1000, 0, true)",
+        0,
+    ),
     "ever named": (
         (
             "SELECT * FROM artifactstore.object_fault(ARRAY(SELECT ROW(n, now(), 'v1.storage.registered',"

@@ -18,6 +18,7 @@ from artifactstore.words import (
     LOCATION_STATES,
     MODES,
     PACKAGE_STATES,
+    RETENTION_MODES,
     SUBJECT_KINDS,
     VIEW_SET_PURPOSES,
 )
@@ -40,6 +41,7 @@ LISTS = {
     "retention_state_mode_check": MODES,
     "roles_role_check": tuple(PARTS),
     "storage_locations_state_check": LOCATION_STATES,
+    "store_locks_mode_check": RETENTION_MODES,
     "tokens_roles_check": ROLES,
     "view_sets_purpose_check": VIEW_SET_PURPOSES,
 }

@@ -156,6 +156,13 @@ def test_no_store_is_no_error(tmp_path: Path, text: str) -> None:
             "mirror_of",
             "is not written to",
         ),
+        ("[stores.a]\ntype = 'azure'\nbucket = 'b'\nlock = 'mirror'", "stores.a", "lock", "s3 alone"),
+        (
+            f"[stores.a]\n{S3}readonly = true\nbase = 's3://o/'\nlock = 'mirror'",
+            "stores.a",
+            "lock",
+            "where nothing is written",
+        ),
     ],
 )
 def test_what_cannot_be_is_told_with_table_and_key(

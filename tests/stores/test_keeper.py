@@ -225,7 +225,7 @@ def test_what_the_store_keeps_is_told_and_everything_else_goes_on(
     job = kept.work(place=Locked(kept.given))
     remove(job, job.instant)
     assert (job.tally.counts["locked"], job.tally.counts["removed"]) == (5, 0)
-    assert {one.check for one in job.tally.troubles} == {"locked"}
+    assert {one.check for one in job.tally.troubles} == {"locked-until"}
     assert kept.states() == {"retiring": 5}
 
 

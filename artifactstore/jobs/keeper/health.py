@@ -5,12 +5,15 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from artifactstore.jobs.keeper.figures import UNKNOWN, StoreFigures, figures
+from artifactstore.jobs.keeper.lock import OVER
 from artifactstore.store import Store
 from artifactstore.stores import units
 from artifactstore.stores.config import StoreConfig, StoresConfig
 
 LATE: Mapping[str, timedelta] = {"remove": timedelta(days=2), "collect": timedelta(days=3)}
 """How long ago a job of a store that is used may have got to its end."""
+LOCK_LATE = timedelta(days=2)
+"""Likewise of the job lock, in a store that mirrors retention."""
 _BEHIND = 10
 """Reading copies again may be behind by one of so many parts of ``read_every``."""
 
@@ -35,10 +38,11 @@ def keeper_findings(store: Store, config: StoresConfig) -> Iterator[KeeperFindin
         found = known.get(name, UNKNOWN)
         if name not in config.stores:
             yield _unnamed(config, name)
-        yield from _late(name, since, found, now)
+        yield from _late(name, since, found, now, config.stores.get(name))
         yield from _behind(config.stores.get(name), since, found, now)
     for name, found in known.items():
         yield from _problems(name, found)
+    yield from _locks(store)
 
 
 def _settings(config: StoresConfig) -> Iterator[KeeperFinding]:
@@ -63,9 +67,12 @@ def _unnamed(config: StoresConfig, name: str) -> KeeperFinding:
     return KeeperFinding("warning", what, "artifactstore backend list")
 
 
-def _late(name: str, since: datetime, found: StoreFigures, now: datetime) -> Iterator[KeeperFinding]:
+def _late(
+    name: str, since: datetime, found: StoreFigures, now: datetime, given: StoreConfig | None
+) -> Iterator[KeeperFinding]:
     done = {row["job"]: row["done_at"] for row in found.passes}
-    for job, late in LATE.items():
+    mirrors = given is not None and given.lock == "mirror"
+    for job, late in {**LATE, **({"lock": LOCK_LATE} if mirrors else {})}.items():
         done_at = done.get(job)
         if now - (done_at or since) > late:
             what = f"{job} never got to its end in the store {name}"
@@ -110,6 +117,18 @@ def _problems(name: str, found: StoreFigures) -> Iterator[KeeperFinding]:
     if found.foreign:
         what = f"{found.foreign} things in the store {name} are not ours, and are left alone"
         yield KeeperFinding("info", what, _command(name, "collect"))
+
+
+def _locks(store: Store) -> Iterator[KeeperFinding]:
+    """Objects that are locked otherwise than the log asks."""
+    for row in store.locks.problems():
+        name, problem = row["backend"], row["problem"]
+        if problem == OVER:
+            what = f"{row['objects']} objects in the store {name} are locked for longer than the log asks"
+            yield KeeperFinding("info", what, None)
+        else:
+            what = f"{row['objects']} objects in the store {name} are not locked as the log asks: {problem}"
+            yield KeeperFinding("error", what, _command(name, "lock"))
 
 
 def _told(lag: timedelta) -> str:

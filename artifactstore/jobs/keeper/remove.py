@@ -16,9 +16,11 @@ from artifactstore.errors import Refused
 from artifactstore.events import NewEvent, StorageRetired
 from artifactstore.jobs.keeper.work import ACTOR, KeeperJob, some
 from artifactstore.store import Row
+from artifactstore.store.locks import NotedLock
 from artifactstore.stores.base import Removed
 from artifactstore.stores.faults import fault
-from artifactstore.stores.keys import key_in
+from artifactstore.stores.keys import key_in, uri_of
+from artifactstore.stores.locks import KeepsLocked
 
 BATCH = 500
 """Objects between two looks at what is doomed, so that a hold of a few seconds ago counts."""
@@ -95,7 +97,27 @@ def remove_some(work: KeeperJob, rows: Sequence[Row]) -> None:
     work.count("removed_bytes", sum(row["size"] for row, _ in gone))
     if locked:
         work.count("locked", len(locked))
-        work.tell("locked", f"the store keeps {some(locked)}, which the log gave up", bad=False)
+        _tell_locked(work, locked)
+
+
+def _tell_locked(work: KeeperJob, keys: Sequence[str]) -> None:
+    """Tell until when the store keeps what the log gave up; the job lock takes back what can be."""
+    what = f"the store keeps {some(keys)}, which the log gave up"
+    if not isinstance(work.place, KeepsLocked):
+        work.tell("locked-until", what, bad=False)
+        return
+    locks = {uri_of(key): found for key in keys if (found := work.place.lock_of(key)) is not None}
+    ends = [found.until for found in locks.values() if found.until is not None]
+    held = sum(found.hold for found in locks.values())
+    what += f", the last until {max(ends):%Y-%m-%d %H:%M:%S %Z}" if ends else ""
+    what += f", {held} of them under a legal hold there" if held else ""
+    if work.settings.lock != "mirror":
+        work.tell("locked-until", what, bad=False)
+        return
+    # Read a moment ago: what somebody noted since is doubted, and looked at again.
+    work.store.locks.note(work.name, [NotedLock(uri, found, None, None) for uri, found in locks.items()])
+    fix = f"artifactstore keeper run --once --only lock --store {work.name}"
+    work.tell("locked-until", what, fix, bad=False)
 
 
 def _events(row: Row, outcome: Removed) -> list[NewEvent]:

@@ -2,9 +2,11 @@
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from artifactstore.errors import ArtifactstoreError, Refused
@@ -15,6 +17,7 @@ from artifactstore.jobs.keeper.check import Unreachable, check
 from artifactstore.jobs.keeper.collect import collect
 from artifactstore.jobs.keeper.figures import standing
 from artifactstore.jobs.keeper.mirror import MirrorPlace, mirror
+from artifactstore.jobs.keeper.lock import Mirrored, lock
 from artifactstore.jobs.keeper.pace import Pace
 from artifactstore.jobs.keeper.repair import repair
 from artifactstore.jobs.keeper.work import KeeperJob, StoreTrouble, Tally
@@ -24,6 +27,7 @@ from artifactstore.stores import marker
 from artifactstore.stores.opening import Stores
 
 EVERY: Mapping[str, timedelta] = {
+    "lock": timedelta(seconds=1),
     "remove": timedelta(hours=1),
     "collect": timedelta(days=1),
     "check": timedelta(minutes=1),
@@ -31,13 +35,13 @@ EVERY: Mapping[str, timedelta] = {
     "replicate": timedelta(minutes=10),
 }
 """The jobs, in the order in which they are done, and how often each is without --once."""
-WRITING = ("remove", "collect", "repair", "replicate")
+WRITING = ("lock", "remove", "collect", "repair", "replicate")
 """Those that write into a store or remove there: what is read only is only checked."""
 RATE = 50
 """Objects that are removed a second, unless somebody says otherwise."""
 _SLICE = 45.0
 """Seconds that one pass of checks or copies takes without --once, so that the others have their turn."""
-_LOOK = 5.0
+_LOOK = 1.0
 """Seconds between two looks at what is due."""
 
 
@@ -49,11 +53,13 @@ class Limits:
         most: objects that may be removed, and orphans that may be collected; None: the usual.
         rate: objects that are removed a second.
         package_id: only its bytes are removed, and now, however long they are retiring.
+        read_back: share of the locks, 0 to 1, that are read back from a store once a day.
     """
 
     most: int | None = None
     rate: int = RATE
     package_id: UUID | None = None
+    read_back: float = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,8 @@ class Keeper:
     progress: Progress = quiet
     stopping: threading.Event = field(default_factory=threading.Event)
     _unreachable: dict[str, Unreachable] = field(default_factory=dict)
-    _mirrored: dict[str, MirrorPlace] = field(default_factory=dict)
+    _copied: dict[str, MirrorPlace] = field(default_factory=dict)
+    _locked: defaultdict[str, Mirrored] = field(default_factory=lambda: defaultdict(Mirrored))
 
     def once(self) -> Iterator[Done]:
         """Every job in every store, once.
@@ -123,6 +130,8 @@ class Keeper:
                         continue
                     if time.monotonic() < due.get((name, job), 0.0):
                         continue
+                    if job == "lock" and not self._locked[name].waiting(self.store, name):
+                        continue
                     refuse_elsewhere(self.store)
                     done = self._pass(name, job, _SLICE)
                     due[name, job] = time.monotonic() + (0.0 if done.tally.cut else every.total_seconds())
@@ -131,8 +140,12 @@ class Keeper:
 
     def _concerns(self, job: str, name: str) -> bool:
         given = self.stores.settings(name)
-        wanted = {"repair": given.repair, "replicate": bool(given.mirror_of)}
-        return not (given.readonly and job in WRITING) and wanted.get(job, True)
+        wanted = {
+            "lock": given.lock == "mirror",
+            "repair": given.repair,
+            "replicate": bool(given.mirror_of),
+        }
+        return wanted.get(job, True) and not (given.readonly and job in WRITING)
 
     def _pass(self, name: str, job: str, seconds: float | None) -> Done:
         """One job in one store, with its note; a store that cannot do it does not keep others from theirs."""
@@ -167,20 +180,22 @@ class Keeper:
             place=place,
             settings=given,
             instant=self.store.log.clock(),
-            requests=Pace(None if job == "collect" else per_second, self.stopping),
+            requests=Pace(None if job in ("lock", "collect") else per_second, self.stopping),
             bytes=Pace(given.read_bytes, self.stopping),
             dry_run=self.dry_run,
             progress=self.progress,
             stopping=self.stopping,
             tally=tally,
         )
+        act = partial(marker.act_through, place, home)
         does: dict[str, Callable[[], None]] = {
+            "lock": lambda: lock(work, self._locked[name], act, self.limits.read_back),
             "remove": lambda: self._remove(work),
             "collect": lambda: collect(work, self.limits.most),
             "check": lambda: check(work, self._unreachable.setdefault(name, Unreachable()), seconds),
             "repair": lambda: repair(work, Sources(self.stores, home)),
             "replicate": lambda: mirror(
-                work, Sources(self.stores, home), self._mirrored.setdefault(name, MirrorPlace()), seconds
+                work, Sources(self.stores, home), self._copied.setdefault(name, MirrorPlace()), seconds
             ),
         }
         does[job]()

@@ -25,7 +25,8 @@ class StoreTrouble(NamedTuple):
     """Something in a store that somebody should know.
 
     Attributes:
-        check: locked, overwritten, foreign, orphans, missing, lost, and the codes of errors.
+        check: locked-until, over-locked, unlocked, lock-refused, overwritten, foreign, orphans, missing,
+            failed, unreachable, lost, and the codes of errors.
         what: in words. fix: the command that goes on; None: nothing by itself.
         bad: whether a pass with it has failed.
     """

@@ -9,8 +9,10 @@ from obstore import head
 
 from artifactstore.stores.answers import StoreAnswer
 from artifactstore.stores.base import Removed
+from artifactstore.stores.locks import Lock
 from artifactstore.stores.patience import Waiting
 from artifactstore.stores.s3.bucket import MISSING, UNKNOWN, Bucket
+from artifactstore.stores.s3.locking import lock_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
@@ -18,12 +20,6 @@ if TYPE_CHECKING:
 _AT_ONCE = 1_000
 """Versions in one request, at most."""
 _LOOKERS = 16
-_NO_LOCK = (
-    "InvalidRequest", "NoSuchObjectLegalHold", "NoSuchObjectLockConfiguration",
-    "NoSuchObjectRetention", "ObjectLockConfigurationNotFoundError",
-    *MISSING, *UNKNOWN,
-)  # fmt: skip
-"""Codes of what is not locked, or cannot be."""
 
 
 def delete(place: Bucket, keys: Sequence[str]) -> Mapping[str, Removed]:
@@ -113,17 +109,5 @@ def _remove_singly(
 
 def _locked(place: Bucket, one: "ObjectIdentifierTypeDef") -> bool:
     """Whether a lock keeps a version: retention that has not ended, or a legal hold."""
-    boto = place.boto
-    named: Any = {"Bucket": place.bucket, **one}
-    try:
-        held = place.ask("legal hold", lambda: boto.get_object_legal_hold(**named), *_NO_LOCK)
-        if held["LegalHold"].get("Status") == "ON":
-            return True
-    except StoreAnswer:
-        pass
-    try:
-        kept = place.ask("retention", lambda: boto.get_object_retention(**named), *_NO_LOCK)
-    except StoreAnswer:
-        return False
-    until = kept["Retention"].get("RetainUntilDate")
-    return until is not None and until > datetime.now(UTC)
+    found = lock_of(place, one)
+    return found is not None and found.at(datetime.now(UTC)) != Lock()

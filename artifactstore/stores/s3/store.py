@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from artifactstore.stores.base import ObjectInfo, Part, Removed, UnfinishedUpload, part_size
 from artifactstore.stores.config import StoreConfig
+from artifactstore.stores.locks import Lock, Step
 from artifactstore.stores.patience import Patience
-from artifactstore.stores.s3 import listing, marker, reading, removing
+from artifactstore.stores.s3 import listing, locking, marker, reading, removing
 from artifactstore.stores.s3.bucket import Bucket
 from artifactstore.stores.s3.trials import trials
 from artifactstore.stores.s3.uploads import Uploads
@@ -14,7 +15,7 @@ from artifactstore.stores.trial import Trial
 
 
 class S3Store:
-    """See ``ObjectStore``.
+    """See ``ObjectStore`` and ``KeepsLocked``.
 
     Args:
         patience: how long the store is waited for.
@@ -112,6 +113,22 @@ class S3Store:
             "ResponseContentType": media_type,
         }
         return signer.generate_presigned_url("get_object", Params=wanted, ExpiresIn=seconds)
+
+    def check_locks(self) -> None:
+        """See ``KeepsLocked``."""
+        locking.check(self._place)
+
+    def lock_of(self, key: str) -> Lock | None:
+        """See ``KeepsLocked``."""
+        if self.head(key) is None:  # some answer 500 to what is asked of the lock of nothing
+            return None
+        return locking.lock_of(self._place, {"Key": self._place.path(key)})
+
+    def change_lock(self, key: str, step: Step) -> bool:
+        """See ``KeepsLocked``."""
+        if self.head(key) is None:
+            return False
+        return locking.change(self._place, self._place.path(key), step)
 
     def own_trials(self, settings: StoreConfig) -> Iterator[Trial]:
         """See ``TriesItself``."""

@@ -5,19 +5,24 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from artifactstore.errors import ArtifactstoreError, Refused
 from artifactstore.events.ids import new_id
 from artifactstore.stores.answers import StoreAnswer
 from artifactstore.stores.config import StoreConfig
 from artifactstore.stores.keys import key_of
+from artifactstore.stores.locks import SetHold, SetRetention, Step
+from artifactstore.stores.s3 import locking
 from artifactstore.stores.s3.bucket import TAKEN, UNKNOWN, Bucket
 from artifactstore.stores.s3.removing import delete
 from artifactstore.stores.trial import Trial
 
 _DATA = b"artifactstore backend test\n"
 _LOCKED_FOR = timedelta(seconds=4)
+_LOCKED_LONG = timedelta(seconds=60)
 _AT_ONCE = 16
 _NOTHING = (
     "NoSuchBucketPolicy", "NoSuchLifecycleConfiguration", "ObjectLockConfigurationNotFoundError",
@@ -80,10 +85,8 @@ def _one_writer(place: Bucket, key: str) -> Trial:
 
 
 def _lock(place: Bucket, settings: StoreConfig) -> Trial:
-    """Whether what is locked for some seconds stays for so long, and goes afterwards."""
-    boto, key = place.boto, key_of(new_id())
-    path, until = place.path(key), datetime.now(UTC) + _LOCKED_FOR
-    said = b64encode(hashlib.sha256(_DATA).digest()).decode()
+    """Whether what is locked stays for so long, whoever asks, and goes afterwards."""
+    boto = place.boto
     try:
         found = place.ask(
             "object lock",
@@ -95,20 +98,62 @@ def _lock(place: Bucket, settings: StoreConfig) -> Trial:
         return Trial("lock", "failed" if settings.lock == "mirror" else "no", answer.code or "")
     if "Rule" in (rules := found["ObjectLockConfiguration"]):
         return Trial("lock", "hazard", f"the bucket locks all that is written: {_retention(rules['Rule'])}")
-    place.ask(
-        "write a locked object",
-        lambda: boto.put_object(
-            Bucket=place.bucket, Key=path, Body=_DATA, ChecksumSHA256=said,
-            ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate=until,
-        ),
-    )  # fmt: skip
-    kept = delete(place, [key])[key] == "locked"
+    keys = [_written(place) for _ in range(3)]
+    try:
+        _try_locks(place, *keys)
+    except _Lies as lie:
+        return Trial("lock", "failed", str(lie))
+    except Refused as refusal:
+        return Trial("lock", "failed", str(refusal.detail.get("problem") or refusal.message))
+    finally:
+        with suppress(ArtifactstoreError):
+            delete(place, keys)
+    return Trial("lock", "yes", "what was locked stayed, and went when the lock had ended")
+
+
+class _Lies(Exception):
+    """The store does not do what it said about a lock."""
+
+
+def _try_locks(place: Bucket, governed: str, complying: str, held: str) -> None:
+    """Lock objects as the keeper does, and try to get rid of them; raises ``_Lies``, and what it refuses."""
+
+    def change(key: str, step: Step) -> None:
+        if not locking.change(place, place.path(key), step):
+            raise _Lies("what was written is not there when it is to be locked")
+
+    later = datetime.now(UTC).replace(microsecond=0) + _LOCKED_LONG
+    for key in (governed, complying):
+        change(key, SetRetention("governance", later, raises=True, bypass=False))
+    change(held, SetHold(True))
+    if "deleted" in delete(place, [governed, held]).values():
+        raise _Lies("what was locked was removed")
+    until = datetime.now(UTC).replace(microsecond=0) + _LOCKED_FOR
+    change(complying, SetRetention("compliance", until, raises=True, bypass=True))
+    change(governed, SetRetention("governance", until, raises=False, bypass=True))
+    if delete(place, [complying])[complying] != "locked":
+        raise _Lies("what was locked was removed, though by compliance")
+    try:
+        change(complying, SetRetention("governance", until, raises=False, bypass=True))
+    except Refused:
+        pass
+    else:
+        raise _Lies("compliance was taken back")
+    change(held, SetHold(False))
     time.sleep(max(0.0, (until - datetime.now(UTC)).total_seconds()) + 1.0)
-    gone = delete(place, [key])[key] == "deleted"
-    if kept and gone:
-        return Trial("lock", "yes", "what was locked stayed, and went when the lock had ended")
-    told = "what was locked was removed" if not kept else "what was locked stayed when the lock had ended"
-    return Trial("lock", "failed", told)
+    if set(delete(place, [governed, complying, held]).values()) != {"deleted"}:
+        raise _Lies("what was locked stayed when the lock had ended")
+
+
+def _written(place: Bucket) -> str:
+    """A new object; its key."""
+    boto, key = place.boto, key_of(new_id())
+    path, said = place.path(key), b64encode(hashlib.sha256(_DATA).digest()).decode()
+    place.ask(
+        "write an object to be locked",
+        lambda: boto.put_object(Bucket=place.bucket, Key=path, Body=_DATA, ChecksumSHA256=said),
+    )
+    return key
 
 
 def _retention(rule: Any) -> str:

@@ -1,6 +1,6 @@
 -- purpose: the one place that says which states of a file are final
 -- called by: project_file_state, project_storage_registered, project_storage_retired, doomed_objects,
---     Store.health
+--     desired_locks, Store.health
 -- writes: nothing
 CREATE OR REPLACE FUNCTION artifactstore.is_gone(p_state text)
 RETURNS boolean
