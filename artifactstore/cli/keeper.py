@@ -82,9 +82,9 @@ def run(
     replicate  give a store that has mirror_of what the stores have that it names
 
     Without --once it goes on until Ctrl-C or SIGTERM: removes and repairs every hour, collects every day,
-    replicates every 10 minutes, locks and checks all the time, as fast as the budgets of a store allow. Run it
-    on one host or on several, interrupt it: what was begun is repeated, and ends the same. It refuses a
-    standby, and a database that the log is not at home in.
+    replicates every 10 minutes, locks and checks all the time, as fast as the budgets of a store allow.
+    Run it on one host or on several, interrupt it: what was begun is repeated, and ends the same.
+    It refuses a standby, and a database that the log is not at home in.
 
     Every job of every store is a line; what somebody should know goes to stderr. Exit code 1 if somebody
     has to do something.

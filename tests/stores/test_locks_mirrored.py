@@ -32,14 +32,14 @@ from artifactstore.events import (
 )
 from artifactstore.jobs.homes import log_home
 from artifactstore.jobs.keeper import lock as locking
-from artifactstore.jobs.keeper.health import keeper_findings
+from artifactstore.jobs.keeper.health import KeeperFinding, keeper_findings
 from artifactstore.jobs.keeper.lock import Mirrored, lock
 from artifactstore.jobs.keeper.remove import remove
 from artifactstore.jobs.keeper.work import KeeperJob
 from artifactstore.store import Row, Store
 from artifactstore.stores import locks as lock_steps
 from artifactstore.stores import marker
-from artifactstore.stores.config import StoreConfig
+from artifactstore.stores.config import StoreConfig, StoresConfig
 from artifactstore.stores.faults import VARIABLE
 from artifactstore.stores.keys import key_in
 from artifactstore.stores.locks import Lock, SetRetention
@@ -99,6 +99,10 @@ class Mirror:
     def noted(self) -> list[Row]:
         """What is noted of all objects that are."""
         return [row for row in self.store.locks.page("main", None, 100) if row["noted"]]
+
+    def findings(self) -> list[KeeperFinding]:
+        """What doctor tells of the store."""
+        return list(keeper_findings(self.store, StoresConfig(stores={"main": self.given})))
 
     def admin(self, statement: str) -> None:
         with psycopg.connect(self.conninfo, autocommit=True) as admin:
@@ -250,10 +254,10 @@ def test_what_the_store_has_beyond_the_log_is_told(mirror: Mirror) -> None:
     assert [(one.check, one.bad) for one in job.tally.troubles] == [("over-locked", False)]
     assert (job.tally.counts["over_locked"], job.tally.counts["lowered"]) == (1, 1)
     assert mirror.lock(objects[0]) == Lock("compliance", until)
-    assert [one.severity for one in keeper_findings(mirror.store)] == ["info"]
+    assert [one.severity for one in mirror.findings()] == ["info"]
     time.sleep(max(0.0, (until - datetime.now(UTC)).total_seconds()) + 0.2)
     assert mirror.run().tally.troubles == []
-    assert list(keeper_findings(mirror.store)) == []
+    assert mirror.findings() == []
 
 
 def test_a_store_that_accepts_locks_and_keeps_none_is_found_out(mirror: Mirror) -> None:
@@ -301,7 +305,7 @@ def test_what_the_store_refuses_is_told_and_everything_else_goes_on(
     job = mirror.run(place=refusing)
     assert [(one.check, one.bad) for one in job.tally.troubles] == [("lock-refused", True)]
     assert "AccessDenied" in job.tally.troubles[0].what
-    (finding,) = keeper_findings(mirror.store)
+    (finding,) = mirror.findings()
     assert (finding.severity, finding.fix) == (
         "error", "artifactstore keeper run --once --only lock --store main",
     )  # fmt: skip
@@ -311,7 +315,7 @@ def test_what_the_store_refuses_is_told_and_everything_else_goes_on(
     assert (refusal.value.code, refusal.value.detail["store_code"]) == ("store-refused", "AccessDenied")
     mirror.run()
     assert mirror.lock(uri) == Lock("governance", LONG)
-    assert list(keeper_findings(mirror.store)) == []
+    assert mirror.findings() == []
 
 
 def test_where_nothing_can_be_locked_that_is_said(mirror: Mirror) -> None:

@@ -16,8 +16,8 @@ from artifactstore.jobs.keeper import remove as removing
 from artifactstore.jobs.keeper.check import Unreachable, check
 from artifactstore.jobs.keeper.collect import collect
 from artifactstore.jobs.keeper.figures import standing
-from artifactstore.jobs.keeper.mirror import MirrorPlace, mirror
 from artifactstore.jobs.keeper.lock import Mirrored, lock
+from artifactstore.jobs.keeper.mirror import MirrorPlace, mirror
 from artifactstore.jobs.keeper.pace import Pace
 from artifactstore.jobs.keeper.repair import repair
 from artifactstore.jobs.keeper.work import KeeperJob, StoreTrouble, Tally
