@@ -49,7 +49,7 @@ def copy_large(
             if writer.failure is not None:
                 break
         if writer.failure is None and content.good:
-            writer.complete()
+            writer.complete(store.complete)
         else:
             writer.abort()
         if writer.failure is not None:

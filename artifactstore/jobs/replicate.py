@@ -20,7 +20,7 @@ from artifactstore.jobs.copying import copy_large, copy_small
 from artifactstore.jobs.fetch import Recorded, Trouble, record
 from artifactstore.jobs.progress import Progress, quiet
 from artifactstore.jobs.uploads.budget import MemoryBudget
-from artifactstore.jobs.uploads.destinations import LOST_OBJECTS, Destination
+from artifactstore.jobs.uploads.destinations import LOST_OBJECTS, SmallObject, StoreDestination
 from artifactstore.jobs.uploads.keeping import PARTS_BYTES
 from artifactstore.store import Row, Store
 from artifactstore.stores.base import SMALL
@@ -66,7 +66,7 @@ class _Copied(NamedTuple):
 
 def replicate(
     store: Store,
-    destination: Destination,
+    destination: StoreDestination,
     sources: Sources,
     report: Replicated,
     *,
@@ -97,7 +97,7 @@ class _Replication:
     """One run; the database is asked in the thread that takes the troubles."""
 
     store: Store
-    destination: Destination
+    destination: StoreDestination
     sources: Sources
     report: Replicated
     actor: str
@@ -184,12 +184,15 @@ class _Replication:
     def _copy(self, file: Row, key: str) -> _Copied:
         if self.destination.failure is not None:
             raise self.destination.failure
-        content = FileContent(self.sources, file, self.sources.readable(file["copies"]))
+        content = FileContent(self.sources, file)
         if file["size"] <= SMALL:
-            copied = copy_small(content, key, self.destination.put, self._going)
+            copied = copy_small(content, key, self._put, self._going)
         else:
             copied = self._large(content, key)
         return _Copied(file, uri_of(key) if copied else None, content.bad)
+
+    def _put(self, key: str, data: bytes, sha256: bytes) -> None:
+        self.destination.put([SmallObject(key, data, sha256)])
 
     def _large(self, content: FileContent, key: str) -> bool:
         to = self.destination

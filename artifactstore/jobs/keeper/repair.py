@@ -74,7 +74,7 @@ def _known(work: KeeperJob, row: Row) -> str | None:
 def _copied(work: KeeperJob, sources: Sources, row: Row) -> str | None:
     """The URI of a new object, durable, with the bytes of a copy that is good; None if none is."""
     (key,) = work.store.objects.new_keys(1)
-    content = FileContent(sources, row, sources.readable(row["copies"]))
+    content = FileContent(sources, row)
 
     def pieces(content: FileContent) -> Iterator[bytes]:
         for piece in content.pieces():
