@@ -6,8 +6,8 @@ from artifactstore.cli.interrupt import finishing
 from artifactstore.cli.progress import amount
 from artifactstore.cli.session import Session
 from artifactstore.errors import BadInput, Refused
-from artifactstore.jobs.uploads.destinations import Destination
-from artifactstore.jobs.uploads.keeping import Stored
+from artifactstore.jobs.uploads.destinations import Destination, StoreDestination
+from artifactstore.jobs.uploads.keeping import ObjectIds, Stored
 from artifactstore.stores import marker
 from artifactstore.stores.base import ObjectStore
 
@@ -16,7 +16,7 @@ _AT_ONCE = {"local": 4}
 _OVER_NETWORK = 32
 
 
-def destination(session: Session, name: str) -> Destination:
+def destination(session: Session, name: str) -> StoreDestination:
     """A store to write to, when it is this log's.
 
     Raises ``NotFound`` store-unknown, ``Refused`` store-mismatch, store-refused, ``Busy`` store-unavailable.
@@ -24,7 +24,7 @@ def destination(session: Session, name: str) -> Destination:
     given = session.stores.settings(name)
     if given.readonly:
         raise Refused("store-refused", {"problem": f"{name} is read only", "store": name})
-    return Destination(
+    return StoreDestination(
         readable(session, name), dedupe=given.dedupe, at_once=_AT_ONCE.get(given.type, _OVER_NETWORK)
     )
 
@@ -40,17 +40,28 @@ def readable(session: Session, name: str) -> ObjectStore:
 
 
 def stored(session: Session, names: str, min_copies: int | None = None) -> Stored:
-    """The stores of ``--store``, in their order; raises as ``destination``, and ``BadInput`` usage."""
+    """The stores of ``--store``, in their order; raises as ``destination``, and ``BadInput`` usage.
+
+    Over a URL those of the service, which gives a file one copy.
+    """
     wanted = names.split(",")
     if len(set(wanted)) != len(wanted) or "" in wanted:
         raise BadInput("usage", {"problem": f"--store: names, each once, with commas between: {names!r}"})
-    destinations = [destination(session, name) for name in wanted]
+    if session.remote is not None:
+        if len(wanted) > 1:
+            problem = f"a file gets one copy over HTTP: --store {names}"
+            raise BadInput("database-only", {"problem": problem})
+        destinations: list[Destination] = [session.remote.destination(wanted[0])]
+        objects: ObjectIds = session.remote.objects
+        least = 1
+    else:
+        destinations = [destination(session, name) for name in wanted]
+        objects, least = session.database.objects, session.stores.config.min_copies
     if min_copies is not None and min_copies > len(destinations):
         raise BadInput(
             "usage", {"problem": f"--min-copies {min_copies} needs as many stores: --store has {names}"}
         )
-    needed = min_copies or min(session.stores.config.min_copies, len(destinations))
-    return Stored(session.database.objects, destinations, needed, finishing)
+    return Stored(objects, destinations, min_copies or min(least, len(destinations)), finishing)
 
 
 def of_destinations(session: Session, destinations: Sequence[Destination]) -> object:

@@ -14,10 +14,9 @@ from artifactstore.cli.progress import amount
 from artifactstore.cli.session import Session, with_session
 from artifactstore.exits import EXIT_DIFFERENCES
 from artifactstore.jobs.below import Below
-from artifactstore.jobs.content import FileContent, Sources
+from artifactstore.jobs.content import ContentSources, FileContent, Sources
 from artifactstore.jobs.fetch import Fetched, Recorded, Trouble, find_package, record
 from artifactstore.jobs.fetch import fetch as fetch_files
-from artifactstore.jobs.homes import log_home
 from artifactstore.store import Row
 
 BAD = ("failure", "path", "problem", "backend", "uri", "sequence")
@@ -59,6 +58,9 @@ def fetch(
     stores are recorded (v1.storage.failed), as far as the log lets you. What is bad is listed; exit code 1 if
     anything is.
 
+    Over a URL the service reads its stores: it records bad copies itself, and gives another one. What came
+    is compared all the same.
+
     \b
     artifactstore fetch pkg:generic/app@1.0 -o ./app
     artifactstore fetch pkg:generic/app@1.0 bin/app README.md -o ./app
@@ -67,11 +69,11 @@ def fetch(
     report = Fetched(purl=row["purl"], package_id=row["package_id"], state=row["state"], yanked=row["yanked"])
     with session.progress() as progress, Below(directory) as below:
         found = fetch_files(
-            session.database,
+            session.store,
             row,
             paths,
             below,
-            Sources(session.stores, log_home(session.database), only),
+            _sources(session, only),
             report,
             actor=session.actor,
             replace=force,
@@ -97,15 +99,14 @@ def cat(session: Session, package: UUID | str, path: str, only: str | None) -> N
     artifactstore cat pkg:generic/app@1.0 README.md
     """
     row = _package(session, package)
-    store = session.database
+    store = session.store
     store.packages.file_at(row["package_id"], path)
     (file,) = store.copies.files_with_copies(row["package_id"], [path])
-    sources = Sources(session.stores, log_home(session.database), only)
-    content = FileContent(sources, file, sources.readable(file["copies"]))
+    content = FileContent(_sources(session, only), file)
     whole = _write(content)
     report = Recorded()
     for one in record(store, [(file, bad) for bad in content.bad], report, session.actor):
-        session.notice(f"{one.failure}: {one.backend} {one.uri}: {one.problem}")
+        session.notice(f"{one.failure}: {one.backend or 'service'} {one.uri}: {one.problem}")
     if report.unrecorded:
         session.notice(f"not recorded: {report.unrecorded}")
     if not whole:
@@ -135,10 +136,19 @@ def _write(content: FileContent) -> bool:
 
 def _package(session: Session, reference: UUID | str) -> Row:
     """The row of a package whose files can be had; that it is yanked is told."""
-    row = find_package(session.database, session.package_id(reference))
+    row = find_package(session.store, session.package_id(reference))
     if row["yanked"]:
         session.notice(f"{row['purl']} is yanked")
     return row
+
+
+def _sources(session: Session, only: str | None) -> ContentSources:
+    """Where the bytes are read: by the service, or from the stores that are configured here."""
+    if session.remote is not None:
+        return session.remote.sources(only)
+    from artifactstore.jobs.homes import log_home  # with it the driver, which a client need not have
+
+    return Sources(session.stores, log_home(session.database), only)
 
 
 def told(found: Iterator[Trouble]) -> Iterator[Row]:

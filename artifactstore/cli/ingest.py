@@ -47,7 +47,8 @@ from artifactstore.jobs.sbom import Component, Sbom, read_sbom
     "--store",
     "stores",
     metavar="NAME[,NAME]",
-    help="Put the files into these stores of stores.toml; their copies there are their locations.",
+    help="Put the files into these stores of stores.toml, or into one of the service; their copies there are "
+    "their locations.",
 )
 @click.option(
     "--min-copies",
@@ -81,7 +82,8 @@ def ingest(
     With --store the bytes are kept, too: put into each store as they are read, and told to the log when they
     are durable there. What a store has already is shared. A large file that was interrupted goes on where it
     was. Ctrl-C finishes and appends what is on its way; a second one does not wait. Without --store nothing
-    is kept but where the files are.
+    is kept but where the files are. Over a URL the bytes go to the service, which keeps them in one of its
+    stores.
 
     --exclude has the patterns of git, as if they stood in a .gitignore in the directory: *.tmp at any depth,
     /build only at the top, cache/ only directories, docs/**/draft, and !keep.tmp takes back. Of several the

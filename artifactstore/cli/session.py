@@ -86,7 +86,7 @@ class Session:
             return None
         from artifactstore.remote import Remote  # HTTP takes a while to import
 
-        return self.resources.enter_context(Remote(service.url, service.token, self.chosen_actor))
+        return self.resources.enter_context(Remote.at(service.url, service.token, self.chosen_actor))
 
     @property
     def store(self) -> "Registry":

@@ -28,6 +28,9 @@ from artifactstore.client.reading import UnlikelyError, read_answer
 MAX_WAIT = 55
 """Seconds that the service lets a request wait."""
 
+AGENT = {"User-Agent": f"artifactstore/{__version__}"}
+"""Who asks, as every request tells it."""
+
 TIMEOUT = httpx.Timeout(10.0, read=MAX_WAIT + 10.0)
 
 SENDING_SECONDS = 0.1
@@ -76,6 +79,11 @@ def command(
         told["If-Match"] = f'"{expected}"'
     content = orjson.dumps(given, _plain, orjson.OPT_PASSTHROUGH_DATETIME)
     return Exchange("POST", path, _reads(answer), {"content": content, "headers": told}, repeated=True)
+
+
+def send(method: str, path: str, answer: type[T], body: bytes, headers: Mapping[str, str]) -> Exchange[T]:
+    """Send bytes; it is right to send them again."""
+    return Exchange(method, path, _reads(answer), {"content": body, "headers": headers}, repeated=True)
 
 
 def _text(response: httpx.Response) -> str:
@@ -141,7 +149,7 @@ def _page(query: Query, read: Callable[[httpx.Response], T]) -> Exchange[T]:
 
 def headers(token: str) -> dict[str, str]:
     """Headers of every request."""
-    return {"Authorization": f"Bearer {token}", "User-Agent": f"artifactstore/{__version__}"}
+    return {"Authorization": f"Bearer {token}", **AGENT}
 
 
 def is_sent(event: str) -> bool:

@@ -6,19 +6,24 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from itertools import count
 from threading import Event
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
 from artifactstore.client.calls import Calls
+from artifactstore.client.contents import ContentCalls
 from artifactstore.client.following import Following
 from artifactstore.client.messages import FeedEvent, FeedPage, readable
 from artifactstore.client.network import network
 from artifactstore.client.operation import Blocking
 from artifactstore.client.operations import Operations
+from artifactstore.client.packages import PackageContents
 from artifactstore.client.requests import SENDING_SECONDS, TIMEOUT, Exchange, Extensions, headers, is_sent
 from artifactstore.client.retrying import pause_before
 from artifactstore.client.steps import FAILURES, Answer, Begin, Deliver, Fetch, Followed, steps
+
+if TYPE_CHECKING:
+    from artifactstore.remote import Remote
 
 T = TypeVar("T")
 
@@ -30,12 +35,21 @@ class Client(Calls[Any, FeedPage, "Tail"], Operations[Blocking]):
         url: of the service, such as ``http://127.0.0.1:8321``. token: ``ast_…``.
         transport: of httpx, for tests and special networks.
 
+    Attributes:
+        url: as given. content: bytes of files.
+        packages: directories and open files too.
+
     Raises ``BadInput`` usage for a URL, proxy variables or certificates that cannot be used.
     """
 
+    packages: PackageContents
+
     def __init__(self, url: str, token: str, *, transport: httpx.BaseTransport | None = None) -> None:
         super().__init__(self.perform)
+        self.url = url
         self._http = httpx.Client(headers=headers(token), timeout=TIMEOUT, **network(url, transport))
+        self.content = ContentCalls(self._http)
+        self.packages = PackageContents(self.perform, self.content, self._registry)
 
     def __enter__(self) -> Self:
         return self
@@ -47,7 +61,13 @@ class Client(Calls[Any, FeedPage, "Tail"], Operations[Blocking]):
 
     def close(self) -> None:
         """Close the connections."""
+        self.content.close()
         self._http.close()
+
+    def _registry(self) -> "Remote":
+        from artifactstore.remote import Remote  # which is made of clients
+
+        return Remote(self)
 
     def perform(self, request: Exchange[T]) -> T:
         for attempt in count(2):

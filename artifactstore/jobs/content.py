@@ -2,13 +2,14 @@
 
 A copy in a store that is configured here can be read, and what a ``file://`` URI names on this machine. That
 a local file is not there, or another one, says nothing: it may be a file of another machine. Of copies in
-stores it is told, and whoever has a registry that takes events records it.
+stores it is told, and whoever has a registry that takes events records it. A service reads its stores itself,
+and records itself what it finds: see ``remote.content``.
 """
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple, NoReturn
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple, NoReturn, Protocol
 
 from blake3 import blake3
 
@@ -27,6 +28,26 @@ FILES = "file"
 """The backend of files of a machine."""
 _STATES = ("verified", "registered", "failed")
 """States of copies that may be readable, the best first."""
+_OF_ALL = frozenset({"service-unreachable", "foreign-answer", "unauthorized", "forbidden"})
+"""Refusals of a service that are not about one copy."""
+
+
+class ContentSources(Protocol):
+    """Where the content of files can be read."""
+
+    def readable(self, file: Row, /) -> list[Row]:
+        """The copies of a file that can be tried, the best first.
+
+        ``backend`` is None where a service chooses the copy that it gives.
+        """
+        ...
+
+    def open(self, copy: Row, start: int = 0, /) -> Iterator[bytes]:
+        """The bytes of a copy from ``start``, in pieces of at most ``PIECE``.
+
+        Raises ``NotFound`` before the first piece if there is none, and what the store or service refuses.
+        """
+        ...
 
 
 class Bad(NamedTuple):
@@ -39,8 +60,8 @@ class Bad(NamedTuple):
     blake3: bytes | None = None
 
     def event(self, file: Row) -> StorageFailed | None:
-        """What is to be recorded: nothing of a local file, nor what is known."""
-        if self.failure is None or self.copy["backend"] == FILES or self.copy["state"] == "failed":
+        """What is to be recorded: nothing of a local file, nor what is known, nor what a service gave."""
+        if self.failure is None or self.copy["backend"] in (FILES, None) or self.copy["state"] == "failed":
             return None
         return StorageFailed(
             package_id=file["package_id"],
@@ -70,24 +91,14 @@ class Sources:
         if only is not None and only not in self._order:
             stores.settings(only)  # which says what there is
 
-    def readable(self, copies: Iterable[Row]) -> list[Row]:
-        """The copies that can be tried: verified ones first, in the order of the configuration."""
-        found = [
-            copy
-            for copy in copies
-            if copy["state"] in _STATES
-            and copy["backend"] in self._order
-            and self._only in (None, copy["backend"])
-        ]
-        return sorted(found, key=lambda copy: (_STATES.index(copy["state"]), self._order[copy["backend"]]))
+    def readable(self, file: Row) -> list[Row]:
+        """See ``ContentSources``."""
+        return [copy for copy in best_first(file, self._order) if self._only in (None, copy["backend"])]
 
     def open(self, copy: Row, start: int = 0) -> Iterator[bytes]:
-        """The bytes of a copy, or of its ``version``, from ``start``, in pieces of at most ``PIECE``.
-
-        Raises ``NotFound`` before the first piece if there is none, and what the store refuses.
-        """
+        """See ``ContentSources``; of a copy with a ``version`` it is that one."""
         if copy["backend"] == FILES:
-            return _local(copy["uri"], start)
+            return local_pieces(copy["uri"], start)
         key = key_in(copy["uri"])
         if key is None:
             raise error("bad-uri", {"problem": copy["uri"], "uri": copy["uri"]})
@@ -119,19 +130,19 @@ class FileContent:
     """The content of one file, as far as it was read: goes on with the next copy where one fails.
 
     Args:
-        file: row of the file. copies: to be tried, in this order.
+        file: row of the file, with its copies. copies: to be tried; without them those that can be read.
 
     Attributes:
         bad: copies that failed. read: bytes so far.
     """
 
-    def __init__(self, sources: Sources, file: Row, copies: Iterable[Row]) -> None:
+    def __init__(self, sources: ContentSources, file: Row, copies: list[Row] | None = None) -> None:
         self.file = file
         self.bad: list[Bad] = []
         self.copy: Row | None = None
         self.read = 0
         self._sources = sources
-        self._waiting = list(copies)
+        self._waiting = sources.readable(file) if copies is None else copies
         self._hash = blake3()
         self._mixed = False
         self._looked_at: Row | None = None
@@ -162,7 +173,11 @@ class FileContent:
                 else:
                     self._fail("missing", failure)
             except ArtifactstoreError as failure:
+                if self.copy["backend"] is None and failure.code in _OF_ALL:
+                    raise
                 self._fail(None, failure)
+                if failure.code == "content-unavailable":  # of a service, which has tried all of them
+                    self._waiting = [copy for copy in self._waiting if copy["backend"] is not None]
             else:
                 return
             self._mixed = self.read > 0
@@ -208,7 +223,7 @@ class FileContent:
 
     def refuse(self) -> NoReturn:
         """Raise ``Damaged`` content-damaged if what was read is not it, else ``Busy`` content-unavailable."""
-        told = [f"{bad.copy['backend']} {bad.copy['uri']}: {bad.problem}" for bad in self.bad]
+        told = [f"{bad.copy['backend'] or 'service'} {bad.copy['uri']}: {bad.problem}" for bad in self.bad]
         damaged = (
             any(bad.failure in ("digest_mismatch", "size_mismatch") for bad in self.bad)
             or self.copy is not None
@@ -220,7 +235,14 @@ class FileContent:
         )
 
 
-def _local(uri: str, start: int) -> Iterator[bytes]:
+def best_first(file: Row, order: Mapping[str, int]) -> list[Row]:
+    """The copies of a file in these backends: verified ones first, those of each state in this order."""
+    found = [copy for copy in file["copies"] if copy["state"] in _STATES and copy["backend"] in order]
+    return sorted(found, key=lambda copy: (_STATES.index(copy["state"]), order[copy["backend"]]))
+
+
+def local_pieces(uri: str, start: int) -> Iterator[bytes]:
+    """The bytes of a file of this machine from ``start``; raises bad-uri, and as ``system.refused``."""
     try:
         path = local_path(uri)
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

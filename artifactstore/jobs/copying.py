@@ -53,7 +53,7 @@ def copy_large(
             writer.abort()  # others wait for its memory
             raise
         if writer.failure is None and content.good:
-            writer.complete()
+            writer.complete(store.complete)
         else:
             writer.abort()
         if writer.failure is not None:

@@ -23,7 +23,7 @@ from artifactstore.events import NewEvent
 from artifactstore.events.manifest import RunningManifest
 from artifactstore.jobs.batches import append_each
 from artifactstore.jobs.below import Below, Unfit
-from artifactstore.jobs.content import Bad, FileContent, Sources
+from artifactstore.jobs.content import Bad, ContentSources, FileContent
 from artifactstore.jobs.progress import Progress, quiet
 from artifactstore.registry import Registry
 from artifactstore.store import Appended, Row
@@ -107,7 +107,7 @@ def fetch(
     package: Row,
     paths: Sequence[str],
     below: Below,
-    sources: Sources,
+    sources: ContentSources,
     report: Fetched,
     *,
     actor: str,
@@ -149,7 +149,7 @@ class _Fetch:
 
     store: Registry
     below: Below
-    sources: Sources
+    sources: ContentSources
     report: Fetched
     actor: str
     replace: bool
@@ -218,7 +218,7 @@ class _Fetch:
                 raise Unfit("there is a file with other content: --force replaces it")
         name = f"{file['file_id']}.part"
         with self.below.part(name) as descriptor, os.fdopen(descriptor, "r+b", 0, closefd=False) as part:
-            content = FileContent(self.sources, file, self.sources.readable(file["copies"]))
+            content = FileContent(self.sources, file)
             if self._write(content, part):
                 os.fsync(descriptor)
                 self.below.place(name, file["path"])

@@ -20,7 +20,7 @@ from artifactstore.jobs.copying import copy_large, copy_small
 from artifactstore.jobs.fetch import Recorded, Trouble, record
 from artifactstore.jobs.progress import Progress, quiet
 from artifactstore.jobs.uploads.budget import MemoryBudget
-from artifactstore.jobs.uploads.destinations import LOST_OBJECTS, Destination
+from artifactstore.jobs.uploads.destinations import LOST_OBJECTS, SmallObject, StoreDestination
 from artifactstore.jobs.uploads.keeping import PARTS_BYTES
 from artifactstore.store import Row, Store
 from artifactstore.stores.base import SMALL
@@ -77,7 +77,7 @@ def _free(_amount: float) -> None:
 def replicate(
     store: Store,
     files: Iterable[Row],
-    destination: Destination,
+    destination: StoreDestination,
     sources: Sources,
     report: Replicated,
     *,
@@ -126,7 +126,7 @@ class _Replication:
     """One run; the database is asked in the thread that takes the troubles."""
 
     store: Store
-    destination: Destination
+    destination: StoreDestination
     sources: Sources
     report: Replicated
     actor: str
@@ -243,12 +243,15 @@ class _Replication:
             raise self.destination.failure
         self.begin(1)
         self._refuse_to_go_on()
-        content = FileContent(self.sources, file, self.sources.readable(file["copies"]))
+        content = FileContent(self.sources, file)
         if file["size"] <= SMALL:
-            copied = copy_small(content, key, self.destination.put, self._going)
+            copied = copy_small(content, key, self._put, self._going)
         else:
             copied = self._large(content, key)
         return _Copied(file, uri_of(key) if copied else None, content.bad)
+
+    def _put(self, key: str, data: bytes, sha256: bytes) -> None:
+        self.destination.put([SmallObject(key, data, sha256)])
 
     def _large(self, content: FileContent, key: str) -> bool:
         to = self.destination

@@ -1,6 +1,6 @@
 """Copies of files, as a service knows them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from operator import itemgetter
 from uuid import UUID
@@ -53,14 +53,22 @@ class RemoteCopies:
         yield from sorted(rows, key=lambda row: (row["last_checked_at"] or _NEVER, row["location_id"]))
 
     def files_with_copies(self, package_id: UUID, paths: Sequence[str] | None = None) -> Iterator[Row]:
-        """See ``Copies.files_with_copies``; all copies are in memory."""
+        """See ``Copies.files_with_copies``; all copies are in memory, or those of one of the ``paths``."""
+        if paths is not None:
+            for path in sorted(set(paths), key=str.encode):
+                file = RemotePackages(self._client).file_at(package_id, path)
+                yield _with_copies(file, RemoteRemovals(self._client).locations(file_id=file["file_id"]))
+            return
         copies: dict[UUID, list[Row]] = {}
         for row in RemoteRemovals(self._client).locations(package_id=package_id):
-            if row["state"] in _LIVE:
-                copies.setdefault(row["file_id"], []).append({name: row[name] for name in _COPY})
+            copies.setdefault(row["file_id"], []).append(row)
         for file in RemotePackages(self._client).files(package_id):
-            if paths is None or file["path"] in paths:
-                yield {**{name: file[name] for name in _FILE}, "copies": copies.get(file["file_id"], [])}
+            yield _with_copies(file, copies.get(file["file_id"], ()))
+
+
+def _with_copies(file: Row, locations: Iterable[Row]) -> Row:
+    copies = [{name: row[name] for name in _COPY} for row in locations if row["state"] in _LIVE]
+    return {**{name: file[name] for name in _FILE}, "copies": copies}
 
 
 class RemoteRemovals:

@@ -18,6 +18,7 @@ from artifactstore.events import (
     StorageVerified,
 )
 from artifactstore.events.fields import pack_model, show
+from artifactstore.remote.tickets import OF_TICKETS, ticket_in
 from artifactstore.remote.translation import translated_answers
 from artifactstore.shown import SHOWN
 from artifactstore.store import Appended
@@ -30,8 +31,8 @@ _SUBJECTS = {
 }
 """What paths and bodies call the id of a subject, by its kind."""
 _CHECKS = (StorageVerified, StorageFailed)
-_CHECKS_AT_ONCE = 1_000
-"""As many as the service takes in one request."""
+_CHECKS_AT_ONCE = _FILES_AT_ONCE = 1_000
+"""As many as the service takes, and more files than one answer should wait for, in one request."""
 _PLACE = ("package_id", "file_id")
 """Fields that place an event in its package and file: the service knows them."""
 
@@ -51,7 +52,9 @@ class RemoteWrites:
         self._on_behalf_of = on_behalf_of
 
     def together(self, event: type[Event]) -> int:
-        """See ``Writes.together``: checks of copies; all else is a request of its own."""
+        """See ``Writes.together``: files, checks of copies; all else is a request of its own."""
+        if event is FileIngested:
+            return _FILES_AT_ONCE
         return _CHECKS_AT_ONCE if event in _CHECKS else 1
 
     def append(self, events: Sequence[NewEvent]) -> list[Appended]:
@@ -80,7 +83,7 @@ class RemoteWrites:
         for new in events:
             values = _values(new)
             del values["package_id"]
-            files.append({**values, "file_id": new.subject_id, **behalf})
+            files.append({**_by_ticket(values), "file_id": new.subject_id, **behalf})
         with translated_answers():
             answer = self._client.files.add_many(package_id, files=files)
         return [
@@ -133,6 +136,15 @@ class RemoteWrites:
             reason=reason,
         )
         return Appended(1, answer.sequence, answer.created_at, True), event
+
+
+def _by_ticket(values: dict[str, Any]) -> dict[str, Any]:
+    """The body of a file: a ticket stands in place of what it says."""
+    for copy in values.get("locations", ()):
+        if (ticket := ticket_in(copy["uri"])) is not None:
+            told = {name: value for name, value in values.items() if name not in OF_TICKETS}
+            return {**told, "ticket": ticket}
+    return values
 
 
 def _values(new: NewEvent) -> dict[str, Any]:

@@ -26,10 +26,15 @@ class Objects(Connected):
         row = self._row(SQL("SELECT artifactstore.new_object_ids(%s) AS ids"), (count,))
         return [key_of(object_id) for object_id in row["ids"]]
 
-    def known(self, backend: str, contents: Sequence[tuple[bytes, int]]) -> list[str | None]:
-        """The URI of an object with each BLAKE3 and size, None where the store has none that is good."""
+    def known(
+        self, backend: str, contents: Sequence[tuple[bytes, int, *tuple[bytes, ...]]]
+    ) -> list[str | None]:
+        """The URI of an object with each BLAKE3 and size, None where the store has none that is good.
+
+        What is said of a content beside these two does not matter.
+        """
         query = SQL("SELECT ordinal, uri FROM artifactstore.known_objects(%s, %s::bytea[], %s::bigint[])")
-        digests, sizes = [blake3 for blake3, _ in contents], [size for _, size in contents]
+        digests, sizes = [one[0] for one in contents], [one[1] for one in contents]
         uris: list[str | None] = [None] * len(contents)
         for row in self._all(dict_row, query, (backend, digests, sizes)):
             uris[row["ordinal"] - 1] = row["uri"]

@@ -66,23 +66,11 @@ class UnfinishedUpload:
     began: datetime
 
 
-class ObjectStore(Protocol):
-    """A place that keeps objects; its name is the ``backend`` of locations."""
+class PartsStore(Protocol):
+    """Where objects come together in parts; its name is the ``backend`` of locations."""
 
     @property
     def name(self) -> str: ...
-
-    @property
-    def part_size(self) -> int:
-        """Bytes that each part of an upload but the last has at least; ``part_size`` says it for a size."""
-        ...
-
-    def put(self, key: str, data: bytes, sha256: bytes) -> None:
-        """Write a whole object of at most ``SMALL`` bytes, checked by the store; durable after ``settle``.
-
-        Raises ``id-taken`` if there is one: of several at once, one succeeds.
-        """
-        ...
 
     def settle(self, keys: Sequence[str]) -> None:
         """Return when everything written under these keys is durable (local: fsync of the directories)."""
@@ -100,15 +88,31 @@ class ObjectStore(Protocol):
         """The parts that are there, ascending; NotFound if there is no such upload."""
         ...
 
+    def abort(self, key: str, upload_id: str) -> None:
+        """Give an upload up; nothing happens if there is none."""
+        ...
+
+
+class ObjectStore(PartsStore, Protocol):
+    """A place that keeps objects."""
+
+    @property
+    def part_size(self) -> int:
+        """Bytes that each part of an upload but the last has at least; ``part_size`` says it for a size."""
+        ...
+
+    def put(self, key: str, data: bytes, sha256: bytes) -> None:
+        """Write a whole object of at most ``SMALL`` bytes, checked by the store; durable after ``settle``.
+
+        Raises ``id-taken`` if there is one: of several at once, one succeeds.
+        """
+        ...
+
     def complete(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
         """Make the object of its parts, each checked; durable after ``settle``.
 
         An answer that was lost is decided by looking at the object: to complete again is right.
         """
-        ...
-
-    def abort(self, key: str, upload_id: str) -> None:
-        """Give an upload up; nothing happens if there is none."""
         ...
 
     def unfinished(self) -> Iterator[UnfinishedUpload]:

@@ -86,6 +86,7 @@ def test_commands_over_a_url_need_no_server(service: Running, tmp_path: Path) ->
         ("package", "list"),
         ("location", "list", "pkg:generic/a@1"),
         ("retention", "show", "pkg:generic/a@1"),
+        ("cat", "pkg:generic/a@1", "a"),
         ("check-files",),
         ("events", "--since", "0"),
         ("audit", "--package", "pkg:generic/a@1"),

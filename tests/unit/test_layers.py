@@ -18,8 +18,7 @@ LAYERS = (
     {"embedded", "access", "db"},  # db starts the embedded server, which is connected to through db
     {"lacking", "verdicts", "waits"},
     {"jobs", "migrate"},  # migrate replays after a changed projector, doctor asks what is installed
-    {"client"},
-    {"remote"},
+    {"client", "remote"},  # a registry over HTTP is made of a client, which fetches as the jobs do on one
     {"http"},
     {"cli"},
     {"__main__"},

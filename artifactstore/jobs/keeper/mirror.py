@@ -12,7 +12,7 @@ from uuid import UUID
 from artifactstore.jobs.content import Sources
 from artifactstore.jobs.keeper.work import ACTOR, TOLD, KeeperJob
 from artifactstore.jobs.replicate import Replicated, replicate
-from artifactstore.jobs.uploads.destinations import Destination
+from artifactstore.jobs.uploads.destinations import StoreDestination
 from artifactstore.store import Row
 
 _ROWS = 500
@@ -41,7 +41,7 @@ def mirror(work: KeeperJob, sources: Sources, place: MirrorPlace, seconds: float
     found = replicate(
         work.store,
         files,
-        Destination(work.place, dedupe=work.settings.dedupe),
+        StoreDestination(work.place, dedupe=work.settings.dedupe),
         sources,
         report,
         actor=ACTOR,

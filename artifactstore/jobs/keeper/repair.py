@@ -74,7 +74,7 @@ def _known(work: KeeperJob, row: Row) -> str | None:
 def _copied(work: KeeperJob, sources: Sources, row: Row) -> str | None:
     """The URI of a new object, durable, with the bytes of a copy that is good; None if none is."""
     (key,) = work.store.objects.new_keys(1)
-    if _written(work, FileContent(sources, row, sources.readable(row["copies"])), key):
+    if _written(work, FileContent(sources, row), key):
         return uri_of(key)
     if _written(work, FileContent(sources, row, _before(work, row)), key):
         work.count("earlier_versions")

@@ -1,10 +1,14 @@
-"""A store that files are put into, and how it went."""
+"""Where files are put, and how it went."""
 
 import threading
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from artifactstore.errors import ArtifactstoreError
-from artifactstore.stores.base import ObjectStore
+from artifactstore.jobs.tree import Hashed
+from artifactstore.stores.base import ObjectStore, Part, PartsStore
+from artifactstore.stores.keys import uri_of
 
 _LOST = frozenset({"store-unavailable", "store-full", "store-mismatch"})
 """Refusals that are about the whole store: nothing more is tried there."""
@@ -12,10 +16,19 @@ LOST_OBJECTS = frozenset({"bytes-going", "upload-expired"})
 """Refusals of an event whose object is, or may be, gone: it is uploaded again under a new key."""
 
 
-class Destination:
+class SmallObject(NamedTuple):
+    """The bytes of an object that goes in one piece, and their SHA-256."""
+
+    key: str
+    data: bytes
+    sha256: bytes
+
+
+class Destination(ABC):
     """One of the stores of an upload.
 
     Args:
+        store: where parts are written.
         dedupe: whether objects that the log knows are shared. at_once: puts on their way at once.
 
     Attributes:
@@ -24,7 +37,7 @@ class Destination:
         failure: what ended the use of this store. unsettled: why what was put last is not durable.
     """
 
-    def __init__(self, store: ObjectStore, *, dedupe: bool = True, at_once: int = 32) -> None:
+    def __init__(self, store: PartsStore, *, dedupe: bool = True, at_once: int = 32) -> None:
         self.store = store
         self.name = store.name
         self.dedupe = dedupe
@@ -34,16 +47,33 @@ class Destination:
         self.unsettled: ArtifactstoreError | None = None
         self._lock = threading.Lock()
 
-    def put(self, key: str, data: bytes, sha256: bytes) -> None:
-        """Write a small object; raises at once if the store is not used any more."""
+    @abstractmethod
+    def batches(self, objects: Sequence[SmallObject]) -> Iterator[Sequence[SmallObject]]:
+        """The objects, those together that are put together."""
+
+    @abstractmethod
+    def write(self, objects: Sequence[SmallObject]) -> None:
+        """Write a batch; raises what the store refuses."""
+
+    @abstractmethod
+    def complete(self, file: Hashed, key: str, upload_id: str, parts: Sequence[Part]) -> None:
+        """Make an object of its parts, which are those of a file; to complete again is right."""
+
+    @abstractmethod
+    def uri(self, key: str) -> str:
+        """What an event calls an object that was put, or made of its parts."""
+
+    def put(self, objects: Sequence[SmallObject]) -> None:
+        """Write a batch, and count it; raises at once if the store is not used any more."""
         if self.failure is not None:
             raise self.failure
         try:
-            self.store.put(key, data, sha256)
+            self.write(objects)
         except ArtifactstoreError as failure:
             self.note(failure)
             raise
-        self.count(len(data))
+        for one in objects:
+            self.count(len(one.data))
 
     def count(self, size: int, resumed: int = 0) -> None:
         """Count an object that was written."""
@@ -71,3 +101,26 @@ class Destination:
             self.failure = failure
         problem = failure.detail.get("problem")
         return failure.code + (f" ({problem})" if problem else "")
+
+
+class StoreDestination(Destination):
+    """A store that is configured here."""
+
+    store: ObjectStore
+
+    def batches(self, objects: Sequence[SmallObject]) -> Iterator[Sequence[SmallObject]]:
+        """Each alone: it is put beside the others."""
+        return ([one] for one in objects)
+
+    def write(self, objects: Sequence[SmallObject]) -> None:
+        """See ``Destination``."""
+        for one in objects:
+            self.store.put(*one)
+
+    def complete(self, _file: Hashed, key: str, upload_id: str, parts: Sequence[Part]) -> None:
+        """See ``Destination``; each part was checked by the store."""
+        self.store.complete(key, upload_id, parts)
+
+    def uri(self, key: str) -> str:
+        """See ``Destination``."""
+        return uri_of(key)

@@ -15,11 +15,10 @@ from typing import Any, NamedTuple, Protocol
 
 from artifactstore.jobs.tree import CHANGED, Hashed, Reader, Tree, TreeFile
 from artifactstore.jobs.uploads.budget import MemoryBudget
-from artifactstore.jobs.uploads.destinations import Destination
+from artifactstore.jobs.uploads.destinations import Destination, SmallObject
 from artifactstore.jobs.uploads.large import LargeFile, LargeKept
 from artifactstore.stores.base import SMALL
 from artifactstore.stores.faults import fault
-from artifactstore.stores.keys import uri_of
 
 CHUNK_FILES = 1_000
 """Files for which the log is asked once what it knows, and which are appended together."""
@@ -38,10 +37,10 @@ _PARTS_AT_ONCE = 8
 
 
 class ObjectIds(Protocol):
-    """What the log is asked about objects: ``store.objects``."""
+    """What the log is asked about objects: ``registry.objects``; contents are BLAKE3, size and SHA-256."""
 
     def new_keys(self, n: int, /) -> list[str]: ...
-    def known(self, backend: str, contents: Sequence[tuple[bytes, int]], /) -> list[str | None]: ...
+    def known(self, backend: str, contents: Sequence[tuple[bytes, int, bytes]], /) -> list[str | None]: ...
     def sizes(self, backend: str, sizes: Sequence[int], /) -> set[int]: ...
 
 
@@ -255,24 +254,32 @@ class Keeping:
         return plans
 
     def _put(self, destination: Destination, good: Sequence[tuple[_Plan, bytes]], anew: bool) -> None:
-        contents = [(plan.file.blake3, plan.file.size) for plan, _ in good]
+        contents = [(plan.file.blake3, plan.file.size, plan.file.sha256) for plan, _ in good]
         share = destination.dedupe and not anew
         known = self.stores.objects.known(destination.name, contents) if share else [None] * len(good)
         wanted = len({content for content, uri in zip(contents, known, strict=True) if uri is None})
         count = wanted if share else len(good)
         keys = iter(self.stores.objects.new_keys(count) if count else ())
-        begun: dict[tuple[bytes, int], tuple[str, Future[None]]] = {}
+        begun: dict[tuple[bytes, int, bytes], str] = {}
+        new: list[SmallObject] = []
+        waiting: list[tuple[_Plan, str]] = []
         for (plan, data), content, uri in zip(good, contents, known, strict=True):
             if uri is not None:
                 plan.known.append((destination, uri))
                 destination.shared += 1
             elif share and content in begun:
-                plan.puts.append((destination, *begun[content]))
+                waiting.append((plan, begun[content]))
                 destination.shared += 1
             else:
-                key = next(keys)
-                begun[content] = key, self._pools["put"].submit(destination.put, key, data, plan.file.sha256)
-                plan.puts.append((destination, *begun[content]))
+                key = begun[content] = next(keys)
+                new.append(SmallObject(key, data, plan.file.sha256))
+                waiting.append((plan, key))
+        puts: dict[str, Future[None]] = {}
+        for batch in destination.batches(new):
+            sent = self._pools["put"].submit(destination.put, batch)
+            puts.update((one.key, sent) for one in batch)
+        for plan, key in waiting:
+            plan.puts.append((destination, key, puts[key]))
 
     def _durable(self, plans: Sequence[_Plan]) -> list[Kept]:
         """Wait for the puts, and make them durable."""
@@ -304,7 +311,7 @@ class Keeping:
         for destination, key, put in plan.puts:
             failure = put.exception() or destination.unsettled
             if failure is None:
-                copies[destination] = uri_of(key)
+                copies[destination] = destination.uri(key)
             else:
                 failures.append(f"{destination.name}: {destination.note(failure)}")
         return self._judge(plan.file, copies, failures)
@@ -376,7 +383,7 @@ class Keeping:
             return False
         for to in self.stores.destinations:
             if to.dedupe and to.failure is None:
-                (uri,) = self.stores.objects.known(to.name, [(file.blake3, file.size)])
+                (uri,) = self.stores.objects.known(to.name, [(file.blake3, file.size, file.sha256)])
                 if uri is not None:
                     one.known[to] = uri
                     to.shared += 1

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
+from functools import partial
 from typing import TypeAlias
 
 from artifactstore.errors import ArtifactstoreError, NotFound
@@ -14,7 +15,6 @@ from artifactstore.jobs.uploads.destinations import Destination
 from artifactstore.jobs.uploads.parts import PartsWriter
 from artifactstore.stores.base import part_size
 from artifactstore.stores.faults import fault
-from artifactstore.stores.keys import uri_of
 
 LargeKept: TypeAlias = tuple[Hashed, dict[Destination, str], dict[Destination, ArtifactstoreError]]
 """A file, its durable copies as URIs, and what failed where."""
@@ -81,7 +81,7 @@ class LargeFile:
                 for writer in self._writers.values():
                     writer.abort()
             return file, {}, {}
-        return file, self._complete(status.st_size), self._failures
+        return file, self._complete(file), self._failures
 
     def _read(self, size: int, take: Take) -> Hashed:
         file = self._reader.hash(self._entry.path, self._os_path, size, take)
@@ -113,10 +113,10 @@ class LargeFile:
         fault("upload.begun")
         return PartsWriter(store, key, upload_id, bytes_of_part, self._pool, self._budget, begun=begun)
 
-    def _complete(self, size: int) -> dict[Destination, str]:
+    def _complete(self, file: Hashed) -> dict[Destination, str]:
         uris = {}
         for destination, writer in self._writers.items():
-            writer.complete()
+            writer.complete(partial(destination.complete, file))
             fault("upload.completed")
             if writer.failure is None:
                 try:
@@ -126,8 +126,8 @@ class LargeFile:
             if writer.failure is not None:
                 self._fail(destination, writer.failure)
             else:
-                destination.count(size, writer.there)
-                uris[destination] = uri_of(writer.key)
+                destination.count(file.size, writer.there)
+                uris[destination] = destination.uri(writer.key)
         return uris
 
     def _leave(self) -> None:

@@ -3,18 +3,21 @@
 import hashlib
 import io
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from typing import TypeAlias
 
 from artifactstore.errors import ArtifactstoreError
 from artifactstore.jobs.uploads.budget import MemoryBudget
 from artifactstore.jobs.uploads.unfinished import Unfinished
-from artifactstore.stores.base import ObjectStore, Part
+from artifactstore.stores.base import Part, PartsStore
 from artifactstore.stores.faults import fault
 
 IN_FLIGHT = 4
 """Parts of one object that are on their way at once."""
+
+Finish: TypeAlias = Callable[[str, str, Sequence[Part]], None]
+"""Makes the object of its parts, as ``ObjectStore.complete``."""
 
 _Sent: TypeAlias = Future[tuple[Part, bool]]
 
@@ -34,7 +37,7 @@ class PartsWriter:
 
     def __init__(
         self,
-        store: ObjectStore,
+        store: PartsStore,
         key: str,
         upload_id: str,
         part_size: int,
@@ -70,7 +73,7 @@ class PartsWriter:
             if self._buffer.tell() == self._part_size:
                 self._send()
 
-    def complete(self) -> None:
+    def complete(self, finish: Finish) -> None:
         """Send the rest, wait for all, and make the object of its parts; not durable before ``settle``."""
         if self._buffer.tell() and self.failure is None:
             self._send()
@@ -78,7 +81,7 @@ class PartsWriter:
         if self.failure is not None:
             return
         try:
-            self.store.complete(self.key, self._upload_id, self._parts)
+            finish(self.key, self._upload_id, self._parts)
         except ArtifactstoreError as failure:
             self.failure = failure
         else:
