@@ -337,7 +337,11 @@ _SPECS = (
               "another one"),
     ErrorSpec("bad-ticket", None, 422, 2,
               "the ticket is worth nothing here",
-              "upload the bytes again, or ask /stores/{store}/known; it is good for 24 h, for its maker"),
+              "of bytes, good for 24 h, for its maker: upload them again, or ask /stores/{store}/known; of a "
+              "report, good for 1 h: open it again from the page of its package"),
+    ErrorSpec("no-content-origin", None, 409, 3,
+              "reports cannot be looked at here: the service has no origin for them",
+              "an operator sets ARTIFACTSTORE_CONTENT_ORIGIN; the files can be fetched all the same"),
     ErrorSpec("bad-media", None, 415, 2,
               "the body is not in a form that is kept",
               "send the bytes as they are, without Content-Encoding; many at once as application/cbor-seq"),

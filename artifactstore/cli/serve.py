@@ -58,6 +58,7 @@ def serve(session: Session, host: str, port: int, workers: int, stop_seconds: in
     server.check_limits(settings)
     path = _owners_token(session) if session.target.embedded else None
     with server.listen(host, port) as listening:
+        server.check_content_origin(settings, host, listening)
         url = server.address(listening)
         told: dict[str, object] = {"listens": url, "browser": f"{url}/ui/", "workers": workers}
         told["token"] = str(path) if path else "made with artifactstore token create"

@@ -32,6 +32,7 @@ from artifactstore.client.answers import (
     PackagesContentsAnswer,
     PackagesListAnswer,
     PackagesManifestAnswer,
+    PackagesReportAnswer,
     PackagesTotalsAnswer,
     PoliciesExplainAnswer,
     PoliciesListAnswer,
@@ -797,6 +798,16 @@ def copies_totals(
     )
 
 
+def packages_report(package_id: UUID, *, path: str) -> Exchange[PackagesReportAnswer]:
+    """The address at which a report can be looked at.
+
+    ``POST /packages/{package_id}/reports``
+    """
+    return requests.command(
+        f"/packages/{requests.segment(package_id)}/reports", PackagesReportAnswer, {"path": path}, None
+    )
+
+
 def stores_list() -> Exchange[StoresListAnswer]:
     """Stores that the service keeps bytes in, in the order in which copies are read.
 
@@ -1334,6 +1345,7 @@ class PackagesCalls(OperationGroup[ModeT]):
     purge = Operation(packages_purge)
     manifest = Operation(packages_manifest)
     contents = Operation(packages_contents)
+    report = Operation(packages_report)
     commands = Operation(packages_commands)
     totals = Operation(packages_totals)
 

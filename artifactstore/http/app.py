@@ -13,19 +13,20 @@ from starlette.types import ASGIApp
 
 from artifactstore.http import pages
 from artifactstore.http.auth import Guard, Role
-from artifactstore.http.content import depot
+from artifactstore.http.content import depot, origin
 from artifactstore.http.content.notes import KeeperNotes
 from artifactstore.http.dispatch import Resource, nowhere
 from artifactstore.http.endpoint import Endpoint
 from artifactstore.http.feed.live_feed import LiveFeed
 from artifactstore.http.openapi import document
-from artifactstore.http.routes import ENDPOINTS, documents
+from artifactstore.http.routes import ENDPOINTS, documents, reports
 from artifactstore.http.service import Service
 from artifactstore.http.settings import Settings
 from artifactstore.http.web import logs
 from artifactstore.http.web.connections import Connections
 from artifactstore.http.web.cors import Cors
 from artifactstore.http.web.front import Front
+from artifactstore.http.web.hosts import ByHost
 from artifactstore.http.web.json import render
 from artifactstore.http.web.references import CONVERTORS
 
@@ -48,7 +49,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
         else endpoint
         for endpoint in ENDPOINTS
     ]
-    app = _Application(routes=[*_routes(offered), *pages.routes()], lifespan=_lifespan)
+    elsewhere = Route(origin.REPORTS + "{rest:path}", origin.OtherHost())
+    app = _Application(routes=[*_routes(offered), *pages.routes(), elsewhere], lifespan=_lifespan)
     app.router.redirect_slashes = False
     app.router.default = nowhere
     app.state.settings = settings
@@ -61,7 +63,12 @@ class _Application(Starlette):
     """Front answers every failure itself: Starlette's own layers for that would never have one to answer."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        return Front(self.router, pages.answer_failure, Cors(self.state.settings.cors_origins))
+        settings: Settings = self.state.settings
+        registry = Front(self.router, pages.answer_failure, Cors(settings.cors_origins))
+        if not settings.content_origin:
+            return registry
+        content = Front(origin.ContentHost(reports.OF_TICKET), origin.answer_failure, Cors(()))
+        return ByHost(registry, settings.content_host, content)
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ from artifactstore import system
 from artifactstore.errors import error
 from artifactstore.exits import EXIT_OK
 from artifactstore.http.app import create_app
-from artifactstore.http.settings import Settings
+from artifactstore.http.settings import Settings, host_name, variable
 from artifactstore.http.web.connections import capacity
 
 _BACKLOG = 2048
@@ -66,6 +66,14 @@ def address(listening: socket.socket) -> str:
     """The URL of a socket."""
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def check_content_origin(settings: Settings, host: str, listening: socket.socket) -> None:
+    """Raise ``BadInput`` usage for reports at the host of the explorer: they could act in its name."""
+    for name in (host, listening.getsockname()[0]):
+        if settings.content_host == host_name(f"[{name}]" if ":" in name else name):
+            problem = f"{variable('content_origin')} is a host of its own, not {name}: the explorer is there"
+            raise error("usage", {"problem": problem})
 
 
 def serve(settings: Settings, listening: socket.socket, workers: int) -> None:

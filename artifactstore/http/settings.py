@@ -66,6 +66,8 @@ class Settings:
         stop_seconds: after which a stopped service has ended, whatever was under way.
         cors_origins: origins whose pages may use the service from a browser, as https://app.example.org, or *
             for all; none by default.
+        content_origin: where reports are looked at, as https://content.example.org: another host that leads
+            to the same service, which answers nothing else there; none by default: they are only fetched.
         stores: path of stores.toml; default: the file of the host, else of the user. Without one the service
             keeps and gives no bytes.
         ticket_key: secret that tickets are sealed with, at least 32 characters; the same for all hosts that
@@ -109,6 +111,7 @@ class Settings:
     check_seconds: float = 60.0
     stop_seconds: int = 10
     cors_origins: tuple[str, ...] = ()
+    content_origin: str = ""
     stores: str = ""
     ticket_key: str = ""
     max_uploads: int = 64
@@ -134,6 +137,11 @@ class Settings:
         return settings
 
     @property
+    def content_host(self) -> str:
+        """The host of ``content_origin``, empty without one."""
+        return host_name(self.content_origin.partition("://")[2])
+
+    @property
     def graceful_seconds(self) -> int:
         """What a stop leaves to requests that are under way."""
         return max(1, self.stop_seconds - int(2 * CLOSE_SECONDS))
@@ -152,6 +160,11 @@ class Settings:
         for origin in self.cors_origins:
             if _ORIGIN.fullmatch(origin) is None:
                 yield f"{variable('cors_origins')} has origins (https://app.example.org) or *, not {origin!r}"
+        if self.content_origin and (
+            self.content_origin == "*" or _ORIGIN.fullmatch(self.content_origin) is None
+        ):
+            one = "one origin (https://content.example.org)"
+            yield f"{variable('content_origin')} is {one}, not {self.content_origin!r}"
         if self.ticket_key and len(self.ticket_key) < _KEY_CHARACTERS:
             yield f"{variable('ticket_key')} has at least {_KEY_CHARACTERS} characters"
         yield from self._out_of_range()
@@ -174,6 +187,16 @@ class Settings:
 def variable(name: str) -> str:
     """The environment variable of a setting."""
     return "DATABASE_URL" if name == "database_url" else PREFIX + name.upper()
+
+
+def host_name(authority: str) -> str:
+    """The host of ``host:port`` in lower case, without the dot that ends a whole name.
+
+    Without the port, too: cookies know none, and a proxy may not pass it on.
+    """
+    name = authority.lower()
+    host = name[: name.find("]") + 1] if name.startswith("[") else name.partition(":")[0]
+    return host.rstrip(".")
 
 
 def variables() -> Iterator[str]:

@@ -52,8 +52,22 @@ class PartsUpload:
     actor: str
 
 
-Sealed: TypeAlias = Ticket | PartsUpload
-SealedT = TypeVar("SealedT", Ticket, PartsUpload)
+@dataclass(frozen=True, slots=True)
+class ReportTicket:
+    """The files of a package, to be looked at: a part of the address of each, in place of a token.
+
+    Attributes:
+        package_id: as text. actor: who asked for it; whoever has it may use it.
+    """
+
+    seconds: ClassVar[int] = _HOUR
+
+    package_id: str
+    actor: str
+
+
+Sealed: TypeAlias = Ticket | PartsUpload | ReportTicket
+SealedT = TypeVar("SealedT", Ticket, PartsUpload, ReportTicket)
 
 
 class Seal:
@@ -72,8 +86,8 @@ class Seal:
         body = codec.encode_item([*members, int(now) + said.seconds])
         return urlsafe_b64encode(body + self._mac(type(said), body)).rstrip(b"=").decode()
 
-    def open(self, kind: type[SealedT], text: str, now: float, actor: str) -> SealedT:
-        """What a ticket says that ``actor`` hands in; raises ``BadInput`` bad-ticket."""
+    def open(self, kind: type[SealedT], text: str, now: float, actor: str | None) -> SealedT:
+        """What a ticket says that ``actor`` hands in, None: anybody; raises ``BadInput`` bad-ticket."""
         data = _decoded(text)
         body, mac = data[:-_MAC], data[-_MAC:]
         if not body or not hmac.compare_digest(mac, self._mac(kind, body)):
@@ -85,7 +99,7 @@ class Seal:
         if now >= end:
             raise _bad("its time is over")
         said = kind(*members)
-        if said.actor != actor:
+        if actor is not None and said.actor != actor:
             raise _bad("it was made for somebody else")
         return said
 

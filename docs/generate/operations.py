@@ -28,6 +28,7 @@ _NAMES = {
     ("get", "/files"): ("files", "find"),
     ("get", "/contents"): ("files", "with_copies"),
     ("post", "/packages/{package_id}/labels"): ("packages", "label"),
+    ("post", "/packages/{package_id}/reports"): ("packages", "report"),
     ("get", "/packages/{package_id}/locations"): ("locations", "of_package"),
     ("post", "/files/{file_id}/locations"): ("locations", "add"),
     ("post", "/packages/{package_id}/retention"): ("retention", "apply"),

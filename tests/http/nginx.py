@@ -16,9 +16,9 @@ from tests.timing import PATIENCE
 PAGE = DOCS / "how-to" / "deploy-behind-nginx.md"
 
 
-def configuration() -> str:
-    """What the page tells to put into the ``http`` block."""
-    (block,) = [one for one in snippets(PAGE) if one.language == "nginx"]
+def configuration(page: Path = PAGE) -> str:
+    """What a page tells to put into the ``http`` block."""
+    (block,) = [one for one in snippets(page) if one.language == "nginx"]
     return block.text
 
 
@@ -38,11 +38,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def proxy(ports: Sequence[int], directory: Path, changed: Mapping[str, str] | None = None) -> Iterator[str]:
+def proxy(
+    ports: Sequence[int], directory: Path, changed: Mapping[str, str] | None = None, more: str = ""
+) -> Iterator[str]:
     """Run nginx before the services on these ports, until left; its URL.
 
     Args:
         changed: texts of the page that are replaced, each of which must be there.
+        more: what is told elsewhere, to be put behind it; it has the certificate of the page.
     """
     program, openssl = needs_program("nginx"), needs_program("openssl")
     key, certificate = directory / "registry.key", directory / "registry.pem"
@@ -52,7 +55,7 @@ def proxy(ports: Sequence[int], directory: Path, changed: Mapping[str, str] | No
         check=True, capture_output=True,
     )  # fmt: skip
     port = free_port()
-    text = configuration()
+    text = configuration() + more.replace("/etc/ssl/content.", "/etc/ssl/registry.")
     (servers,) = re.findall(r"(?:^    server 127\.0\.0\.1:\d+ max_fails=0;\n)+", text, re.MULTILINE)
     replaced = {
         servers: "".join(f"    server 127.0.0.1:{one} max_fails=0;\n" for one in ports),

@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -115,7 +115,7 @@ def issue(conninfo: str, **fields: Any) -> dict[str, str]:
 def running(conninfo: str, tokens: dict[str, str] | None = None, **settings: Any) -> Iterator[Running]:
     """Run the service on a database until left; ``settings`` beside its URL.
 
-    ``tokens``: those of the database; None: it gets new ones.
+    ``tokens``: those of the database; None: it gets new ones. ``{port}`` in the origin of content is its own.
     """
     tokens = issue(conninfo) if tokens is None else tokens
     chosen = Settings(**{"database_url": conninfo, "log_level": "error", "stop_seconds": 2, **settings})
@@ -123,6 +123,7 @@ def running(conninfo: str, tokens: dict[str, str] | None = None, **settings: Any
         listening.bind(("127.0.0.1", 0))
         listening.listen(128)
         port = listening.getsockname()[1]
+        chosen = replace(chosen, content_origin=chosen.content_origin.format(port=port))
         config = uvicorn.Config(
             create_app(chosen),
             log_config=None,

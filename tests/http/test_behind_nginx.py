@@ -18,10 +18,12 @@ import httpx
 import pytest
 
 from artifactstore.http import Settings
+from tests.docs.snippets import DOCS
 from tests.effort import IN_CI, REQUESTS_OF_A_BURST
 from tests.http import nginx
 from tests.http.feeding import append_packages
 from tests.http.running import Running, issue, running
+from tests.http.shelving import shelved
 from tests.http.test_serve import wait_ready
 from tests.timing import SLACK, SOON
 
@@ -176,6 +178,26 @@ def test_f36_ids_of_requests_where_things_are_and_what_is_closed(service: Runnin
         tagged = client.get(location)
         again = client.get(location, headers={"If-None-Match": tagged.headers["ETag"]})
         assert again.status_code == 304
+
+
+def test_reports_have_a_server_of_their_own(service_conninfo: str, tmp_path: Path) -> None:
+    """As the page about them says; it passes nothing on but reports."""
+    host, page = "content.example.org", nginx.configuration(DOCS / "how-to" / "reports.md")
+    with (
+        shelved(service_conninfo, tmp_path / "stores", ("main",), content_origin=f"https://{host}") as shelf,
+        nginx.proxy([port_of(shelf.service.url)], tmp_path, more=page) as url,
+        client_of(url, shelf.service) as client,
+        httpx.Client(base_url=url, headers={"Host": host}, verify=UNCHECKED, timeout=30) as browser,
+    ):
+        package = shelf.registry.package()
+        shelf.file(package, "a/index.html", b"<h1>seen</h1>")
+        told = client.post(f"{package}/reports", json={"path": "a/index.html"}).json()["url"]
+        path = told.removeprefix(f"https://{host}")
+        seen = browser.get(path)
+        assert (seen.status_code, seen.content) == (200, b"<h1>seen</h1>")
+        assert seen.headers["Content-Security-Policy"].startswith("sandbox allow-scripts;")
+        assert browser.get("/ui/").status_code == browser.get("/packages").status_code == 404
+        assert client.get(path).json()["code"] == "no-such-path"
 
 
 class Served:

@@ -56,6 +56,7 @@ _UPLOAD = "/stores/{store}/uploads/{upload}"
 
 BYTES: tuple[tuple[str, str, Any], ...] = (
     ("PUT", "/packages/{package_id}/content/{path}", b"x"),
+    ("POST", "/packages/{package_id}/reports", {"path": "a/b"}),
     ("POST", "/stores/{store}/objects", b"y"),
     ("POST", "/stores/{store}/known", {"objects": [{"size": 1, "blake3": "ab" * 32}]}),
     ("POST", "/stores/{store}/uploads", {"size": 1}),

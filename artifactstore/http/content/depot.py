@@ -6,9 +6,11 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
+from uuid import UUID
 
 from anyio import CapacityLimiter, to_thread
 
@@ -21,7 +23,7 @@ from artifactstore.stores import marker
 from artifactstore.stores.base import SMALL, ObjectStore
 from artifactstore.stores.opening import Stores
 from artifactstore.stores.patience import Patience
-from artifactstore.stores.tickets import Seal, Sealed, SealedT
+from artifactstore.stores.tickets import ReportTicket, Seal, Sealed, SealedT
 
 T = TypeVar("T")
 
@@ -134,8 +136,14 @@ class Depot:
         """The ticket that says it."""
         return self._seal.seal(said, time.time())
 
-    def opened(self, kind: type[SealedT], text: str, actor: str) -> SealedT:
-        """What a ticket says that ``actor`` hands in; raises ``BadInput`` bad-ticket."""
+    def seal_report(self, package_id: UUID, actor: str) -> tuple[str, datetime]:
+        """The ticket with which files of a package are looked at, and until when it is good."""
+        now = int(time.time())
+        ticket = self._seal.seal(ReportTicket(str(package_id), actor), now)
+        return ticket, datetime.fromtimestamp(now + ReportTicket.seconds, UTC)
+
+    def opened(self, kind: type[SealedT], text: str, actor: str | None) -> SealedT:
+        """What a ticket says that ``actor`` hands in, None: anybody; raises ``BadInput`` bad-ticket."""
         return self._seal.open(kind, text, time.time(), actor)
 
     def beside(self, work: "asyncio.Task[None]") -> None:

@@ -25,6 +25,38 @@ _DOWNLOAD: Final[Mapping[str, str]] = {
     "Accept-Ranges": "bytes",
 }
 
+_REPORT_TYPES: Final[Mapping[str, str]] = {
+    "css": "text/css", "csv": "text/csv", "gif": "image/gif", "htm": "text/html", "html": "text/html",
+    "ico": "image/x-icon", "jpeg": "image/jpeg", "jpg": "image/jpeg", "js": "text/javascript",
+    "json": "application/json", "log": "text/plain", "map": "application/json", "mjs": "text/javascript",
+    "mp4": "video/mp4", "otf": "font/otf", "png": "image/png", "svg": "image/svg+xml", "ttf": "font/ttf",
+    "txt": "text/plain", "wasm": "application/wasm", "webm": "video/webm", "webp": "image/webp",
+    "woff": "font/woff", "woff2": "font/woff2", "xml": "application/xml",
+}  # fmt: skip
+"""What a report is made of: by the ends of paths, since few tell a media type where they add a file."""
+
+_REPORT: Final[Mapping[str, str]] = {
+    # A sandbox without allow-same-origin: no cookies, no storage, and foreign to every origin, its own too.
+    "Content-Security-Policy": "sandbox allow-scripts; "
+    "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; base-uri 'self'; form-action 'none'",
+    # To a page without an origin its own style sheets and data come from another one.
+    "Access-Control-Allow-Origin": "*",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    # Its address is all that is needed to read it.
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Accept-Ranges": "bytes",
+}
+
+NO_REPORT: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
+    "Access-Control-Allow-Origin": "*",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""Headers of a refusal on the origin of reports."""
+
 _REPLACED = re.compile(r'[\\/:*?"<>|%]')
 _UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 """Categories of characters that are not seen, those that turn the direction of text among them."""
@@ -37,9 +69,25 @@ def download(path: str) -> dict[str, str]:
     return {**_DOWNLOAD, "Content-Disposition": attachment(path)}
 
 
+def report(path: str, media_type: str | None) -> tuple[str, dict[str, str]]:
+    """The media type of a file of a report as it is told, and its headers: what is no part of one is kept."""
+    told = report_type(path, media_type)
+    if told is None:
+        return OCTETS, {**_REPORT, "Content-Disposition": attachment(path)}
+    return told, dict(_REPORT)
+
+
+def report_type(path: str, media_type: str | None) -> str | None:
+    """The media type with which a file is looked at: what the log says, else by its path; None: it is not."""
+    said = _essence(media_type)
+    if said not in ("", OCTETS):
+        return said if said in _REPORT_TYPES.values() else None
+    return _REPORT_TYPES.get(path.rpartition("/")[2].rpartition(".")[2].lower())
+
+
 def inert(media_type: str | None) -> str:
     """The media type as it is told: what could run is octets."""
-    told = (media_type or "").partition(";")[0].strip().lower()
+    told = _essence(media_type)
     return told if told in _INERT else OCTETS
 
 
@@ -69,6 +117,11 @@ def tag(blake3: bytes) -> str:
 def repr_digest(sha256: bytes) -> str:
     """The digest of bytes as RFC 9530 writes it."""
     return f"sha-256=:{b64encode(sha256).decode()}:"
+
+
+def _essence(media_type: str | None) -> str:
+    """A media type without its parameters, in lower case."""
+    return (media_type or "").partition(";")[0].strip().lower()
 
 
 def _odd(character: str) -> bool:

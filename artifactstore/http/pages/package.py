@@ -54,10 +54,13 @@ async def _package(call: Call) -> Answer:
         headers = {**PAGE_HEADERS, "Location": with_query(found.moved, kept, at=at)}
         return Answer(b"", 303, headers, HTML)
     assert found.overview is not None  # noqa: S101 - for mypy: only what moved has none
-    return shown(call, "package.html", **_context(found, found.overview, query))
+    reports = bool(call.service.settings.content_origin)
+    return shown(call, "package.html", **_context(found, found.overview, query, reports=reports))
 
 
-def _context(found: _Package, overview: Overview, query: Mapping[str, Any]) -> dict[str, object]:
+def _context(
+    found: _Package, overview: Overview, query: Mapping[str, Any], *, reports: bool
+) -> dict[str, object]:
     story = found.story
     return {
         "it": overview,
@@ -66,6 +69,7 @@ def _context(found: _Package, overview: Overview, query: Mapping[str, Any]) -> d
         "query": {"at": query["at"], "files": query["files"] or None, "before": query["before"]},
         "page": overview.page[:_FILES],
         "more_files": len(overview.page) > _FILES,
+        "reports": reports,
         "commands": None if overview.verdicts is None else [told(one) for one in overview.verdicts],
         "problem": found.problem,
         "story": story,

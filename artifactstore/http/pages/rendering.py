@@ -9,7 +9,7 @@ from starlette.types import Scope
 from artifactstore import __version__
 from artifactstore.http.endpoint import Answer, Call
 from artifactstore.http.pages import texts
-from artifactstore.http.pages.download import downloadable
+from artifactstore.http.pages.download import downloadable, viewable
 from artifactstore.http.pages.headers import EXPLORER, HTML, PAGE_HEADERS
 from artifactstore.http.pages.static import static_url
 from artifactstore.http.web.trace import current
@@ -54,7 +54,7 @@ def _environment() -> Environment:
         "byte_size": texts.byte_size,
     }
     made.tests["identifier"] = texts.is_identifier
-    made.tests["downloadable"] = downloadable
+    made.tests |= {"downloadable": downloadable, "viewable": viewable}
     made.globals |= {
         "explorer": EXPLORER,
         "navigation": NAVIGATION,

@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from artifactstore.http.dispatch import Resource, nowhere
 from artifactstore.http.pages import sign_in, static
 from artifactstore.http.pages.catalogue import PAGES
-from artifactstore.http.pages.download import DOWNLOAD
+from artifactstore.http.pages.download import DOWNLOAD, REPORT
 from artifactstore.http.pages.headers import EXPLORER
 from artifactstore.http.pages.home import FirstPage
 from artifactstore.http.pages.session import authorized
@@ -23,7 +23,7 @@ def routes() -> list[Route]:
         Route(sign_in.IN, sign_in.SignIn()),
         Route(sign_in.OUT, sign_in.SignOut()),
         Route(static.FILE.path, Resource({"GET": static.FILE})),
-        Route(DOWNLOAD.path, Signed(Resource({"GET": DOWNLOAD}))),
+        *(Route(one.path, Signed(Resource({"GET": one}))) for one in (DOWNLOAD, REPORT)),
         *pages,
         Route(EXPLORER + "{rest:path}", Signed(nowhere)),
     ]

@@ -23,7 +23,8 @@ _REDIRECT_SECONDS = 300
 _REDIRECT_BYTES = 1024 * 1024
 """More than which a file is fetched from the store itself, where clients can reach that."""
 _FOR_EVER = "private, max-age=31536000, immutable, no-transform"
-_ASK_AGAIN = "private, no-cache, no-transform"
+ASK_AGAIN = "private, no-cache, no-transform"
+"""Cache-Control of what may be other bytes the next time."""
 _ALGORITHMS: Mapping[str, Hash] = {"blake3": Hash(), "sha256": Hash(algorithm="sha256")}
 
 PATH = Parameter("path", PathOfFile(), "the path of a file, slashes and all", required=True)
@@ -31,13 +32,13 @@ PATH = Parameter("path", PathOfFile(), "the path of a file, slashes and all", re
 
 async def _of_file(call: Call) -> Answer:
     row = await call.read(lambda store: store.contents.of_file(call.id("file_id")))
-    return await _given(call, row, _ASK_AGAIN)
+    return await _given(call, row, ASK_AGAIN)
 
 
 async def _at(call: Call) -> Answer:
     check_path(call.scope)
     row = await call.read(lambda store: store.contents.at(call.id("package_id"), call.path["path"]))
-    return await _given(call, row, _ASK_AGAIN)
+    return await _given(call, row, ASK_AGAIN)
 
 
 async def _of_digest(call: Call) -> Answer:
@@ -54,21 +55,28 @@ async def _of_digest(call: Call) -> Answer:
 
 
 async def _given(call: Call, row: Row, cache: str) -> Answer:
-    """The content of a row of ``store.contents``, or what the conditions of the request ask for instead."""
-    depot = depot_of(call)
+    own = {**headers.download(row["path"]), "Cache-Control": cache}
+    return await given(call, row, headers.inert(row["media_type"]), own, elsewhere=True)
+
+
+async def given(call: Call, row: Row, media_type: str, own: Mapping[str, str], *, elsewhere: bool) -> Answer:
+    """The content of a row of ``store.contents``, or what the conditions of the request ask for instead.
+
+    Args:
+        own: headers of this way to give it. elsewhere: whether the store itself may be where it is given.
+    """
+    depot, scope = depot_of(call), call.scope
     content = ServedContent.of(row, depot)
     told = {
-        **headers.download(row["path"]),
+        **own,
         **headers.state(row["blake3"], row["sha256"]),
-        "Cache-Control": cache,
         **({"Artifactstore-Warning": "yanked"} if row["yanked"] else {}),
     }
-    media_type, scope = headers.inert(row["media_type"]), call.scope
     _check_if_match(call, told["ETag"])
     if is_known(scope, told["ETag"]):
         return Answer(b"", 304, told, media_type)
     part = wanted_range(scope, content.size, told["ETag"])
-    if (url := await _elsewhere(call, depot, content, told["Content-Disposition"], media_type)) is not None:
+    if elsewhere and (url := await _elsewhere(call, depot, content, told["Content-Disposition"], media_type)):
         return Answer(b"", 307, {**told, "Location": url, "Cache-Control": "no-store"}, media_type)
     start, end = part or (0, content.size)
     told["Content-Length"] = str(end - start)

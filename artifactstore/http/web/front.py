@@ -12,7 +12,7 @@ from artifactstore.errors import ArtifactstoreError, error
 from artifactstore.http.web import metrics
 from artifactstore.http.web.cors import Cors
 from artifactstore.http.web.request import AnswerCutError, ClientLeftError, check_head
-from artifactstore.http.web.trace import Trace, begin, position_headers
+from artifactstore.http.web.trace import Trace, begin, position_headers, told_path
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _CLIENT_LEFT = 499
@@ -74,7 +74,7 @@ class Front:
 
     def _problem(self, failure: Exception, trace: Trace, scope: Scope) -> ArtifactstoreError:
         if not isinstance(failure, ArtifactstoreError):
-            _log.exception("defect", extra={"request_id": trace.request_id, "path": scope["path"]})
+            _log.exception("defect", extra={"request_id": trace.request_id, "path": told_path(scope)})
             failure = error("internal", {"problem": "see the log of the service for this request_id"})
         elif failure.sqlstate == _LOGIN_MAY_NOT:
             # Who asks may; the login of the service lacks a role or a grant.
@@ -100,7 +100,7 @@ def _note(trace: Trace, scope: Scope, status: int) -> None:
     told: dict[str, object] = {
         "request_id": trace.request_id,
         "method": scope["method"],
-        "path": scope["path"],
+        "path": told_path(scope),
         "status": status,
         "seconds": round(seconds, 6),
         "actor": trace.actor,

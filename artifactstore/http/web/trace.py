@@ -26,6 +26,7 @@ class Trace:
         position: where the log stood when it was read for the answer.
         unread: whether a body may come that was not read to its end.
         streams: whether its answer is sent as it is made: it may take as long as the client needs.
+        hidden: a part of its path that is as good as a token, which no log has.
     """
 
     request_id: str
@@ -36,6 +37,7 @@ class Trace:
     position: Position | None = None
     unread: bool = False
     streams: bool = False
+    hidden: str = ""
     started: float = field(default_factory=time.monotonic)
 
 
@@ -52,6 +54,13 @@ def current(scope: Scope) -> Trace:
     """The trace of the request of this scope."""
     trace: Trace = scope[SCOPE_KEY]
     return trace
+
+
+def told_path(scope: Scope) -> str:
+    """The path of the request as logs have it."""
+    path: str = scope["path"]
+    hidden = current(scope).hidden
+    return path.replace(hidden, "…") if hidden else path
 
 
 def header(scope: Scope, name: bytes) -> str | None:
