@@ -389,6 +389,14 @@ class CopiesTotalsAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class PackagesReportAnswer:
+    """An address for a browser."""
+
+    url: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class StoresListStoresCopies:
     """Copies by state."""
 
