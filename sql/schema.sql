@@ -728,7 +728,6 @@ CREATE FUNCTION artifactstore.desired_locks(p_backend text, p_after text, p_limi
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
     SET enable_hashagg TO 'off'
-    SET enable_sort TO 'off'
     SET plan_cache_mode TO 'force_custom_plan';
 
 ALTER FUNCTION artifactstore.desired_locks(p_backend text, p_after text, p_limit integer, p_since bigint, p_different boolean) OWNER TO artifactstore_owner;

@@ -17,7 +17,6 @@ SET enable_seqscan = off -- by index, also where it is planned while the tables 
 SET enable_hashjoin = off -- row by row, in the order of the index: a page costs what is on it
 SET enable_mergejoin = off
 SET enable_hashagg = off
-SET enable_sort = off
 SET plan_cache_mode = force_custom_plan -- by what changed where that is asked, else by URI
 AS $$
 BEGIN
