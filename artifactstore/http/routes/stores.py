@@ -14,11 +14,12 @@ _SERVE = ("stream", "redirect", "auto")
 
 async def _list(call: Call) -> Answer:
     depot, settings = depot_of(call), call.service.settings
-    told = [await _told(depot, name) for name in depot.stores]
+    told = [await told_store(depot, name) for name in depot.stores]
     return Answer({"stores": told, "max_put": settings.max_put, "max_object": settings.max_object})
 
 
-async def _told(depot: Depot, name: str) -> dict[str, Any]:
+async def told_store(depot: Depot, name: str) -> dict[str, Any]:
+    """What is told of a store, whether it can be used now among it."""
     given, store, problem = depot.stores.settings(name), depot.find(name), None
     free = None
     try:

@@ -1,10 +1,10 @@
 """Whether the keeper of stores does its work, from the notes of its passes: what doctor tells."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from artifactstore.store import Store
+from artifactstore.store import Row, Store
 
 LATE: Mapping[str, timedelta] = {"remove": timedelta(days=2), "collect": timedelta(days=3)}
 """How long ago a job of a store that is used may have got to its end."""
@@ -19,10 +19,18 @@ class KeeperFinding(NamedTuple):
 
 
 def keeper_findings(store: Store) -> Iterator[KeeperFinding]:
-    """Stores that nobody looks after, jobs that are behind or did not get to their end, what they found."""
-    now = store.log.clock()
-    latest = {(row["store"], row["job"]): row for row in store.keeper.latest()}
-    for name, since in store.keeping.in_use().items():
+    """What ``judged`` says of all stores that the log knows."""
+    yield from judged(store.log.clock(), store.keeper.latest(), store.keeping.in_use())
+
+
+def judged(now: datetime, runs: Sequence[Row], used: Mapping[str, datetime]) -> Iterator[KeeperFinding]:
+    """Stores that nobody looks after, jobs that are behind or did not get to their end, what they found.
+
+    Args:
+        runs: the latest of each store and job. used: stores that hold something, and since when.
+    """
+    latest = {(row["store"], row["job"]): row for row in runs}
+    for name, since in used.items():
         for job, late in LATE.items():
             row = latest.get((name, job))
             done_at = None if row is None else row["done_at"]
