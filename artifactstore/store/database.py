@@ -25,6 +25,7 @@ from artifactstore.store.policies import Policies
 from artifactstore.store.rebuilds import Rebuilds
 from artifactstore.store.removals import Removals
 from artifactstore.store.retention import RetentionReads
+from artifactstore.store.stocks import Stocks
 from artifactstore.store.tokens import Tokens
 from artifactstore.store.view_sets import ViewSets
 from artifactstore.store.writes import Writes
@@ -55,6 +56,7 @@ class Store:
         self.keeping = KeptCopies(connection)
         self.objects = Objects(connection)
         self.locks = StoreLocks(connection)
+        self.stocks = Stocks(connection)
         self.placed = Placed(connection)
         self.tokens = Tokens(connection)
         self.rebuilds = Rebuilds(connection)

@@ -40,6 +40,7 @@ VIEWS = (
     View("search-files", "/ui/search?q=" + "cd" * 32),
     View("search-holds", "/ui/search?q=bell%07+escape%1B[31m+delete%7F+nel%C2%85+line%E2%80%A8"),
     View("search-nothing", "/ui/search?q=%3Cscript%3Ealert(1)%3C/script%3E"),
+    View("storage", "/ui/storage"),
     View("health", "/ui/health", pictured=True),
     View("no-event", "/ui/events/999999", status=404),
     View("no-page", "/ui/nowhere", status=404),

@@ -20,7 +20,7 @@ from artifactstore.cli.command import walk
 from artifactstore.errors import ERRORS
 from artifactstore.events import EVENT_TYPES
 from artifactstore.http.feed import live_feed, ring
-from artifactstore.http.pages import PAGES
+from artifactstore.http.pages import PAGES, storage
 from artifactstore.http.routes import ENDPOINTS, events
 from artifactstore.http.settings import Settings
 from artifactstore.http.web import protocol
@@ -302,6 +302,7 @@ _NUMBERS: list[tuple[str, str, Any]] = [
     ("reference/settings.md", r"a client may send (\d+) requests ahead", protocol._MAX_PIPELINED),
     ("reference/export-file.md", r"An item has at most ([\d,]+) bytes", items.MAX_ITEM),
     ("how-to/check-copies.md", r"at most (\d+) events are appended at a time", copies.BATCH),
+    ("how-to/explorer.md", r"first ([\d,]+) copies are counted", storage.COUNTED),
     ("how-to/expire-packages.md", r"purged, ([\d,]+) at most", removals.COUNTED),
     ("benchmarks.md", r"The newest ([\d,]+) events\s+are kept in memory", ring.MAX_EVENTS),
     ("benchmarks.md", r"it looks at ([\d,]+) events at most", feed.MAX_EXAMINED),

@@ -1,7 +1,7 @@
 """What the log says of objects: which are known, which are doomed, and what a store should hold."""
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -392,3 +392,34 @@ def scanned(connection: psycopg.Connection[Any]) -> int:
         """
     [[count]] = connection.execute(query).fetchall()
     return int(count)
+
+
+_COUNTED = 1_000
+STOCKS: dict[str, tuple[Callable[[Store], Any], int]] = {
+    "backends": (lambda store: store.stocks.backends(), 100),
+    "held": (lambda store: store.stocks.held(STORE, _COUNTED), 2 * _COUNTED),
+    "held elsewhere": (lambda store: store.stocks.held("nowhere", _COUNTED), 0),
+    "going": (lambda store: store.stocks.going(STORE, _COUNTED), _COUNTED),
+}
+"""What a page counts of stores, and how many rows of copies and files may be read for it."""
+
+
+@pytest.mark.parametrize("name", STOCKS)
+def test_no_more_is_read_than_is_counted(crowd: psycopg.Connection[Any], name: str) -> None:
+    act, most = STOCKS[name]
+    before = scanned(crowd)
+    act(Store(crowd))
+    assert scanned(crowd) - before <= most
+
+
+def test_what_a_store_holds_is_what_was_filled_in(crowd: psycopg.Connection[Any]) -> None:
+    store = Store(crowd)
+    assert store.stocks.backends() == [STORE]
+    held, kept = store.stocks.held(STORE, ROWS + 1), [n for n in range(1, ROWS + 1) if n % 4 != 1]
+    assert (held["seen"], held["objects"], held["copies"]) == (ROWS, len(kept), len(kept))
+    assert held["bytes"] == sum(kept)
+    assert [held[state] for state in ("verified", "registered", "failed", "retiring")] == [
+        ROWS // 4, ROWS // 4, 0, ROWS // 4,
+    ]  # fmt: skip
+    first = datetime(2026, 1, 1, tzinfo=UTC) - timedelta(seconds=ROWS)
+    assert store.stocks.going(STORE, ROWS) == (ROWS // 4, first)

@@ -17,6 +17,7 @@ from artifactstore.http.web.trace import current
 NAVIGATION: tuple[tuple[str, str], ...] = (
     ("Log", EXPLORER),
     ("Search", EXPLORER + "search"),
+    ("Storage", EXPLORER + "storage"),
     ("Health", EXPLORER + "health"),
 )
 """What every page leads to: name and path."""

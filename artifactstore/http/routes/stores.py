@@ -21,7 +21,7 @@ _LOCK = ("off", "mirror")
 async def _list(call: Call) -> Answer:
     depot, settings = depot_of(call), call.service.settings
     known, now = await call.read(_noted)
-    told = [await _told(depot, name) | known.get(name, UNKNOWN).told(now) for name in depot.stores]
+    told = [await told_store(depot, name) | known.get(name, UNKNOWN).told(now) for name in depot.stores]
     return Answer({"stores": told, "max_put": settings.max_put, "max_object": settings.max_object})
 
 
@@ -29,7 +29,8 @@ def _noted(store: Store) -> tuple[dict[str, StoreFigures], datetime]:
     return figures(store), store.log.clock()
 
 
-async def _told(depot: Depot, name: str) -> dict[str, Any]:
+async def told_store(depot: Depot, name: str) -> dict[str, Any]:
+    """What is told of a store, whether it can be used now among it."""
     given, store, problem = depot.stores.settings(name), depot.find(name), None
     free = None
     try:

@@ -1,12 +1,12 @@
 """Whether the keeper of stores does its work, from the notes of its passes: what doctor tells."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from artifactstore.jobs.keeper.figures import UNKNOWN, StoreFigures, figures
 from artifactstore.jobs.keeper.lock import OVER
-from artifactstore.store import Store
+from artifactstore.store import Row, Store
 from artifactstore.stores import units
 from artifactstore.stores.config import StoreConfig, StoresConfig
 
@@ -27,14 +27,27 @@ class KeeperFinding(NamedTuple):
 
 
 def keeper_findings(store: Store, config: StoresConfig) -> Iterator[KeeperFinding]:
+    """What ``judged`` says of all stores that the log knows; looks at every copy."""
+    now, used = store.log.clock(), store.keeping.in_use()
+    yield from judged(config, now, figures(store), used, store.locks.problems())
+
+
+def judged(
+    config: StoresConfig,
+    now: datetime,
+    known: Mapping[str, StoreFigures],
+    used: Mapping[str, datetime],
+    locks: Iterable[Row],
+) -> Iterator[KeeperFinding]:
     """Stores that nobody looks after, jobs that are behind or did not get to their end, what they found.
 
     Args:
         config: stores.toml of this host: what is said there, and which stores it does not name.
+        known: what was noted of each store. used: stores that hold something, and since when.
+        locks: objects that are locked otherwise than the log asks, by store and problem.
     """
-    now, known, in_use = store.log.clock(), figures(store), store.keeping.in_use()
     yield from _settings(config)
-    for name, since in in_use.items():
+    for name, since in used.items():
         found = known.get(name, UNKNOWN)
         if name not in config.stores:
             yield _unnamed(config, name)
@@ -42,7 +55,7 @@ def keeper_findings(store: Store, config: StoresConfig) -> Iterator[KeeperFindin
         yield from _behind(config.stores.get(name), since, found, now)
     for name, found in known.items():
         yield from _problems(name, found)
-    yield from _locks(store)
+    yield from _locks(locks)
 
 
 def _settings(config: StoresConfig) -> Iterator[KeeperFinding]:
@@ -119,9 +132,9 @@ def _problems(name: str, found: StoreFigures) -> Iterator[KeeperFinding]:
         yield KeeperFinding("info", what, _command(name, "collect"))
 
 
-def _locks(store: Store) -> Iterator[KeeperFinding]:
+def _locks(problems: Iterable[Row]) -> Iterator[KeeperFinding]:
     """Objects that are locked otherwise than the log asks."""
-    for row in store.locks.problems():
+    for row in problems:
         name, problem = row["backend"], row["problem"]
         if problem == OVER:
             what = f"{row['objects']} objects in the store {name} are locked for longer than the log asks"
