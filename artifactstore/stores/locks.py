@@ -72,12 +72,19 @@ def steps(wanted: Lock, has: Lock, now: datetime) -> Iterator[Step]:
     In this order an object is at no time kept less well than by the weaker of both.
     """
     has = has.at(now)
-    if wanted.hold and not has.hold:
+    hold = wanted.hold or _bridged(wanted, has)
+    if hold and not has.hold:
         yield SetHold(True)
     if (retention := _retention(wanted, has, now)) is not None:
         yield retention
-    if has.hold and not wanted.hold:
+    if has.hold and not hold:
         yield SetHold(False)
+
+
+def _bridged(wanted: Lock, has: Lock) -> bool:
+    """Whether compliance is in the way of governance that outlasts it: that can be set when it ended."""
+    in_the_way = has.mode == "compliance" and wanted.mode == "governance"
+    return in_the_way and (has.until is None or wanted.until is None or wanted.until > has.until)
 
 
 def _retention(wanted: Lock, has: Lock, now: datetime) -> SetRetention | None:

@@ -1,21 +1,19 @@
 """Steps from one lock to another: they lead there, and on the way an object is never kept less well."""
 
 from datetime import UTC, datetime, timedelta
-
-from hypothesis import given
-from hypothesis import strategies as st
+from itertools import product
 
 from artifactstore.stores.locks import ENDING, Lock, SetHold, SetRetention, steps
 
 NOW = datetime(2026, 11, 28, 16, tzinfo=UTC)
 ENDS = [NOW + timedelta(days=days) for days in (-1, 1, 2, 3)]
 
-locks = st.builds(
-    lambda mode, until, hold: Lock(mode, until if mode else None, hold),
-    st.sampled_from([None, "governance", "compliance"]),
-    st.sampled_from(ENDS),
-    st.booleans(),
-)
+LOCKS = [
+    Lock(hold=hold) if mode is None else Lock(mode, until, hold)
+    for mode, until, hold in product([None, "governance", "compliance"], ENDS, [False, True])
+]
+PAIRS = list(product(LOCKS, LOCKS))
+"""Every kind of lock with every other, ends in each order."""
 
 
 def weaker(lock: Lock, *others: Lock) -> bool:
@@ -32,9 +30,12 @@ def weaker(lock: Lock, *others: Lock) -> bool:
     )
 
 
-@given(wanted=locks, has=locks)
-def test_steps_lead_there_and_never_below_both(wanted: Lock, has: Lock) -> None:
-    wanted, has = wanted.at(NOW), has.at(NOW)
+def test_steps_lead_there_and_never_below_both() -> None:
+    for wanted, has in PAIRS:
+        _try(wanted.at(NOW), has.at(NOW))
+
+
+def _try(wanted: Lock, has: Lock) -> None:
     now, raised = has, True
     for step in steps(wanted, has, NOW):
         before = now
@@ -55,14 +56,15 @@ def test_steps_lead_there_and_never_below_both(wanted: Lock, has: Lock) -> None:
         assert now.until == NOW + ENDING
     else:
         assert now == wanted
-    assert now.hold == wanted.hold
+    in_the_way = has.mode == "compliance" and wanted.mode == "governance"
+    bridged = in_the_way and (wanted.until or NOW) > (has.until or NOW)
+    assert now.hold == (wanted.hold or bridged)
 
 
-@given(one=locks, other=locks)
-def test_less_is_less_in_some_respect(one: Lock, other: Lock) -> None:
-    assert not one.under(one)
-    if weaker(one.at(NOW), other.at(NOW)):
-        assert one.at(NOW).under(other.at(NOW))
+def test_less_is_less_in_some_respect() -> None:
+    for one, other in ((one.at(NOW), other.at(NOW)) for one, other in PAIRS):
+        assert not one.under(one)
+        assert one.under(other) or not weaker(one, other), (one, other)
 
 
 def test_governance_that_is_taken_back_ends_soon() -> None:

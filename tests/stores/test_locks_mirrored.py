@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,7 @@ from artifactstore.jobs.keeper import lock as locking
 from artifactstore.jobs.keeper.health import KeeperFinding, keeper_findings
 from artifactstore.jobs.keeper.lock import Mirrored, lock
 from artifactstore.jobs.keeper.remove import remove
+from artifactstore.jobs.keeper.run import Done, Keeper
 from artifactstore.jobs.keeper.work import KeeperJob
 from artifactstore.store import Row, Store
 from artifactstore.stores import locks as lock_steps
@@ -43,10 +45,12 @@ from artifactstore.stores.config import StoreConfig, StoresConfig
 from artifactstore.stores.faults import VARIABLE
 from artifactstore.stores.keys import key_in
 from artifactstore.stores.locks import Lock, SetRetention
+from artifactstore.stores.opening import Stores
 from artifactstore.stores.s3 import S3Store
 from tests.stores.kept import ANN, begin, connected, ingest, put, work
 from tests.stores.proxy import Fault, Proxy, says
 from tests.stores.seaweed import seaweed
+from tests.timing import until
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 SHORT, LONG, LONGER = (NOW + timedelta(hours=hours) for hours in (1, 2, 3))
@@ -339,6 +343,33 @@ def test_an_object_that_is_not_there_is_left_to_the_inventory(mirror: Mirror) ->
     mirror.append(package, HELD)
     job = mirror.run()
     assert (job.tally.counts["missing"], job.tally.troubles) == (1, [])
+
+
+def test_a_keeper_that_runs_on_follows_the_log(mirror: Mirror) -> None:
+    """What changed since is locked soon, whatever else there is; where nothing changed nothing is done."""
+    package, uri = mirror.ingest()
+    ended = threading.Event()
+    done: list[Done] = []
+    stores = Stores(StoresConfig(None, 1, {"main": mirror.given}))
+
+    def run() -> None:
+        with connected(mirror.conninfo) as store, stores:
+            keeper = Keeper(store=store, stores=stores, names=["main"], jobs=["lock"], stopping=ended)
+            done.extend(keeper.always())
+
+    runs = threading.Thread(target=run)
+    runs.start()
+    until(lambda: mirror.store.keeper.latest() != [], "the first pass has begun")
+    for event, expected in ((HELD, Lock(hold=True)), (GOVERNED, Lock("governance", LONG, True))):
+        mirror.append(package, event)
+        until(lambda expected=expected: mirror.lock(uri) == expected, f"{expected} is set")  # type: ignore[misc]
+    ended.set()
+    runs.join()
+    assert all(one.failure is None and one.troubles == [] for one in done)
+    first, *later = done
+    assert first.tally.counts["read_back"] in (0, 1)
+    assert 1 <= len(later) <= 2
+    assert all(one.tally.counts["lag_ms"] > 0 for one in later)
 
 
 # Killed.
