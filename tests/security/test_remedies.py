@@ -27,7 +27,6 @@ from artifactstore.jobs.keeper import health
 from artifactstore.migrate import migrate
 from artifactstore.store import Store
 from artifactstore.store.health import Health
-from artifactstore.stores import config
 from tests.cli.program import PURL, Program
 from tests.databases import create_database, drop_database, programs, running_cluster, superuser_conninfo
 from tests.docs.snippets import DOCS
@@ -403,14 +402,6 @@ def checks_that_are_behind(site: Site, patch: pytest.MonkeyPatch) -> Iterator[No
 @case("keeper", told="does not name", stays=True)
 def a_store_that_nobody_names(site: Site, patch: pytest.MonkeyPatch) -> Iterator[None]:
     _stored(site, patch).with_name("stores.toml").write_text("")
-    yield
-
-
-@case("keeper", told="this host has no stores.toml", stays=True)
-def a_host_without_stores(site: Site, patch: pytest.MonkeyPatch) -> Iterator[None]:
-    _stored(site, patch)
-    patch.delenv("ARTIFACTSTORE_STORES")
-    patch.setattr(config, "find", lambda _given: None)
     yield
 
 

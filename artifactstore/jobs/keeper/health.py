@@ -42,14 +42,15 @@ def judged(
     """Stores that nobody looks after, jobs that are behind or did not get to their end, what they found.
 
     Args:
-        config: stores.toml of this host: what is said there, and which stores it does not name.
+        config: stores.toml of this host: what is said there, and which stores it does not name. A host
+            without one has no stores to do with.
         known: what was noted of each store. used: stores that hold something, and since when.
         locks: objects that are locked otherwise than the log asks, by store and problem.
     """
     yield from _settings(config)
     for name, since in used.items():
         found = known.get(name, UNKNOWN)
-        if name not in config.stores:
+        if config.path is not None and name not in config.stores:
             yield _unnamed(config, name)
         yield from _late(name, since, found, now, config.stores.get(name))
         yield from _behind(config.stores.get(name), since, found, now)
@@ -73,9 +74,6 @@ def _settings(config: StoresConfig) -> Iterator[KeeperFinding]:
 
 
 def _unnamed(config: StoresConfig, name: str) -> KeeperFinding:
-    if config.path is None:
-        what = f"the log has copies in the store {name}, and this host has no stores.toml"
-        return KeeperFinding("info", what, "artifactstore backend list")
     what = f"the log has copies in the store {name}, which {config.path} does not name: none of them is read"
     return KeeperFinding("warning", what, "artifactstore backend list")
 
