@@ -13,33 +13,33 @@ from tests.needs import in_ci
 
 _MUCH = in_ci() and os.environ.get("ARTIFACTSTORE_TEST_EFFORT") != "desk"
 IN_CI = pytest.mark.skipif(not in_ci(), reason="only with CI=true: it takes long and seldom finds anything")
-EXAMPLES = 250 if _MUCH else 100
+EXAMPLES = 150 if _MUCH else 100
 """Random histories that are folded in ranges and one by one."""
 LIVES = 500 if _MUCH else 15
 """Random histories in which packages share objects of a store, of twenty packages each."""
-RESTORES = 80 if _MUCH else 15
+RESTORES = 40 if _MUCH else 15
 """Random histories with restores at random points."""
-ROUNDS_SIDE_BY_SIDE = 40 if _MUCH else 8
+ROUNDS_SIDE_BY_SIDE = 16 if _MUCH else 8
 """Rounds in which replays, verify and pg_dump run at once."""
-LONG_LOG = (100_000, 300) if _MUCH else (6_000, 300)
+LONG_LOG = (50_000, 300) if _MUCH else (6_000, 300)
 """Events, and events of nearly 64 KiB, of the log that nothing may load as a whole."""
-RACES = 20 if _MUCH else 3
+RACES = 5 if _MUCH else 3
 """Rounds in which many do the same at the same moment."""
-LOOKS = 400 if _MUCH else 150
+LOOKS = 200 if _MUCH else 150
 """Requests that wait for an event which comes just then."""
-STEPS_OF_A_WALK = 100 if _MUCH else 40
+STEPS_OF_A_WALK = 60 if _MUCH else 40
 """Commands over HTTP after each of which every answer is read again."""
 SURROUNDINGS = 1_000 if _MUCH else 5
 """Of a table of odd surroundings, how many are tried."""
 SLICES = 3 if _MUCH else 8
 """Of so many commands one is run in each of three surroundings: 3 runs every command once."""
-CUTS = 3 if _MUCH else 1
+CUTS = 2 if _MUCH else 1
 """Answers of a server after which its line is cut: each of the first ones, then in steps of a part of it."""
-SEQUENCES = 100 if _MUCH else 48
+SEQUENCES = 64 if _MUCH else 48
 """Moments of a history that as-of is compared at."""
-REQUESTS_OF_A_BURST = 500 if _MUCH else 60
+REQUESTS_OF_A_BURST = 200 if _MUCH else 60
 """Requests through nginx between two pauses, of which there are 19."""
-STATES_OF_BYTES = 400_000 if _MUCH else 30_000
+STATES_OF_BYTES = 100_000 if _MUCH else 30_000
 """States of three uploads, removers, a collector and a clock that are looked at, the nearest first."""
 SOAK_SECONDS = 60.0 if _MUCH else 5.0
 """Seconds of uploads, purges, removers and a collector at once."""
