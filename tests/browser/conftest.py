@@ -12,7 +12,8 @@ from tests.browser.chromium import Tab, context_of, launched, signed_in
 from tests.browser.pages import View
 from tests.browser.story import tell
 from tests.databases import TEST_PREFIX, create_database, drop_database
-from tests.http.running import Registry, Running, running
+from tests.http.running import Registry, Running
+from tests.http.shelving import Shelf, shelved
 from tests.needs import needs_program
 
 
@@ -20,8 +21,13 @@ from tests.needs import needs_program
 class Explorer:
     """The explorer of a registry that has a story; ``names``: what paths of views are completed with."""
 
-    service: Running
+    shelf: Shelf
     names: dict[str, str]
+
+    @property
+    def service(self) -> Running:
+        """The service whose pages they are."""
+        return self.shelf.service
 
     def path(self, view: View) -> str:
         """The path of a view."""
@@ -36,12 +42,19 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def explorer(server_conninfo: str, template: str, login_names: dict[str, str]) -> Iterator[Explorer]:
-    """The service whose pages are looked at."""
+def explorer(
+    server_conninfo: str,
+    template: str,
+    login_names: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Explorer]:
+    """The service whose pages are looked at, with a store and an origin for reports."""
     conninfo = create_database(server_conninfo, template, owner=f"{TEST_PREFIX}_owner")
+    login, directory = make_conninfo(conninfo, user=login_names["service"]), tmp_path_factory.mktemp("stores")
+    settings = {"token_seconds": 0, "content_origin": "http://content.localhost:{port}"}
     try:
-        with running(make_conninfo(conninfo, user=login_names["service"]), token_seconds=0) as service:
-            yield Explorer(service, tell(service.client()))
+        with shelved(login, directory, ("main",), **settings) as shelf:
+            yield Explorer(shelf, tell(shelf.client))
     finally:
         drop_database(server_conninfo, conninfo)
 
