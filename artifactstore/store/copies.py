@@ -122,15 +122,19 @@ class Copies(Connected):
         """Live files that have a good copy in one of other backends and none in this one: by id, likewise."""
         where = SQL(
             """
-            p.state IN ('open', 'sealed') AND (f.file_id > %(after)s OR %(after)s::uuid IS NULL)
+            p.state IN ('open', 'sealed') AND f.file_id > %(after)s
             AND EXISTS (SELECT FROM artifactstore.storage_locations l
-                WHERE l.file_id = f.file_id AND l.backend = ANY (%(mirrored)s) AND {good})
+                WHERE l.file_id = f.file_id AND l.file_id > %(after)s
+                    AND l.backend = ANY (%(mirrored)s) AND {good})
             AND NOT EXISTS (SELECT FROM artifactstore.storage_locations l
-                WHERE l.file_id = f.file_id AND l.backend = %(backend)s AND {good})
+                WHERE l.file_id = f.file_id AND l.file_id > %(after)s
+                    AND l.backend = %(backend)s AND {good})
             """
         ).format(good=_GOOD)
         query = SQL("{} LIMIT %(limit)s").format(_WITH_COPIES.format(_LIVE, where, SQL("f.file_id")))
-        parameters = {"backend": backend, "mirrored": list(mirrored), "after": after, "limit": limit}
+        # A value in any case, and said of each table: so every index is searched from there.
+        mark = after or UUID(int=0)
+        parameters = {"backend": backend, "mirrored": list(mirrored), "after": mark, "limit": limit}
         return list(map(_with_copies, self._all(dict_row, query, parameters)))
 
     def _held(self, query: Composed, parameters: Mapping[str, object]) -> Iterator[Row]:
