@@ -2,8 +2,8 @@
 -- called by: role service (Store.locks.page)
 -- writes: nothing
 --
--- What doomed_objects keeps is locked, too: what is to go is kept by holds and compliance that came later, and
--- the last copy of a live file by governance.
+-- What doomed_objects keeps is locked, too: what is to go is kept by holds and compliance that came later,
+-- and the last copy of a live file by governance.
 CREATE OR REPLACE FUNCTION artifactstore.desired_locks(
     p_backend text, p_after text, p_limit integer, p_since bigint DEFAULT NULL,
     p_different boolean DEFAULT false
