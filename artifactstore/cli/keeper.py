@@ -25,7 +25,7 @@ _EVICTED = ("purl", "path", "outcome", "size", "sequence", "uri", "location_id")
 
 @click.group(cls=Group)
 def keeper() -> None:
-    """Look after the bytes in stores: lock, remove, collect, check, repair, replicate."""
+    """Look after bytes in stores: lock, remove, collect, check, repair, replicate."""
 
 
 @keeper.command()

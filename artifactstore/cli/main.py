@@ -50,7 +50,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "verify-export": ("exports", "Check an exported file; needs no database."),
     },
     "Stores": {
-        "keeper": ("keeper", "Look after the bytes in stores: lock, remove, collect, check, repair, replicate."),
+        "keeper": ("keeper", "Look after bytes in stores: lock, remove, collect, check, repair, replicate."),
         "evict": ("keeper", "Give copies in a store up whose files have verified copies elsewhere."),
         "backend": ("backend", "Look at, try out and claim the stores that keep bytes."),
     },
