@@ -1,6 +1,7 @@
 """The page of health: what the log, the metrics and doctor say, and who may see what of it."""
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -9,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from artifactstore.jobs.doctor import examine
 from artifactstore.store import Store
+from artifactstore.stores.config import load
 from tests.browser.story import tell
 from tests.http.reading import Reading, browser, read
 from tests.http.running import Registry, Running
@@ -71,7 +73,8 @@ def test_findings_are_those_of_doctor_and_remedies_are_for_operators(
     told: Running, service_conninfo: str
 ) -> None:
     with psycopg.connect(service_conninfo, autocommit=True) as connection:
-        found = list(examine(Store(connection)))
+        found = list(examine(Store(connection), load(Path(told.settings.stores))))
+    assert "retention-not-in-store" in [one.check for one in found], "stores.toml of the service is looked at"
     remedies = [one.fix for one in found if one.fix]
     assert remedies
     for role, may in (("reader", False), ("producer", False), ("operator", True)):
