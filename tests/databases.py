@@ -118,11 +118,12 @@ class _Janitor(DatabaseJanitor):
 def create_database(server_conninfo: str, template: str | None = None, owner: str | None = None) -> str:
     """Create a database with a fresh name and return its superuser conninfo."""
     name = f"db_{uuid.uuid4().hex}"
-    janitor = _janitor(server_conninfo, name, template)
-    janitor.init()
-    if owner is not None:
-        command = sql.SQL("ALTER DATABASE {} OWNER TO {}")
-        with janitor.cursor() as cursor:
+    with _janitor(server_conninfo, name).cursor() as cursor:
+        # Copied as files, in memory: through the log of the server it takes more than twice as long.
+        command = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+        cursor.execute(command.format(sql.Identifier(name), sql.Identifier(template or "template1")))
+        if owner is not None:
+            command = sql.SQL("ALTER DATABASE {} OWNER TO {}")
             cursor.execute(command.format(sql.Identifier(name), sql.Identifier(owner)))
     return make_conninfo(server_conninfo, dbname=name)
 
@@ -132,11 +133,9 @@ def drop_database(server_conninfo: str, conninfo: str) -> None:
     _janitor(server_conninfo, str(conninfo_to_dict(conninfo)["dbname"])).drop()
 
 
-def _janitor(server_conninfo: str, name: str, template: str | None = None) -> _Janitor:
+def _janitor(server_conninfo: str, name: str) -> _Janitor:
     parts = conninfo_to_dict(server_conninfo)
-    return _Janitor(
-        user=str(parts["user"]), host=str(parts["host"]), port=5432, dbname=name, template_dbname=template
-    )
+    return _Janitor(user=str(parts["user"]), host=str(parts["host"]), port=5432, dbname=name)
 
 
 @contextmanager
