@@ -6,6 +6,7 @@ A server that does not start makes the run fail.
 """
 
 import gc
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,10 +30,11 @@ from tests.databases import (
     superuser_conninfo,
 )
 from tests.directories import public_directory
-from tests.effort import be_patient
+from tests.effort import be_patient, is_due
 
 _TEMPLATE = "artifactstore_template"
 _LONG = (
+    "tests/crash/", "tests/browser/", "tests/stores/", "tests/log/test_memory.py",
     "tests/surroundings/test_cut_lines.py", "tests/surroundings/test_settings.py",
     "tests/surroundings/test_places.py", "tests/restore/test_random_restores.py",
     "tests/replay/test_side_by_side.py", "tests/http/test_behind_nginx.py", "tests/docs/test_newcomer.py",
@@ -55,8 +57,14 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Files that take long come first: several processes take files in this order, and end together."""
+    turn = os.environ.get("ARTIFACTSTORE_TEST_TURN")
+    left = [item for item in items if hasattr(item, "callspec") and not is_due(item.nodeid, turn)]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        kept = set(items) - set(left)
+        items[:] = [item for item in items if item in kept]
     items.sort(key=lambda item: next((n for n, path in enumerate(_LONG) if item.nodeid.startswith(path)), 99))
 
 

@@ -13,12 +13,11 @@ _SETTLED = """async () => {
 }"""
 """Colours that fade from one look to the other have arrived."""
 _ALL: dict[str, Any] = {"resultTypes": ["violations"]}
-_COLOURS = _ALL | {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 _LOOKS: tuple[tuple[Scheme, int, dict[str, Any]], ...] = (
     ("light", WIDE, _ALL),
-    ("light", NARROW, _ALL),
-    # The dark look has other colours and nothing else; which colours, the width does not change.
-    ("dark", WIDE, _COLOURS),
+    # What is asked for again is what another look changes: what has to be scrolled, and colours.
+    ("light", NARROW, _ALL | {"runOnly": {"type": "rule", "values": ["scrollable-region-focusable"]}}),
+    ("dark", WIDE, _ALL | {"runOnly": {"type": "rule", "values": ["color-contrast"]}}),
 )
 
 

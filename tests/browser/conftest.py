@@ -8,13 +8,12 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext
 from psycopg.conninfo import make_conninfo
 
-from tests.browser.chromium import Tab, context_of, launched, signed_in
+from tests.browser.chromium import Tab, chromium, context_of, launched, signed_in
 from tests.browser.pages import View
 from tests.browser.story import tell
 from tests.databases import TEST_PREFIX, create_database, drop_database
 from tests.http.running import Registry, Running
 from tests.http.shelving import Shelf, shelved
-from tests.needs import needs_program
 
 
 @dataclass
@@ -37,7 +36,7 @@ class Explorer:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """The browser of this run."""
-    with launched(needs_program("chromium")) as browser:
+    with launched(chromium()) as browser:
         yield browser
 
 

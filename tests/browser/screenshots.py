@@ -6,12 +6,11 @@ from pathlib import Path
 from psycopg.conninfo import make_conninfo
 
 from artifactstore.migrate import migrate
-from tests.browser.chromium import NARROW, WIDE, Scheme, context_of, launched, signed_in
+from tests.browser.chromium import NARROW, WIDE, Scheme, chromium, context_of, launched, signed_in
 from tests.browser.pages import VIEWS
 from tests.browser.story import tell_plainly
 from tests.databases import create_database, programs, running_cluster, superuser_conninfo
 from tests.http.running import running
-from tests.needs import needs_program
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 LOOKS: tuple[tuple[Scheme, int], ...] = (("light", WIDE), ("dark", WIDE), ("light", NARROW), ("dark", NARROW))
@@ -24,7 +23,7 @@ def take(directory: Path) -> None:
     with running_cluster(programs()) as cluster:
         conninfo = create_database(superuser_conninfo(cluster))
         migrate(conninfo)
-        with running(make_conninfo(conninfo)) as service, launched(needs_program("chromium")) as browser:
+        with running(make_conninfo(conninfo)) as service, launched(chromium()) as browser:
             names = tell_plainly(service.client())
             for scheme, width in LOOKS:
                 context = context_of(browser, width=width, scheme=scheme)
