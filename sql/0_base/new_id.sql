@@ -10,8 +10,8 @@ AS $$
     SELECT encode(
         set_byte(
             set_byte(
-                overlay(uuid_send(gen_random_uuid()) PLACING substring(
-                    int8send(floor(extract(EPOCH FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6),
+                overlay(uuid_send(gen_random_uuid()) PLACING substring(int8send(
+                    floor(extract(EPOCH FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6),
                 6, 112 | (get_byte(uuid_send(gen_random_uuid()), 6) & 15)
             ),
             8, 128 | (get_byte(uuid_send(gen_random_uuid()), 8) & 63)
