@@ -34,7 +34,7 @@ from tests.effort import be_patient, is_due
 
 _TEMPLATE = "artifactstore_template"
 _LONG = (
-    "tests/crash/", "tests/browser/", "tests/stores/", "tests/log/test_memory.py",
+    "tests/crash/", "tests/stores/", "tests/log/test_memory.py",
     "tests/surroundings/test_cut_lines.py", "tests/surroundings/test_settings.py",
     "tests/surroundings/test_places.py", "tests/restore/test_random_restores.py",
     "tests/replay/test_side_by_side.py", "tests/http/test_behind_nginx.py", "tests/docs/test_newcomer.py",

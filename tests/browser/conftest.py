@@ -33,9 +33,9 @@ class Explorer:
         return view.path.format(**self.names)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The browser of this run."""
+    """A browser; it ends with the file, since its event loop would be in the way of other tests."""
     with launched(chromium()) as browser:
         yield browser
 
