@@ -20,6 +20,7 @@ from uuid import UUID
 import psycopg
 
 from artifactstore import db
+from artifactstore.http.pages.session import COOKIE
 from artifactstore.store import Store
 from bench.database import Server, scratch_database
 from bench.figures import ROUNDS, Figure, interleaved
@@ -28,7 +29,6 @@ from bench.grown import grow
 from bench.load import Service, service
 from bench.plan import Bench, Failed, Say
 
-_COOKIE = "artifactstore_token"
 _BATCH = 1_000
 _SECONDS = 60.0
 
@@ -120,7 +120,7 @@ def _look(running: Service, path: str, times: int) -> float:
 
 
 def _signed_in(running: Service) -> dict[str, str]:
-    return {"Cookie": f"{_COOKIE}={running.token}"}
+    return {"Cookie": f"{COOKIE}={running.token}"}
 
 
 @contextmanager

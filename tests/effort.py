@@ -59,8 +59,8 @@ TABLES = (
 )  # fmt: skip
 """Files whose long tables are tried in turns where ``ARTIFACTSTORE_TEST_TURN`` is set, as .ci/run does.
 
-Each commit has the turn behind that of the commit before: of three in a row every row was tried. Without the
-variable all rows are.
+The turn comes from the name of the commit: the same for the same commit, by chance for another one. Without
+the variable all rows are tried.
 """
 
 

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -106,12 +106,8 @@ def run(
     if not chosen:
         problem = "stores.toml names no store, or there is none"
         raise NotFound("store-unknown", {"problem": problem, "stores": []})
-    if only is not None and "replicate" in jobs:
-        _refuse_without_mirror(session, chosen)
-    mirrors = any(session.stores.settings(one).lock == "mirror" for one in chosen)
-    if only is not None and "lock" in jobs and not mirrors:
-        problem = f'--only lock: stores.toml says lock = "mirror" of none of {", ".join(chosen)}'
-        raise BadInput("usage", {"problem": problem})
+    if only is not None:
+        _refuse_in_vain(session, jobs, chosen)
     done: list[Done] = []
     with finishing() as stopping, _until_terminated(stopping), session.progress() as progress:
         made = Keeper(
@@ -138,11 +134,16 @@ def run(
     return EXIT_DIFFERENCES if any(one.bad for one in done) else 0
 
 
-def _refuse_without_mirror(session: Session, names: Iterable[str]) -> None:
-    """Raise ``BadInput`` usage where there is nothing to replicate into."""
-    if not any(session.stores.settings(name).mirror_of for name in names):
+def _refuse_in_vain(session: Session, jobs: Collection[str], names: Iterable[str]) -> None:
+    """Raise ``BadInput`` usage for a job that is asked for and that none of these stores is to have."""
+    given = [session.stores.settings(name) for name in names]
+    if "replicate" in jobs and not any(one.mirror_of for one in given):
         problem = "--only replicate: no store has mirror_of in stores.toml"
         raise BadInput("usage", {"problem": problem}, "artifactstore replicate --to STORE needs none")
+    if "lock" in jobs and not any(one.lock == "mirror" for one in given):
+        told = ", ".join(one.name for one in given)
+        problem = f'--only lock: stores.toml says lock = "mirror" of none of {told}'
+        raise BadInput("usage", {"problem": problem})
 
 
 def _jobs(only: str | None, *, now: bool) -> tuple[str, ...]:

@@ -1,9 +1,10 @@
-"""Appending many events that do not depend on each other, while others append too."""
+"""Many things in turn: in batches, some on their way at once, and events appended while others append too."""
 
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from math import inf
 from typing import TypeVar
 
 from artifactstore.errors import Busy, Refused
@@ -67,6 +68,22 @@ def in_flight(send: Callable[[T], R], items: Iterable[T], most: int) -> Iterator
         finally:
             for future in sent:
                 future.cancel()
+
+
+def in_batches(
+    items: Iterable[T], most: int, size: Callable[[T], int] = lambda _: 0, most_size: float = inf
+) -> Iterator[list[T]]:
+    """Items in their order; a list ends with its ``most``-th, or with the one that makes ``most_size``."""
+    batch: list[T] = []
+    total = 0
+    for item in items:
+        batch.append(item)
+        total += size(item)
+        if len(batch) == most or total >= most_size:
+            yield batch
+            batch, total = [], 0
+    if batch:
+        yield batch
 
 
 def append_each(

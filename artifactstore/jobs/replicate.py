@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import NamedTuple
 
 from artifactstore.errors import Refused
 from artifactstore.events import NewEvent, StorageRegistered, new_id
-from artifactstore.jobs.batches import append_each
+from artifactstore.jobs.batches import append_each, in_batches
 from artifactstore.jobs.content import Bad, FileContent, Sources
 from artifactstore.jobs.copying import copy_large, copy_small
 from artifactstore.jobs.fetch import Recorded, Trouble, record
@@ -108,19 +109,6 @@ def replicate(
         report.seconds = time.monotonic() - started
 
 
-def _batches(files: Iterable[Row]) -> Iterator[list[Row]]:
-    batch: list[Row] = []
-    size = 0
-    for file in files:
-        batch.append(file)
-        size += file["size"]
-        if len(batch) == BATCH or size >= _BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
 @dataclass(slots=True)
 class _Replication:
     """One run; the database is asked in the thread that takes the troubles."""
@@ -143,7 +131,7 @@ class _Replication:
         """Copy in batches: known objects are shared, the others written, made durable, and registered."""
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="copy") as pool:
             try:
-                for batch in _batches(files):
+                for batch in in_batches(files, BATCH, itemgetter("size"), _BATCH_BYTES):
                     self.report.lacking += len(batch)
                     lost = yield from self._batch(pool, batch, anew=False)
                     if lost:

@@ -1,9 +1,7 @@
 """What stores hold and what becomes of it, as a page: copies, removals, and what the keeper did."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
 from artifactstore.errors import ArtifactstoreError
 from artifactstore.http.auth import Role
@@ -60,7 +58,7 @@ async def _storage(call: Call) -> Answer:
         stocks=stocks,
         told={name: await told_store(depot, name) for name in depot.stores},
         runs=runs,
-        inventories={run["store"]: run for run in runs if _is_inventory(run)},
+        known=known,
         findings=list(judged(depot.stores.config, now, known, used, locks)),
         counted=COUNTED,
         most_due=_DUE,
@@ -94,12 +92,7 @@ async def _with_due(call: Call, depot: Depot, now: datetime, stock: _Stock) -> _
         due = await call.read(lambda store: store.objects.doomed(stock.name, before, _DUE + 1))
     except ArtifactstoreError as failure:
         problem = failure
-    return _Stock(stock.name, stock.held, stock.going, stock.going_since, before, due, problem)
-
-
-def _is_inventory(run: Mapping[str, Any]) -> bool:
-    """Whether a pass compared the whole listing of its store with the log."""
-    return run["job"] == "collect" and run["ended_at"] is not None and run["problem"] is None
+    return replace(stock, before=before, due=due, problem=problem)
 
 
 PAGE = Endpoint(

@@ -1,16 +1,16 @@
 """Put an export into a database: all of it, in one transaction, or nothing."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from time import monotonic
 from typing import BinaryIO
 
 from artifactstore.errors import Damaged, Refused, translated
+from artifactstore.jobs.batches import in_batches
 from artifactstore.jobs.exports.reader import ExportReader, verify_export
 from artifactstore.jobs.exports.rows import Header, Summary
 from artifactstore.jobs.progress import Progress, quiet
 from artifactstore.leaves import identity
-from artifactstore.store import LoggedEvent, Store
+from artifactstore.store import Store
 
 _BATCH_EVENTS = 10_000
 _BATCH_BYTES = 16 << 20
@@ -63,22 +63,10 @@ def check_continuation(store: Store, header: Header) -> None:
 def _write(store: Store, stream: BinaryIO, verified: Summary, allow_future: bool, progress: Progress) -> None:
     reader = ExportReader(stream)
     header, before = reader.header, reader.header.before
-    for batch in _batches(reader.events(content=False)):
+    events = reader.events(content=False)
+    for batch in in_batches(events, _BATCH_EVENTS, lambda event: len(event.payload), _BATCH_BYTES):
         store.imports.import_events(header.log_id, before, header.last, batch, allow_future=allow_future)
         before = identity(batch[-1])
         progress("importing", batch[-1].sequence - header.first + 1, verified.count)
     if not reader.whole or reader.file_digest != verified.digest:
         raise Damaged("export-damaged", {"problem": "the file changed while it was imported"})
-
-
-def _batches(events: Iterable[LoggedEvent]) -> Iterator[list[LoggedEvent]]:
-    batch: list[LoggedEvent] = []
-    size = 0
-    for event in events:
-        batch.append(event)
-        size += len(event.payload)
-        if len(batch) >= _BATCH_EVENTS or size >= _BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch

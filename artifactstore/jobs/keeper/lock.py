@@ -7,13 +7,14 @@ Before locks are lowered that is noted as not known, so a pass that was cut off 
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from artifactstore.errors import ArtifactstoreError, Refused
+from artifactstore.jobs.batches import in_batches
 from artifactstore.jobs.keeper.work import KeeperJob, some
 from artifactstore.store import Row, Store
 from artifactstore.store.locks import NotedLock
@@ -174,7 +175,7 @@ class _Locks:
 
     def change(self, *, raising: bool) -> None:
         """Do all steps that raise, or all that lower; note what came of it."""
-        for rows in _batches(self._rows(different=True)):
+        for rows in in_batches(self._rows(different=True), BATCH):
             now = self._work.store.log.clock()
             if not raising:
                 self._announce([row for row in rows if _lowers(row, now)])
@@ -191,7 +192,7 @@ class _Locks:
         """See how the store has a share of its objects locked: each day another one."""
         work, lost = self._work, []
         first = (work.instant.date().toordinal() * share) % 1.0
-        for rows in _batches(self._slice(first, first + share)):
+        for rows in in_batches(self._slice(first, first + share), BATCH):
             now = work.store.log.clock()
             outcomes = self._each(self._look, rows)
             work.count("read_back", len(outcomes))
@@ -341,17 +342,5 @@ def _key(row: Row) -> str:
 
 def _position(uri: str) -> float:
     """Where an object is among all ends that ids can have, 0 to 1, in the order of its URI."""
-    key = _key({"uri": uri})
+    key = str(key_in(uri))
     return int(key[:2] + key[-8:-2], 16) / 16**8
-
-
-def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Rows, so many at once as are noted together."""
-    batch: list[Row] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
